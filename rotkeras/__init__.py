@@ -1,0 +1,28 @@
+"""Self-supervised pre-training by predicting image rotations, on Keras 3 and TensorFlow.
+
+The public names below are imported when they are first used: importing rotkeras imports neither TensorFlow nor Keras.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rotkeras import backbones, callbacks, data, pretext, probes, recipe, taps
+    from rotkeras.errors import UserError
+
+__version__ = "0.1.0"
+__all__ = ["UserError", "backbones", "callbacks", "data", "pretext", "probes", "recipe", "taps"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "UserError":
+        from rotkeras.errors import UserError
+
+        return UserError
+    if name in __all__:
+        return importlib.import_module(f"rotkeras.{name}")
+    raise AttributeError(f"module 'rotkeras' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

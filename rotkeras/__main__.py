@@ -1,0 +1,5 @@
+"""`python -m rotkeras`."""
+
+from rotkeras.cli import main
+
+main(prog_name="rotkeras")

@@ -1,0 +1,93 @@
+"""Network in Network, the CIFAR-10 backbone of the RotNet paper."""
+
+import math
+from typing import Any, Literal
+
+import keras
+
+from rotkeras.errors import UserError
+
+CIFAR10_MEAN = (125.3, 123.0, 113.9)
+CIFAR10_STANDARD_DEVIATION = (63.0, 62.1, 66.7)
+
+
+def nin(
+    blocks: Literal[3, 4, 5] = 4,
+    width: float = 1.0,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    mean: tuple[float, float, float] = CIFAR10_MEAN,
+    standard_deviation: tuple[float, float, float] = CIFAR10_STANDARD_DEVIATION,
+    synchronized_batch_norm: bool = False,
+) -> keras.Model:
+    """Network in Network with taps `conv1` … `conv<blocks>`: a flat functional model of stock layers.
+
+    Args:
+        blocks: 3, 4 or 5; the fourth and the fifth repeat the third.
+        width: multiplies every number of filters, rounded up to a multiple of 8 (1.0 as published).
+        input_shape: (H, W, 3), each side at least 8.
+        mean: of each channel in 0 … 255, subtracted inside the model.
+        standard_deviation: of each channel in 0 … 255, divided by inside the model.
+        synchronized_batch_norm: batch statistics over all replicas of a `MirroredStrategy` instead of each its own.
+
+    Input shape:
+        uint8 (B, H, W, 3), values 0 … 255.
+
+    Output shape:
+        (B, H/4, W/4, 192·width): the last tap.
+
+    Example:
+        backbone = nin(blocks=4)
+        backbone.get_layer("conv2").output.shape  # (None, 8, 8, 192)
+
+    Raises:
+        UserError: for another number of blocks, or a width or input shape that cannot be built.
+
+    Reference: Lin, Chen, Yan, Network in Network, ICLR 2014; the layers of Gidaris et al., ICLR 2018, section 4.1, with batch
+    norm momentum 0.9, epsilon 1e-5 and the initial weights of their published code (normal, variance 2 / fan-out).
+    """
+    if blocks not in (3, 4, 5):
+        raise UserError(f"blocks: expected 3, 4 or 5, received {blocks!r}; the paper compares these three.")
+    if not 0 < width <= 16:
+        raise UserError(f"width: expected a factor above 0 and at most 16, received {width!r}; 1.0 is the published width.")
+    if len(input_shape) != 3 or input_shape[2] != 3 or min(input_shape[:2]) < 8:
+        raise UserError(f"input_shape: expected (height, width, 3) of at least 8 pixels, received {tuple(input_shape)}.")
+
+    def filters(published: int) -> int:
+        return max(8, 8 * math.ceil(published * width / 8))
+
+    def convolution(x: Any, published: int, size: int, name: str) -> Any:
+        x = keras.layers.Conv2D(
+            filters(published),
+            size,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
+            name=f"{name}_conv",
+        )(x)
+        x = keras.layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-5, synchronized=synchronized_batch_norm, name=f"{name}_norm"
+        )(x)
+        return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+    inputs = keras.Input(input_shape, dtype="uint8", name="images")
+    # In float32 under any precision: bfloat16 would round the pixel values themselves.
+    x = keras.layers.Rescaling(
+        scale=[1 / each for each in standard_deviation],
+        offset=[-m / s for m, s in zip(mean, standard_deviation, strict=True)],
+        dtype="float32",
+        name="normalization",
+    )(inputs)
+    for block in range(1, blocks + 1):
+        plan = {1: ((192, 5), (160, 1), (96, 1)), 2: ((192, 5), (192, 1), (192, 1))}.get(
+            block, ((192, 3), (192, 1), (192, 1))
+        )
+        for number, (published, size) in enumerate(plan, start=1):
+            x = convolution(x, published, size, f"block{block}_{number}")
+        if block <= 2:
+            # One pixel of zeros on every side and then "valid", as published. Keras' "same" pads an even side at its end
+            # only and so samples other pixels. (After a ReLU, zero padding is what a max-pool needs.)
+            pooling = keras.layers.MaxPooling2D if block == 1 else keras.layers.AveragePooling2D
+            x = keras.layers.ZeroPadding2D(1, name=f"block{block}_pad")(x)
+            x = pooling(3, strides=2, padding="valid", name=f"block{block}_pool")(x)
+        x = keras.layers.Identity(name=f"conv{block}")(x)
+    return keras.Model(inputs, x, name=f"nin{blocks}")

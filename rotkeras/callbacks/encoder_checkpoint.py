@@ -1,0 +1,74 @@
+"""The encoder on disk after every epoch: the best so far, and the last."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from rotkeras import taps
+from rotkeras.files import write_whole
+
+BEST, LAST = "encoder.keras", "encoder-last.keras"
+
+
+class EncoderCheckpoint(keras.callbacks.Callback):
+    """Cut the encoder after every epoch and write `encoder.keras` (the best on validation) and `encoder-last.keras`.
+
+    Best is by the linear probe in the logs (`ProbeAccuracy` before this callback), then by `val_accuracy`, then the last epoch.
+    The files hold stock layers alone and load with Keras without rotkeras.
+
+    Args:
+        folder: where to write.
+        tap: where to cut; "best" is the tap with the best linear probe in the logs, the second tap while there is none.
+        pooling: "average" for one vector per image, "none" for feature maps.
+
+    Attributes:
+        best: {"epoch", "tap", "measure", "value"} of `encoder.keras`, or None before the first epoch; set it to go on.
+        last: the same of `encoder-last.keras`.
+
+    Raises:
+        UserError: at the beginning of training, for a tap that the model does not have.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], tap: str = "best", pooling: taps.Pooling = "average") -> None:
+        super().__init__()
+        self.folder = Path(folder)
+        self.tap = tap
+        self.pooling: taps.Pooling = pooling
+        self.best: dict[str, Any] | None = None
+        self.last: dict[str, Any] | None = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Check the tap."""
+        if self.tap != "best":
+            taps.check(self.model, self.tap)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the encoders."""
+        chosen = self.last = {"epoch": epoch + 1, **self._judge(logs or {})}
+        self._write(LAST, chosen["tap"])
+        if self.best is None or self._rank(chosen) >= self._rank(self.best):
+            self.best = chosen
+            self._write(BEST, chosen["tap"])
+
+    def _judge(self, logs: dict[str, Any]) -> dict[str, Any]:
+        there = taps.names(self.model) if self.tap == "best" else [self.tap]
+        probed = {tap: logs[f"probe/{tap}/linear"] for tap in there if f"probe/{tap}/linear" in logs}
+        if probed:
+            tap = max(probed, key=lambda each: probed[each])
+            return {"tap": tap, "measure": "linear probe", "value": float(probed[tap])}
+        # Between two probed epochs the tap of the last probe goes on.
+        fallback = self.best["tap"] if self.best else taps.default(self.model)
+        tap = fallback if self.tap == "best" else self.tap
+        if "val_accuracy" in logs:
+            return {"tap": tap, "measure": "rotation accuracy", "value": float(logs["val_accuracy"])}
+        return {"tap": tap, "measure": "epoch", "value": 0.0}
+
+    def _rank(self, entry: dict[str, Any]) -> tuple[int, float]:
+        order = ("epoch", "rotation accuracy", "linear probe")
+        return order.index(entry["measure"]), entry["value"]
+
+    def _write(self, name: str, tap: str) -> None:
+        encoder = taps.cut(self.model, tap, self.pooling)
+        write_whole(self.folder / name, encoder.save)

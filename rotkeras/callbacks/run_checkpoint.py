@@ -1,0 +1,65 @@
+"""Everything that is needed to go on after a kill, after every epoch."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from rotkeras.errors import UserError
+from rotkeras.files import write_json, write_whole
+
+STATE = "state.json"
+
+
+class RunCheckpoint(keras.callbacks.Callback):
+    """Save weights, optimizer and state after every epoch; `restore` brings them back, bit for bit.
+
+    `state.json` is replaced last and names the weights file it goes with, so a kill at any moment leaves a whole checkpoint.
+
+    Args:
+        folder: where checkpoints are kept.
+        state: called after each epoch for what else a resumed run needs (plain JSON).
+
+    Put it after the callbacks whose state it saves.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], state: Callable[[], dict[str, Any]] = dict) -> None:
+        super().__init__()
+        self.folder = Path(folder)
+        self.state = state
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save."""
+        name = f"epoch-{epoch + 1:04d}.weights.h5"
+        write_whole(self.folder / name, self.model.save_weights)
+        write_json(self.folder / STATE, {"epoch": epoch + 1, "weights": name, **self.state()})
+        for old in self.folder.glob("epoch-*.weights.h5"):
+            if old.name != name:
+                old.unlink()
+
+
+def restore(folder: Path, model: keras.Model) -> dict[str, Any] | None:
+    """Put the saved weights and optimizer state into a compiled model.
+
+    Returns:
+        The saved state with `epoch`, the number of epochs done; None when nothing was saved yet.
+
+    Raises:
+        UserError: when the checkpoint does not fit the model or is damaged.
+    """
+    path = folder / STATE
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(folder / state["weights"])
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"The checkpoint in {folder} could not be read ({' '.join(str(error).split())[:160]}): expected what this recipe's run "
+            f"saved; start again with --overwrite."
+        ) from None
+    return state

@@ -1,0 +1,54 @@
+"""The command line. Each command has a file of its own, imported when it is called or asked for help."""
+
+import importlib
+from typing import Any
+
+import click
+
+from rotkeras import __version__
+from rotkeras.errors import UserError
+
+COMMANDS = {
+    "train": "Pre-train a recipe and leave a run folder.",
+    "recipes": "List the recipes that ship, or print one.",
+    "schema": "Print the JSON schema of recipes.",
+    "doctor": "Show versions, devices, and what is missing.",
+}
+
+
+class _Group(click.Group):
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"rotkeras.cli.{name}"), name)
+        return command
+
+    def resolve_command(self, context: click.Context, arguments: list[str]) -> Any:
+        from rotkeras.errors import nearest
+
+        if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+            raise click.UsageError(f"No such command {arguments[0]!r}; {nearest(arguments[0], COMMANDS)}", context)
+        return super().resolve_command(context, arguments)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except UserError as error:
+            click.echo(f"Error: {error}", err=True)
+            context.exit(2)
+
+
+@click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rotkeras")
+def main() -> None:
+    """Self-supervised pre-training by predicting image rotations.
+
+    Begin with: rotkeras train quickstart
+    """

@@ -1,0 +1,44 @@
+"""`rotkeras train`."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Change one value; may be given again.")
+@click.option("--run-dir", type=click.Path(path_type=Path), help="Run folder; by default runs/<name of the recipe>.")
+@click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets; the same as --set data.data_dir=….")
+@click.option("--resume", is_flag=True, help="Go on with the run that is there; begin when there is none.")
+@click.option("--overwrite", is_flag=True, help="Delete the run that is there and begin again.")
+def train(
+    recipe: str, overrides: tuple[str, ...], run_dir: Path | None, data_dir: str | None, resume: bool, overwrite: bool
+) -> None:
+    """Pre-train RECIPE, a YAML file or the name of one that ships, and leave a run folder.
+
+    \b
+    rotkeras train quickstart
+    rotkeras train recipes/cifar10.yaml --data-dir ~/tensorflow_datasets
+    rotkeras train folder --set data.folder=photos --set train.epochs=20
+    """
+    from rotkeras import recipe as recipes
+    from rotkeras.recipe.reading import write as to_yaml
+    from rotkeras.run import Run
+
+    if data_dir is not None:
+        overrides = (*overrides, f"data.data_dir={to_yaml(data_dir).splitlines()[0]}")
+    chosen = recipes.load(recipe, overrides)
+    run = Run(run_dir or Path("runs") / chosen.name)
+    run.open(chosen, resume=resume, overwrite=overwrite)
+
+    from rotkeras.cli.train_console import TrainConsole
+
+    try:
+        TrainConsole().run(chosen, run)
+    except KeyboardInterrupt:
+        command = f"rotkeras train {shlex.quote(str(run.recipe))} --run-dir {shlex.quote(str(run.path))} --resume"
+        click.echo(f"\nInterrupted; epochs that were finished are kept. Go on with: {command}", err=True)
+        sys.exit(130)

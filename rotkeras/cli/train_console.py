@@ -1,0 +1,114 @@
+"""What `rotkeras train` shows: reading, progress, and the table at the end."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from rotkeras.data.source import Source
+from rotkeras.recipe import Recipe
+from rotkeras.run import Run
+
+
+class TrainConsole:
+    """Runs a training and shows it, on a terminal or as plain lines."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(soft_wrap=True, highlight=False)
+
+    def run(self, recipe: Recipe, run: Run) -> dict[str, Any]:
+        """Train, print the table, and return the summary."""
+        finished = run.load_summary()
+        if finished:
+            self.console.print(f"This run has ended after {finished['epochs']} epochs; there is nothing to resume.\n")
+            self.show(finished, run)
+            return finished
+        self.console.print(f"{recipe.name}: starting TensorFlow …")
+        from rotkeras import devices
+
+        devices.quiet()
+        from rotkeras import callbacks, train
+
+        source = self._load(recipe)
+        self._describe(recipe, source, run)
+        progress = callbacks.Progress(self.console, initial_epoch=self._done(run))
+        try:
+            summary = train.train(recipe, run, source, [progress])
+        finally:
+            progress.close()
+        self.show(summary, run)
+        return summary
+
+    def _done(self, run: Run) -> int:
+        import json
+
+        state = run.checkpoints / "state.json"
+        done: int = json.loads(state.read_text())["epoch"] if state.exists() else 0
+        if done:
+            self.console.print(f"resuming after epoch {done}")
+        return done
+
+    def _load(self, recipe: Recipe) -> Source:
+        from rotkeras.train import load_source
+
+        columns = (TextColumn("reading images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
+            task = bar.add_task("", total=None)
+            return load_source(recipe, lambda done, total: bar.update(task, completed=done, total=total))
+
+    def _describe(self, recipe: Recipe, source: Source, run: Run) -> None:
+        height, width, _ = source.image_shape
+        labels = f"{len(source.train.class_names)} classes" if source.train.labels is not None else "no labels"
+        validation = len(source.validation) if source.validation else 0
+        self.console.print(
+            f"{source.name}: {len(source.train):,} images to train on, {validation:,} for validation, {height}×{width}, {labels}"
+        )
+        self._skipped([vars(bad) for bad in source.skipped])
+        if source.train.labels is None:
+            self.console.print("no labels: features cannot be probed; rotation accuracy tells how training goes")
+        self.console.print(f"run folder: {run.path}\n")
+
+    def _skipped(self, skipped: list[dict[str, str]]) -> None:
+        if skipped:
+            self.console.print(f"{len(skipped)} files could not be read as images and are left out:")
+            for bad in skipped[:5]:
+                self.console.print(f"  {bad['path']}: {bad['reason']}")
+            if len(skipped) > 5:
+                self.console.print(f"  … and {len(skipped) - 5} more, in summary.json")
+
+    def show(self, summary: dict[str, Any], run: Run) -> None:
+        """Print what came out, and what to do next."""
+        print_ = self.console.print
+        metrics, probes = summary["metrics"], summary["probes"]
+        rotation = metrics.get("val_accuracy", metrics["accuracy"])
+        part = "validation" if "val_accuracy" in metrics else "training"
+        print_(f"\nrotation accuracy {100 * rotation:.1f} % ({part}) after {summary['epochs']} epochs, {summary['seconds']:,.0f} s in all")
+        if probes["trained"]:
+            print_(probe_table(probes, plain=not self.console.is_terminal))
+            print_(f"Accuracy in % on the {summary['images']['validation']:,} validation images; the test part has not been read.")
+        best = summary["encoder"]["best"]
+        reason = f"{best['measure']} {100 * best['value']:.1f} %" if best["measure"] != "epoch" else "the last epoch"
+        print_(f"\nencoder: {run.path / 'encoder.keras'}  (tap {best['tap']}, epoch {best['epoch']}: {reason})")
+        self._skipped(summary["images"]["skipped"])
+        print_("use it:  python -c \"import keras; print(keras.models.load_model('" + str(run.path / "encoder.keras") + "').output_shape)\"")
+        print_(f"curves:  tensorboard --logdir {run.tensorboard}")
+
+
+def probe_table(probes: dict[str, Any], plain: bool) -> Table:
+    """Taps by probe, trained beside untrained; fits 80 columns."""
+    from rich import box
+
+    table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain, title=f"\nprobes after epoch {probes['epoch']}", title_justify="left")
+    table.add_column("tap")
+    for kind in ("linear", "kNN"):
+        for column in ("untrained", "trained", "gain"):
+            table.add_column(f"{kind}\n{column}", justify="right")
+    untrained = probes["untrained"]
+    for tap, trained in probes["trained"].items():
+        row = [tap]
+        for kind in ("linear", "knn"):
+            before, after = 100 * untrained[tap][kind], 100 * trained[kind]
+            row += [f"{before:.1f}", f"{after:.1f}", f"{after - before:+.1f}"]
+        table.add_row(*row)
+    return table

@@ -1,0 +1,31 @@
+"""Image sources and the `tf.data` pipeline that turns them into batches of views."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rotkeras.data import augmentation
+    from rotkeras.data.batches import Pipeline, evaluation_pipeline, pipeline
+    from rotkeras.data.loading import load
+    from rotkeras.data.source import BadImage, Images, Source, split
+
+__all__ = ["BadImage", "Images", "Pipeline", "Source", "augmentation", "evaluation_pipeline", "load", "pipeline", "split"]
+
+_HOMES = {
+    "load": "loading",
+    "pipeline": "batches",
+    "evaluation_pipeline": "batches",
+    "Pipeline": "batches",
+    "BadImage": "source",
+    "Images": "source",
+    "Source": "source",
+    "split": "source",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "augmentation":
+        return importlib.import_module("rotkeras.data.augmentation")
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"rotkeras.data.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'rotkeras.data' has no attribute {name!r}")

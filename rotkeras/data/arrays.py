@@ -1,0 +1,103 @@
+"""Images that are arrays already: `.npz` files, NumPy in Python, and the digits that come with scikit-learn."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from rotkeras.data.decode import fit_square
+from rotkeras.data.source import Images
+from rotkeras.errors import UserError
+
+_IMAGE_KEYS = {"train": ("images", "train_images", "x_train", "x"), "test": ("test_images", "x_test")}
+_LABEL_KEYS = {"train": ("labels", "train_labels", "y_train", "y"), "test": ("test_labels", "y_test")}
+
+
+def as_images(
+    array: Any, labels: Any = None, class_names: tuple[str, ...] = (), image_size: int | None = None, name: str = "images"
+) -> Images:
+    """Check an array of images and labels, make it RGB, and resize it when asked.
+
+    Args:
+        array: uint8 (N, H, W, 3), (N, H, W, 1) or (N, H, W); values 0 … 255.
+        labels: integers (N,) or (N, 1), or None.
+        class_names: one name per label; the numbers themselves when empty.
+        image_size: pixels of each side of the result; None keeps H and W, which must then be equal.
+        name: what to call the array in an error.
+
+    Raises:
+        UserError: for another dtype or shape, or labels of another length.
+    """
+    array = np.asarray(array)
+    if array.dtype != np.uint8 or array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3)):
+        raise UserError(
+            f"{name}: expected a uint8 array of shape (N, H, W, 3), (N, H, W, 1) or (N, H, W) with values 0…255, received "
+            f"{array.dtype} of shape {array.shape}; convert it (a float array in 0…1: multiply by 255 and round)."
+        )
+    if len(array) == 0:
+        raise UserError(f"{name}: expected at least one image, received an array of shape {array.shape}; add images.")
+    array = array[..., None] if array.ndim == 3 else array
+    if array.shape[3] == 1:
+        array = np.repeat(array, 3, axis=3)
+    if image_size is not None and array.shape[1:3] != (image_size, image_size):
+        array = np.stack([fit_square(Image.fromarray(image), image_size) for image in array])
+    if labels is not None:
+        labels = np.asarray(labels)
+        labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+        if labels.shape != (len(array),) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+            raise UserError(
+                f"labels of {name}: expected {len(array)} integers from 0, one per image, received {labels.dtype} of shape "
+                f"{labels.shape}; give class numbers."
+            )
+        class_names = class_names or tuple(str(number) for number in range(int(labels.max()) + 1))
+    return Images.of(array, labels, class_names if labels is not None else ())
+
+
+def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | None:
+    """The train or test part of an `.npz` file; None when it has no test part.
+
+    Keys: `images` and `labels`, `test_images` and `test_labels`; or `x_train`, `y_train`, `x_test`, `y_test`.
+
+    Raises:
+        UserError: when the file is missing, is no `.npz`, or holds none of the keys.
+    """
+    path = Path(path).expanduser()
+    try:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array")
+    except FileNotFoundError:
+        raise UserError(f"The array file {str(path)!r} does not exist: give the path of an .npz file.") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(
+            f"{str(path)!r} could not be read as an .npz file ({error}): write it with numpy.savez(path, images=…, labels=…)."
+        ) from None
+    with file:
+        image_key = next((key for key in _IMAGE_KEYS[part] if key in file.files), None)
+        label_key = next((key for key in _LABEL_KEYS[part] if key in file.files), None)
+        if image_key is None:
+            if part == "test":
+                return None
+            raise UserError(
+                f"{str(path)!r} holds {', '.join(file.files) or 'nothing'}: expected an array named 'images' (or 'x_train'); "
+                f"write it with numpy.savez(path, images=…, labels=…)."
+            )
+        try:
+            images, labels = file[image_key], file[label_key] if label_key else None
+        except ValueError as error:
+            raise UserError(f"{str(path)!r} could not be read ({error}): store plain uint8 arrays in it.") from None
+        return as_images(images, labels, image_size=image_size, name=f"{path.name}:{image_key}")
+
+
+def read_digits(image_size: int | None) -> Images:
+    """The 1797 handwritten digits (8 × 8, ten classes) of the UCI set that ships inside scikit-learn.
+
+    Reference: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998.
+    """
+    from sklearn.datasets import load_digits
+
+    digits: Any = load_digits()
+    grey: NDArray[np.uint8] = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    return as_images(grey, digits.target, tuple("0123456789"), image_size, "digits")

@@ -1,0 +1,139 @@
+"""Augmentation of uint8 batches inside `tf.data`, before the views are made: once an image, then its copies.
+
+Each is a function `(images, key) -> images` on uint8 (B, H, W, 3); its randomness is a function of the key alone.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from rotkeras.data import randomness
+from rotkeras.data.randomness import Key
+from rotkeras.errors import UserError
+
+Tensor = Any
+Augmentation = Callable[[Tensor, Key], Tensor]
+"""(uint8 (B, H, W, 3), key) -> uint8 (B, H', W', 3)."""
+
+# Streams of randomness; a step that is used twice in one recipe draws the same numbers twice, which the recipe refuses.
+_TOP, _LEFT, _FLIP, _AREA, _RATIO, _CROP_X, _CROP_Y = range(1, 8)
+FIRST_FREE_STREAM = 8
+
+
+def pad_crop_flip(padding: int = 4, flip: bool = True) -> Augmentation:
+    """Pad with black, cut a random crop of the old size, and flip half of the images from left to right.
+
+    Args:
+        padding: pixels on each side.
+        flip: whether to flip.
+
+    Reference: the CIFAR-10 augmentation of Gidaris et al., ICLR 2018, section 4.1, and their published code.
+    """
+
+    def apply(images: Tensor, key: Key) -> Tensor:
+        height, width = images.shape[1], images.shape[2]
+        padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+        top = randomness.integers(key, _TOP, 2 * padding + 1)
+        left = randomness.integers(key, _LEFT, 2 * padding + 1)
+        rows = top[:, None] + tf.range(height, dtype=tf.int64)
+        columns = tf.range(width, dtype=tf.int64)
+        if flip:
+            flipped = randomness.integers(key, _FLIP, 2)[:, None]
+            columns = flipped * (width - 1 - columns) + (1 - flipped) * columns
+        columns = left[:, None] + columns
+        padded = tf.gather(padded, rows, axis=1, batch_dims=1)
+        return tf.gather(padded, columns, axis=2, batch_dims=1)
+
+    return apply
+
+
+def random_flip() -> Augmentation:
+    """Flip half of the images from left to right."""
+    return pad_crop_flip(padding=0, flip=True)
+
+
+def random_resized_crop(
+    size: int, scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3), flip: bool = True
+) -> Augmentation:
+    """Cut a box of random area and aspect ratio, resize it (bilinear), and flip half of the images.
+
+    Args:
+        size: pixels of each side of the result.
+        scale: least and greatest area of the box, as a share of the image.
+        ratio: least and greatest width over height; drawn uniformly in its logarithm.
+        flip: whether to flip.
+
+    Reference: Szegedy et al., Going Deeper with Convolutions, CVPR 2015, section 6.
+    """
+
+    def apply(images: Tensor, key: Key) -> Tensor:
+        height, width = float(images.shape[1]), float(images.shape[2])
+        area = randomness.uniform(key, _AREA, *scale) * height * width
+        aspect = tf.exp(randomness.uniform(key, _RATIO, *(float(tf.math.log(each)) for each in ratio)))
+        # A box that does not fit is cut to the image, so that the draw always ends.
+        box_height = tf.minimum(tf.sqrt(area / aspect), height)
+        box_width = tf.minimum(tf.sqrt(area * aspect), width)
+        top = randomness.uniform(key, _CROP_Y) * (height - box_height)
+        left = randomness.uniform(key, _CROP_X) * (width - box_width)
+        right = left + box_width
+        if flip:
+            flipped = randomness.integers(key, _FLIP, 2) == 1
+            left, right = tf.where(flipped, right, left), tf.where(flipped, left, right)
+        # crop_and_resize samples between the centres of the outermost pixels; half a source step inward makes each
+        # output pixel the centre of its own cell, so the box is covered evenly whichever way it is turned.
+        step_y, step_x = box_height / size, (right - left) / size
+        boxes = tf.stack(
+            [
+                (top + step_y / 2 - 0.5) / (height - 1),
+                (left + step_x / 2 - 0.5) / (width - 1),
+                (top + box_height - step_y / 2 - 0.5) / (height - 1),
+                (right - step_x / 2 - 0.5) / (width - 1),
+            ],
+            axis=1,
+        )
+        boxes = tf.clip_by_value(boxes, 0.0, 1.0)
+        cut = tf.image.crop_and_resize(images, boxes, tf.range(tf.shape(images)[0]), [size, size])
+        return tf.cast(tf.round(tf.clip_by_value(cut, 0.0, 255.0)), tf.uint8)
+
+    return apply
+
+
+def keras_cv(layer: str, **arguments: Any) -> Augmentation:
+    """Any augmentation layer of keras-cv, by its name and with its own arguments.
+
+    The layer's random generator is replaced by one that is a function of the batch's key, so that order, threads and
+    resume do not change what it draws.
+
+    Args:
+        layer: such as "RandomGaussianBlur".
+        **arguments: of the layer; `value_range` is (0, 255) unless given.
+
+    Raises:
+        UserError: for a name keras-cv does not have, or arguments that the layer does not take.
+    """
+    from rotkeras.data.keras_cv_layer import keyed_layer
+
+    return keyed_layer(layer, arguments)
+
+
+NAMES = {
+    "pad_crop_flip": pad_crop_flip,
+    "random_flip": random_flip,
+    "random_resized_crop": random_resized_crop,
+    "keras_cv": keras_cv,
+}
+"""Augmentations by the name that a recipe uses."""
+
+
+def chain(steps: list[Augmentation]) -> Augmentation:
+    """Apply augmentations one after the other."""
+
+    def apply(images: Tensor, key: Key) -> Tensor:
+        for number, step in enumerate(steps):
+            if images.shape.rank != 4:
+                raise UserError(f"Augmentation {number} received a tensor of rank {images.shape.rank}, expected (B, H, W, 3).")
+            images = step(images, key)
+        return images
+
+    return apply

@@ -1,0 +1,111 @@
+"""From images to batches of (views, labels): shuffled, augmented, and turned into views by a pretext task.
+
+A batch is made whole: one gather, one augmentation, one call of the task. Nothing is done image by image, pixels stay uint8,
+and an image's views lie side by side, so that a batch split over devices never splits them.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from rotkeras.data.augmentation import Augmentation, chain
+from rotkeras.data.input_wait import InputWait
+from rotkeras.data.randomness import Key, permute
+from rotkeras.data.source import Images
+from rotkeras.errors import UserError
+
+
+class Pipeline(NamedTuple):
+    """What `fit` needs of a training pipeline.
+
+    Attributes:
+        dataset: an endless `tf.data.Dataset` of (x, y); epoch follows epoch without a pause between.
+        steps_per_epoch: batches in an epoch: whole batches only, the images left over differ from epoch to epoch.
+        input_wait: the clock that says how long training waited for the dataset.
+    """
+
+    dataset: Any
+    steps_per_epoch: int
+    input_wait: InputWait
+
+
+def pipeline(
+    images: Images,
+    task: Any,
+    *,
+    images_per_batch: int,
+    seed: int = 0,
+    augmentation: Augmentation | Sequence[Augmentation] = (),
+    initial_epoch: int = 0,
+) -> Pipeline:
+    """The training pipeline: every epoch in another order, and everything random a function of (seed, epoch, index).
+
+    Args:
+        images: the part to train on.
+        task: a pretext task; its `views(images, key)` makes (x, y) of a batch of images.
+        images_per_batch: images, not views: with four rotations a batch has four times as many views.
+        seed: of order, augmentation and the task's own draws.
+        augmentation: one or several of `rotkeras.data.augmentation`, applied to the images before the views are made.
+        initial_epoch: the epoch to begin with; the same number goes to `fit(initial_epoch=…)`.
+
+    Returns:
+        A `Pipeline`; call `model.fit(p.dataset, steps_per_epoch=p.steps_per_epoch, …)`.
+
+    Raises:
+        UserError: when there are fewer images than one batch takes.
+    """
+    if not 1 <= images_per_batch <= len(images):
+        raise UserError(
+            f"images_per_batch: expected 1 to {len(images)}, the number of training images, received {images_per_batch}; "
+            f"set it lower or add images."
+        )
+    count = len(images)
+    steps = count // images_per_batch
+    seed_tensor = tf.constant(seed, tf.int64)
+    augment = augmentation if callable(augmentation) else chain(list(augmentation))
+    gather = _gather(images)
+
+    def batch(step: Any) -> Any:
+        epoch = step // steps
+        position = (step % steps) * images_per_batch + tf.range(images_per_batch, dtype=tf.int64)
+        index = permute(position, seed_tensor, epoch, count)
+        key = Key(seed_tensor, epoch, index)
+        return task.views(augment(gather(index), key), key)
+
+    dataset = tf.data.Dataset.counter(start=initial_epoch * steps)
+    dataset = dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    clock = InputWait()
+    return Pipeline(clock.measure(dataset), steps, clock)
+
+
+def evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) -> Any:
+    """A finite `tf.data.Dataset` of (x, y) over all images in the order of their index, without augmentation.
+
+    The last batch holds what is left. A task's draws come from seed 0 and epoch 0, the same at every evaluation.
+    """
+    count = len(images)
+    gather = _gather(images)
+
+    def batch(start: Any) -> Any:
+        index = tf.range(start, tf.minimum(start + images_per_batch, count), dtype=tf.int64)
+        zero = tf.constant(0, tf.int64)
+        return task.views(gather(index), Key(zero, zero, index))
+
+    starts = tf.data.Dataset.range(0, count, images_per_batch)
+    return starts.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _gather(images: Images) -> Any:
+    """(index (B,)) -> uint8 (B, H, W, 3), from memory or from a memory-mapped file."""
+    shape = (None, *images.image_shape)
+
+    def read(index: Any) -> Any:
+        return images.take(np.asarray(index))
+
+    def gather(index: Any) -> Any:
+        batch = tf.numpy_function(read, [index], tf.uint8, stateful=False)
+        return tf.ensure_shape(batch, (index.shape[0], *shape[1:]))
+
+    return gather

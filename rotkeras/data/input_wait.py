@@ -1,0 +1,48 @@
+"""How long training waits for its input, measured where the waiting happens."""
+
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+class InputWait:
+    """A clock that runs while the consumer of a dataset is blocked on it.
+
+    Attributes:
+        seconds: time waited so far.
+        batches: batches delivered so far.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.batches = 0
+        self._asked = 0.0
+
+    def measure(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """The same dataset, measured. `dataset` should end in a prefetch; nothing may prefetch after it.
+
+        `zip` pulls its parts one after the other: the first notes when a batch was asked for, the second waits for it,
+        the third notes when it came.
+        """
+        asked = tf.data.Dataset.counter().map(lambda n: self._note(self._ask, n))
+        came = tf.data.Dataset.counter().map(lambda n: self._note(self._receive, n))
+        measured = tf.data.Dataset.zip((asked, dataset, came)).map(lambda _before, batch, _after: batch)
+        if dataset.cardinality() >= 0:
+            measured = measured.apply(tf.data.experimental.assert_cardinality(dataset.cardinality()))
+        options = tf.data.Options()
+        options.experimental_optimization.inject_prefetch = False
+        return measured.with_options(options)
+
+    def _note(self, function: Any, number: Any) -> Any:
+        return tf.numpy_function(function, [number], tf.int64, stateful=True)
+
+    def _ask(self, number: Any) -> Any:
+        self._asked = time.perf_counter()
+        return np.int64(number)
+
+    def _receive(self, number: Any) -> Any:
+        self.seconds += time.perf_counter() - self._asked
+        self.batches += 1
+        return np.int64(number)

@@ -1,0 +1,139 @@
+"""One loader for the four kinds of source."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from rotkeras.data.decode import Progress
+from rotkeras.data.source import Images, Source, split
+from rotkeras.errors import UserError, nearest
+
+Kind = Literal["tfds", "folder", "arrays", "embedded"]
+FOLDER_IMAGE_SIZE = 96
+
+
+def guess_kind(source: Any) -> Kind:
+    """The kind of source that a value given by position means: arrays, an `.npz`, a folder, `digits`, or a TFDS name."""
+    if not isinstance(source, str | os.PathLike):
+        return "arrays"
+    text = os.fspath(source)
+    if text == "digits":
+        return "embedded"
+    if text.endswith(".npz"):
+        return "arrays"
+    if isinstance(source, Path) or text.startswith((".", "~", os.sep)) or os.path.isdir(text):
+        return "folder"
+    return "tfds"
+
+
+def load(
+    source: Any = "digits",
+    *,
+    kind: Kind | None = None,
+    data_dir: str | Path | None = None,
+    test_folder: str | Path | None = None,
+    image_size: int | None = None,
+    labels: Literal["auto", "folders", "none"] = "auto",
+    validation_fraction: float = 0.1,
+    train_images: int | None = None,
+    split_seed: int = 0,
+    on_bad_image: Literal["skip", "error"] = "skip",
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Source:
+    """Load images: a TFDS name, a folder, an `.npz` file or NumPy arrays, or the embedded `"digits"`.
+
+    Args:
+        source: `"cifar10"` (any tensorflow-datasets image set), a folder's path, a path that ends in `.npz`, a uint8 array
+            (N, H, W, 3), a pair (images, labels), or `"digits"`.
+        kind: "tfds", "folder", "arrays" or "embedded"; None tells it from `source`.
+        data_dir: where tensorflow-datasets keeps prepared sets; nothing is downloaded when the set is prepared there.
+        test_folder: a second folder whose images are the test part (folders only).
+        image_size: pixels of each side after a centred square cut; None keeps what the source has (folders: 96).
+        labels: for folders: "folders" takes the first folder below the top as the class, "auto" decides, "none" has none.
+            For the other kinds "none" drops the labels.
+        validation_fraction: share of the training images that is split off as validation.
+        train_images: keep a seeded draw of this many training images after the split; None keeps all.
+        split_seed: seed of the split and of the draw, apart from any training seed.
+        on_bad_image: "skip" leaves out, counts and names files that cannot be read; "error" stops at the first.
+        cache: folder that keeps the decoded images of a folder source, memory-mapped; None holds them in memory.
+        progress: called with (images read, images in all).
+
+    Returns:
+        A `Source` with `train`, `validation` and (read when first asked for) `test`.
+
+    Raises:
+        UserError: one sentence for anything missing, empty, or of the wrong form.
+    """
+    kind = kind or guess_kind(source)
+    skipped: list[Any] = []
+    if kind == "tfds":
+        from rotkeras.data.tfds_source import open_builder, read_split, test_split_name
+
+        builder = open_builder(str(source), data_dir)
+        name = str(source)
+        everything = read_split(builder, "train", image_size, progress)
+        test_name = test_split_name(builder)
+
+        def read_test() -> Images | None:
+            return read_split(builder, test_name, image_size) if test_name else None
+
+    elif kind == "folder":
+        from rotkeras.data.folder import read_folder
+
+        size = image_size or FOLDER_IMAGE_SIZE
+        name = Path(source).expanduser().resolve().name
+        everything, bad = read_folder(source, size, labels, None, on_bad_image, cache, progress)
+        skipped += bad
+
+        def read_test() -> Images | None:
+            if test_folder is None:
+                return None
+            names = everything.class_names or None
+            images, bad = read_folder(test_folder, size, labels if names else "none", names, on_bad_image, cache)
+            skipped.extend(bad)
+            return images
+
+    elif kind == "arrays":
+        everything, read_test, name = _arrays(source, image_size)
+    elif kind == "embedded":
+        from rotkeras.data.arrays import read_digits
+
+        if source != "digits":
+            raise UserError(f"data.embedded: {source!r} is not an embedded set: {nearest(str(source), ['digits'])}")
+        digits, held_out = split(read_digits(image_size), 0.2, seed=0)
+        everything, name = digits, "digits"
+
+        def read_test() -> Images | None:
+            return held_out
+
+    else:
+        raise UserError(f"kind={kind!r} is no kind of source: {nearest(str(kind), ['tfds', 'folder', 'arrays', 'embedded'])}")
+
+    if labels == "none":
+        everything = _without_labels(everything)
+    train, validation = split(everything, validation_fraction, split_seed)
+    if train_images is not None:
+        train = train.draw(train_images, split_seed)
+
+    def test() -> Images | None:
+        images = read_test()
+        return _without_labels(images) if images is not None and labels == "none" else images
+
+    return Source(name, train, validation, skipped, test)
+
+
+def _arrays(source: Any, image_size: int | None) -> tuple[Images, Any, str]:
+    from rotkeras.data.arrays import as_images, read_npz
+
+    if isinstance(source, str | os.PathLike):
+        images = read_npz(source, "train", image_size)
+        assert images is not None  # read_npz raises for a train part that is not there
+        return images, lambda: read_npz(source, "test", image_size), Path(source).stem
+    if isinstance(source, tuple | list) and len(source) == 2 and getattr(source[0], "ndim", 0) >= 3:
+        return as_images(source[0], source[1], image_size=image_size), lambda: None, "arrays"
+    return as_images(source, image_size=image_size), lambda: None, "arrays"
+
+
+def _without_labels(images: Images) -> Images:
+    return Images(images.array, images.rows, None, (), images.names)

@@ -1,0 +1,129 @@
+"""What a source of images gives, whatever kind it is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotkeras.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """One part of a source (train, validation or test): images, optional labels, and a stable index.
+
+    Attributes:
+        array: uint8 (M, H, W, 3), in memory or memory-mapped; the part may use only some of its rows.
+        rows: int64 (N,), ascending: the rows of `array` that belong to this part. They are the stable index.
+        labels: int64 (N,) or None when the images have no labels.
+        class_names: the name of each label, empty without labels.
+        names: (M,) file names, one per row of `array`, or None.
+    """
+
+    array: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int64] | None = None
+    class_names: tuple[str, ...] = ()
+    names: Sequence[str] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        array: NDArray[np.uint8],
+        labels: NDArray[np.int64] | None = None,
+        class_names: Sequence[str] = (),
+        names: Sequence[str] | None = None,
+    ) -> "Images":
+        """All rows of a uint8 (N, H, W, 3) array as one part; the arguments are the attributes."""
+        rows = np.arange(len(array), dtype=np.int64)
+        labels = None if labels is None else np.asarray(labels, np.int64)
+        return cls(array, rows, labels, tuple(class_names), names)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, 3)."""
+        height, width, channels = self.array.shape[1:]
+        return height, width, channels
+
+    def take(self, positions: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
+        """The images at the given positions of this part, as a uint8 (n, H, W, 3) copy in memory."""
+        return np.asarray(self.array[self.rows[positions]])
+
+    def part(self, positions: NDArray[np.int64]) -> "Images":
+        """A smaller part that keeps the same underlying array; `positions` (n,) count in this part."""
+        positions = np.sort(positions)
+        labels = None if self.labels is None else self.labels[positions]
+        return replace(self, rows=self.rows[positions], labels=labels)
+
+    def draw(self, count: int, seed: int = 0) -> "Images":
+        """A seeded random draw of `count` images, in the order of their index; all of them when there are fewer."""
+        if count >= len(self):
+            return self
+        return self.part(np.random.default_rng(seed).permutation(len(self))[:count])
+
+
+@dataclass(frozen=True)
+class BadImage:
+    """A file that could not be read as an image, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(eq=False)
+class Source:
+    """Images split into the parts that an honest protocol needs.
+
+    Attributes:
+        name: what the images are, for logs and titles.
+        train: the images to learn from.
+        validation: images split from training that choose epoch, tap and settings; None when none were asked for.
+        skipped: files that could not be read as images (grows when `test` is read).
+    """
+
+    name: str
+    train: Images
+    validation: Images | None
+    skipped: list[BadImage] = field(default_factory=list)
+    read_test: Callable[[], Images | None] = lambda: None
+
+    @cached_property
+    def test(self) -> Images | None:
+        """The test part, read from its source only when first asked for; None when the source has none."""
+        return self.read_test()
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, 3) of every image."""
+        return self.train.image_shape
+
+
+def split(images: Images, fraction: float, seed: int = 0) -> tuple[Images, Images | None]:
+    """Split a validation part from training: the same images for the same count, fraction and seed.
+
+    Args:
+        images: the training part as its source gives it.
+        fraction: share of the images that become validation, 0 ≤ fraction < 1; 0 for none.
+        seed: of the draw. It is not the training seed, so that runs with other seeds share their validation images.
+
+    Returns:
+        (train, validation or None), both in the order of their index.
+
+    Raises:
+        UserError: when a part would be empty.
+    """
+    if fraction == 0:
+        return images, None
+    count = round(len(images) * fraction)
+    if not 0 < count < len(images):
+        raise UserError(
+            f"validation_fraction={fraction} of {len(images)} images leaves a part empty: expected at least one image in "
+            f"training and in validation; add images, or set it to 0 to go without validation."
+        )
+    order = np.random.default_rng(seed).permutation(len(images))
+    return images.part(order[count:]), images.part(order[:count])

@@ -1,0 +1,115 @@
+"""Any image set of tensorflow-datasets, by its name."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from rotkeras.data.decode import Progress, fit_square, ordered_map
+from rotkeras.data.source import Images
+from rotkeras.errors import UserError, nearest
+
+
+def open_builder(name: str, data_dir: str | Path | None) -> Any:
+    """The prepared tensorflow-datasets builder of a name; downloads and prepares it only when it is not prepared yet.
+
+    Args:
+        name: such as "cifar10" or "imagenette/160px-v2".
+        data_dir: folder of prepared sets; None for the default of tensorflow-datasets.
+
+    Raises:
+        UserError: for a name that does not exist, or a set that is not prepared and cannot be downloaded.
+    """
+    os.environ.setdefault("NO_GCE_CHECK", "true")  # no look for a cloud machine's credentials: it waits for a time-out
+    import tensorflow_datasets as tfds
+
+    where = None if data_dir is None else str(Path(data_dir).expanduser())
+    tfds.core.utils.gcs_utils._is_gcs_disabled = True
+    try:
+        builder = tfds.builder(name, data_dir=where)
+    except tfds.core.DatasetNotFoundError:
+        hint = nearest(name.split("/")[0].split(":")[0], tfds.list_builders(with_community_datasets=False))
+        hint = hint if hint.startswith("did") else "see the catalogue of tensorflow-datasets for the names"
+        raise UserError(f"data.tfds: {name!r} is not a tensorflow-datasets name: expected one such as 'cifar10'; {hint}") from None
+    except (ValueError, AssertionError, KeyError) as error:
+        raise UserError(f"data.tfds: {name!r} could not be opened ({_brief(error)}): check its configuration and version.") from None
+    if not builder.info.splits:
+        try:
+            builder.download_and_prepare()
+        except Exception as error:
+            raise UserError(
+                f"data.tfds: {name!r} is not prepared in {builder.data_path.parent} and could not be downloaded "
+                f"({_brief(error)}): connect to the network, or name the folder that holds it with --data-dir."
+            ) from None
+    return builder
+
+
+def read_split(builder: Any, split: str, image_size: int | None, progress: Progress | None = None) -> Images:
+    """One split of a builder, in its stored order, as images with labels where the set has a class label.
+
+    Raises:
+        UserError: when the split is not there, the set has no image, or its images differ in size and no size was given.
+    """
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    image_key = next((key for key, value in features.items() if isinstance(value, tfds.features.Image)), None)
+    label_key = next((key for key, value in features.items() if isinstance(value, tfds.features.ClassLabel)), None)
+    if image_key is None:
+        raise UserError(f"data.tfds: {builder.name!r} has no image: expected a set of images, its features are {list(features)}.")
+    if split not in builder.info.splits:
+        raise UserError(
+            f"data.tfds: {builder.name!r} has no split {split!r}: {nearest(split, builder.info.splits)}"
+        )
+    height, width, channels = features[image_key].shape
+    if image_size is None and (height is None or width is None):
+        raise UserError(f"data.image_size: the images of {builder.name!r} differ in size: set the size they should have, such as 96.")
+    count = builder.info.splits[split].num_examples
+    size = image_size or height
+    if image_size is None and height != width:
+        raise UserError(f"data.image_size: the images of {builder.name!r} are {height}×{width}: set the size of the square to cut.")
+    array = np.empty((count, size, size, 3), np.uint8)
+    labels = np.empty(count, np.int64) if label_key else None
+
+    dataset = builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+    )
+    dataset = dataset.map(lambda each: (each[image_key], each[label_key] if label_key else 0))
+    if (height, width) == (size, size):
+        done = 0
+        for images, numbers in tfds.as_numpy(dataset.batch(512).prefetch(2)):
+            array[done : done + len(images)] = images  # one channel broadcasts to three
+            if labels is not None:
+                labels[done : done + len(images)] = numbers
+            done += len(images)
+            if progress:
+                progress(done, count)
+    else:
+        pairs = ordered_map(lambda pair: (_fit(pair[0], size), pair[1]), tfds.as_numpy(dataset.prefetch(64)))
+        for row, (image, number) in enumerate(pairs):
+            array[row] = image
+            if labels is not None:
+                labels[row] = number
+            if progress and (row % 256 == 255 or row + 1 == count):
+                progress(row + 1, count)
+    class_names = tuple(features[label_key].names) if label_key else ()
+    return Images.of(array, labels, class_names)
+
+
+def test_split_name(builder: Any) -> str | None:
+    """The split to read once at the end: `test`, or `validation` for the sets whose test labels are not public."""
+    return next((name for name in ("test", "validation") if name in builder.info.splits), None)
+
+
+def _fit(image: Any, size: int) -> Any:
+    rgb = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("RGB")
+    return fit_square(rgb, size)
+
+
+def _brief(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) < 160 else text[:157] + "…"

@@ -1,0 +1,28 @@
+"""The one error that is the user's to mend."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A mistake that the user can mend: one sentence that says what was wrong, expected, received, and what to do.
+
+    The command line prints the sentence and exits with code 2; nothing of rotkeras raises it for a defect of its own.
+    """
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """A half-sentence that suggests the valid name closest to `name`, or lists the valid names when none is close.
+
+    Args:
+        name: what was received.
+        valid: the names that would have been accepted.
+
+    Returns:
+        `"did you mean 'epochs'?"`, or `"valid: 'a', 'b'"`.
+    """
+    valid = list(valid)
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return "valid: " + ", ".join(repr(each) for each in valid)

@@ -1,0 +1,39 @@
+"""What every pretext task is: data plus head.
+
+A task makes (x, y) of a batch of images inside `tf.data`, and a Keras model that learns them with stock `compile` and `fit`.
+"""
+
+from typing import Any, Protocol
+
+
+class PretextTask(Protocol):
+    """The form of a pretext task. Nothing needs to inherit from it."""
+
+    def views(self, images: Any, key: Any) -> tuple[Any, Any]:
+        """(x, y) of a batch of images, inside `tf.data`.
+
+        Args:
+            images: uint8 (B, H, W, 3).
+            key: `rotkeras.data.randomness.Key`, of which any randomness is a function.
+        """
+        ...
+
+    def views_per_image(self) -> int:
+        """Views that pass through the backbone for each image of a batch."""
+        ...
+
+    def build_model(self, backbone: Any) -> Any:
+        """The Keras model to compile and fit: x in, predictions of y out."""
+        ...
+
+    def classifier(self, model: Any) -> Any:
+        """The flat model to keep, of one view: backbone and head without what only training needs."""
+        ...
+
+    def loss(self, label_smoothing: float = 0.0) -> Any:
+        """The loss for `compile`."""
+        ...
+
+    def metrics(self) -> list[Any]:
+        """The metrics for `compile`; the first is named `accuracy`."""
+        ...

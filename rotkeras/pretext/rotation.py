@@ -1,0 +1,160 @@
+"""Predict by how much an image was rotated (RotNet)."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from rotkeras.errors import UserError
+from rotkeras.pretext.views import quarter_turn, rotate_and_enlarge
+
+Tensor = Any
+
+
+class Rotation:
+    """The rotation task: K rotated copies of each image, and a K-way classification of the angle.
+
+    Args:
+        angles: in degrees, counter-clockwise, distinct multiples of 45; the label of a view is its angle's position here.
+            Multiples of 90 are exact transposes and flips. With any other angle all views are resampled alike.
+        views: "all" gives the K views of each image, side by side; "one" draws one angle per image.
+        rotate: "host" makes the views in `tf.data`: x is (B·K, H, W, 3), y is (B·K,). "device" sends the B images and makes
+            the views inside the compiled model: x is (B, H, W, 3), y is (B, K). Only for multiples of 90 and views "all".
+
+    Raises:
+        UserError: for angles or combinations that are not offered.
+
+    Example:
+        task = Rotation()
+        model = task.build_model(rotkeras.backbones.nin(blocks=4))
+        model.compile("sgd", task.loss(), task.metrics())
+
+    Reference: Gidaris, Singh, Komodakis, Unsupervised Representation Learning by Predicting Image Rotations, ICLR 2018,
+    section 3.1 and equation 3; the angles of table 2.
+    """
+
+    def __init__(
+        self,
+        angles: Sequence[int] = (0, 90, 180, 270),
+        views: Literal["all", "one"] = "all",
+        rotate: Literal["host", "device"] = "host",
+    ) -> None:
+        angles = tuple(angles)
+        if len(angles) < 2 or len(set(angles)) < len(angles) or any(a % 45 or not 0 <= a < 360 for a in angles):
+            raise UserError(
+                f"angles: expected at least two distinct multiples of 45 from 0 to 315, such as [0, 90, 180, 270]; "
+                f"received {list(angles)}."
+            )
+        if views not in ("all", "one") or rotate not in ("host", "device"):
+            raise UserError(
+                f"views is 'all' or 'one' and rotate is 'host' or 'device': received views={views!r}, rotate={rotate!r}."
+            )
+        self.angles = angles
+        self.exact = all(angle % 90 == 0 for angle in angles)
+        if rotate == "device" and (views == "one" or not self.exact):
+            raise UserError(
+                f"rotate='device' makes all views by quarter turns inside the model: expected views='all' and multiples of 90, "
+                f"received views={views!r} and angles={list(angles)}; use rotate='host'."
+            )
+        self.view_choice = views
+        self.rotate = rotate
+
+    def views_per_image(self) -> int:
+        """Views that pass through the backbone for each image of a batch: K, or 1 when one is drawn."""
+        return len(self.angles) if self.view_choice == "all" else 1
+
+    def views(self, images: Tensor, key: Any) -> tuple[Tensor, Tensor]:
+        """Views and angle indices of a batch, inside `tf.data`.
+
+        Args:
+            images: uint8 (B, S, S, 3), square.
+            key: what randomness is a function of (used by views="one").
+
+        Returns:
+            (x, y), x uint8 in image-major order: views 0 … K−1 of image 0, then of image 1; y int32. Shapes: see the class.
+        """
+        import tensorflow as tf
+
+        self._check_square(images.shape[1:3])
+        count = len(self.angles)
+        if self.rotate == "device":
+            labels = tf.tile(tf.range(count)[None], [tf.shape(images)[0], 1])
+            return images, tf.ensure_shape(labels, (images.shape[0], count))
+        views = tf.stack(self._rotated(images, tf), axis=1)
+        if self.view_choice == "one":
+            from rotkeras.data import randomness
+            from rotkeras.data.augmentation import FIRST_FREE_STREAM
+
+            labels = tf.cast(randomness.integers(key, FIRST_FREE_STREAM, count), tf.int32)
+            return tf.gather(views, labels, axis=1, batch_dims=1), labels
+        batch = images.shape[0]
+        views = tf.reshape(views, (-1, *images.shape[1:]))
+        labels = tf.tile(tf.range(count), [tf.shape(images)[0]])
+        return views, tf.ensure_shape(labels, (None if batch is None else batch * count,))
+
+    def build_model(self, backbone: Any) -> Any:
+        """Backbone, global average pooling and a dense layer of K logits.
+
+        Args:
+            backbone: a functional Keras model of square uint8 images with a feature map (B, h, w, C) as its output.
+
+        Returns:
+            A Keras model. rotate="host": (B, S, S, 3) -> logits (B, K), flat. rotate="device": (B, S, S, 3) -> (B, K, K),
+            which makes the views with stock operations and applies the flat model to them.
+        """
+        import keras
+
+        self._check_square(backbone.input_shape[1:3])
+        count = len(self.angles)
+        pooled = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
+        # Float32 logits under any precision: a softmax of sixteen-bit logits loses digits that the loss needs.
+        logits = keras.layers.Dense(count, name="rotation", dtype="float32")(pooled)
+        classifier = keras.Model(backbone.input, logits, name="classifier")
+        if self.rotate == "host":
+            return classifier
+        images = keras.Input(backbone.input_shape[1:], dtype="uint8", name="images")
+        views = keras.ops.stack(self._rotated(images, keras.ops), axis=1)
+        views = keras.ops.reshape(views, (-1, *backbone.input_shape[1:]))
+        logits = keras.ops.reshape(classifier(views), (-1, count, count))
+        return keras.Model(images, logits, name="rotation_on_device")
+
+    def classifier(self, model: Any) -> Any:
+        """The flat classifier (B, S, S, 3) -> logits (B, K) inside a model that `build_model` made."""
+        return model if self.rotate == "host" else model.get_layer("classifier")
+
+    def loss(self, label_smoothing: float = 0.0) -> Any:
+        """Mean cross-entropy over all views of the batch (equation 3), from logits and integer labels.
+
+        Args:
+            label_smoothing: share of the target spread evenly over the angles, 0 ≤ label_smoothing < 1.
+        """
+        import keras
+
+        if label_smoothing == 0:
+            return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+        count = len(self.angles)
+
+        def cross_entropy(y_true: Tensor, y_pred: Tensor) -> Tensor:
+            return smooth.call(keras.ops.one_hot(keras.ops.cast(y_true, "int32"), count), y_pred)
+
+        return cross_entropy
+
+    def metrics(self) -> list[Any]:
+        """Rotation accuracy over all views, and for each angle."""
+        import keras
+
+        from rotkeras.pretext.angle_accuracy import AngleAccuracy
+
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy"), AngleAccuracy(self.angles)]
+
+    def _rotated(self, images: Tensor, library: Any) -> list[Tensor]:
+        if self.exact:
+            return [quarter_turn(images, angle // 90, library) for angle in self.angles]
+        # Two resamplings, 0° and 45°; the other six views are exact quarter turns of these two.
+        base = {rest: rotate_and_enlarge(images, rest) for rest in {angle % 90 for angle in self.angles}}
+        return [quarter_turn(base[angle % 90], angle // 90, library) for angle in self.angles]
+
+    def _check_square(self, size: Sequence[int | None]) -> None:
+        if size[0] != size[1]:
+            raise UserError(
+                f"The rotation task needs square images, received {size[0]}×{size[1]}: set data.image_size, which cuts a square."
+            )

@@ -1,0 +1,6 @@
+"""Recipes: one training as a strict YAML file and a frozen, typed object."""
+
+from rotkeras.recipe.files import dump, find, load, shipped, validate
+from rotkeras.recipe.models import Recipe
+
+__all__ = ["Recipe", "dump", "find", "load", "shipped", "validate"]

@@ -1,0 +1,167 @@
+"""Finding, reading, overriding and writing recipes. Nothing here imports TensorFlow: a mistake is answered at once."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from rotkeras.errors import UserError, nearest
+from rotkeras.recipe import reading
+from rotkeras.recipe.models import SOURCES, Recipe
+
+
+def shipped_folder() -> Path:
+    """The folder of the recipes that ship: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "recipes"
+    return installed if installed.is_dir() else package.parent / "recipes"
+
+
+def shipped() -> dict[str, Path]:
+    """Name -> path of every recipe that ships, sorted by name."""
+    return {path.stem: path for path in sorted(shipped_folder().glob("*.yaml"))}
+
+
+def find(name: str) -> Path:
+    """The recipe file of a path, or of the bare name of one that ships.
+
+    Raises:
+        UserError: when there is neither; the nearest name is suggested.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    there = shipped()
+    bare = path.stem if path.suffix in (".yaml", ".yml") else path.name
+    # `recipes/cifar10.yaml` names the shipped recipe wherever the command is run.
+    if str(path) == path.name or path.parent.name == "recipes":
+        if bare in there:
+            return there[bare]
+    if path.is_dir():
+        raise UserError(f"{name} is a folder: expected a recipe file or the name of a shipped recipe; valid: {', '.join(there)}.")
+    raise UserError(f"{name}: no such recipe file, and no shipped recipe of that name; {nearest(bare, there)}")
+
+
+def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply overrides.
+
+    Args:
+        name: a path, or the bare name of a recipe that ships.
+        overrides: each "key.path=value", the value in YAML: "train.epochs=5", "task.angles=[0, 180]".
+
+    Raises:
+        UserError: one line with file, key path, what was expected and received, and the nearest valid name.
+    """
+    path = find(name)
+    content = reading.read_mapping(path)
+    content.setdefault("name", path.stem)
+    for override in overrides:
+        apply_override(content, override)
+    return validate(content, str(path))
+
+
+def apply_override(content: dict[str, Any], override: str) -> None:
+    """Set one value, "key.path=value", in the content of a recipe. Naming a source of images replaces the recipe's own."""
+    key_path, equals, text = override.partition("=")
+    keys = key_path.strip().split(".")
+    if not equals or not all(keys):
+        raise UserError(f"--set {override}: expected KEY.PATH=VALUE, such as train.epochs=5.")
+    value = reading.parse(text, f"--set {key_path.strip()}")
+    place: Any = content
+    for depth, key in enumerate(keys[:-1]):
+        if isinstance(place, list):
+            place = _element(place, key, override)
+            continue
+        if place.get(key) is None:
+            place[key] = {}
+        place = place[key]
+        if not isinstance(place, dict | list):
+            raise UserError(f"--set {override}: {'.'.join(keys[: depth + 1])} is a value, not a section; see `rotkeras schema`.")
+    if isinstance(place, list):
+        _element(place, keys[-1], override)
+        place[int(keys[-1])] = value
+        return
+    if keys[0] == "data" and len(keys) == 2 and keys[1] in SOURCES:
+        for other in SOURCES:
+            place.pop(other, None)
+    place[keys[-1]] = value
+
+
+def _element(place: list[Any], key: str, override: str) -> Any:
+    if not key.isdigit() or int(key) >= len(place):
+        raise UserError(f"--set {override}: expected the number of a list's element, 0 to {len(place) - 1}, received {key!r}.")
+    return place[int(key)]
+
+
+def validate(content: dict[str, Any], name: str) -> Recipe:
+    """A recipe of plain content; `name` is the file to blame."""
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{name}: {_sentence(error)}") from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first mistake in words; unknown keys before wrong values, for they are often the cause."""
+    mistakes = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    first = mistakes[0]
+    location = first["loc"]
+    # The tag of a union stands in pydantic's location, though not in the file.
+    tags = {"pad_crop_flip", "random_flip", "random_resized_crop", "keras_cv", "constant", "steps", "cosine", "one_cycle"}
+    path = ".".join(str(each) for each in location if each not in tags) or "recipe"
+    received = first["input"]
+    more = f" ({len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+    match first["type"]:
+        case "extra_forbidden":
+            return f"{path}: unknown key; {nearest(str(location[-1]), _fields(location[:-1]))}{more}"
+        case "missing":
+            return f"{path}: expected a value, received none; see `rotkeras schema`{more}"
+        case "value_error":
+            text = str(first["ctx"]["error"])
+            return f"{text if path == 'recipe' else f'{path}: {text}'}{more}"
+        case "literal_error" | "union_tag_invalid":
+            expected = str(first["ctx"].get("expected") or first["ctx"].get("expected_tags"))
+            choices = [each.strip(" '") for each in expected.replace(" or ", ",").split(",")]
+            tag = received.get("name") if isinstance(received, dict) else received
+            path = f"{path}.name" if first["type"] == "union_tag_invalid" else path
+            hint = nearest(str(tag), choices)
+            hint = f"; {hint}" if hint.startswith("did") else ""
+            return f"{path}: expected one of {', '.join(choices)}, received {tag!r}{hint}{more}"
+        case "union_tag_not_found":
+            return f"{path}: expected a mapping with a name, received {received!r}; see `rotkeras schema`{more}"
+        case "model_type" | "model_attributes_type":
+            return f"{path}: expected a section of keys, received {received!r}; see `rotkeras schema`{more}"
+        case "string_pattern_mismatch":
+            return f"{path}: expected letters, digits, '.', '_' and '-', the first a letter or digit, received {received!r}{more}"
+        case _:
+            expected = first["msg"].removeprefix("Input should be ").replace("Input should", "expected to")
+            return f"{path}: expected {expected}, received {received!r}{more}"
+
+
+def _fields(location: Iterable[Any]) -> list[str]:
+    """The keys that are valid at a location."""
+    schema = Recipe.model_json_schema()
+    place: Any = schema
+    for key in location:
+        place = _resolve(place, schema)
+        options = place.get("discriminator", {}).get("mapping", {})
+        if isinstance(key, int):
+            place = place["items"]
+        elif key in options:
+            place = {"$ref": options[key]}
+        else:
+            place = place["properties"][key]
+    return sorted(_resolve(place, schema).get("properties", {}))
+
+
+def _resolve(place: Any, schema: Any) -> Any:
+    while "$ref" in place:
+        place = schema["$defs"][place["$ref"].rsplit("/", 1)[-1]]
+    return place
+
+
+def dump(recipe: Recipe, header: str = "") -> str:
+    """A recipe as YAML, every field resolved; `header` lines become comments at its top."""
+    comments = "".join(f"# {line}\n" for line in header.splitlines())
+    return comments + reading.write(recipe.model_dump(mode="json"))

@@ -1,0 +1,207 @@
+"""The sections of a recipe, as frozen objects. Every field says what it is; `rotkeras schema` prints it for editors."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A frozen section that refuses unknown keys and converts nothing but whole numbers to floats."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Task(Section):
+    """The pretext task."""
+
+    name: Literal["rotation"] = "rotation"
+    angles: list[int] = Field([0, 90, 180, 270], description="Degrees counter-clockwise, distinct multiples of 45.")
+    views: Literal["all", "one"] = Field("all", description="all: every angle of each image, side by side. one: a drawn angle.")
+    rotate: Literal["host", "device"] = Field("host", description="Where the views are made: in tf.data or inside the model.")
+
+    @model_validator(mode="after")
+    def _offered(self) -> "Task":
+        if len(self.angles) < 2 or len(set(self.angles)) < len(self.angles) or any(a % 45 or not 0 <= a < 360 for a in self.angles):
+            raise ValueError("angles: expected at least two distinct multiples of 45 from 0 to 315")
+        if self.rotate == "device" and (self.views == "one" or any(angle % 90 for angle in self.angles)):
+            raise ValueError("rotate: device makes all views by quarter turns; expected views: all and multiples of 90, or rotate: host")
+        return self
+
+
+class Data(Section):
+    """Where the images come from: one of tfds, folder, arrays, embedded; the embedded digits when none is named."""
+
+    tfds: str | None = Field(None, description="Name of a tensorflow-datasets image set, such as cifar10.")
+    data_dir: str | None = Field(None, description="Folder of prepared tensorflow-datasets sets; null for its default.")
+    folder: str | None = Field(None, description="Folder of images: class folders, or photographs without labels.")
+    test_folder: str | None = Field(None, description="Second folder whose images are the test part.")
+    arrays: str | None = Field(None, description="An .npz file with images and, when there are, labels.")
+    embedded: Literal["digits"] | None = Field(None, description="The digits that ship with scikit-learn.")
+    image_size: Annotated[int, Field(ge=8)] | None = Field(None, description="Side in pixels after a centred square cut.")
+    labels: Literal["auto", "folders", "none"] = Field("auto", description="Whether folders are classes.")
+    validation_fraction: Fraction = Field(0.1, description="Share of the training images split off as validation.")
+    train_images: Positive | None = Field(None, description="Keep a drawn part of the training images; null keeps all.")
+    on_bad_image: Literal["skip", "error"] = Field("skip", description="What to do with a file that is no whole image.")
+    cache: str | None = Field(None, description="Folder that keeps decoded images between runs; null keeps them in memory.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Data":
+        named = [kind for kind in SOURCES if getattr(self, kind) is not None]
+        if len(named) > 1:
+            raise ValueError(f"expected one of {', '.join(SOURCES)}, received {' and '.join(named)}; keep one")
+        if self.test_folder is not None and self.folder is None:
+            raise ValueError("test_folder goes with folder, which is not set; set folder or remove test_folder")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The source that is named: tfds, folder, arrays or embedded."""
+        return next((kind for kind in SOURCES if getattr(self, kind) is not None), "embedded")
+
+
+SOURCES = ("tfds", "folder", "arrays", "embedded")
+
+
+class PadCropFlip(Section):
+    """Pad with black, random crop of the old size, flip half of the images."""
+
+    name: Literal["pad_crop_flip"]
+    padding: Annotated[int, Field(ge=0)] = 4
+    flip: bool = True
+
+
+class RandomFlip(Section):
+    """Flip half of the images from left to right."""
+
+    name: Literal["random_flip"]
+
+
+class RandomResizedCrop(Section):
+    """Cut a box of random area and shape, resize it, flip half of the images."""
+
+    name: Literal["random_resized_crop"]
+    size: Annotated[int, Field(ge=8)]
+    scale: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)] = [0.08, 1.0]
+    ratio: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] = [0.75, 1.3333333333333333]
+    flip: bool = True
+
+
+class KerasCV(Section):
+    """Any augmentation layer of keras-cv, with its own arguments."""
+
+    name: Literal["keras_cv"]
+    layer: str = Field(description="Such as RandomGaussianBlur.")
+    arguments: dict[str, Any] = Field({}, description="Keyword arguments of the layer; value_range is (0, 255).")
+
+
+Augmentation = Annotated[PadCropFlip | RandomFlip | RandomResizedCrop | KerasCV, Field(discriminator="name")]
+
+
+class Backbone(Section):
+    """The network whose features are learned."""
+
+    name: Literal["nin"] = "nin"
+    blocks: Literal[3, 4, 5] = 4
+    width: Annotated[float, Field(gt=0, le=16)] = Field(1.0, description="Multiplies every number of filters.")
+
+
+class Optimizer(Section):
+    """SGD or Adam. `weight_decay_as` says which of the two things called weight decay is meant."""
+
+    name: Literal["sgd", "adam"] = "sgd"
+    momentum: Fraction = Field(0.9, description="Of SGD.")
+    nesterov: bool = Field(True, description="Of SGD.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(5e-4, description="On every trainable weight.")
+    weight_decay_as: Literal["l2_in_gradient", "decoupled"] = Field(
+        "l2_in_gradient",
+        description="l2_in_gradient adds weight_decay·w to the gradient, as the published SGD does, by an L2 term in the loss; "
+        "decoupled subtracts learning_rate·weight_decay·w from the weights, as Keras' argument does.",
+    )
+
+
+class Constant(Section):
+    """One learning rate throughout."""
+
+    name: Literal["constant"]
+
+
+class Steps(Section):
+    """Multiply the learning rate by a factor at each of some epochs."""
+
+    name: Literal["steps"]
+    at_epochs: list[Annotated[float, Field(gt=0)]]
+    factor: Annotated[float, Field(gt=0)] = 0.2
+
+
+class Cosine(Section):
+    """Linear warm-up from 0, then half a cosine to 0."""
+
+    name: Literal["cosine"]
+    warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+
+
+class OneCycle(Section):
+    """Linear warm-up from 1/25 of the peak, then half a cosine to 1/10000 of it."""
+
+    name: Literal["one_cycle"]
+    warmup_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
+
+
+Schedule = Annotated[Constant | Steps | Cosine | OneCycle, Field(discriminator="name")]
+
+
+class Train(Section):
+    """How the network learns."""
+
+    epochs: Positive = 100
+    images_per_batch: Positive = Field(128, description="Images, not views: four rotations make four times as many views.")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(0.1, description="The highest that the schedule reaches.")
+    schedule: Schedule = Constant(name="constant")
+    optimizer: Optimizer = Optimizer()
+    label_smoothing: Fraction = 0.0
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    xla: bool = Field(False, description="Compile the step with XLA: faster on a GPU, slower on a CPU; one device only.")
+    steps_per_execution: Positive = Field(1, description="Steps between two looks of Python at the training loop.")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    deterministic: bool = Field(True, description="The same bits at every run; costs speed on a GPU.")
+    devices: Positive | None = Field(None, description="Devices to use; null for all GPUs, or one CPU.")
+    synchronized_batch_norm: bool = Field(False, description="Batch statistics over all devices instead of each its own.")
+
+
+class Probe(Section):
+    """How features are judged during training, on the validation part; needs labels."""
+
+    every_epochs: Annotated[int, Field(ge=0)] = Field(10, description="Besides the last epoch; 0 for the last alone.")
+    train_images: Positive = Field(10000, description="Most labelled training images that a probe learns from.")
+    linear: Literal["ridge", "logistic"] = Field("ridge", description="ridge: closed form. logistic: L-BFGS.")
+    neighbours: Positive = Field(20, description="k of the cosine kNN probe.")
+
+
+class Encoder(Section):
+    """What is cut from the backbone as encoder.keras."""
+
+    tap: str = Field("best", description="A tap's name, or best: the best linear probe on validation (without labels: the second tap).")
+    pooling: Literal["average", "none"] = "average"
+
+
+class Recipe(Section):
+    """One training, whole: a function of this object and the images."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field("run", description="Of the run folder, runs/<name>.")
+    task: Task = Task()
+    data: Data = Data()
+    augmentation: list[Augmentation] = Field([], description="Applied to each image before its views are made, in this order.")
+    backbone: Backbone = Backbone()
+    train: Train = Train()
+    probe: Probe = Probe()
+    encoder: Encoder = Encoder()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "Recipe":
+        names = [step.name for step in self.augmentation if step.name != "keras_cv"]
+        if len(set(names)) < len(names) or {"pad_crop_flip", "random_flip"} <= set(names):
+            raise ValueError("augmentation: the same kind of step stands twice and would draw the same numbers; keep one")
+        return self

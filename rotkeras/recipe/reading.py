@@ -1,0 +1,108 @@
+"""Strict YAML: what a recipe file says, or one line on why it cannot be read."""
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rotkeras.errors import UserError
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML with the scalars of YAML 1.2: `1e-4` is a number, `no` and `on` are words. Duplicate keys are refused."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$"),
+    list("-+0123456789."),
+)
+
+
+def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    return int(loader.construct_scalar(node))  # decimal: YAML 1.1 would read 010 as eight
+
+
+def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str):
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is not a word", key_node.start_mark)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
+        seen.add(key)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def parse(text: str, name: str) -> Any:
+    """The content of a YAML text.
+
+    Raises:
+        UserError: one line with the file's name, the line number and what is wrong.
+    """
+    try:
+        return yaml.load(text, _Loader)  # a subclass of SafeLoader
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise UserError(f"{name}{where}: not a valid recipe file: {problem}; expected YAML.") from None
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The mapping that a recipe file holds; the keys of its top level are its sections."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "it is not text" if isinstance(error, UnicodeDecodeError) else (error.strerror or str(error)).lower()
+        raise UserError(f"{path}: could not be read ({reason}): expected a YAML recipe; `rotkeras recipes` lists some.") from None
+    content = parse(text, str(path))
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected sections such as 'data:' and 'train:', received a {type(content).__name__}; see `rotkeras schema`.")
+    return content
+
+
+def write(content: Any) -> str:
+    """YAML that `parse` reads back to the same content: keys in their order, numbers as YAML 1.2 writes them."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        return super().increase_indent(flow, False)
+
+
+def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
+    text = repr(value) if math.isfinite(value) else {math.inf: ".inf", -math.inf: "-.inf"}.get(value, ".nan")
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
+
+
+def _represent_list(dumper: yaml.SafeDumper, value: Any) -> yaml.SequenceNode:
+    plain = all(not isinstance(each, dict | list | tuple) for each in value)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=plain)
+
+
+def _represent_word(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    # Quote what this loader or a YAML 1.1 reader would take for something else than a word.
+    risky = _Loader("").resolve(yaml.ScalarNode, value, (True, False)) != "tag:yaml.org,2002:str"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if risky else None)
+
+
+_Dumper.add_representer(float, _represent_float)
+_Dumper.add_representer(list, _represent_list)
+_Dumper.add_representer(tuple, _represent_list)
+_Dumper.add_representer(str, _represent_word)

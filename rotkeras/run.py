@@ -1,0 +1,128 @@
+"""A run folder: one training and all it leaves behind."""
+
+import json
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rotkeras import __version__
+from rotkeras.errors import UserError
+from rotkeras.files import write_json, write_text
+from rotkeras.recipe import Recipe, dump
+from rotkeras.recipe.files import validate
+from rotkeras.recipe.reading import read_mapping
+
+PACKAGES = ("tensorflow", "keras", "keras-cv", "tensorflow-datasets", "tf-keras-vis", "numpy", "scikit-learn")
+
+
+class Run:
+    """The names of a run's files, and the rules that keep them safe.
+
+    recipe.yaml          the recipe as resolved, with versions
+    metrics.jsonl        one object per epoch
+    summary.json         what came out: accuracies, time, versions, machine
+    model.keras          backbone and head after the last epoch
+    encoder.keras        the best encoder on validation; encoder-last.keras that of the last epoch
+    checkpoints/         what --resume goes on from
+    tensorboard/         logs for TensorBoard
+
+    Args:
+        path: the folder; it need not be there yet.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+        self.recipe = self.path / "recipe.yaml"
+        self.metrics = self.path / "metrics.jsonl"
+        self.summary = self.path / "summary.json"
+        self.model = self.path / "model.keras"
+        self.checkpoints = self.path / "checkpoints"
+        self.tensorboard = self.path / "tensorboard"
+
+    def open(self, recipe: Recipe, resume: bool = False, overwrite: bool = False) -> None:
+        """Make the folder ready for this recipe.
+
+        Args:
+            recipe: what will run.
+            resume: go on with the run that is there; it must have the same recipe. Without one, begin.
+            overwrite: delete the run that is there.
+
+        Raises:
+            UserError: when something is there and neither was asked for, or it is not this recipe's run.
+        """
+        if resume and overwrite:
+            raise UserError("--resume goes on with a run and --overwrite deletes it: give one of the two.")
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"The run folder {self.path} is a file: give another --run-dir.")
+        if self.recipe.exists():
+            if resume:
+                self._same_recipe(recipe)
+                return
+            if not overwrite:
+                raise UserError(
+                    f"The run folder {self.path} holds a run already: add --resume to go on with it, --overwrite to delete it, or "
+                    f"--run-dir for another folder."
+                )
+            self._delete()
+        elif self.path.exists() and any(self.path.iterdir()):
+            raise UserError(f"The folder {self.path} is not empty and holds no run: give another --run-dir.")
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_text(self.recipe, dump(recipe, self._header()))
+
+    def load_recipe(self) -> Recipe:
+        """The recipe of the run in this folder."""
+        return validate(read_mapping(self.recipe), str(self.recipe))
+
+    def load_summary(self) -> dict[str, Any] | None:
+        """What came out, or None when the run has not ended."""
+        if not self.summary.exists():
+            return None
+        summary: dict[str, Any] = json.loads(self.summary.read_text(encoding="utf-8"))
+        return summary
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write `summary.json`; it is there only when the run has ended."""
+        write_json(self.summary, summary)
+
+    def _delete(self) -> None:
+        # The recipe goes last: as long as it is there, the folder is known for a run.
+        for path in sorted(self.path.iterdir(), key=lambda each: each == self.recipe):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _same_recipe(self, recipe: Recipe) -> None:
+        there, here = self.load_recipe().model_dump(), recipe.model_dump()
+        difference = _first_difference(there, here)
+        if difference:
+            key, old, new = difference
+            raise UserError(
+                f"{self.recipe} has {key}: {old!r}, and the recipe to resume with has {new!r}: expected the same recipe; take that value "
+                f"back, or start a new run with --run-dir."
+            )
+
+    def _header(self) -> str:
+        lines = [f"Resolved by rotkeras {__version__} on Python {platform.python_version()}, {platform.platform()}."]
+        lines += [f"{name} {version}" for name, version in versions().items()]
+        return "\n".join(lines)
+
+
+def versions() -> dict[str, str]:
+    """The installed version of every package a result depends on, read without importing it."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(each for each in new if each not in old)]:
+            found = _first_difference(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+            if found:
+                return found
+        return None
+    return None if old == new else (path, old, new)

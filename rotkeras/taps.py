@@ -1,0 +1,104 @@
+"""Taps: the named places of a backbone where features are read.
+
+A tap is a stock `keras.layers.Identity` in a flat functional model. It costs nothing, survives `.keras` files without a custom
+class, and gives probes, attention maps and export the same name for the same features.
+"""
+
+from typing import Any, Literal
+
+import keras
+
+from rotkeras.errors import UserError, nearest
+
+Pooling = Literal["none", "average"]
+
+
+def names(model: keras.Model) -> list[str]:
+    """The taps of a model, from its input to its output.
+
+    Args:
+        model: a functional model, or one with a functional model among its layers (a model that makes its own views).
+
+    Raises:
+        UserError: when it has no tap.
+    """
+    found = [layer.name for layer in flat(model).layers if isinstance(layer, keras.layers.Identity)]
+    if not found:
+        raise UserError(
+            f"The model {model.name!r} has no tap: expected layers keras.layers.Identity(name=…) where features are to be read; "
+            f"put one after each block."
+        )
+    return found
+
+
+def flat(model: keras.Model) -> keras.Model:
+    """The flat functional model that holds the taps: the model itself, or the one nested in it."""
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    return flat(inner[0]) if len(inner) == 1 else model
+
+
+def check(model: keras.Model, tap: str) -> None:
+    """Raise a `UserError` that names the taps there are, when `tap` is not one of them."""
+    if tap not in (there := names(model)):
+        raise UserError(f"The model {model.name!r} has no tap {tap!r}; {nearest(tap, there)}")
+
+
+def cut(model: keras.Model, tap: str, pooling: Pooling = "average") -> keras.Model:
+    """Cut a model at a tap: the encoder, which shares its weights with the model.
+
+    Args:
+        model: a model with taps.
+        tap: the name of one.
+        pooling: "average" for one vector per image (B, C); "none" for the feature map (B, h, w, C).
+
+    Returns:
+        A functional model of stock layers, uint8 (B, H, W, 3) -> float32 (B, C) or (B, h, w, C).
+
+    Raises:
+        UserError: for a tap that is not there.
+    """
+    check(model, tap)
+    model = flat(model)
+    features = model.get_layer(tap).output
+    if pooling == "average":
+        features = keras.layers.GlobalAveragePooling2D(name="embedding", dtype="float32")(features)
+    return keras.Model(model.input, features, name=f"encoder_{tap}")
+
+
+def extractor(model: keras.Model, features: int = 1024) -> keras.Model:
+    """Pooled features of every tap in one pass, small enough for closed-form probes.
+
+    Each tap is average-pooled to the largest square grid with at most `features` numbers, and flattened.
+
+    Args:
+        model: a model with taps.
+        features: most numbers per tap and image.
+
+    Returns:
+        A functional model, uint8 (B, H, W, 3) -> {tap: float32 (B, grid·grid·C)}.
+    """
+    flat_model = flat(model)
+    outputs = {}
+    for tap in names(flat_model):
+        x = flat_model.get_layer(tap).output
+        height, width, channels = x.shape[1:]
+        grid = max(1, min(height, width, int((features / channels) ** 0.5)))
+        x = keras.layers.AdaptiveAveragePooling2D((grid, grid), dtype="float32", name=f"{tap}_grid")(x)
+        outputs[tap] = keras.layers.Flatten(name=f"{tap}_features", dtype="float32")(x)
+    return keras.Model(flat_model.input, outputs, name="extractor")
+
+
+def untrained_copy(model: keras.Model) -> keras.Model:
+    """The same flat network with newly drawn initial weights, sharing nothing with the model."""
+    there = flat(model)
+    # Without what `compile` added: cloning would look for its metrics' classes.
+    return keras.models.clone_model(keras.Model(there.input, there.output))
+
+
+def default(model: keras.Model) -> str:
+    """The tap to ship when no labels tell which is best: the second, or the only one.
+
+    The last block specialises on the pretext task; the second gave the best features in table 1 of Gidaris et al., ICLR 2018.
+    """
+    there = names(model)
+    return there[min(1, len(there) - 1)]

@@ -1,0 +1,226 @@
+"""Train a recipe: compile, fit, callbacks, and a run folder."""
+
+import os
+import platform
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import keras
+
+from rotkeras import __version__, backbones, devices, pretext, taps
+from rotkeras.callbacks import (
+    EncoderCheckpoint,
+    MetricsLog,
+    ProbeAccuracy,
+    RunCheckpoint,
+    StopOnBadLoss,
+    Throughput,
+)
+from rotkeras.callbacks.run_checkpoint import restore
+from rotkeras.data import Source, evaluation_pipeline, load, pipeline
+from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
+from rotkeras.errors import UserError
+from rotkeras.files import write_whole
+from rotkeras.optimizers import add_l2, build_optimizer
+from rotkeras.recipe import Recipe
+from rotkeras.run import Run, versions
+
+
+
+
+def load_source(recipe: Recipe, progress: Any = None) -> Source:
+    """The image source of a recipe; `progress` is called with (images read, images in all)."""
+    data = recipe.data
+    return load(
+        getattr(data, data.kind) or "digits",
+        kind=data.kind,
+        progress=progress,
+        **data.model_dump(exclude={"tfds", "folder", "arrays", "embedded"}),
+    )
+
+
+def build_augmentation(recipe: Recipe) -> list[Any]:
+    """The augmentations of a recipe, in order."""
+    steps = []
+    for step in recipe.augmentation:
+        arguments = step.model_dump(exclude={"name"})
+        if step.name == "keras_cv":
+            arguments = {"layer": step.layer, **step.arguments}
+        steps.append(AUGMENTATIONS[step.name](**arguments))
+    return steps
+
+
+def training_shape(source: Source, augmentation: Sequence[Any]) -> tuple[int, int, int]:
+    """(H, W, 3) that the network sees: what the augmentations make of the source's images."""
+    import tensorflow as tf
+
+    from rotkeras.data.augmentation import chain
+    from rotkeras.data.randomness import Key
+
+    zero = tf.constant(0, tf.int64)
+    one = chain(list(augmentation))(tf.constant(source.train.take(slice(0, 1))), Key(zero, zero, tf.zeros([1], tf.int64)))
+    _, height, width, channels = one.shape
+    return height, width, channels
+
+
+def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Sequence[Any] = ()) -> dict[str, Any]:
+    """Train a recipe into an opened run folder, from its last checkpoint on.
+
+    Args:
+        recipe: what to train.
+        run: a folder made ready by `run.open(recipe, …)`.
+        source: the images, when they are loaded already.
+        callbacks: more Keras callbacks, called after those of the recipe.
+
+    Returns:
+        The summary, as `summary.json` holds it.
+
+    Raises:
+        UserError: for images, devices or settings that do not fit, and for a loss that is not finite.
+    """
+    started = time.perf_counter()
+    settings = recipe.train
+    devices.keep_freed_memory()
+    if settings.deterministic:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(settings.seed)
+
+    source = source or load_source(recipe)
+    augmentation = build_augmentation(recipe)
+    task = pretext.NAMES[recipe.task.name](**recipe.task.model_dump(exclude={"name"}))
+    shape = training_shape(source, augmentation)
+    if shape != source.image_shape and source.validation is not None:
+        raise UserError(
+            f"The augmentation makes images of {shape[0]}×{shape[1]} from a source of {source.image_shape[0]}×{source.image_shape[1]}: "
+            f"expected the same size, which validation sees too; set data.image_size to {shape[0]}, or the crop's size to the source's."
+        )
+
+    strategy = devices.strategy(settings.devices, settings.images_per_batch)
+    scope = strategy.scope() if strategy else nullcontext()
+    steps = len(source.train) // settings.images_per_batch
+    with scope, devices.precision(settings.precision):
+        backbone = backbones.NAMES[recipe.backbone.name](
+            input_shape=shape,
+            synchronized_batch_norm=settings.synchronized_batch_norm,
+            **recipe.backbone.model_dump(exclude={"name"}),
+        )
+        model = task.build_model(backbone)
+        if settings.optimizer.weight_decay_as == "l2_in_gradient":
+            add_l2(model, settings.optimizer.weight_decay)
+        model.compile(
+            build_optimizer(settings, max(1, steps)),
+            task.loss(settings.label_smoothing),
+            metrics=task.metrics(),
+            jit_compile=settings.xla,
+            steps_per_execution=settings.steps_per_execution,
+        )
+    if recipe.encoder.tap != "best":
+        taps.check(model, recipe.encoder.tap)
+
+    state = restore(run.checkpoints, model) or {"epoch": 0, "seconds": 0.0}
+    done = state["epoch"]
+    batches = pipeline(
+        source.train,
+        task,
+        images_per_batch=settings.images_per_batch,
+        seed=settings.seed,
+        augmentation=augmentation,
+        initial_epoch=done,
+    )
+    probe = _probe(recipe, source)
+    encoder = EncoderCheckpoint(run.path, recipe.encoder.tap, recipe.encoder.pooling)
+    encoder.best, encoder.last = state.get("best"), state.get("last")
+    if probe:
+        probe.untrained = state.get("untrained")
+        probe.results = {int(epoch): result for epoch, result in state.get("probed", {}).items()}
+    log = MetricsLog(run.metrics)
+
+    def summarise() -> dict[str, Any]:
+        return {
+            "best": encoder.best,
+            "last": encoder.last,
+            "untrained": probe.untrained if probe else None,
+            "probed": probe.results if probe else {},
+            "seconds": state["seconds"] + time.perf_counter() - started,
+        }
+
+    if done < settings.epochs:
+        model.fit(
+            batches.dataset,
+            steps_per_epoch=batches.steps_per_epoch,
+            epochs=settings.epochs,
+            initial_epoch=done,
+            validation_data=_validation(source, task, settings.images_per_batch, strategy),
+            shuffle=False,
+            verbose=0,
+            callbacks=[
+                StopOnBadLoss(),
+                Throughput(settings.images_per_batch * task.views_per_image(), batches.input_wait),
+                *([probe] if probe else []),
+                log,
+                encoder,
+                keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False),
+                RunCheckpoint(run.checkpoints, summarise),
+                *callbacks,
+            ],
+        )
+        state = summarise()
+    classifier = task.classifier(model)
+    # A model that was never compiled: its file names no class that a reader would have to import from here.
+    plain = keras.Model(classifier.input, classifier.output, name=classifier.name)
+    write_whole(run.model, plain.save)
+    summary = _summary(recipe, source, plain, state, log)
+    run.write_summary(summary)
+    return summary
+
+
+def _probe(recipe: Recipe, source: Source) -> ProbeAccuracy | None:
+    """The probe callback, or None when the images do not allow one."""
+    labels = source.train.labels
+    if labels is None or source.validation is None or len(set(labels.tolist())) < 2:
+        return None
+    settings = recipe.probe
+    return ProbeAccuracy(
+        source, settings.every_epochs, settings.train_images, settings.linear, settings.neighbours, recipe.train.seed
+    )
+
+
+def _validation(source: Source, task: Any, images_per_batch: int, strategy: Any) -> Any:
+    if source.validation is None:
+        return None
+    return evaluation_pipeline(source.validation, task, images_per_batch=images_per_batch)
+
+
+def _summary(recipe: Recipe, source: Source, model: Any, state: dict[str, Any], log: MetricsLog) -> dict[str, Any]:
+    from rotkeras.callbacks.metrics_log import read_metrics
+
+    rows = log.rows or read_metrics(log.path)
+    probed = {int(epoch): result for epoch, result in state["probed"].items()}
+    last = max(probed, default=None)
+    return {
+        "name": recipe.name,
+        "source": source.name,
+        "images": {
+            "train": len(source.train),
+            "validation": len(source.validation) if source.validation else 0,
+            "skipped": [vars(bad) for bad in source.skipped],
+        },
+        "epochs": len(rows),
+        "seconds": round(state["seconds"], 1),
+        "parameters": model.count_params(),
+        "metrics": rows[-1],
+        "probes": {
+            "part": "validation",
+            "epoch": last,
+            "trained": probed[last] if last else None,
+            "untrained": state["untrained"],
+        },
+        "encoder": {"best": state["best"], "last": state["last"]},
+        "rotkeras": __version__,
+        "versions": versions(),
+        "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
+    }
