@@ -69,13 +69,15 @@ def strategy(devices: int | None, images_per_batch: int) -> Any:
         devices = len(there) if there[0].device_type == "GPU" else 1
     if devices > len(there):
         raise UserError(
-            f"train.devices: {devices} devices were asked for, and there is {len(there)} ({there[0].device_type}); set it lower, or null."
+            f"train.devices: expected at most {len(there)} ({there[0].device_type}), the devices there are, received {devices}; "
+            f"set it lower, or null."
         )
     if devices == 1:
         return None
     if images_per_batch % devices:
         raise UserError(
-            f"train.images_per_batch: {images_per_batch} images do not split evenly over {devices} devices; choose a multiple of {devices}."
+            f"train.images_per_batch: expected a multiple of {devices}, the number of devices, received {images_per_batch}; "
+            f"an image's views stay on one device."
         )
     return tf.distribute.MirroredStrategy([device.name for device in there[:devices]])
 

@@ -97,8 +97,8 @@ class Run:
         if difference:
             key, old, new = difference
             raise UserError(
-                f"{self.recipe} has {key}: {old!r}, and the recipe to resume with has {new!r}: expected the same recipe; take that value "
-                f"back, or start a new run with --run-dir."
+                f"{self.recipe} has {key}: {old!r}, and the recipe to resume with has {new!r}: expected the same recipe; "
+                f"take that value back, or start a new run with --run-dir."
             )
 
     def _header(self) -> str:

@@ -4,7 +4,7 @@ A tap is a stock `keras.layers.Identity` in a flat functional model. It costs no
 class, and gives probes, attention maps and export the same name for the same features.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 

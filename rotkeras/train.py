@@ -28,8 +28,6 @@ from rotkeras.recipe import Recipe
 from rotkeras.run import Run, versions
 
 
-
-
 def load_source(recipe: Recipe, progress: Any = None) -> Source:
     """The image source of a recipe; `progress` is called with (images read, images in all)."""
     data = recipe.data
@@ -48,7 +46,8 @@ def build_augmentation(recipe: Recipe) -> list[Any]:
         arguments = step.model_dump(exclude={"name"})
         if step.name == "keras_cv":
             arguments = {"layer": step.layer, **step.arguments}
-        steps.append(AUGMENTATIONS[step.name](**arguments))
+        make: Any = AUGMENTATIONS[step.name]
+        steps.append(make(**arguments))
     return steps
 
 
@@ -95,8 +94,8 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
     shape = training_shape(source, augmentation)
     if shape != source.image_shape and source.validation is not None:
         raise UserError(
-            f"The augmentation makes images of {shape[0]}×{shape[1]} from a source of {source.image_shape[0]}×{source.image_shape[1]}: "
-            f"expected the same size, which validation sees too; set data.image_size to {shape[0]}, or the crop's size to the source's."
+            f"The augmentation makes images of {shape[0]}×{shape[1]} from {source.image_shape[0]}×{source.image_shape[1]}: "
+            f"expected the same size, which validation sees too; set data.image_size to {shape[0]}, or the crop to that size."
         )
 
     strategy = devices.strategy(settings.devices, settings.images_per_batch)
@@ -154,7 +153,7 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
             steps_per_epoch=batches.steps_per_epoch,
             epochs=settings.epochs,
             initial_epoch=done,
-            validation_data=_validation(source, task, settings.images_per_batch, strategy),
+            validation_data=_validation(source, task, settings.images_per_batch),
             shuffle=False,
             verbose=0,
             callbacks=[
@@ -189,7 +188,7 @@ def _probe(recipe: Recipe, source: Source) -> ProbeAccuracy | None:
     )
 
 
-def _validation(source: Source, task: Any, images_per_batch: int, strategy: Any) -> Any:
+def _validation(source: Source, task: Any, images_per_batch: int) -> Any:
     if source.validation is None:
         return None
     return evaluation_pipeline(source.validation, task, images_per_batch=images_per_batch)

@@ -64,9 +64,9 @@ def nin(
             kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
             name=f"{name}_conv",
         )(x)
-        x = keras.layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, synchronized=synchronized_batch_norm, name=f"{name}_norm"
-        )(x)
+        x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=synchronized_batch_norm, name=f"{name}_norm")(
+            x
+        )
         return keras.layers.ReLU(name=f"{name}_relu")(x)
 
     inputs = keras.Input(input_shape, dtype="uint8", name="images")
@@ -78,9 +78,7 @@ def nin(
         name="normalization",
     )(inputs)
     for block in range(1, blocks + 1):
-        plan = {1: ((192, 5), (160, 1), (96, 1)), 2: ((192, 5), (192, 1), (192, 1))}.get(
-            block, ((192, 3), (192, 1), (192, 1))
-        )
+        plan = {1: ((192, 5), (160, 1), (96, 1)), 2: ((192, 5), (192, 1), (192, 1))}.get(block, ((192, 3), (192, 1), (192, 1)))
         for number, (published, size) in enumerate(plan, start=1):
             x = convolution(x, published, size, f"block{block}_{number}")
         if block <= 2:

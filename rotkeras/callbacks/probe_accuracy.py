@@ -60,7 +60,7 @@ class ProbeAccuracy(keras.callbacks.Callback):
         self.validation: Images = source.validation
         linear_probes.check_labels(self.train.labels)
         self.every_epochs = every_epochs
-        self.fit_linear = linear_probes.NAMES[linear]
+        self.fit_linear: Any = linear_probes.NAMES[linear]
         self.neighbours = neighbours
         self.untrained: Result | None = None
         self.results: dict[int, Result] = {}
@@ -70,7 +70,8 @@ class ProbeAccuracy(keras.callbacks.Callback):
         """Probe an extractor of `rotkeras.taps.extractor` now."""
         train, validation = extract(extractor, self.train), extract(extractor, self.validation)
         y, y_validation = self.train.labels, self.validation.labels
-        assert y is not None and y_validation is not None  # checked in the constructor
+        assert y is not None  # checked in the constructor
+        assert y_validation is not None
         return {
             tap: {
                 "linear": self.fit_linear(train[tap], y).accuracy(validation[tap], y_validation),

@@ -28,6 +28,6 @@ class StopOnBadLoss(keras.callbacks.Callback):
         if loss is not None and not math.isfinite(loss):
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             raise UserError(
-                f"The loss became {loss} in epoch {self._epoch + 1}, step {batch + 1}, at learning rate {rate:g}: expected a finite "
-                f"number; try a lower train.learning_rate, a schedule that warms up, or train.precision float32."
+                f"The loss became {loss} in epoch {self._epoch + 1}, step {batch + 1}, at learning rate {rate:g}: expected a "
+                f"finite number; try a lower train.learning_rate, a schedule that warms up, or train.precision float32."
             )

@@ -31,7 +31,7 @@ class TrainConsole:
         from rotkeras import callbacks, train
 
         source = self._load(recipe)
-        self._describe(recipe, source, run)
+        self._describe(source, run)
         progress = callbacks.Progress(self.console, initial_epoch=self._done(run))
         try:
             summary = train.train(recipe, run, source, [progress])
@@ -57,7 +57,7 @@ class TrainConsole:
             task = bar.add_task("", total=None)
             return load_source(recipe, lambda done, total: bar.update(task, completed=done, total=total))
 
-    def _describe(self, recipe: Recipe, source: Source, run: Run) -> None:
+    def _describe(self, source: Source, run: Run) -> None:
         height, width, _ = source.image_shape
         labels = f"{len(source.train.class_names)} classes" if source.train.labels is not None else "no labels"
         validation = len(source.validation) if source.validation else 0
@@ -83,7 +83,9 @@ class TrainConsole:
         metrics, probes = summary["metrics"], summary["probes"]
         rotation = metrics.get("val_accuracy", metrics["accuracy"])
         part = "validation" if "val_accuracy" in metrics else "training"
-        print_(f"\nrotation accuracy {100 * rotation:.1f} % ({part}) after {summary['epochs']} epochs, {summary['seconds']:,.0f} s in all")
+        print_(
+            f"\nrotation accuracy {100 * rotation:.1f} % ({part}) after {summary['epochs']} epochs, {summary['seconds']:,.0f} s in all"
+        )
         if probes["trained"]:
             print_(probe_table(probes, plain=not self.console.is_terminal))
             print_(f"Accuracy in % on the {summary['images']['validation']:,} validation images; the test part has not been read.")
@@ -91,7 +93,11 @@ class TrainConsole:
         reason = f"{best['measure']} {100 * best['value']:.1f} %" if best["measure"] != "epoch" else "the last epoch"
         print_(f"\nencoder: {run.path / 'encoder.keras'}  (tap {best['tap']}, epoch {best['epoch']}: {reason})")
         self._skipped(summary["images"]["skipped"])
-        print_("use it:  python -c \"import keras; print(keras.models.load_model('" + str(run.path / "encoder.keras") + "').output_shape)\"")
+        print_(
+            "use it:  python -c \"import keras; print(keras.models.load_model('"
+            + str(run.path / "encoder.keras")
+            + "').output_shape)\""
+        )
         print_(f"curves:  tensorboard --logdir {run.tensorboard}")
 
 
@@ -99,7 +105,12 @@ def probe_table(probes: dict[str, Any], plain: bool) -> Table:
     """Taps by probe, trained beside untrained; fits 80 columns."""
     from rich import box
 
-    table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain, title=f"\nprobes after epoch {probes['epoch']}", title_justify="left")
+    table = Table(
+        box=None if plain else box.SIMPLE_HEAD,
+        pad_edge=not plain,
+        title=f"\nprobes after epoch {probes['epoch']}",
+        title_justify="left",
+    )
     table.add_column("tap")
     for kind in ("linear", "kNN"):
         for column in ("untrained", "trained", "gain"):

@@ -114,7 +114,8 @@ def keras_cv(layer: str, **arguments: Any) -> Augmentation:
     """
     from rotkeras.data.keras_cv_layer import keyed_layer
 
-    return keyed_layer(layer, arguments)
+    apply: Augmentation = keyed_layer(layer, arguments)
+    return apply
 
 
 NAMES = {

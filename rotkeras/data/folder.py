@@ -97,7 +97,7 @@ def read_folder(
             f"({', '.join(class_names)}): give both folders the same classes."
         )
     stamp = [str(image_size)] + [
-        f"{path} {status.st_size} {status.st_mtime_ns}" for path in paths for status in [os.stat(folder / path)]
+        f"{path} {status.st_size} {status.st_mtime_ns}" for path in paths for status in [(folder / path).stat()]
     ]
     array, kept, bad = cached_array(
         (len(paths), image_size, image_size, 3),

@@ -12,12 +12,10 @@ class InputWait:
 
     Attributes:
         seconds: time waited so far.
-        batches: batches delivered so far.
     """
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.batches = 0
         self._asked = 0.0
 
     def measure(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
@@ -44,5 +42,4 @@ class InputWait:
 
     def _receive(self, number: Any) -> Any:
         self.seconds += time.perf_counter() - self._asked
-        self.batches += 1
         return np.int64(number)

@@ -21,7 +21,7 @@ def guess_kind(source: Any) -> Kind:
         return "embedded"
     if text.endswith(".npz"):
         return "arrays"
-    if isinstance(source, Path) or text.startswith((".", "~", os.sep)) or os.path.isdir(text):
+    if isinstance(source, Path) or text.startswith((".", "~", os.sep)) or Path(text).is_dir():
         return "folder"
     return "tfds"
 
@@ -127,9 +127,9 @@ def _arrays(source: Any, image_size: int | None) -> tuple[Images, Any, str]:
     from rotkeras.data.arrays import as_images, read_npz
 
     if isinstance(source, str | os.PathLike):
-        images = read_npz(source, "train", image_size)
+        images = read_npz(Path(source), "train", image_size)
         assert images is not None  # read_npz raises for a train part that is not there
-        return images, lambda: read_npz(source, "test", image_size), Path(source).stem
+        return images, lambda: read_npz(Path(source), "test", image_size), Path(source).stem
     if isinstance(source, tuple | list) and len(source) == 2 and getattr(source[0], "ndim", 0) >= 3:
         return as_images(source[0], source[1], image_size=image_size), lambda: None, "arrays"
     return as_images(source, image_size=image_size), lambda: None, "arrays"

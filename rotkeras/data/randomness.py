@@ -1,7 +1,7 @@
 """Random numbers as a pure function of (seed, epoch, index), so that resume is exact and order is testable.
 
-`tf.random.experimental.index_shuffle` is a keyed pseudorandom permutation: with the image's index as the message it gives
-one number per image, whatever the batch size, the number of threads, or how often an iterator was made before.
+TensorFlow's stateless functions take one seed a call. Here every image of a batch has a key of its own, and gets the same number in
+whatever batch, thread or iterator it comes: a hash of the key, made of whole-batch integer operations.
 """
 
 from typing import Any, NamedTuple
@@ -9,10 +9,6 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 Tensor = Any
-STREAMS = 64
-"""Independent random numbers that one image may ask for in one epoch; stream 0 is the order of the images."""
-
-_LARGEST = 2**31 - 1
 
 
 class Key(NamedTuple):
@@ -29,6 +25,28 @@ class Key(NamedTuple):
     index: Tensor
 
 
+def mix(*words: Any) -> Tensor:
+    """A well-mixed 64-bit hash of integer words, which broadcast against each other.
+
+    Args:
+        *words: int64 tensors or Python integers.
+
+    Returns:
+        uint64 tensor.
+
+    Reference: the finaliser of SplitMix64, Steele, Lea, Flood, Fast Splittable Pseudorandom Number Generators, OOPSLA 2014, with
+    the constants of its variant 13 (Stafford); absorbed word by word.
+    """
+    state = tf.constant(0x243F6A8885A308D3, tf.uint64)
+    for word in words:
+        state = state + tf.bitcast(tf.cast(word, tf.int64), tf.uint64) * tf.constant(0x9E3779B97F4A7C15, tf.uint64)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            state = tf.bitwise.bitwise_xor(state, tf.bitwise.right_shift(state, tf.constant(shift, tf.uint64)))
+            state = state * tf.constant(factor, tf.uint64)
+        state = tf.bitwise.bitwise_xor(state, tf.bitwise.right_shift(state, tf.constant(31, tf.uint64)))
+    return state
+
+
 def permute(position: Tensor, seed: Tensor, epoch: Tensor, count: int) -> Tensor:
     """The images at the given positions of an epoch's shuffled order, without holding the order in memory.
 
@@ -41,9 +59,9 @@ def permute(position: Tensor, seed: Tensor, epoch: Tensor, count: int) -> Tensor
     Returns:
         int64 tensor of shape (B,): over all positions a permutation of [0, count).
     """
-    return tf.random.experimental.index_shuffle(
-        position, tf.stack([seed, epoch * STREAMS]), tf.constant(count - 1, tf.int64)
-    )
+    # Neighbouring seeds give related permutations in this cipher, so it gets hashed ones, and more rounds than its usual four.
+    words = tf.cast(mix(seed, epoch, tf.range(3, dtype=tf.int64)) % tf.constant(2**32, tf.uint64), tf.uint32)
+    return tf.raw_ops.RandomIndexShuffle(index=position, seed=words, max_index=tf.constant(count - 1, tf.int64), rounds=8)
 
 
 def integers(key: Key, stream: int, maximum: int) -> Tensor:
@@ -51,14 +69,14 @@ def integers(key: Key, stream: int, maximum: int) -> Tensor:
 
     Args:
         key: seed, epoch and image indices (B,).
-        stream: 1 … 63; two draws that must be independent use two streams.
-        maximum: exclusive upper bound, far below 2**31 (the bias is maximum / 2**31).
+        stream: any number; two draws that must be independent use two streams.
+        maximum: exclusive upper bound, far below 2**64 (the bias is maximum / 2**64).
 
     Returns:
         int64 tensor of shape (B,).
     """
-    seed = tf.stack([key.seed, key.epoch * STREAMS + stream])
-    return tf.random.experimental.index_shuffle(key.index, seed, tf.constant(_LARGEST, tf.int64)) % maximum
+    bits = mix(key.seed, key.epoch, stream, key.index)
+    return tf.cast(bits % tf.constant(maximum, tf.uint64), tf.int64)
 
 
 def uniform(key: Key, stream: int, low: float = 0.0, high: float = 1.0) -> Tensor:

@@ -34,7 +34,9 @@ def open_builder(name: str, data_dir: str | Path | None) -> Any:
         hint = hint if hint.startswith("did") else "see the catalogue of tensorflow-datasets for the names"
         raise UserError(f"data.tfds: {name!r} is not a tensorflow-datasets name: expected one such as 'cifar10'; {hint}") from None
     except (ValueError, AssertionError, KeyError) as error:
-        raise UserError(f"data.tfds: {name!r} could not be opened ({_brief(error)}): check its configuration and version.") from None
+        raise UserError(
+            f"data.tfds: {name!r} could not be opened ({_brief(error)}): check its configuration and version."
+        ) from None
     if not builder.info.splits:
         try:
             builder.download_and_prepare()
@@ -60,12 +62,12 @@ def read_split(builder: Any, split: str, image_size: int | None, progress: Progr
     if image_key is None:
         raise UserError(f"data.tfds: {builder.name!r} has no image: expected a set of images, its features are {list(features)}.")
     if split not in builder.info.splits:
-        raise UserError(
-            f"data.tfds: {builder.name!r} has no split {split!r}: {nearest(split, builder.info.splits)}"
-        )
-    height, width, channels = features[image_key].shape
+        raise UserError(f"data.tfds: {builder.name!r} has no split {split!r}: {nearest(split, builder.info.splits)}")
+    height, width, _ = features[image_key].shape
     if image_size is None and (height is None or width is None):
-        raise UserError(f"data.image_size: the images of {builder.name!r} differ in size: set the size they should have, such as 96.")
+        raise UserError(
+            f"data.image_size: the images of {builder.name!r} differ in size: set the size they should have, such as 96."
+        )
     count = builder.info.splits[split].num_examples
     size = image_size or height
     if image_size is None and height != width:

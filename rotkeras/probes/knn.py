@@ -1,6 +1,7 @@
 """The weighted nearest-neighbour probe: no training, and no setting that could be tuned to flatter."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rotkeras.probes.linear import Features, Labels, check_labels, standardise
 
@@ -45,6 +46,6 @@ def knn_accuracy(
     return hits / len(features)
 
 
-def _unit(x: Features) -> Features:
+def _unit(x: NDArray[np.floating]) -> Features:
     norm = np.linalg.norm(x, axis=1, keepdims=True)
     return np.asarray(x / np.maximum(norm, 1e-12), np.float32)

@@ -35,9 +35,8 @@ def find(name: str) -> Path:
     there = shipped()
     bare = path.stem if path.suffix in (".yaml", ".yml") else path.name
     # `recipes/cifar10.yaml` names the shipped recipe wherever the command is run.
-    if str(path) == path.name or path.parent.name == "recipes":
-        if bare in there:
-            return there[bare]
+    if bare in there and (str(path) == path.name or path.parent.name == "recipes"):
+        return there[bare]
     if path.is_dir():
         raise UserError(f"{name} is a folder: expected a recipe file or the name of a shipped recipe; valid: {', '.join(there)}.")
     raise UserError(f"{name}: no such recipe file, and no shipped recipe of that name; {nearest(bare, there)}")

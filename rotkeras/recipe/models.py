@@ -27,8 +27,13 @@ class Task(Section):
         if len(self.angles) < 2 or len(set(self.angles)) < len(self.angles) or any(a % 45 or not 0 <= a < 360 for a in self.angles):
             raise ValueError("angles: expected at least two distinct multiples of 45 from 0 to 315")
         if self.rotate == "device" and (self.views == "one" or any(angle % 90 for angle in self.angles)):
-            raise ValueError("rotate: device makes all views by quarter turns; expected views: all and multiples of 90, or rotate: host")
+            raise ValueError(
+                "rotate: device makes all views by quarter turns; expected views: all and multiples of 90, or rotate: host"
+            )
         return self
+
+
+SOURCES: tuple[Literal["tfds", "folder", "arrays", "embedded"], ...] = ("tfds", "folder", "arrays", "embedded")
 
 
 class Data(Section):
@@ -57,12 +62,9 @@ class Data(Section):
         return self
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["tfds", "folder", "arrays", "embedded"]:
         """The source that is named: tfds, folder, arrays or embedded."""
         return next((kind for kind in SOURCES if getattr(self, kind) is not None), "embedded")
-
-
-SOURCES = ("tfds", "folder", "arrays", "embedded")
 
 
 class PadCropFlip(Section):
@@ -183,14 +185,18 @@ class Probe(Section):
 class Encoder(Section):
     """What is cut from the backbone as encoder.keras."""
 
-    tap: str = Field("best", description="A tap's name, or best: the best linear probe on validation (without labels: the second tap).")
+    tap: str = Field(
+        "best", description="A tap's name, or best: the best linear probe on validation (without labels: the second tap)."
+    )
     pooling: Literal["average", "none"] = "average"
 
 
 class Recipe(Section):
     """One training, whole: a function of this object and the images."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field("run", description="Of the run folder, runs/<name>.")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
+        "run", description="Of the run folder, runs/<name>."
+    )
     task: Task = Task()
     data: Data = Data()
     augmentation: list[Augmentation] = Field([], description="Applied to each image before its views are made, in this order.")

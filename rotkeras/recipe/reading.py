@@ -13,7 +13,7 @@ from rotkeras.errors import UserError
 class _Loader(yaml.SafeLoader):
     """Safe YAML with the scalars of YAML 1.2: `1e-4` is a number, `no` and `on` are words. Duplicate keys are refused."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
@@ -72,7 +72,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected sections such as 'data:' and 'train:', received a {type(content).__name__}; see `rotkeras schema`.")
+        raise UserError(
+            f"{path}: expected sections such as 'data:' and 'train:', received a {type(content).__name__}; see `rotkeras schema`."
+        )
     return content
 
 

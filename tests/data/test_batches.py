@@ -1,0 +1,118 @@
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rotkeras import UserError
+from rotkeras.data import Images, evaluation_pipeline, pipeline
+from rotkeras.data.augmentation import keras_cv, pad_crop_flip
+from rotkeras.pretext import Rotation
+
+
+@pytest.fixture
+def images():
+    """23 images whose top left pixel is their number."""
+    array = np.random.default_rng(1).integers(0, 256, (23, 8, 8, 3), dtype=np.uint8)
+    array[:, 0, 0, 0] = np.arange(23)
+    return Images.of(array)
+
+
+def take(batches, count):
+    return [(x.numpy(), y.numpy()) for x, y in batches.dataset.take(count)]
+
+
+def test_a_batch_holds_whole_quadruples_side_by_side(images):
+    batches = pipeline(images, Rotation(), images_per_batch=5, seed=1)
+    assert batches.steps_per_epoch == 4
+    for x, y in take(batches, 4):
+        assert x.dtype == np.uint8
+        assert x.shape == (20, 8, 8, 3)
+        assert y.tolist() == [0, 1, 2, 3] * 5
+        for row in range(0, 20, 4):
+            for turns in range(4):
+                assert np.array_equal(x[row + turns], np.rot90(x[row], turns))
+
+
+def test_an_epoch_shows_no_image_twice_and_epochs_differ(images):
+    batches = take(pipeline(images, Rotation(), images_per_batch=5, seed=1), 8)
+    epochs = [np.concatenate([x[::4, 0, 0, 0] for x, _ in batches[start : start + 4]]) for start in (0, 4)]
+    assert [len(set(epoch)) for epoch in epochs] == [20, 20]
+    assert epochs[0].tolist() != epochs[1].tolist()
+
+
+@pytest.mark.parametrize("augmentation", [(), pad_crop_flip(1), [keras_cv("RandomGaussianBlur", kernel_size=3, factor=1.0)]])
+def test_two_pipelines_give_the_same_and_another_seed_gives_another(images, augmentation):
+    arguments = dict(images_per_batch=5, augmentation=augmentation)
+    first = take(pipeline(images, Rotation(), seed=1, **arguments), 6)
+    again = take(pipeline(images, Rotation(), seed=1, **arguments), 6)
+    other = take(pipeline(images, Rotation(), seed=2, **arguments), 6)
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(first, again, strict=True))
+    assert not any(np.array_equal(a[0], b[0]) for a, b in zip(first, other, strict=True))
+
+
+def test_a_later_initial_epoch_gives_what_the_first_run_would_have_given(images):
+    task = Rotation(views="one")
+    arguments = dict(images_per_batch=5, seed=1, augmentation=pad_crop_flip(1))
+    whole = take(pipeline(images, task, **arguments), 12)
+    resumed = take(pipeline(images, task, initial_epoch=2, **arguments), 4)
+    for (x, y), (x_resumed, y_resumed) in zip(whole[8:], resumed, strict=True):
+        assert np.array_equal(x, x_resumed)
+        assert np.array_equal(y, y_resumed)
+
+
+def test_how_often_an_iterator_was_made_does_not_matter(images):
+    batches = pipeline(images, Rotation(), images_per_batch=5, seed=1, augmentation=pad_crop_flip(1))
+    first = take(batches, 2)
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(first, take(batches, 2), strict=True))
+
+
+def test_only_the_rows_of_the_part_are_shown(images):
+    part = images.part(np.array([2, 3, 5, 7, 11, 13]))
+    shown = np.concatenate([x[::4, 0, 0, 0] for x, _ in take(pipeline(part, Rotation(), images_per_batch=3, seed=0), 2)])
+    assert sorted(shown) == [2, 3, 5, 7, 11, 13]
+
+
+@pytest.mark.parametrize("images_per_batch", [0, 24])
+def test_a_batch_larger_than_the_images_is_refused(images, images_per_batch):
+    with pytest.raises(UserError, match=f"expected 1 to 23.*received {images_per_batch}"):
+        pipeline(images, Rotation(), images_per_batch=images_per_batch)
+
+
+def test_evaluation_shows_every_image_once_in_order_and_ends(images):
+    batches = list(evaluation_pipeline(images, Rotation(), images_per_batch=10))
+    assert [len(x) for x, _ in batches] == [40, 40, 12]
+    views = np.concatenate([x for x, _ in batches])
+    assert np.array_equal(views[::4], images.array)
+
+
+def test_memory_mapped_images_give_the_same(images, tmp_path):
+    np.save(tmp_path / "images.npy", images.array)
+    mapped = Images.of(np.load(tmp_path / "images.npy", mmap_mode="r"))
+    for (x, _), (x_mapped, _) in zip(
+        take(pipeline(images, Rotation(), images_per_batch=5), 3),
+        take(pipeline(mapped, Rotation(), images_per_batch=5), 3),
+        strict=True,
+    ):
+        assert np.array_equal(x, x_mapped)
+
+
+def test_host_and_device_rotation_see_the_same_images(images):
+    host = take(pipeline(images, Rotation(), images_per_batch=5, seed=3, augmentation=pad_crop_flip(1)), 2)
+    device = take(pipeline(images, Rotation(rotate="device"), images_per_batch=5, seed=3, augmentation=pad_crop_flip(1)), 2)
+    for (x, y), (x_device, y_device) in zip(host, device, strict=True):
+        assert np.array_equal(x[::4], x_device)
+        assert np.array_equal(y.reshape(5, 4), y_device)
+
+
+def test_the_wait_is_measured_where_the_consumer_stands(images):
+    batches = pipeline(images, Rotation(), images_per_batch=5)
+    slow = tf.data.Dataset.range(10).map(lambda n: tf.numpy_function(lambda m: (time.sleep(0.05), m)[1], [n], tf.int64))
+    clock = type(batches.input_wait)()
+    assert [int(n) for n in clock.measure(slow)] == list(range(10))
+    assert 0.45 < clock.seconds < 5
+
+    quick = type(batches.input_wait)()
+    for _ in quick.measure(tf.data.Dataset.range(10)):
+        time.sleep(0.05)  # the consumer is slow: that is not waiting for input
+    assert quick.seconds < 0.25

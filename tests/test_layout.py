@@ -1,0 +1,96 @@
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rotkeras
+from rotkeras.cli import COMMANDS
+
+PACKAGE = Path(rotkeras.__file__).parent
+
+
+def imports_of(path):
+    """The rooms of rotkeras that a file imports, wherever in the file."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module] if node.module != "rotkeras" else [f"rotkeras.{each.name}" for each in node.names]
+        elif isinstance(node, ast.Import):
+            names = [each.name for each in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("rotkeras.")}
+        found |= {name.split(".")[0] for name in names if not name.startswith("rotkeras")}
+    return found
+
+
+ALLOWED = {
+    "errors": set(),
+    "files": set(),
+    "recipe": {"errors"},
+    "run": {"errors", "files", "recipe", "__version__"},
+    "data": {"errors"},
+    "pretext": {"errors", "data"},
+    "backbones": {"errors"},
+    "taps": {"errors"},
+    "probes": {"errors", "data"},
+    "callbacks": {"errors", "files", "data", "probes", "taps"},
+    "optimizers": {"recipe"},
+    "devices": {"errors"},
+}
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_imports_run_one_way(room):
+    files = [PACKAGE / f"{room}.py"] if (PACKAGE / f"{room}.py").exists() else list((PACKAGE / room).glob("*.py"))
+    assert files
+    rooms = {path.stem if path.suffix else path.name for path in PACKAGE.iterdir()} | {"__version__"}
+    for path in files:
+        foreign = (imports_of(path) & rooms) - ALLOWED[room] - {room}
+        assert not foreign, f"{path.relative_to(PACKAGE)} imports {foreign}"
+
+
+@pytest.mark.parametrize("room", ["backbones", "taps", "probes", "optimizers", "callbacks"])
+def test_models_and_callbacks_need_keras_alone(room):
+    files = [PACKAGE / f"{room}.py"] if (PACKAGE / f"{room}.py").exists() else list((PACKAGE / room).glob("*.py"))
+    for path in files:
+        assert "tensorflow" not in imports_of(path), path
+
+
+def loaded_after(code):
+    script = f"import sys\n{code}\nprint(sorted(m for m in ('tensorflow', 'keras', 'sklearn', 'matplotlib') if m in sys.modules))"
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+
+
+def test_importing_rotkeras_imports_neither_tensorflow_nor_keras():
+    assert loaded_after("import rotkeras; rotkeras.data.load; rotkeras.recipe.load; rotkeras.UserError") == "[]"
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_no_help_imports_tensorflow(command):
+    code = f"""
+from click.testing import CliRunner
+from rotkeras.cli import main
+result = CliRunner().invoke(main, {[*command.split(), "--help"]})
+assert result.exit_code == 0 and "Usage:" in result.output, result.output"""
+    assert loaded_after(code) == "[]"
+
+
+def test_every_public_name_can_be_imported():
+    for name in rotkeras.__all__:
+        getattr(rotkeras, name)
+    for room in ("data", "pretext", "backbones", "probes", "callbacks", "recipe"):
+        module = getattr(rotkeras, room)
+        for name in module.__all__:
+            assert getattr(module, name).__doc__ or name == "augmentation", f"{room}.{name}"
+    with pytest.raises(AttributeError, match="nothing_here"):
+        rotkeras.nothing_here  # noqa: B018
+
+
+def test_start_up_chatter_stays_out_of_the_terminal():
+    code = "from rotkeras import devices; devices.quiet(); import tensorflow as tf; tf.constant(1) + 1; print('done')"
+    environment = {k: v for k, v in __import__("os").environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert (result.stdout, result.stderr) == ("done\n", "")
