@@ -22,7 +22,7 @@ def nearest(name: str, valid: Iterable[str]) -> str:
         `"did you mean 'epochs'?"`, or `"valid: 'a', 'b'"`.
     """
     valid = list(valid)
-    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.6) or [each for each in valid if len(name) > 2 and name in each]
     if close:
         return f"did you mean {close[0]!r}?"
     return "valid: " + ", ".join(repr(each) for each in valid)

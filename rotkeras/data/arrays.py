@@ -1,5 +1,7 @@
 """Images that are arrays already: `.npz` files, NumPy in Python, and the digits that come with scikit-learn."""
 
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +32,24 @@ def as_images(
     Raises:
         UserError: for another dtype or shape, or labels of another length.
     """
-    array = np.asarray(array)
+    try:
+        array = np.asarray(array)
+    except ValueError:
+        raise UserError(f"{name}: expected images of one size, received a list of several sizes; resize them first.") from None
     if array.dtype != np.uint8 or array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3)):
         raise UserError(
             f"{name}: expected a uint8 array of shape (N, H, W, 3), (N, H, W, 1) or (N, H, W) with values 0…255, received "
             f"{array.dtype} of shape {array.shape}; convert it (a float array in 0…1: multiply by 255 and round)."
         )
-    if len(array) == 0:
+    if array.size == 0:
         raise UserError(f"{name}: expected at least one image, received an array of shape {array.shape}; add images.")
     array = array[..., None] if array.ndim == 3 else array
     if array.shape[3] == 1:
         array = np.repeat(array, 3, axis=3)
+    if image_size is None and array.shape[1] != array.shape[2]:
+        raise UserError(
+            f"{name}: expected square images, received {array.shape[1]}×{array.shape[2]}; set data.image_size, which cuts a square."
+        )
     if image_size is not None and array.shape[1:3] != (image_size, image_size):
         array = np.stack([fit_square(Image.fromarray(image), image_size) for image in array])
     if labels is not None:
@@ -70,9 +79,11 @@ def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | No
             raise ValueError("it holds a single array")
     except FileNotFoundError:
         raise UserError(f"The array file {str(path)!r} does not exist: give the path of an .npz file.") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        # NumPy's own words for a file of another kind advise to unpickle it.
+        reason = "it is no archive of arrays" if "pickle" in str(error) else str(error)
         raise UserError(
-            f"{str(path)!r} could not be read as an .npz file ({error}): write it with numpy.savez(path, images=…, labels=…)."
+            f"{str(path)!r} could not be read as an .npz file ({reason}): write it with numpy.savez(path, images=…, labels=…)."
         ) from None
     with file:
         image_key = next((key for key in _IMAGE_KEYS[part] if key in file.files), None)
@@ -86,8 +97,9 @@ def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | No
             )
         try:
             images, labels = file[image_key], file[label_key] if label_key else None
-        except ValueError as error:
-            raise UserError(f"{str(path)!r} could not be read ({error}): store plain uint8 arrays in it.") from None
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            reason = "it holds Python objects" if "pickle" in str(error) else str(error)
+            raise UserError(f"{str(path)!r} could not be read ({reason}): store plain uint8 arrays in it.") from None
         return as_images(images, labels, image_size=image_size, name=f"{path.name}:{image_key}")
 
 

@@ -66,7 +66,12 @@ def cached_array(
     if not home.is_dir():
         working = home.with_name(f"{home.name}.{os.getpid()}.part")
         shutil.rmtree(working, ignore_errors=True)
-        working.mkdir(parents=True)
+        try:
+            working.mkdir(parents=True)
+        except OSError as error:
+            raise UserError(
+                f"data.cache: {str(cache)!r} cannot be written to ({(error.strerror or str(error)).lower()}): give a folder."
+            ) from None
         try:
             _write(working, shape, fill)
             working.rename(home)  # whole or not at all

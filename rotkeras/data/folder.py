@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from rotkeras.data.cache import cached_array
-from rotkeras.data.decode import Progress, read_all, read_image
+from rotkeras.data.decode import Progress, check_bad, read_all, read_image
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
 
@@ -23,8 +23,13 @@ def list_images(folder: Path) -> list[Path]:
         what = "is a file" if folder.exists() else "does not exist"
         raise UserError(f"The image folder {str(folder)!r} {what}: expected a folder of images; give the path of one.")
     found = []
+    visited = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [each for each in folders if not each.startswith(".")]
+        if (home := os.path.realpath(parent)) in visited:  # a link that leads back
+            folders.clear()
+            continue
+        visited.add(home)
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in files:
             if not name.startswith(".") and name.lower().endswith(EXTENSIONS):
                 found.append(Path(parent, name).relative_to(folder))
@@ -36,7 +41,7 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def class_folders(paths: list[Path], labels: str) -> list[str] | None:
+def class_folders(paths: list[Path], labels: str, known: bool = False) -> list[str] | None:
     """The class of each image, or None when the folder has no classes.
 
     Args:
@@ -44,6 +49,7 @@ def class_folders(paths: list[Path], labels: str) -> list[str] | None:
         labels: "folders": the first folder below the top is the class. "none": no labels. "auto": classes when every
             image lies exactly one folder deep and there are at least two folders of at least two images on average;
             anything else is taken as unlabelled, never as one class per image.
+        known: whether the classes are given already; then "auto" asks only that every image lies one folder deep.
     """
     if labels == "none":
         return None
@@ -56,6 +62,8 @@ def class_folders(paths: list[Path], labels: str) -> list[str] | None:
             )
         return classes
     one_deep = all(len(path.parts) == 2 for path in paths)
+    if known:
+        return classes if one_deep else None
     distinct = len(set(classes))
     return classes if one_deep and distinct >= 2 and len(paths) >= 2 * distinct else None
 
@@ -88,7 +96,7 @@ def read_folder(
     """
     folder = Path(folder).expanduser()
     paths = list_images(folder)
-    classes = class_folders(paths, labels)
+    classes = class_folders(paths, labels, known=class_names is not None)
     if class_names is None:
         class_names = tuple(sorted(set(classes or ())))
     elif classes and (unknown := sorted(set(classes) - set(class_names))):
@@ -96,9 +104,7 @@ def read_folder(
             f"The folder {str(folder)!r} has the class folder {unknown[0]!r}, which training does not have "
             f"({', '.join(class_names)}): give both folders the same classes."
         )
-    stamp = [str(image_size)] + [
-        f"{path} {status.st_size} {status.st_mtime_ns}" for path in paths for status in [(folder / path).stat()]
-    ]
+    stamp = [str(folder.resolve()), str(image_size), *(_stamp(folder, path) for path in paths)]
     array, kept, bad = cached_array(
         (len(paths), image_size, image_size, 3),
         lambda out: read_all(
@@ -108,6 +114,7 @@ def read_folder(
         f"{folder.name}-{image_size}",
         stamp,
     )
+    check_bad(bad, on_bad_image)  # those of a cache that was made with "skip"
     if not kept:
         raise UserError(
             f"None of the {len(paths)} image files in {str(folder)!r} could be read; the first: {bad[0].path} "
@@ -117,3 +124,11 @@ def read_folder(
     label_array = None if classes is None else np.array([numbers[classes[position]] for position in kept], np.int64)
     names = [str(paths[position]) for position in kept]
     return Images.of(array, label_array, class_names if classes else (), names), bad
+
+
+def _stamp(folder: Path, path: Path) -> str:
+    try:
+        status = (folder / path).stat()
+    except OSError:  # a link to nothing: the decoder will name it
+        return f"{path} none"
+    return f"{path} {status.st_size} {status.st_mtime_ns}"

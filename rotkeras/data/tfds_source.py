@@ -33,11 +33,15 @@ def open_builder(name: str, data_dir: str | Path | None) -> Any:
         hint = nearest(name.split("/")[0].split(":")[0], tfds.list_builders(with_community_datasets=False))
         hint = hint if hint.startswith("did") else "see the catalogue of tensorflow-datasets for the names"
         raise UserError(f"data.tfds: {name!r} is not a tensorflow-datasets name: expected one such as 'cifar10'; {hint}") from None
-    except (ValueError, AssertionError, KeyError) as error:
+    except (ValueError, AssertionError, KeyError, ImportError) as error:
         raise UserError(
             f"data.tfds: {name!r} could not be opened ({_brief(error)}): check its configuration and version."
         ) from None
     if not builder.info.splits:
+        # Its ten tries with growing pauses would keep a user without a network waiting for three minutes.
+        from tensorflow_datasets.core.download import downloader
+
+        downloader.MAX_RETRIES = 3
         try:
             builder.download_and_prepare()
         except Exception as error:
@@ -63,6 +67,11 @@ def read_split(builder: Any, split: str, image_size: int | None, progress: Progr
         raise UserError(f"data.tfds: {builder.name!r} has no image: expected a set of images, its features are {list(features)}.")
     if split not in builder.info.splits:
         raise UserError(f"data.tfds: {builder.name!r} has no split {split!r}: {nearest(split, builder.info.splits)}")
+    if features[image_key].np_dtype not in (np.uint8, np.uint16):
+        raise UserError(
+            f"data.tfds: the images of {builder.name!r} are {np.dtype(features[image_key].np_dtype)}: expected uint8 or uint16; convert them to "
+            f"an .npz of uint8 arrays."
+        )
     height, width, _ = features[image_key].shape
     if image_size is None and (height is None or width is None):
         raise UserError(
@@ -80,11 +89,11 @@ def read_split(builder: Any, split: str, image_size: int | None, progress: Progr
         shuffle_files=False,
         read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
     )
-    dataset = dataset.map(lambda each: (each[image_key], each[label_key] if label_key else 0))
+    dataset = dataset.map(lambda each: (_eight_bits(each[image_key]), each[label_key] if label_key else 0))
     if (height, width) == (size, size):
         done = 0
         for images, numbers in tfds.as_numpy(dataset.batch(512).prefetch(2)):
-            array[done : done + len(images)] = images  # one channel broadcasts to three
+            array[done : done + len(images)] = images[..., :3]  # alpha is dropped; one channel broadcasts to three
             if labels is not None:
                 labels[done : done + len(images)] = numbers
             done += len(images)
@@ -92,7 +101,10 @@ def read_split(builder: Any, split: str, image_size: int | None, progress: Progr
                 progress(done, count)
     else:
         pairs = ordered_map(lambda pair: (_fit(pair[0], size), pair[1]), tfds.as_numpy(dataset.prefetch(64)))
-        for row, (image, number) in enumerate(pairs):
+        for row, pair in enumerate(pairs):
+            if isinstance(pair, Exception):
+                raise pair
+            image, number = pair
             array[row] = image
             if labels is not None:
                 labels[row] = number
@@ -105,6 +117,14 @@ def read_split(builder: Any, split: str, image_size: int | None, progress: Progr
 def test_split_name(builder: Any) -> str | None:
     """The split to read once at the end: `test`, or `validation` for the sets whose test labels are not public."""
     return next((name for name in ("test", "validation") if name in builder.info.splits), None)
+
+
+def _eight_bits(image: Any) -> Any:
+    import tensorflow as tf
+
+    if image.dtype == tf.uint8:
+        return image
+    return tf.cast(tf.round(tf.cast(image, tf.float32) / 257.0), tf.uint8)
 
 
 def _fit(image: Any, size: int) -> Any:

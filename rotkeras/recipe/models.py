@@ -165,12 +165,20 @@ class Train(Section):
     optimizer: Optimizer = Optimizer()
     label_smoothing: Fraction = 0.0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    xla: bool = Field(False, description="Compile the step with XLA: faster on a GPU, slower on a CPU; one device only.")
+    xla: bool = Field(
+        False, description="Compile the step with XLA: faster on a GPU, slower on a CPU; for one device, with deterministic: false."
+    )
     steps_per_execution: Positive = Field(1, description="Steps between two looks of Python at the training loop.")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     deterministic: bool = Field(True, description="The same bits at every run; costs speed on a GPU.")
     devices: Positive | None = Field(None, description="Devices to use; null for all GPUs, or one CPU.")
     synchronized_batch_norm: bool = Field(False, description="Batch statistics over all devices instead of each its own.")
+
+    @model_validator(mode="after")
+    def _together(self) -> "Train":
+        if self.xla and self.deterministic:
+            raise ValueError("xla: true needs deterministic: false, for Keras turns XLA off where the same bits are asked for")
+        return self
 
 
 class Probe(Section):

@@ -1,0 +1,75 @@
+import keras
+import numpy as np
+import pytest
+
+from rotkeras import UserError, data, taps
+from rotkeras.callbacks import ProbeAccuracy
+from rotkeras.pretext import Rotation
+from rotkeras.probes import knn_accuracy, ridge
+
+
+def fit(model, task, source, callbacks, epochs=1):
+    model.compile("sgd", task.loss(), metrics=task.metrics())
+    batches = data.pipeline(source.train, task, images_per_batch=16)
+    return model.fit(batches.dataset, steps_per_epoch=2, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
+
+
+@pytest.mark.parametrize("rotate", ["host", "device"])
+def test_numbers_are_those_of_the_probes_on_the_final_features(digit_source, small_backbone, rotate):
+    task = Rotation(rotate=rotate)
+    model = task.build_model(small_backbone)
+    probe = ProbeAccuracy(digit_source, train_images=200, neighbours=5)
+    history = fit(model, task, digit_source, [probe]).history
+    extractor = taps.extractor(small_backbone)
+    x, x_validation = (extractor.predict(part.take(slice(None)), verbose=0) for part in (probe.train, digit_source.validation))
+    y, y_validation = probe.train.labels, digit_source.validation.labels
+    for tap in ("conv1", "conv2", "conv3"):
+        assert history[f"probe/{tap}/linear"] == [ridge(x[tap], y).accuracy(x_validation[tap], y_validation)]
+        assert history[f"probe/{tap}/knn"] == [knn_accuracy(x[tap], y, x_validation[tap], y_validation, 5)]
+    assert history["probe/seconds"][0] > 0
+    assert probe.untrained.keys() == probe.results[1].keys()
+
+
+def test_it_probes_every_so_many_epochs_and_after_the_last(digit_source, small_backbone):
+    task = Rotation()
+    probe = ProbeAccuracy(digit_source, every_epochs=2, train_images=50)
+    fit(task.build_model(small_backbone), task, digit_source, [probe], epochs=5)
+    assert list(probe.results) == [2, 4, 5]
+    probe = ProbeAccuracy(digit_source, every_epochs=0, train_images=50)
+    fit(task.build_model(small_backbone), task, digit_source, [probe], epochs=3)
+    assert list(probe.results) == [3]
+
+
+def test_probing_changes_no_weight(digit_source, small_backbone):
+    model = Rotation().build_model(small_backbone)
+    probe = ProbeAccuracy(digit_source, train_images=50)
+    probe.set_model(model)
+    before = [np.array(w) for w in model.get_weights()]
+    probe.on_train_begin()
+    probe.on_epoch_end(0, {})
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_perfect_feature_is_told_apart_from_noise():
+    """The label painted into the picture: a linear probe of pooled features reads it, so accuracy must be 1."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 200)
+    images = (labels[:, None, None, None] * 200 + rng.integers(0, 20, (200, 8, 8, 3))).astype(np.uint8)
+    inputs = keras.Input((8, 8, 3), dtype="uint8")
+    features = keras.layers.Identity(name="seen")(keras.layers.Rescaling(1 / 255)(inputs))
+    blind = keras.layers.Identity(name="blind")(keras.layers.Rescaling(0.0)(features))
+    model = keras.Model(inputs, blind)
+    probe = ProbeAccuracy(data.load((images, labels), validation_fraction=0.5))
+    result = probe.probe(taps.extractor(model))
+    assert result["seen"] == {"linear": 1.0, "knn": 1.0}
+    assert 0.3 < result["blind"]["linear"] < 0.7
+
+
+def test_what_cannot_be_probed_is_refused_at_once(digit_source):
+    images = np.zeros((10, 8, 8, 3), np.uint8)
+    with pytest.raises(UserError, match="needs labels"):
+        ProbeAccuracy(data.load(images))
+    with pytest.raises(UserError, match="two classes"):
+        ProbeAccuracy(data.load((images, np.zeros(10, int))))
+    with pytest.raises(UserError, match="validation"):
+        ProbeAccuracy(data.load((images, np.arange(10) % 2), validation_fraction=0))

@@ -1,0 +1,114 @@
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import rotkeras
+from rotkeras.cli import main
+from rotkeras.cli.train_console import probe_table
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, arguments)
+
+
+def test_help_names_every_command_and_how_to_begin():
+    output = call("--help").output
+    assert "rotkeras train quickstart" in output
+    for name in ("train", "recipes", "schema", "doctor"):
+        assert re.search(rf"^  {name} ", output, re.MULTILINE)
+    assert call("--version").output.strip() == f"rotkeras, version {rotkeras.__version__}"
+
+
+def test_a_misspelt_command_names_the_nearest():
+    result = call("trian")
+    assert result.exit_code == 2
+    assert "did you mean 'train'?" in result.output
+
+
+def test_recipes_are_listed_and_printed():
+    output = call("recipes").output
+    for name in ("quickstart", "cifar10", "cifar10-paper", "cifar10-cpu", "folder"):
+        assert re.search(rf"^{name} ", output, re.MULTILINE)
+    assert max(len(line) for line in output.splitlines()) <= 140
+    assert call("recipes", "folder").output == (Path(rotkeras.__file__).parents[1] / "recipes" / "folder.yaml").read_text()
+
+
+def test_schema_is_json():
+    schema = json.loads(call("schema").output)
+    assert schema["properties"]["train"]["$ref"] == "#/$defs/Train"
+
+
+def test_doctor_finds_everything_here():
+    result = call("doctor")
+    assert result.exit_code == 0, result.output
+    assert "Nothing is missing." in result.output
+    assert "Keras backend: tensorflow" in result.output
+    assert "CPU:0" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "quickstart", "--set", "train.epoch=3"], "train.epoch: unknown key; did you mean 'epochs'?"),
+        (["train", "quickstrat"], "did you mean 'quickstart'?"),
+        (["train", "quickstart", "--resume", "--overwrite"], "give one of the two"),
+    ],
+)
+def test_a_mistake_is_one_line_exit_code_2_no_traceback_and_no_tensorflow(arguments, words, tmp_path):
+    code = f"""
+import sys
+from rotkeras.cli import main
+try:
+    main({arguments!r})
+except SystemExit as stop:
+    print(stop.code, "tensorflow" in sys.modules)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert result.stdout == "2 False\n"
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert words in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_argument_is_exit_code_2():
+    result = call("train")
+    assert result.exit_code == 2
+    assert "Missing argument 'RECIPE'" in result.output
+
+
+def test_the_data_dir_option_is_the_recipe_key(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = {}
+    monkeypatch.setattr(
+        "rotkeras.cli.train_console.TrainConsole.run", lambda self, recipe, run: seen.update(recipe=recipe, run=run)
+    )
+    result = call("train", "cifar10", "--data-dir", "some where: else", "--set", "train.epochs=1")
+    assert result.exit_code == 0, result.output
+    assert seen["recipe"].data.data_dir == "some where: else"
+    assert seen["recipe"].train.epochs == 1
+    assert seen["run"].path == Path("runs/cifar10")
+
+
+def test_the_table_fits_a_terminal():
+    import io
+
+    from rich.console import Console
+
+    probes = {
+        "epoch": 200,
+        "trained": {f"conv{n}": {"linear": 0.5 + n / 100, "knn": 1.0} for n in range(1, 6)},
+        "untrained": {f"conv{n}": {"linear": 0.6, "knn": 0.0} for n in range(1, 6)},
+    }
+    for terminal in (True, False):
+        console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
+        console.print(probe_table(probes, plain=not terminal))
+        text = console.file.getvalue()
+        assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+        row = next(line for line in text.splitlines() if "conv2" in line)
+        assert re.findall(r"[-+]?\d+\.\d", row) == ["60.0", "52.0", "-8.0", "0.0", "100.0", "+100.0"]

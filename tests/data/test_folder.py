@@ -1,0 +1,186 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from rotkeras.data.folder import read_folder
+from rotkeras.errors import UserError
+
+
+def save(path, colour=(0, 0, 0)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8), colour).save(path, "PNG")
+
+
+def make(folder, *names):
+    for number, name in enumerate(names):
+        save(folder / name, (number, 2 * number, 3 * number))
+    return folder
+
+
+def reds(images):
+    return images.array[:, 0, 0, 0].tolist()
+
+
+def test_reads_recursively_in_sorted_order_with_names(tmp_path):
+    make(tmp_path, "b.png", "a.png", "deep/er/c.png")
+    images, bad = read_folder(tmp_path, 8)
+    assert list(images.names) == ["a.png", "b.png", "deep/er/c.png"]
+    assert reds(images) == [1, 0, 2]
+    assert images.array[2, 4, 4].tolist() == [2, 4, 6]
+    assert images.labels is None
+    assert bad == []
+
+
+def test_hidden_files_and_folders_and_other_files_are_ignored(tmp_path):
+    make(tmp_path, "a.png", ".hidden.png", ".thumbs/b.png", "in/.deep/c.png")
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "noextension").write_bytes((tmp_path / "a.png").read_bytes())
+    assert list(read_folder(tmp_path, 8)[0].names) == ["a.png"]
+
+
+def test_extensions_are_case_insensitive(tmp_path):
+    make(tmp_path, "a.PNG", "b.Png", "c.JPG", "d.JpEg")
+    assert list(read_folder(tmp_path, 8)[0].names) == ["a.PNG", "b.Png", "c.JPG", "d.JpEg"]
+
+
+def test_a_folder_named_like_an_image_is_a_folder(tmp_path):
+    make(tmp_path, "a.png", "b.png/c.png")
+    assert list(read_folder(tmp_path, 8)[0].names) == ["a.png", "b.png/c.png"]
+
+
+def test_a_dangling_link_is_skipped_and_named(tmp_path):
+    make(tmp_path, "a.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "gone.png")
+    images, bad = read_folder(tmp_path, 8)
+    assert list(images.names) == ["a.png"]
+    assert [each.path for each in bad] == [str(tmp_path / "b.png")]
+
+
+def test_a_link_to_a_parent_gives_each_image_once(tmp_path):
+    make(tmp_path, "in/a.png")
+    (tmp_path / "in" / "up").symlink_to(tmp_path)
+    assert len(read_folder(tmp_path, 8)[0]) == 1
+
+
+def test_linked_folders_are_followed(tmp_path):
+    make(tmp_path / "elsewhere", "a.png")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "linked").symlink_to(tmp_path / "elsewhere")
+    assert list(read_folder(tmp_path / "photos", 8)[0].names) == ["linked/a.png"]
+
+
+def test_class_folders_give_labels_by_sorted_name(tmp_path):
+    make(tmp_path, "zebra/1.png", "ant/1.png", "zebra/2.png", "ant/2.png", "bee/1.png", "bee/2.png")
+    images, _ = read_folder(tmp_path, 8)
+    assert images.class_names == ("ant", "bee", "zebra")
+    assert images.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert images.labels.dtype == np.int64
+    assert reds(images) == [1, 3, 4, 5, 0, 2]
+
+
+def test_labels_stay_with_their_images_when_one_is_bad(tmp_path):
+    make(tmp_path, "a/1.png", "a/2.png", "b/1.png", "b/2.png")
+    (tmp_path / "a" / "1.png").write_text("broken")
+    images, bad = read_folder(tmp_path, 8)
+    assert list(images.names) == ["a/2.png", "b/1.png", "b/2.png"]
+    assert images.labels.tolist() == [0, 1, 1]
+    assert reds(images) == [1, 2, 3]
+    assert [each.path for each in bad] == [str(tmp_path / "a" / "1.png")]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a.png", "b.png", "c.png"),
+        ("x/y/a.png", "x/y/b.png", "z/y/a.png", "z/y/b.png"),
+        ("x/a.png", "x/b.png", "z/y/a.png", "z/a.png"),
+        ("x/a.png", "x/b.png", "z/a.png", "z/b.png", "top.png"),
+        ("one/a.png", "one/b.png", "one/c.png"),
+        ("1/a.png", "2/a.png", "3/a.png", "4/a.png"),
+    ],
+    ids=["flat", "nested", "mixed depth", "one at the top", "a single folder", "one image per folder"],
+)
+def test_auto_labels_are_none_for_anything_but_class_folders(tmp_path, names):
+    images, _ = read_folder(make(tmp_path, *names), 8, "auto")
+    assert len(images) == len(names)
+    assert images.labels is None
+    assert images.class_names == ()
+
+
+def test_labels_folders_takes_the_first_folder_at_any_depth(tmp_path):
+    make(tmp_path, "b/x/1.png", "a/1.png", "a/y/z/2.png")
+    images, _ = read_folder(tmp_path, 8, "folders")
+    assert images.class_names == ("a", "b")
+    assert images.labels.tolist() == [0, 0, 1]
+
+
+def test_labels_folders_with_an_image_at_the_top_is_an_error(tmp_path):
+    make(tmp_path, "a/1.png", "b/1.png", "top.png")
+    with pytest.raises(UserError, match=r"class folder.*labels to none"):
+        read_folder(tmp_path, 8, "folders")
+
+
+def test_labels_none_has_none(tmp_path):
+    make(tmp_path, "a/1.png", "a/2.png", "b/1.png", "b/2.png")
+    images, _ = read_folder(tmp_path, 8, "none")
+    assert images.labels is None
+    assert images.class_names == ()
+
+
+def test_a_missing_folder_is_an_error(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere' does not exist: expected a folder"):
+        read_folder(tmp_path / "nowhere", 8)
+
+
+def test_a_file_given_as_folder_is_an_error(tmp_path):
+    make(tmp_path, "a.png")
+    with pytest.raises(UserError, match=r"a\.png' is a file: expected a folder"):
+        read_folder(tmp_path / "a.png", 8)
+
+
+def test_a_folder_without_images_is_an_error(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(UserError, match=r"holds no image: expected files that end in \.jpg"):
+        read_folder(tmp_path, 8)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_folder_of_bad_files_is_an_error_that_names_the_first(tmp_path, cached):
+    for name in ("a.png", "b.jpg"):
+        (tmp_path / name).write_text("no image")
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"None of the 2 image files .*a\.png"):
+            read_folder(tmp_path, 8, cache=tmp_path / "cache" if cached else None)
+
+
+def test_on_bad_image_error_names_the_file(tmp_path):
+    make(tmp_path, "a.png")
+    (tmp_path / "b.png").write_text("no image")
+    with pytest.raises(UserError, match=r"b\.png could not be read"):
+        read_folder(tmp_path, 8, on_bad_image="error")
+
+
+def test_two_reads_give_the_same(tmp_path):
+    make(tmp_path, *(f"{name}/{number}.png" for name in "cab" for number in (10, 9, 1)))
+    first, second = (read_folder(tmp_path, 8)[0] for _ in range(2))
+    assert list(first.names) == list(second.names) == sorted(first.names)
+    assert np.array_equal(first.array, second.array)
+    assert np.array_equal(first.labels, second.labels)
+
+
+def test_given_class_names_fix_the_numbers(tmp_path):
+    make(tmp_path, "b/1.png", "b/2.png", "c/1.png", "c/2.png")
+    images, _ = read_folder(tmp_path, 8, "auto", ("a", "b", "c"))
+    assert images.class_names == ("a", "b", "c")
+    assert images.labels.tolist() == [1, 1, 2, 2]
+
+
+def test_an_unknown_class_is_refused(tmp_path):
+    make(tmp_path, "b/1.png", "b/2.png", "new/1.png", "new/2.png")
+    with pytest.raises(UserError, match=r"'new'.*\(a, b\).*same classes"):
+        read_folder(tmp_path, 8, "auto", ("a", "b"))
+
+
+def test_names_with_spaces_umlauts_and_newlines_are_read(tmp_path):
+    make(tmp_path, "ein Bild ä.png", "line\nbreak.png")
+    assert sorted(read_folder(tmp_path, 8)[0].names) == ["ein Bild ä.png", "line\nbreak.png"]

@@ -1,0 +1,181 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rotkeras.data import load
+from rotkeras.data.loading import guess_kind
+from rotkeras.errors import UserError
+
+
+def make(folder, *names, size=8):
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (size, size), (number, 0, 0)).save(folder / name)
+    return folder
+
+
+def class_names(classes, count):
+    return [f"{name}/{number}.png" for name in classes for number in range(count)]
+
+
+def images(count=20):
+    return np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("digits", "embedded"),
+        ("cifar10", "tfds"),
+        ("imagenette/160px-v2", "tfds"),
+        ("mine.npz", "arrays"),
+        (Path("mine.npz"), "arrays"),
+        ("./photos", "folder"),
+        ("../photos", "folder"),
+        ("~/photos", "folder"),
+        ("/data/photos", "folder"),
+        (Path("photos"), "folder"),
+        (np.zeros((1, 2, 2, 3), np.uint8), "arrays"),
+        ((np.zeros((1, 2, 2, 3), np.uint8), [0]), "arrays"),
+    ],
+)
+def test_guess_kind(source, kind):
+    assert guess_kind(source) == kind
+
+
+def test_guess_kind_of_a_folder_in_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert guess_kind("photos") == "folder"
+    assert guess_kind("pictures") == "tfds"
+
+
+def test_an_unknown_kind_is_a_user_error():
+    with pytest.raises(UserError, match="did you mean 'folder'"):
+        load("x", kind="foldr")
+
+
+def test_an_unknown_embedded_set_is_a_user_error():
+    with pytest.raises(UserError, match="digits"):
+        load("digit", kind="embedded")
+
+
+def test_the_default_split_is_a_tenth():
+    source = load(images(20))
+    assert (len(source.train), len(source.validation)) == (18, 2)
+
+
+def test_the_split_is_the_same_twice_and_independent_of_labels():
+    first, second = load(images(), validation_fraction=0.25), load((images(), np.arange(20)), validation_fraction=0.25)
+    assert first.validation.rows.tolist() == second.validation.rows.tolist()
+    assert sorted([*first.train.rows, *first.validation.rows]) == list(range(20))
+    other = load(images(), validation_fraction=0.25, split_seed=5)
+    assert other.validation.rows.tolist() != first.validation.rows.tolist()
+
+
+def test_too_few_images_for_a_split_is_a_user_error():
+    with pytest.raises(UserError, match=r"validation_fraction=0\.1 of 3 images"):
+        load(images(3))
+
+
+def test_train_images_draws_after_the_split():
+    whole = load((images(), np.arange(20)), validation_fraction=0.25)
+    few = load((images(), np.arange(20)), validation_fraction=0.25, train_images=6)
+    assert len(few.train) == 6
+    assert few.validation.rows.tolist() == whole.validation.rows.tolist()
+    assert set(few.train.rows) < set(whole.train.rows)
+    assert few.train.labels.tolist() == few.train.rows.tolist()
+    assert few.train.take(slice(None))[:, 0, 0, 0].tolist() == few.train.rows.tolist()
+    again = load((images(), np.arange(20)), validation_fraction=0.25, train_images=6)
+    assert again.train.rows.tolist() == few.train.rows.tolist()
+
+
+def test_more_train_images_than_there_are_takes_all():
+    assert len(load(images(), train_images=1000).train) == 18
+
+
+def test_labels_none_drops_the_labels_of_arrays_and_digits(tmp_path):
+    np.savez(tmp_path / "a.npz", images=images(), labels=np.arange(20), test_images=images(2), test_labels=[0, 1])
+    for source in (load(tmp_path / "a.npz", labels="none"), load("digits", labels="none")):
+        for part in (source.train, source.validation, source.test):
+            assert part.labels is None
+            assert part.class_names == ()
+    assert load(tmp_path / "a.npz").test.labels.tolist() == [0, 1]
+
+
+def test_a_folder_is_read_at_96_pixels_unless_told(tmp_path):
+    make(tmp_path / "photos", *class_names("ab", 5))
+    source = load(tmp_path / "photos")
+    assert source.image_shape == (96, 96, 3)
+    assert source.name == "photos"
+    assert source.train.class_names == ("a", "b")
+    assert source.test is None
+    assert load(str(tmp_path / "photos"), image_size=8).image_shape == (8, 8, 3)
+
+
+def test_a_folder_reports_what_it_skipped_and_its_progress(tmp_path):
+    make(tmp_path, *class_names("ab", 5))
+    (tmp_path / "a" / "bad.jpg").write_text("x")
+    calls = []
+    source = load(tmp_path, image_size=8, progress=lambda *each: calls.append(each))
+    assert [Path(bad.path).name for bad in source.skipped] == ["bad.jpg"]
+    assert calls[-1] == (11, 11)
+
+
+def test_labels_none_on_class_folders(tmp_path):
+    make(tmp_path / "train", *class_names("ab", 5))
+    make(tmp_path / "test", *class_names("cd", 2))
+    source = load(tmp_path / "train", image_size=8, labels="none", test_folder=tmp_path / "test")
+    assert source.train.labels is None
+    assert source.validation.labels is None
+    assert source.test.labels is None
+    assert len(source.test) == 4
+
+
+def test_test_folder_is_read_late_with_the_class_numbers_of_training(tmp_path):
+    make(tmp_path / "train", *class_names("abc", 4))
+    source = load(tmp_path / "train", image_size=8, test_folder=tmp_path / "test")
+    make(tmp_path / "test", *class_names("bc", 2))
+    (tmp_path / "test" / "c" / "bad.png").write_text("x")
+    assert source.skipped == []
+    assert source.test.labels.tolist() == [1, 1, 2, 2]
+    assert source.test.class_names == ("a", "b", "c")
+    assert [Path(bad.path).name for bad in source.skipped] == ["bad.png"]
+
+
+@pytest.mark.parametrize("names", [["a/0.png", "b/0.png", "c/0.png"], ["b/0.png", "b/1.png"]], ids=["one each", "one class"])
+def test_a_small_test_folder_keeps_its_labels(tmp_path, names):
+    make(tmp_path / "train", *class_names("abc", 4))
+    make(tmp_path / "test", *names)
+    source = load(tmp_path / "train", image_size=8, test_folder=tmp_path / "test")
+    assert source.test.labels is not None
+    assert [source.test.class_names[label] for label in source.test.labels] == [name[0] for name in names]
+
+
+def test_a_test_folder_with_an_unknown_class_is_refused(tmp_path):
+    make(tmp_path / "train", *class_names("ab", 4))
+    make(tmp_path / "test", *class_names("az", 2))
+    source = load(tmp_path / "train", image_size=8, test_folder=tmp_path / "test")
+    with pytest.raises(UserError, match=r"class folder 'z'"):
+        source.test  # noqa: B018
+
+
+def test_a_missing_test_folder_is_a_user_error(tmp_path):
+    make(tmp_path / "train", *class_names("ab", 4))
+    with pytest.raises(UserError, match="does not exist"):
+        load(tmp_path / "train", image_size=8, test_folder=tmp_path / "nowhere").test  # noqa: B018
+
+
+def test_an_unlabelled_folder_has_an_unlabelled_test_folder(tmp_path):
+    make(tmp_path / "train", *(f"{number}.png" for number in range(10)))
+    make(tmp_path / "test", *class_names("ab", 2))
+    source = load(tmp_path / "train", image_size=8, test_folder=tmp_path / "test")
+    assert source.train.labels is None
+    assert source.test.labels is None
+
+
+def test_a_missing_folder_is_a_user_error(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        load(tmp_path / "nowhere")

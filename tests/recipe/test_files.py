@@ -1,0 +1,165 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rotkeras import UserError, recipe
+from rotkeras.recipe import reading
+from rotkeras.recipe.files import apply_override
+
+MISTAKES = [
+    ({"trian": {}}, "trian: unknown key; did you mean 'train'?"),
+    ({"train": {"epoch": 1}}, "train.epoch: unknown key; did you mean 'epochs'?"),
+    ({"train": {"epochs": "5"}}, "train.epochs: expected a valid integer, received '5'"),
+    ({"train": {"epochs": 0}}, "train.epochs: expected greater than or equal to 1, received 0"),
+    ({"train": {"epochs": True}}, "train.epochs: expected a valid integer, received True"),
+    ({"train": {"learning_rate": float("nan")}}, "train.learning_rate: expected a finite number, received nan"),
+    ({"train": {"xla": "no"}}, "train.xla: expected a valid boolean, received 'no'"),
+    ({"train": {"schedule": {"name": "stps"}}}, "train.schedule.name: expected one of constant, steps, cosine, one_cycle, received 'stps'; did"),
+    ({"train": {"schedule": {"name": "cosine", "warmup": 1}}}, "train.schedule.warmup: unknown key; did you mean 'warmup_epochs'?"),
+    ({"train": {"schedule": "cosine"}}, "train.schedule: expected a section of keys, received 'cosine'"),
+    ({"train": 5}, "train: expected a section of keys, received 5"),
+    ({"train": {"precision": "fp16"}}, "train.precision: expected one of float32, mixed_bfloat16, mixed_float16, received 'fp16'"),
+    ({"train": {"optimizer": {"decay": 0}}}, "train.optimizer.decay: unknown key; did you mean 'weight_decay'?"),
+    ({"backbone": {"blocks": 6}}, "backbone.blocks: expected one of 3, 4, 5, received 6"),
+    ({"data": {"tfds": "a", "folder": "b"}}, "data: expected one of tfds, folder, arrays, embedded, received tfds and folder; keep one"),
+    ({"data": {"tfds": "a", "test_folder": "b"}}, "data: test_folder goes with folder"),
+    ({"augmentation": [{"name": "pad_crop_flip", "pading": 3}]}, "augmentation.0.pading: unknown key; did you mean 'padding'?"),
+    ({"augmentation": [{"name": "random_flip"}, {"name": "pad_crop_flip"}]}, "augmentation: the same kind of step stands twice"),
+    ({"augmentation": {"name": "random_flip"}}, "augmentation: expected a valid list"),
+    ({"task": {"angles": [0, 10]}}, "task: angles: expected at least two distinct multiples of 45"),
+    ({"task": {"rotate": "device", "views": "one"}}, "task: rotate: device makes all views"),
+    ({"train": {"xla": True, "deterministic": True}}, "train: xla: true needs deterministic: false"),
+    ({"train": {"optimizer": {"momentum": 1.0}}}, "train.optimizer.momentum: expected less than 1, received 1.0"),
+    ({"name": "a/b"}, "name: expected letters, digits, '.', '_' and '-', the first a letter or digit, received 'a/b'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "words"), MISTAKES, ids=[words[:40] for _, words in MISTAKES])
+def test_a_mistake_is_one_line_with_file_path_expected_and_received(content, words):
+    with pytest.raises(UserError) as error:
+        recipe.validate(content, "mine.yaml")
+    message = str(error.value)
+    assert message.startswith(f"mine.yaml: {words}")
+    assert "\n" not in message
+
+
+def test_a_recipe_is_frozen():
+    made = recipe.validate({}, "test")
+    with pytest.raises(Exception, match="frozen"):
+        made.train.epochs = 5
+
+
+def test_what_is_dumped_is_the_same_recipe_again():
+    for path in recipe.shipped().values():
+        first = recipe.load(str(path))
+        text = recipe.dump(first, "made by a test")
+        assert text.startswith("# made by a test\n")
+        assert recipe.validate(reading.parse(text, "again"), "again") == first
+        assert recipe.validate(yaml.safe_load(text), "another reader") == first
+
+
+@pytest.mark.parametrize("name", ["quickstart", "cifar10", "cifar10-paper", "cifar10-cpu", "folder"])
+def test_every_shipped_recipe_opens_with_what_a_reader_needs(name):
+    path = recipe.shipped()[name]
+    text = path.read_text()
+    header = text[: text.index("\nname:")]
+    for word in ("# Paper:", "# Command:  rotkeras train", "# Expected:", "# Time:"):
+        assert word in header, f"{name} has no {word}"
+    assert recipe.load(name).name == name
+
+
+def test_the_published_recipes_say_what_was_published():
+    for name, epochs, at in (("cifar10", 200, [60, 120, 160]), ("cifar10-paper", 100, [30, 60, 80])):
+        made = recipe.load(name)
+        assert (made.train.epochs, made.train.schedule.at_epochs, made.train.schedule.factor) == (epochs, at, 0.2)
+        assert (made.train.images_per_batch, made.train.learning_rate, made.train.label_smoothing) == (128, 0.1, 0)
+        optimizer = made.train.optimizer
+        assert (optimizer.name, optimizer.momentum, optimizer.nesterov, optimizer.weight_decay) == ("sgd", 0.9, True, 5e-4)
+        assert optimizer.weight_decay_as == "l2_in_gradient"
+        assert (made.backbone.blocks, made.backbone.width, made.task.angles) == (4, 1.0, [0, 90, 180, 270])
+        assert [(step.name, step.padding, step.flip) for step in made.augmentation] == [("pad_crop_flip", 4, True)]
+
+
+def test_a_recipe_is_found_by_path_and_by_bare_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert recipe.find("quickstart") == recipe.find("recipes/quickstart.yaml") == recipe.find("quickstart.yaml")
+    mine = tmp_path / "quickstart.yaml"
+    mine.write_text("name: mine\n")
+    assert recipe.load("quickstart.yaml").name == "mine"
+    assert recipe.load("quickstart").name == "quickstart"
+    with pytest.raises(UserError, match="did you mean 'cifar10'"):
+        recipe.find("cifar1O")
+    with pytest.raises(UserError, match="no such recipe file"):
+        recipe.find("elsewhere/cifar10.yaml")
+    with pytest.raises(UserError, match="is a folder"):
+        recipe.find(str(tmp_path))
+
+
+def test_the_name_of_a_nameless_recipe_is_that_of_its_file(tmp_path):
+    (tmp_path / "birds.yaml").write_text("train: {epochs: 2}\n")
+    assert recipe.load(str(tmp_path / "birds.yaml")).name == "birds"
+
+
+def test_overrides():
+    made = recipe.load(
+        "quickstart", ["train.epochs=5", "task.angles=[0, 180]", "train.learning_rate=1e-3", "augmentation.0.padding=2"]
+    )
+    assert (made.train.epochs, made.task.angles, made.train.learning_rate) == (5, [0, 180], 0.001)
+    assert made.augmentation[0].padding == 2
+
+
+def test_naming_a_source_replaces_the_recipes_own():
+    assert recipe.load("quickstart", ["data.folder=photos"]).data.kind == "folder"
+    assert recipe.load("cifar10", ["data.embedded=digits"]).data.tfds is None
+
+
+def test_a_whole_section_can_be_replaced():
+    assert recipe.load("quickstart", ["train.schedule={name: cosine, warmup_epochs: 1}"]).train.schedule.warmup_epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train.epochs", "expected KEY.PATH=VALUE"),
+        ("=5", "expected KEY.PATH=VALUE"),
+        ("train..epochs=5", "expected KEY.PATH=VALUE"),
+        ("train.epochs.more=5", "train.epochs is a value, not a section"),
+        ("augmentation.7.padding=1", "expected the number of a list's element, 0 to 0, received '7'"),
+        ("train.epochs=[1", "--set train.epochs:1: not a valid recipe file"),
+        ("train.epoch=5", "train.epoch: unknown key; did you mean 'epochs'"),
+    ],
+)
+def test_wrong_overrides(override, words):
+    with pytest.raises(UserError) as error:
+        recipe.load("quickstart", [override])
+    assert words in str(error.value)
+
+
+def test_overrides_change_nothing_else():
+    content = {"train": {"epochs": 1}, "data": {"tfds": "x", "image_size": 32}}
+    apply_override(content, "data.folder=y")
+    assert content == {"train": {"epochs": 1}, "data": {"image_size": 32, "folder": "y"}}
+
+
+def test_the_schema_is_json_and_describes_every_key():
+    from rotkeras.recipe import Recipe
+
+    schema = json.loads(json.dumps(Recipe.model_json_schema()))
+    assert set(schema["properties"]) == {"name", "task", "data", "augmentation", "backbone", "train", "probe", "encoder"}
+    assert schema["$defs"]["Train"]["properties"]["precision"]["enum"] == ["float32", "mixed_bfloat16", "mixed_float16"]
+    assert schema["additionalProperties"] is False
+
+
+def test_recipes_ship_inside_a_wheel():
+    import configparser
+
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
+    assert "rotkeras.recipes = recipes" in setup["options"]["package_dir"]
+    packages = {
+        f"rotkeras.{path.name}" for path in (Path(__file__).parents[2] / "rotkeras").iterdir() if (path / "__init__.py").exists()
+    }
+    listed = set(setup["options"]["packages"].split())
+    assert packages | {"rotkeras", "rotkeras.recipes"} == listed

@@ -1,0 +1,72 @@
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from rotkeras import UserError, devices
+
+PARITY = """
+import json, keras, numpy as np, tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from contextlib import nullcontext
+from rotkeras import backbones, data, devices, optimizers, pretext
+from rotkeras.recipe import validate
+source = data.load("digits", image_size=16)
+results = {}
+for count in (1, 2):
+    keras.utils.set_random_seed(0)
+    strategy = devices.strategy(count, 8)
+    assert (strategy is None) == (count == 1)
+    task = pretext.Rotation()
+    with strategy.scope() if strategy else nullcontext():
+        model = task.build_model(backbones.nin(3, 1 / 24, (16, 16, 3), synchronized_batch_norm=True))
+        optimizers.add_l2(model, 5e-4)
+        recipe = validate({"train": {"learning_rate": 0.05}}, "parity")
+        model.compile(optimizers.build_optimizer(recipe.train, 20), task.loss(), metrics=task.metrics(), jit_compile=False)
+    batches = data.pipeline(source.train, task, images_per_batch=8, seed=0)
+    history = model.fit(batches.dataset, steps_per_epoch=1, epochs=20, shuffle=False, verbose=0).history
+    seen = []
+    if strategy:
+        distributed = strategy.experimental_distribute_dataset(batches.dataset)
+        x, y = next(iter(distributed))
+        seen = [labels.numpy().tolist() for labels in strategy.experimental_local_results(y)]
+        views = [v.numpy() for v in strategy.experimental_local_results(x)]
+        assert all(np.array_equal(v[4 * i + k], np.rot90(v[4 * i], k)) for v in views for i in range(4) for k in range(4))
+    weights = [float(np.abs(w).sum()) for w in model.get_weights()]
+    results[count] = {"loss": history["loss"], "accuracy": history["accuracy"], "weights": weights, "seen": seen}
+print(json.dumps(results))
+"""
+
+
+def test_two_replicas_give_the_losses_of_one_number_by_number():
+    """On the same global batches, with synchronised batch norm; and each replica gets whole quadruples."""
+    output = subprocess.run([sys.executable, "-c", PARITY], capture_output=True, text=True, check=False)
+    assert output.returncode == 0, output.stderr[-3000:]
+    one, two = json.loads(output.stdout.splitlines()[-1]).values()
+    assert two["seen"] == [[0, 1, 2, 3] * 4] * 2
+    assert len(one["loss"]) == 20
+    np.testing.assert_allclose(two["loss"], one["loss"], rtol=2e-5)
+    np.testing.assert_allclose(two["accuracy"], one["accuracy"], atol=1e-6)
+    np.testing.assert_allclose(two["weights"], one["weights"], rtol=2e-4)
+    assert one["loss"][-1] < one["loss"][0]
+
+
+def test_one_device_needs_no_strategy():
+    assert devices.strategy(None, 7) is None
+    assert devices.strategy(1, 7) is None
+
+
+def test_more_devices_than_there_are_is_refused():
+    with pytest.raises(UserError, match=r"train.devices: expected at most \d+ .* received 99"):
+        devices.strategy(99, 99)
+
+
+def test_the_precision_is_put_back_also_after_an_error():
+    with pytest.raises(RuntimeError, match="inside"), devices.precision("mixed_bfloat16"):
+        assert keras.layers.Dense(1).compute_dtype == "bfloat16"
+        raise RuntimeError("inside")
+    assert keras.layers.Dense(1).compute_dtype == "float32"

@@ -1,0 +1,218 @@
+"""Real trainings of a small network on the real digits: end to end, resumed after kills, and from a folder of photographs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from rotkeras import UserError, recipe
+from rotkeras.callbacks.metrics_log import read_metrics
+from rotkeras.run import Run
+from rotkeras.train import train
+
+SMALL = {
+    "name": "small",
+    "data": {"embedded": "digits", "image_size": 16, "train_images": 320},
+    "augmentation": [{"name": "pad_crop_flip", "padding": 1, "flip": False}],
+    "backbone": {"blocks": 3, "width": 1 / 24},
+    "train": {"epochs": 4, "images_per_batch": 16, "learning_rate": 0.05, "schedule": {"name": "one_cycle"}},
+    "probe": {"every_epochs": 2, "train_images": 100},
+}
+
+
+def run_in_process(path, content=SMALL, **sections):
+    made = recipe.validate({**content, **sections}, "test")
+    run = Run(path)
+    run.open(made)
+    return train(made, run), run
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that was never stopped."""
+    return run_in_process(tmp_path_factory.mktemp("whole") / "run")
+
+
+def test_a_run_learns_and_leaves_everything_behind(whole):
+    summary, run = whole
+    names = {path.name for path in run.path.iterdir()}
+    expected = {"recipe.yaml", "metrics.jsonl", "summary.json", "model.keras", "encoder.keras", "encoder-last.keras"}
+    assert names == expected | {"checkpoints", "tensorboard"}
+    rows = read_metrics(run.metrics)
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    needed = {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "views_per_second", "input_wait", "accuracy/90"}
+    assert all(needed <= row.keys() for row in rows)
+    assert [row["epoch"] for row in rows if "probe/conv2/linear" in row] == [2, 4]
+    assert "probe/conv2/knn" in rows[-1]
+    assert rows[-1]["accuracy"] > 0.5, "four epochs on digits tell rotations far better than chance (0.25)"
+    assert summary["probes"]["trained"].keys() == summary["probes"]["untrained"].keys() == {"conv1", "conv2", "conv3"}
+    assert summary == json.loads(run.summary.read_text())
+    assert list(run.tensorboard.rglob("events.out.tfevents*"))
+
+
+def test_the_files_load_with_keras_alone(whole):
+    _, run = whole
+    code = """
+import sys, keras, numpy as np
+for name in sys.argv[1:]:
+    model = keras.models.load_model(name)
+    print(model(np.zeros((2, 16, 16, 3), "uint8")).shape, all(type(l).__module__.startswith("keras.") for l in model.layers))
+assert not any(name.startswith("rotkeras") for name in sys.modules)
+"""
+    files = [str(run.model), str(run.path / "encoder.keras"), str(run.path / "encoder-last.keras")]
+    lines = subprocess.run([sys.executable, "-c", code, *files], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines[0] == "(2, 4) True"
+    assert all(line.endswith(" True") for line in lines)
+
+
+def test_the_model_tells_rotations_as_the_log_says(whole):
+    from rotkeras.data import evaluation_pipeline
+    from rotkeras.pretext import Rotation
+    from rotkeras.train import load_source
+
+    _, run = whole
+    model = keras.models.load_model(run.model)
+    source = load_source(run.load_recipe())
+    batches = list(evaluation_pipeline(source.validation, Rotation(), images_per_batch=64))
+    right = np.concatenate([np.argmax(model(x), axis=1) == y for x, y in batches])
+    assert right.mean() == pytest.approx(read_metrics(run.metrics)[-1]["val_accuracy"], abs=1e-6)
+
+
+def command(run, *more):
+    return [sys.executable, "-m", "rotkeras", "train", str(run.recipe), "--run-dir", str(run.path), "--resume", *more]
+
+
+def kill_once(run, until):
+    """Start the run, wait until something holds, and kill -9."""
+    process = subprocess.Popen(command(run), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + 120
+        while not until():
+            assert process.poll() is None, process.stderr.read().decode()[-2000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def test_after_kill_9_the_resumed_run_ends_with_the_same_weights_bit_for_bit(whole, tmp_path):
+    _, finished = whole
+    run = Run(tmp_path / "killed")
+    run.open(finished.load_recipe())
+    state = run.checkpoints / "state.json"
+    kill_once(run, lambda: state.exists())  # in the second epoch, or while the first one's files are written
+    kill_once(run, lambda: run.metrics.exists() and len(read_metrics(run.metrics)) == 3)  # between a log and its checkpoint
+    result = subprocess.run(command(run), capture_output=True, text=True, check=True)
+    assert "resuming after epoch" in result.stdout
+    for name in ("model.keras", "encoder.keras", "encoder-last.keras"):
+        ours, theirs = (keras.models.load_model(each.path / name).get_weights() for each in (run, finished))
+        assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)), name
+    ignored = {"views_per_second", "input_wait", "probe/seconds"}
+    ours, theirs = (
+        [{k: v for k, v in row.items() if k not in ignored} for row in read_metrics(r.metrics)] for r in (run, finished)
+    )
+    assert ours == theirs
+    leftovers = [path.name for path in run.path.rglob(".part-*")]
+    again = subprocess.run(command(run), capture_output=True, text=True, check=True)
+    assert "has ended after 4 epochs; there is nothing to resume" in again.stdout
+    assert len(leftovers) <= 2  # what a kill interrupted, never under a file's own name
+
+
+def test_ctrl_c_leaves_a_run_to_resume_and_says_how(whole, tmp_path):
+    _, finished = whole
+    run = Run(tmp_path / "stopped")
+    run.open(finished.load_recipe())
+    process = subprocess.Popen(command(run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (run.checkpoints / "state.json").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"Go on with: rotkeras train {run.recipe} --run-dir {run.path} --resume" in error
+    assert "Traceback" not in error
+
+
+def test_another_seed_is_another_run(whole, tmp_path):
+    _, finished = whole
+    _, other = run_in_process(tmp_path / "other", train={**SMALL["train"], "seed": 1, "epochs": 1})
+    assert read_metrics(other.metrics)[0]["loss"] != read_metrics(finished.metrics)[0]["loss"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"task": {"rotate": "device"}},
+        {"task": {"views": "one"}},
+        {"task": {"angles": [0, 180]}, "train": {"precision": "mixed_bfloat16", "label_smoothing": 0.1}},
+        {"task": {"angles": list(range(0, 360, 45))}, "train": {"steps_per_execution": 5}},
+        {"train": {"optimizer": {"name": "adam", "weight_decay_as": "decoupled"}, "learning_rate": 0.001}},
+        {"train": {"precision": "mixed_float16"}, "encoder": {"tap": "conv3", "pooling": "none"}},
+    ],
+    ids=["device", "one", "half_turn_bfloat16_smoothed", "eight_angles", "adam", "float16"],
+)
+def test_every_way_of_training_trains(tmp_path, settings):
+    section = {"epochs": 1, "images_per_batch": 16, "learning_rate": 0.02, **settings.get("train", {})}
+    small = {**SMALL["data"], "train_images": 160}
+    summary, run = run_in_process(tmp_path / "run", **{**settings, "train": section, "data": small})
+    assert np.isfinite(summary["metrics"]["loss"])
+    model = keras.models.load_model(run.model)
+    assert model(np.zeros((1, 16, 16, 3), np.uint8)).shape == (1, len(settings.get("task", {}).get("angles", range(4))))
+    if "encoder" in settings:
+        assert keras.models.load_model(run.path / "encoder.keras").output_shape == (None, 4, 4, 8)
+
+
+def test_xla_compiles_the_step(tmp_path):
+    """In a process of its own: op determinism, which other tests turn on, turns XLA off."""
+    made = recipe.validate({**SMALL, "train": {"epochs": 1, "images_per_batch": 16, "xla": True, "deterministic": False}}, "test")
+    run = Run(tmp_path / "run")
+    run.open(made)
+    result = subprocess.run(
+        command(run), capture_output=True, text=True, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}
+    )
+    assert "jit_compile=False" not in result.stderr
+    assert "Compiled cluster using XLA" in result.stderr
+
+
+def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for number in range(24):
+        Image.fromarray(rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)).save(tmp_path / "photos" / f"{number}.png")
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8 no more")
+    content = {
+        **SMALL,
+        "data": {"folder": str(tmp_path / "photos"), "image_size": 16},
+        "augmentation": [{"name": "random_resized_crop", "size": 16}],
+        "train": {"epochs": 2, "images_per_batch": 8},
+    }
+    summary, run = run_in_process(tmp_path / "run", content)
+    assert summary["probes"]["trained"] is None
+    assert summary["encoder"]["best"]["tap"] == "conv2"
+    assert [bad["path"] for bad in summary["images"]["skipped"]] == [str(tmp_path / "photos" / "broken.jpg")]
+    assert (run.path / "encoder.keras").exists()
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"train": {"images_per_batch": 5000}}, "images_per_batch: expected 1 to 320"),
+        ({"augmentation": [{"name": "random_resized_crop", "size": 24}]}, "set data.image_size to 24"),
+        ({"encoder": {"tap": "conv5"}}, "no tap 'conv5'"),
+        ({"train": {"devices": 64, "images_per_batch": 64}}, "train.devices: expected at most"),
+        ({"train": {"epochs": 1, "images_per_batch": 16, "learning_rate": 1e30}}, "The loss became"),
+    ],
+)
+def test_settings_that_do_not_fit_say_so(tmp_path, sections, words):
+    with pytest.raises(UserError) as error:
+        run_in_process(tmp_path / "run", **sections)
+    assert words in str(error.value)
+    assert not (tmp_path / "run" / "summary.json").exists()
