@@ -29,6 +29,7 @@ def imports_of(path):
 ALLOWED = {
     "errors": set(),
     "files": set(),
+    "text": set(),
     "recipe": {"errors"},
     "run": {"errors", "files", "recipe", "__version__"},
     "data": {"errors"},
@@ -36,7 +37,7 @@ ALLOWED = {
     "backbones": {"errors"},
     "taps": {"errors"},
     "probes": {"errors", "data"},
-    "callbacks": {"errors", "files", "data", "probes", "taps"},
+    "callbacks": {"errors", "files", "text", "data", "probes", "taps"},
     "optimizers": {"recipe"},
     "devices": {"errors"},
 }

@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from rotkeras.text import clock
+
 
 class Progress(keras.callbacks.Callback):
     """Print a line per epoch, and on a terminal a bar with the time left.
@@ -81,13 +83,6 @@ class Progress(keras.callbacks.Callback):
     def _left(self, done: int) -> str:
         total = (self._epochs() - self.initial_epoch) * self._steps()
         return clock((time.monotonic() - self._started) * (total - done) / max(done, 1))
-
-
-def clock(seconds: float) -> str:
-    """Seconds as `1:02:03` or `2:03`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def epoch_line(epoch: int, epochs: int, logs: dict[str, Any], left: str) -> str:

@@ -1,5 +1,6 @@
 """What `rotkeras train` shows: reading, progress, and the table at the end."""
 
+import math
 from typing import Any
 
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.table import Table
 from rotkeras.data.source import Source
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run
+from rotkeras.text import clock
 
 
 class TrainConsole:
@@ -64,7 +66,10 @@ class TrainConsole:
         self.console.print(
             f"{source.name}: {len(source.train):,} images to train on, {validation:,} for validation, {height}×{width}, {labels}"
         )
-        self._skipped([vars(bad) for bad in source.skipped])
+        if source.skipped:
+            self.console.print(
+                f"{len(source.skipped)} files could not be read as images and are left out; they are named at the end"
+            )
         if source.train.labels is None:
             self.console.print("no labels: features cannot be probed; rotation accuracy tells how training goes")
         self.console.print(f"run folder: {run.path}\n")
@@ -84,21 +89,26 @@ class TrainConsole:
         rotation = metrics.get("val_accuracy", metrics["accuracy"])
         part = "validation" if "val_accuracy" in metrics else "training"
         print_(
-            f"\nrotation accuracy {100 * rotation:.1f} % ({part}) after {summary['epochs']} epochs, {summary['seconds']:,.0f} s in all"
+            f"\nrotation accuracy {100 * rotation:.1f} % ({part}), {summary['epochs']} epochs, {clock(summary['seconds'])} in all"
         )
         if probes["trained"]:
             print_(probe_table(probes, plain=not self.console.is_terminal))
-            print_(f"Accuracy in % on the {summary['images']['validation']:,} validation images; the test part has not been read.")
+            count = summary["images"]["validation"]
+            linear = max(each["linear"] for each in probes["trained"].values())
+            print_(
+                f"% right of {count:,} validation images (95 % interval of the best: ±{margin(linear, count):.1f}); test is unread"
+            )
         best = summary["encoder"]["best"]
         reason = f"{best['measure']} {100 * best['value']:.1f} %" if best["measure"] != "epoch" else "the last epoch"
         print_(f"\nencoder: {run.path / 'encoder.keras'}  (tap {best['tap']}, epoch {best['epoch']}: {reason})")
         self._skipped(summary["images"]["skipped"])
-        print_(
-            "use it:  python -c \"import keras; print(keras.models.load_model('"
-            + str(run.path / "encoder.keras")
-            + "').output_shape)\""
-        )
-        print_(f"curves:  tensorboard --logdir {run.tensorboard}")
+        print_(f"load it: keras.models.load_model('{run.path / 'encoder.keras'}')")
+        print_(f"next:    tensorboard --logdir {run.tensorboard}")
+
+
+def margin(accuracy: float, count: int) -> float:
+    """Half of the 95 % interval of a share of `count` images, in points (normal approximation)."""
+    return 196.0 * math.sqrt(accuracy * (1 - accuracy) / count)
 
 
 def probe_table(probes: dict[str, Any], plain: bool) -> Table:

@@ -64,13 +64,16 @@ def read_split(builder: Any, split: str, image_size: int | None, progress: Progr
     image_key = next((key for key, value in features.items() if isinstance(value, tfds.features.Image)), None)
     label_key = next((key for key, value in features.items() if isinstance(value, tfds.features.ClassLabel)), None)
     if image_key is None:
-        raise UserError(f"data.tfds: {builder.name!r} has no image: expected a set of images, its features are {list(features)}.")
+        raise UserError(
+            f"data.tfds: {builder.name!r} has no image: expected a set of images, received the features {', '.join(features)}; "
+            f"choose another set."
+        )
     if split not in builder.info.splits:
         raise UserError(f"data.tfds: {builder.name!r} has no split {split!r}: {nearest(split, builder.info.splits)}")
     if features[image_key].np_dtype not in (np.uint8, np.uint16):
         raise UserError(
-            f"data.tfds: the images of {builder.name!r} are {np.dtype(features[image_key].np_dtype)}: expected uint8 or uint16; convert them to "
-            f"an .npz of uint8 arrays."
+            f"data.tfds: the images of {builder.name!r} are {np.dtype(features[image_key].np_dtype)}: expected uint8 or uint16; "
+            f"convert them to an .npz of uint8 arrays."
         )
     height, width, _ = features[image_key].shape
     if image_size is None and (height is None or width is None):
@@ -80,7 +83,7 @@ def read_split(builder: Any, split: str, image_size: int | None, progress: Progr
     count = builder.info.splits[split].num_examples
     size = image_size or height
     if image_size is None and height != width:
-        raise UserError(f"data.image_size: the images of {builder.name!r} are {height}×{width}: set the size of the square to cut.")
+        raise UserError(f"data.image_size: the images of {builder.name!r} are {height}×{width}: set the side of the square to cut.")
     array = np.empty((count, size, size, 3), np.uint8)
     labels = np.empty(count, np.int64) if label_key else None
 

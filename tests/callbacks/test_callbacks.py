@@ -12,9 +12,10 @@ from rich.console import Console
 from rotkeras import UserError
 from rotkeras.callbacks import EncoderCheckpoint, MetricsLog, Progress, RunCheckpoint, StopOnBadLoss, Throughput
 from rotkeras.callbacks.metrics_log import read_metrics
-from rotkeras.callbacks.progress import clock, epoch_line
+from rotkeras.callbacks.progress import epoch_line
 from rotkeras.callbacks.run_checkpoint import restore
 from rotkeras.pretext import Rotation
+from rotkeras.text import clock
 
 X = np.random.default_rng(0).integers(0, 256, (32, 16, 16, 3), dtype=np.uint8)
 Y = np.arange(32) % 4

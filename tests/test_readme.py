@@ -1,0 +1,57 @@
+import itertools
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language, text):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_script_runs_as_written(tmp_path):
+    script = next(block for block in blocks("python", README) if "rotkeras as rk" in block)
+    result = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert {path.name for path in tmp_path.iterdir()} == {"metrics.jsonl", "encoder.keras"}
+
+
+def test_both_commands_are_one_line_and_name_what_exists():
+    commands = [block.strip() for block in blocks("bash", README)][:2]
+    assert all("\n" not in command and command.startswith("python3 -m venv") for command in commands)
+    assert commands[0].endswith("rotkeras train quickstart")
+    assert commands[1].endswith("pytest")
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/recipes.md", "docs/runs.md", "docs/python.md", "CONTRIBUTING.md"])
+def test_every_link_leads_somewhere(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (ROOT / document).parent.joinpath(target).exists(), target
+
+
+def test_every_key_of_a_recipe_is_documented():
+    from rotkeras.recipe import models
+
+    text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    for section in (models.Task, models.Data, models.Optimizer, models.Train, models.Probe, models.Encoder):
+        for name in section.model_fields:
+            assert name in text, f"{section.__name__}.{name}"
+
+
+def test_documented_commands_parse():
+    from rotkeras import recipe
+
+    text = README + (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    lines = [line.split("#")[0].strip() for block in blocks("bash", text) for line in block.splitlines()]
+    trained = [shlex.split(line)[2:] for line in lines if line.startswith("rotkeras train")]
+    assert len(trained) >= 5
+    for name, *rest in trained:
+        if name != "mine.yaml":
+            recipe.load(name, [value for flag, value in itertools.pairwise(rest) if flag == "--set"])
