@@ -21,6 +21,7 @@ from rotkeras.callbacks import (
 from rotkeras.callbacks.run_checkpoint import restore
 from rotkeras.data import Source, evaluation_pipeline, load, pipeline
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
+from rotkeras.data.batches import count_steps
 from rotkeras.errors import UserError
 from rotkeras.files import write_whole
 from rotkeras.optimizers import add_l2, build_optimizer
@@ -100,7 +101,7 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
 
     strategy = devices.strategy(settings.devices, settings.images_per_batch)
     scope = strategy.scope() if strategy else nullcontext()
-    steps = len(source.train) // settings.images_per_batch
+    steps = count_steps(len(source.train), settings.images_per_batch, settings.steps_per_execution)
     with scope, devices.precision(settings.precision):
         backbone = backbones.NAMES[recipe.backbone.name](
             input_shape=shape,
@@ -111,7 +112,7 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
         if settings.optimizer.weight_decay_as == "l2_in_gradient":
             add_l2(model, settings.optimizer.weight_decay)
         model.compile(
-            build_optimizer(settings, max(1, steps)),
+            build_optimizer(settings, steps),
             task.loss(settings.label_smoothing),
             metrics=task.metrics(),
             jit_compile=settings.xla,
@@ -129,6 +130,7 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
         seed=settings.seed,
         augmentation=augmentation,
         initial_epoch=done,
+        steps_per_execution=settings.steps_per_execution,
     )
     probe = _probe(recipe, source)
     encoder = EncoderCheckpoint(run.path, recipe.encoder.tap, recipe.encoder.pooling)

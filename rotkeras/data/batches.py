@@ -22,13 +22,40 @@ class Pipeline(NamedTuple):
 
     Attributes:
         dataset: an endless `tf.data.Dataset` of (x, y); epoch follows epoch without a pause between.
-        steps_per_epoch: batches in an epoch: whole batches only, the images left over differ from epoch to epoch.
+        steps_per_epoch: batches in an epoch, see `count_steps`; the images left over differ from epoch to epoch.
         input_wait: the clock that says how long training waited for the dataset.
     """
 
     dataset: Any
     steps_per_epoch: int
     input_wait: InputWait
+
+
+def count_steps(images: int, images_per_batch: int, steps_per_execution: int = 1) -> int:
+    """Batches in an epoch: whole batches only, and whole executions.
+
+    Keras always runs whole executions, so with steps left over an epoch would take batches of the next one, and a resumed run would
+    see other batches than one that was never stopped.
+
+    Args:
+        images: number of training images.
+        images_per_batch: images in a batch.
+        steps_per_execution: as given to `compile`.
+
+    Raises:
+        UserError: when the images do not fill one batch, or the batches one execution.
+    """
+    if not 1 <= images_per_batch <= images:
+        raise UserError(
+            f"images_per_batch: expected 1 to {images}, the number of training images, received {images_per_batch}; "
+            f"set it lower or add images."
+        )
+    steps = images // images_per_batch
+    if not 1 <= steps_per_execution <= steps:
+        raise UserError(
+            f"steps_per_execution: expected 1 to {steps}, the batches in an epoch, received {steps_per_execution}; set it lower."
+        )
+    return steps - steps % steps_per_execution
 
 
 def pipeline(
@@ -39,6 +66,7 @@ def pipeline(
     seed: int = 0,
     augmentation: Augmentation | Sequence[Augmentation] = (),
     initial_epoch: int = 0,
+    steps_per_execution: int = 1,
 ) -> Pipeline:
     """The training pipeline: every epoch in another order, and everything random a function of (seed, epoch, index).
 
@@ -49,20 +77,16 @@ def pipeline(
         seed: of order, augmentation and the task's own draws.
         augmentation: one or several of `rotkeras.data.augmentation`, applied to the images before the views are made.
         initial_epoch: the epoch to begin with; the same number goes to `fit(initial_epoch=…)`.
+        steps_per_execution: the same number as in `compile(steps_per_execution=…)`.
 
     Returns:
         A `Pipeline`; call `model.fit(p.dataset, steps_per_epoch=p.steps_per_epoch, …)`.
 
     Raises:
-        UserError: when there are fewer images than one batch takes.
+        UserError: when there are fewer images than one batch takes, or fewer batches than one execution.
     """
-    if not 1 <= images_per_batch <= len(images):
-        raise UserError(
-            f"images_per_batch: expected 1 to {len(images)}, the number of training images, received {images_per_batch}; "
-            f"set it lower or add images."
-        )
     count = len(images)
-    steps = count // images_per_batch
+    steps = count_steps(count, images_per_batch, steps_per_execution)
     seed_tensor = tf.constant(seed, tf.int64)
     augment = augmentation if callable(augmentation) else chain(list(augmentation))
     gather = _gather(images)

@@ -79,6 +79,31 @@ def test_a_batch_larger_than_the_images_is_refused(images, images_per_batch):
         pipeline(images, Rotation(), images_per_batch=images_per_batch)
 
 
+def test_an_epoch_has_whole_executions(images):
+    batches = pipeline(images, Rotation(), images_per_batch=4, steps_per_execution=2)
+    assert batches.steps_per_epoch == 4  # of five batches
+    with pytest.raises(UserError, match="steps_per_execution: expected 1 to 5, the batches in an epoch, received 6"):
+        pipeline(images, Rotation(), images_per_batch=4, steps_per_execution=6)
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 3])
+def test_keras_takes_exactly_the_batches_of_each_epoch(images, steps_per_execution):
+    """Counted where the batches are made: what resuming by epoch number relies on."""
+    import keras
+
+    task = Rotation()
+    batches = pipeline(images, task, images_per_batch=3, steps_per_execution=steps_per_execution)
+    seen = []
+    dataset = batches.dataset.map(lambda x, y: (tf.numpy_function(lambda v: (seen.append(1), v)[1], [x], tf.uint8), y))
+    inputs = keras.Input((8, 8, 3), dtype="uint8")
+    model = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Flatten()(keras.layers.Rescaling(1.0)(inputs))))
+    model.compile("sgd", task.loss(), steps_per_execution=steps_per_execution, jit_compile=False)
+    dataset = dataset.map(lambda x, y: (tf.ensure_shape(x, (12, 8, 8, 3)), y))
+    model.fit(dataset, steps_per_epoch=batches.steps_per_epoch, epochs=3, shuffle=False, verbose=0)
+    assert batches.steps_per_epoch == (7 if steps_per_execution == 1 else 6)
+    assert 0 <= len(seen) - 3 * batches.steps_per_epoch <= 1
+
+
 def test_evaluation_shows_every_image_once_in_order_and_ends(images):
     batches = list(evaluation_pipeline(images, Rotation(), images_per_batch=10))
     assert [len(x) for x, _ in batches] == [40, 40, 12]
