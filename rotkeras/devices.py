@@ -40,14 +40,16 @@ def keep_freed_memory() -> None:
     """Tell glibc to keep the memory that a step frees for the next one, instead of giving it back to the system.
 
     A training step on a CPU allocates and frees gigabytes; by default each large block is mapped and zeroed again every time,
-    which cost a third of the step (235 against 345 views/s for NIN-4 at a quarter width on two cores). Elsewhere it does nothing.
+    which cost a third of the step (235 against 345 views/s for NIN-4 at a quarter width on two cores). It holds for the rest of
+    the process, so the command line calls it and `train` does not. Elsewhere than on Linux it does nothing.
     """
     if not sys.platform.startswith("linux"):
         return
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
         arena_max, mmap_max, trim_threshold = -8, -4, -1  # of <malloc.h>
-        libc.mallopt(arena_max, 1)
+        if (os.cpu_count() or 1) <= 8:  # many threads would wait for each other at one arena
+            libc.mallopt(arena_max, 1)
         libc.mallopt(mmap_max, 0)
         libc.mallopt(trim_threshold, 2**31 - 1)
 

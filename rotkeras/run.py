@@ -40,13 +40,14 @@ class Run:
         self.model = self.path / "model.keras"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
+        self.resuming = False
 
-    def open(self, recipe: Recipe, resume: bool = False, overwrite: bool = False) -> None:
-        """Make the folder ready for this recipe.
+    def check(self, recipe: Recipe, resume: bool = False, overwrite: bool = False) -> None:
+        """Check that this recipe may run in this folder. Nothing is written or deleted before `begin`.
 
         Args:
             recipe: what will run.
-            resume: go on with the run that is there; it must have the same recipe. Without one, begin.
+            resume: go on with the run that is there; it must have the same recipe. Without one, begin anew.
             overwrite: delete the run that is there.
 
         Raises:
@@ -56,18 +57,27 @@ class Run:
             raise UserError("--resume goes on with a run and --overwrite deletes it: give one of the two.")
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"The run folder {self.path} is a file: give another --run-dir.")
+        self.resuming = False
         if self.recipe.exists():
             if resume:
                 self._same_recipe(recipe)
-                return
-            if not overwrite:
+                self.resuming = True
+            elif not overwrite:
                 raise UserError(
                     f"The run folder {self.path} holds a run already: add --resume to go on with it, --overwrite to delete it, or "
                     f"--run-dir for another folder."
                 )
-            self._delete()
         elif self.path.exists() and any(self.path.iterdir()):
             raise UserError(f"The folder {self.path} is not empty and holds no run: give another --run-dir.")
+
+    def begin(self, recipe: Recipe) -> None:
+        """Make the folder ready, as `check` found it may be: keep what is there, or delete it and write the recipe."""
+        if self.resuming:
+            for left in self.path.rglob(".part-*"):  # of writes that a kill interrupted
+                left.unlink()
+            return
+        if self.recipe.exists():
+            self._delete()
         self.path.mkdir(parents=True, exist_ok=True)
         write_text(self.recipe, dump(recipe, self._header()))
 
@@ -98,7 +108,7 @@ class Run:
             key, old, new = difference
             raise UserError(
                 f"{self.recipe} has {key}: {old!r}, and the recipe to resume with has {new!r}: expected the same recipe; "
-                f"take that value back, or start a new run with --run-dir."
+                f"take that value back, or start a new run with --run-dir or --overwrite."
             )
 
     def _header(self) -> str:

@@ -62,6 +62,8 @@ def cut(model: keras.Model, tap: str, pooling: Pooling = "average") -> keras.Mod
     features = model.get_layer(tap).output
     if pooling == "average":
         features = keras.layers.GlobalAveragePooling2D(name="embedding", dtype="float32")(features)
+    else:
+        features = keras.layers.Activation("linear", name="features", dtype="float32")(features)
     return keras.Model(model.input, features, name=f"encoder_{tap}")
 
 

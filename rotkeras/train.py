@@ -70,7 +70,7 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
 
     Args:
         recipe: what to train.
-        run: a folder made ready by `run.open(recipe, …)`.
+        run: a folder that `run.check(recipe, …)` found free, or to be resumed. It is written to once everything else is in order.
         source: the images, when they are loaded already.
         callbacks: more Keras callbacks, called after those of the recipe.
 
@@ -82,7 +82,6 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
     """
     started = time.perf_counter()
     settings = recipe.train
-    devices.keep_freed_memory()
     if settings.deterministic:
         import tensorflow as tf
 
@@ -99,7 +98,13 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
             f"expected the same size, which validation sees too; set data.image_size to {shape[0]}, or the crop to that size."
         )
 
+    probe = _probe(recipe, source)
     strategy = devices.strategy(settings.devices, settings.images_per_batch)
+    if strategy and settings.xla:
+        raise UserError(
+            f"train.xla: expected false with {strategy.num_replicas_in_sync} devices, received true; XLA compiles for one device: "
+            f"set train.devices to 1, or train.xla to false."
+        )
     scope = strategy.scope() if strategy else nullcontext()
     steps = count_steps(len(source.train), settings.images_per_batch, settings.steps_per_execution)
     with scope, devices.precision(settings.precision):
@@ -121,7 +126,7 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
     if recipe.encoder.tap != "best":
         taps.check(model, recipe.encoder.tap)
 
-    state = restore(run.checkpoints, model) or {"epoch": 0, "seconds": 0.0}
+    state = (restore(run.checkpoints, model) if run.resuming else None) or {"epoch": 0, "seconds": 0.0}
     done = state["epoch"]
     batches = pipeline(
         source.train,
@@ -132,7 +137,6 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
         initial_epoch=done,
         steps_per_execution=settings.steps_per_execution,
     )
-    probe = _probe(recipe, source)
     encoder = EncoderCheckpoint(run.path, recipe.encoder.tap, recipe.encoder.pooling)
     encoder.best, encoder.last = state.get("best"), state.get("last")
     if probe:
@@ -149,6 +153,7 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
             "seconds": state["seconds"] + time.perf_counter() - started,
         }
 
+    run.begin(recipe)
     if done < settings.epochs:
         model.fit(
             batches.dataset,

@@ -9,9 +9,14 @@ from rotkeras.run import Run
 RECIPE = recipe.validate({"name": "one"}, "test")
 
 
+def begin(run, made=RECIPE, **arguments):
+    run.check(made, **arguments)
+    run.begin(made)
+
+
 def test_a_new_run_holds_its_recipe_with_versions(tmp_path):
     run = Run(tmp_path / "runs" / "one")
-    run.open(RECIPE)
+    begin(run)
     assert run.load_recipe() == RECIPE
     text = run.recipe.read_text()
     assert "# tensorflow 2." in text
@@ -21,38 +26,55 @@ def test_a_new_run_holds_its_recipe_with_versions(tmp_path):
 
 def test_an_existing_run_is_never_overwritten_unasked(tmp_path):
     run = Run(tmp_path / "one")
-    run.open(RECIPE)
+    begin(run)
     write_json(run.summary, {"epochs": 3})
     with pytest.raises(UserError, match="holds a run already: add --resume .* --overwrite .* --run-dir"):
-        run.open(RECIPE)
+        run.check(RECIPE)
     assert run.load_summary() == {"epochs": 3}
-    run.open(RECIPE, overwrite=True)
+    run.check(RECIPE, overwrite=True)
+    assert run.load_summary() == {"epochs": 3}, "deleted before the new run began"
+    run.begin(RECIPE)
     assert run.load_summary() is None
     assert run.load_recipe() == RECIPE
 
 
 def test_resume_wants_the_same_recipe_and_names_the_difference(tmp_path):
     run = Run(tmp_path / "one")
-    run.open(RECIPE, resume=True)  # nothing there yet: begin
-    run.open(RECIPE, resume=True)
+    begin(run, resume=True)  # nothing there yet: begin
+    begin(run, resume=True)
     other = recipe.validate({"name": "one", "train": {"epochs": 7}}, "test")
     with pytest.raises(UserError, match=r"has train.epochs: 100, and the recipe to resume with has 7"):
-        run.open(other, resume=True)
+        run.check(other, resume=True)
 
 
 def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     for arguments in ({}, {"resume": True}, {"overwrite": True}):
         with pytest.raises(UserError, match="is not empty and holds no run"):
-            Run(tmp_path).open(RECIPE, **arguments)
+            Run(tmp_path).check(RECIPE, **arguments)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
     with pytest.raises(UserError, match="is a file"):
-        Run(tmp_path / "thesis.txt").open(RECIPE)
+        Run(tmp_path / "thesis.txt").check(RECIPE)
+
+
+def test_checking_writes_nothing(tmp_path):
+    Run(tmp_path / "one").check(RECIPE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_resuming_sweeps_up_what_a_kill_interrupted(tmp_path):
+    run = Run(tmp_path / "one")
+    begin(run)
+    run.checkpoints.mkdir()
+    for left in (run.path / ".part-123-model.keras", run.checkpoints / ".part-123-epoch-0001.weights.h5"):
+        left.write_bytes(b"half")
+    begin(run, resume=True)
+    assert not list(run.path.rglob(".part-*"))
 
 
 def test_resume_and_overwrite_together_are_refused(tmp_path):
     with pytest.raises(UserError, match="one of the two"):
-        Run(tmp_path / "one").open(RECIPE, resume=True, overwrite=True)
+        Run(tmp_path / "one").check(RECIPE, resume=True, overwrite=True)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):

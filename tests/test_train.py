@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ SMALL = {
 def run_in_process(path, content=SMALL, **sections):
     made = recipe.validate({**content, **sections}, "test")
     run = Run(path)
-    run.open(made)
+    run.check(made)
     return train(made, run), run
 
 
@@ -85,6 +86,11 @@ def test_the_model_tells_rotations_as_the_log_says(whole):
     assert right.mean() == pytest.approx(read_metrics(run.metrics)[-1]["val_accuracy"], abs=1e-6)
 
 
+def begin(run, made):
+    run.check(made)
+    run.begin(made)
+
+
 def command(run, *more):
     return [sys.executable, "-m", "rotkeras", "train", str(run.recipe), "--run-dir", str(run.path), "--resume", *more]
 
@@ -106,7 +112,7 @@ def kill_once(run, until):
 def test_after_kill_9_the_resumed_run_ends_with_the_same_weights_bit_for_bit(whole, tmp_path):
     _, finished = whole
     run = Run(tmp_path / "killed")
-    run.open(finished.load_recipe())
+    begin(run, finished.load_recipe())
     state = run.checkpoints / "state.json"
     kill_once(run, lambda: state.exists())  # in the second epoch, or while the first one's files are written
     kill_once(run, lambda: run.metrics.exists() and len(read_metrics(run.metrics)) == 3)  # between a log and its checkpoint
@@ -120,16 +126,15 @@ def test_after_kill_9_the_resumed_run_ends_with_the_same_weights_bit_for_bit(who
         [{k: v for k, v in row.items() if k not in ignored} for row in read_metrics(r.metrics)] for r in (run, finished)
     )
     assert ours == theirs
-    leftovers = [path.name for path in run.path.rglob(".part-*")]
+    assert not list(run.path.rglob(".part-*"))
     again = subprocess.run(command(run), capture_output=True, text=True, check=True)
     assert "has ended after 4 epochs; there is nothing to resume" in again.stdout
-    assert len(leftovers) <= 2  # what a kill interrupted, never under a file's own name
 
 
 def test_ctrl_c_leaves_a_run_to_resume_and_says_how(whole, tmp_path):
     _, finished = whole
     run = Run(tmp_path / "stopped")
-    run.open(finished.load_recipe())
+    begin(run, finished.load_recipe())
     process = subprocess.Popen(command(run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (run.checkpoints / "state.json").exists():
         assert process.poll() is None
@@ -139,6 +144,43 @@ def test_ctrl_c_leaves_a_run_to_resume_and_says_how(whole, tmp_path):
     assert process.returncode == 130
     assert f"Go on with: rotkeras train {run.recipe} --run-dir {run.path} --resume" in error
     assert "Traceback" not in error
+
+
+SEVERAL = """
+import sys, json, keras, numpy as np, tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from pathlib import Path
+from rotkeras import recipe, run, train
+made = recipe.validate(json.loads(sys.stdin.read()), "test")
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+for name, callbacks in (("whole", []), ("stopped", [Stop()]), ("stopped", [])):
+    folder = run.Run(Path(sys.argv[1]) / name)
+    folder.check(made, resume=True)
+    try:
+        train.train(made, folder, callbacks=callbacks)
+    except KeyboardInterrupt:
+        print("stopped")
+"""
+
+
+def test_a_run_on_two_devices_is_stopped_and_resumed(tmp_path):
+    settings = {"epochs": 2, "images_per_batch": 16, "devices": 2, "synchronized_batch_norm": True}
+    content = {**SMALL, "data": {**SMALL["data"], "train_images": 64}, "train": settings, "probe": {"every_epochs": 0}}
+    code = [sys.executable, "-c", SEVERAL, str(tmp_path)]
+    result = subprocess.run(code, input=json.dumps(content), capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "stopped" in result.stdout
+    whole_run, resumed = (keras.models.load_model(tmp_path / name / "model.keras").get_weights() for name in ("whole", "stopped"))
+    for one, other in zip(whole_run, resumed, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
+    rows = read_metrics(tmp_path / "stopped" / "metrics.jsonl")
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[-1]["probe/conv2/linear"] > 0.2
 
 
 def test_another_seed_is_another_run(whole, tmp_path):
@@ -167,14 +209,16 @@ def test_every_way_of_training_trains(tmp_path, settings):
     model = keras.models.load_model(run.model)
     assert model(np.zeros((1, 16, 16, 3), np.uint8)).shape == (1, len(settings.get("task", {}).get("angles", range(4))))
     if "encoder" in settings:
-        assert keras.models.load_model(run.path / "encoder.keras").output_shape == (None, 4, 4, 8)
+        encoder = keras.models.load_model(run.path / "encoder.keras")
+        assert encoder.output_shape == (None, 4, 4, 8)
+        assert encoder.output.dtype == "float32"
 
 
 def test_xla_compiles_the_step(tmp_path):
     """In a process of its own: op determinism, which other tests turn on, turns XLA off."""
     made = recipe.validate({**SMALL, "train": {"epochs": 1, "images_per_batch": 16, "xla": True, "deterministic": False}}, "test")
     run = Run(tmp_path / "run")
-    run.open(made)
+    begin(run, made)
     result = subprocess.run(
         command(run), capture_output=True, text=True, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}
     )
@@ -208,11 +252,33 @@ def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path):
         ({"augmentation": [{"name": "random_resized_crop", "size": 24}]}, "set data.image_size to 24"),
         ({"encoder": {"tap": "conv5"}}, "no tap 'conv5'"),
         ({"train": {"devices": 64, "images_per_batch": 64}}, "train.devices: expected at most"),
-        ({"train": {"epochs": 1, "images_per_batch": 16, "learning_rate": 1e30}}, "The loss became"),
+        ({"probe": {"train_images": 1}}, "probe.train_images: the 1 images drawn for the probes are all of one class"),
     ],
 )
 def test_settings_that_do_not_fit_say_so(tmp_path, sections, words):
     with pytest.raises(UserError) as error:
         run_in_process(tmp_path / "run", **sections)
     assert words in str(error.value)
-    assert not (tmp_path / "run" / "summary.json").exists()
+    assert not (tmp_path / "run").exists(), "a mistake leaves no run folder that a second try would stumble over"
+
+
+@pytest.mark.parametrize("images_per_batch", [16, 320])
+def test_a_run_that_diverges_stops_and_keeps_no_broken_checkpoint(tmp_path, images_per_batch):
+    """With one step an epoch the loss is still finite when the weights are not."""
+    settings = {"epochs": 2, "images_per_batch": images_per_batch, "learning_rate": 1e30}
+    with pytest.raises(UserError, match=r"became .* at learning rate 1e\+30: .* start again with a lower train.learning_rate"):
+        run_in_process(tmp_path / "run", train=settings)
+    assert not (tmp_path / "run" / "checkpoints" / "state.json").exists()
+    assert not (tmp_path / "run" / "encoder.keras").exists()
+
+
+def test_overwrite_deletes_nothing_before_the_new_run_can_begin(tmp_path, whole):
+    _, finished = whole
+    run = Run(tmp_path / "run")
+    shutil.copytree(finished.path, run.path)
+    wrong = recipe.validate({**SMALL, "data": {"folder": str(tmp_path / "nowhere")}}, "test")
+    run.check(wrong, overwrite=True)
+    with pytest.raises(UserError, match="does not exist"):
+        train(wrong, run)
+    assert run.load_summary()["epochs"] == 4
+    assert run.load_recipe() == finished.load_recipe()

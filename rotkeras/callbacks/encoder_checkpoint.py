@@ -38,9 +38,11 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         self.pooling: taps.Pooling = pooling
         self.best: dict[str, Any] | None = None
         self.last: dict[str, Any] | None = None
+        self._encoders: dict[str, keras.Model] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check the tap."""
+        self._encoders = {}
         if self.tap != "best":
             taps.check(self.model, self.tap)
 
@@ -70,5 +72,6 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         return order.index(entry["measure"]), entry["value"]
 
     def _write(self, name: str, tap: str) -> None:
-        encoder = taps.cut(self.model, tap, self.pooling)
-        write_whole(self.folder / name, encoder.save)
+        if tap not in self._encoders:
+            self._encoders[tap] = taps.cut(self.model, tap, self.pooling)
+        write_whole(self.folder / name, self._encoders[tap].save)

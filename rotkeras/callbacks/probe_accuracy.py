@@ -58,13 +58,18 @@ class ProbeAccuracy(keras.callbacks.Callback):
             raise UserError("ProbeAccuracy needs a validation part: load the source with validation_fraction above 0.")
         self.train: Images = source.train.draw(train_images, seed)
         self.validation: Images = source.validation
-        linear_probes.check_labels(self.train.labels)
+        if len(set(self.train.labels.tolist())) < 2:  # type: ignore[union-attr]
+            raise UserError(
+                f"probe.train_images: the {len(self.train)} images drawn for the probes are all of one class: expected two or more "
+                f"classes; draw more images."
+            )
         self.every_epochs = every_epochs
         self.fit_linear: Any = linear_probes.NAMES[linear]
         self.neighbours = neighbours
         self.untrained: Result | None = None
         self.results: dict[int, Result] = {}
         self._extractor: Any = None
+        self._epoch = 0
 
     def probe(self, extractor: keras.Model) -> Result:
         """Probe an extractor of `rotkeras.taps.extractor` now."""
@@ -85,9 +90,11 @@ class ProbeAccuracy(keras.callbacks.Callback):
         self._extractor = taps.extractor(self.model)
         if self.untrained is None:
             self.untrained = self.probe(taps.extractor(taps.untrained_copy(self.model)))
+        self._epoch = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Probe the backbone when it is due."""
+        self._epoch = epoch + 1
         last = epoch + 1 == (self.params or {}).get("epochs")
         if not last and (self.every_epochs == 0 or (epoch + 1) % self.every_epochs):
             return
@@ -97,3 +104,8 @@ class ProbeAccuracy(keras.callbacks.Callback):
             for tap, accuracies in result.items():
                 logs.update({f"probe/{tap}/{kind}": accuracy for kind, accuracy in accuracies.items()})
             logs["probe/seconds"] = time.perf_counter() - start
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Probe once more when training stopped before its last epoch; the logs are closed by then, `results` has it."""
+        if self._epoch and self._epoch not in self.results:
+            self.results[self._epoch] = self.probe(self._extractor)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,11 @@ def restore(folder: Path, model: keras.Model) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(folder / state["weights"])
+        # Under MirroredStrategy the optimizer's state is made in the scope that the model was made in.
+        strategy = getattr(model, "distribute_strategy", None)
+        with strategy.scope() if strategy else nullcontext():
+            model.optimizer.build(model.trainable_variables)
+            model.load_weights(folder / state["weights"])
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
             f"The checkpoint in {folder} could not be read ({' '.join(str(error).split())[:160]}): expected what this recipe's run "

@@ -25,20 +25,20 @@ def train(
     rotkeras train folder --set data.folder=photos --set train.epochs=20
     """
     from rotkeras import recipe as recipes
-    from rotkeras.recipe.reading import write as to_yaml
     from rotkeras.run import Run
 
-    if data_dir is not None:
-        overrides = (*overrides, f"data.data_dir={to_yaml(data_dir).splitlines()[0]}")
-    chosen = recipes.load(recipe, overrides)
+    chosen = recipes.load(recipe, overrides, data_dir)
     run = Run(run_dir or Path("runs") / chosen.name)
-    run.open(chosen, resume=resume, overwrite=overwrite)
+    run.check(chosen, resume=resume, overwrite=overwrite)
 
     from rotkeras.cli.train_console import TrainConsole
 
     try:
         TrainConsole().run(chosen, run)
     except KeyboardInterrupt:
+        if not run.recipe.exists():
+            click.echo("\nInterrupted before training began; nothing was written.", err=True)
+            sys.exit(130)
         command = f"rotkeras train {shlex.quote(str(run.recipe))} --run-dir {shlex.quote(str(run.path))} --resume"
         click.echo(f"\nInterrupted; epochs that were finished are kept. Go on with: {command}", err=True)
         sys.exit(130)

@@ -21,7 +21,7 @@ class TrainConsole:
 
     def run(self, recipe: Recipe, run: Run) -> dict[str, Any]:
         """Train, print the table, and return the summary."""
-        finished = run.load_summary()
+        finished = run.load_summary() if run.resuming else None
         if finished:
             self.console.print(f"This run has ended after {finished['epochs']} epochs; there is nothing to resume.\n")
             self.show(finished, run)
@@ -30,6 +30,7 @@ class TrainConsole:
         from rotkeras import devices
 
         devices.quiet()
+        devices.keep_freed_memory()
         from rotkeras import callbacks, train
 
         source = self._load(recipe)
@@ -46,7 +47,7 @@ class TrainConsole:
         import json
 
         state = run.checkpoints / "state.json"
-        done: int = json.loads(state.read_text())["epoch"] if state.exists() else 0
+        done: int = json.loads(state.read_text())["epoch"] if run.resuming and state.exists() else 0
         if done:
             self.console.print(f"resuming after epoch {done}")
         return done

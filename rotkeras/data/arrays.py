@@ -13,6 +13,7 @@ from rotkeras.data.decode import fit_square
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError
 
+_MOST_CLASSES = 100_000
 _IMAGE_KEYS = {"train": ("images", "train_images", "x_train", "x"), "test": ("test_images", "x_test")}
 _LABEL_KEYS = {"train": ("labels", "train_labels", "y_train", "y"), "test": ("test_labels", "y_test")}
 
@@ -59,6 +60,11 @@ def as_images(
             raise UserError(
                 f"labels of {name}: expected {len(array)} integers from 0, one per image, received {labels.dtype} of shape "
                 f"{labels.shape}; give class numbers."
+            )
+        if labels.max() >= _MOST_CLASSES:
+            raise UserError(
+                f"labels of {name}: expected class numbers below {_MOST_CLASSES}, received {labels.max()}; "
+                f"number the classes from 0."
             )
         class_names = class_names or tuple(str(number) for number in range(int(labels.max()) + 1))
     return Images.of(array, labels, class_names if labels is not None else ())

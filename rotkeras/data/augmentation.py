@@ -3,6 +3,7 @@
 Each is a function `(images, key) -> images` on uint8 (B, H, W, 3); its randomness is a function of the key alone.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ Tensor = Any
 Augmentation = Callable[[Tensor, Key], Tensor]
 """(uint8 (B, H, W, 3), key) -> uint8 (B, H', W', 3)."""
 
-# Streams of randomness; a step that is used twice in one recipe draws the same numbers twice, which the recipe refuses.
+# Streams of randomness within one step; `chain` gives each step of a list a seed of its own.
 _TOP, _LEFT, _FLIP, _AREA, _RATIO, _CROP_X, _CROP_Y = range(1, 8)
 FIRST_FREE_STREAM = 8
 
@@ -70,7 +71,7 @@ def random_resized_crop(
     def apply(images: Tensor, key: Key) -> Tensor:
         height, width = float(images.shape[1]), float(images.shape[2])
         area = randomness.uniform(key, _AREA, *scale) * height * width
-        aspect = tf.exp(randomness.uniform(key, _RATIO, *(float(tf.math.log(each)) for each in ratio)))
+        aspect = tf.exp(randomness.uniform(key, _RATIO, *(math.log(each) for each in ratio)))
         # A box that does not fit is cut to the image, so that the draw always ends.
         box_height = tf.minimum(tf.sqrt(area / aspect), height)
         box_width = tf.minimum(tf.sqrt(area * aspect), width)
@@ -128,13 +129,14 @@ NAMES = {
 
 
 def chain(steps: list[Augmentation]) -> Augmentation:
-    """Apply augmentations one after the other."""
+    """Apply augmentations one after the other, each with random numbers of its own."""
 
     def apply(images: Tensor, key: Key) -> Tensor:
         for number, step in enumerate(steps):
             if images.shape.rank != 4:
                 raise UserError(f"Augmentation {number} received a tensor of rank {images.shape.rank}, expected (B, H, W, 3).")
-            images = step(images, key)
+            own = key if number == 0 else key._replace(seed=tf.bitcast(randomness.mix(key.seed, number), tf.int64))
+            images = step(images, own)
         return images
 
     return apply

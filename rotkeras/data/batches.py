@@ -88,14 +88,15 @@ def pipeline(
     count = len(images)
     steps = count_steps(count, images_per_batch, steps_per_execution)
     seed_tensor = tf.constant(seed, tf.int64)
-    augment = augmentation if callable(augmentation) else chain(list(augmentation))
+    rows = tf.constant(images.rows)
+    augment = chain([augmentation] if callable(augmentation) else list(augmentation))
     gather = _gather(images)
 
     def batch(step: Any) -> Any:
         epoch = step // steps
         position = (step % steps) * images_per_batch + tf.range(images_per_batch, dtype=tf.int64)
         index = permute(position, seed_tensor, epoch, count)
-        key = Key(seed_tensor, epoch, index)
+        key = Key(seed_tensor, epoch, tf.gather(rows, index))
         return task.views(augment(gather(index), key), key)
 
     dataset = tf.data.Dataset.counter(start=initial_epoch * steps)
@@ -110,12 +111,13 @@ def evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) -> 
     The last batch holds what is left. A task's draws come from seed 0 and epoch 0, the same at every evaluation.
     """
     count = len(images)
+    rows = tf.constant(images.rows)
     gather = _gather(images)
 
     def batch(start: Any) -> Any:
         index = tf.range(start, tf.minimum(start + images_per_batch, count), dtype=tf.int64)
         zero = tf.constant(0, tf.int64)
-        return task.views(gather(index), Key(zero, zero, index))
+        return task.views(gather(index), Key(zero, zero, tf.gather(rows, index)))
 
     starts = tf.data.Dataset.range(0, count, images_per_batch)
     return starts.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)

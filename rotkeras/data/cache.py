@@ -28,6 +28,17 @@ def available_memory() -> int:
     return 1 << 62
 
 
+def memory_array(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """An empty uint8 array (N, H, W, 3) in memory; a `UserError` when it does not fit."""
+    need = int(np.prod(shape, dtype=np.int64))
+    if need > 0.8 * (free := available_memory()):
+        raise UserError(
+            f"{shape[0]} images of {shape[1]}×{shape[2]} pixels need {need / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB "
+            f"are free: set data.image_size smaller, or, for a folder of images, data.cache to a folder on disk."
+        )
+    return np.empty(shape, np.uint8)
+
+
 def cached_array(
     shape: tuple[int, ...],
     fill: Fill,
@@ -50,22 +61,17 @@ def cached_array(
     Raises:
         UserError: when the images do not fit in memory and no cache folder is given.
     """
-    need = int(np.prod(shape, dtype=np.int64))
     if cache is None:
-        if need > 0.8 * (free := available_memory()):
-            raise UserError(
-                f"{shape[0]} images of {shape[1]}×{shape[2]} pixels need {need / 2**30:.1f} GiB of memory, and "
-                f"{free / 2**30:.1f} GiB are free: set data.cache to a folder on disk, or data.image_size smaller."
-            )
-        array = np.empty(shape, np.uint8)
+        array = memory_array(shape)
         kept, bad = fill(array)
         return array[: len(kept)], kept, bad
 
     key = hashlib.sha256("\n".join(stamp).encode()).hexdigest()[:16]
     home = Path(cache).expanduser() / f"{title}-{key}"
     if not home.is_dir():
-        working = home.with_name(f"{home.name}.{os.getpid()}.part")
-        shutil.rmtree(working, ignore_errors=True)
+        mine = os.getpid()
+        _sweep(home, mine)
+        working = home.with_name(f"{home.name}.{mine}.part")
         try:
             working.mkdir(parents=True)
         except OSError as error:
@@ -85,6 +91,24 @@ def cached_array(
     kept = index["kept"]
     array = np.lib.format.open_memmap(home / "images.npy", mode="r")
     return array[: len(kept)], kept, bad
+
+
+def _sweep(home: Path, mine: int) -> None:
+    """Remove what processes that were killed left unfinished."""
+    for left in home.parent.glob(f"{home.name}.*.part"):
+        process = left.name.split(".")[-2]
+        if process.isdigit() and (int(process) == mine or not _alive(int(process))):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _write(folder: Path, shape: tuple[int, ...], fill: Fill) -> None:

@@ -13,8 +13,12 @@ from rotkeras.errors import UserError
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 
 
-def list_images(folder: Path) -> list[Path]:
+def list_images(folder: Path, unreadable: list[BadImage] | None = None) -> list[Path]:
     """Every image file below a folder, relative to it, sorted; hidden files and folders are left out.
+
+    Args:
+        folder: where to look.
+        unreadable: folders that may not be read are added to it.
 
     Raises:
         UserError: when the folder is not there or holds no image.
@@ -24,7 +28,8 @@ def list_images(folder: Path) -> list[Path]:
         raise UserError(f"The image folder {str(folder)!r} {what}: expected a folder of images; give the path of one.")
     found = []
     visited = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
+    errors: list[OSError] = []
+    for parent, folders, files in os.walk(folder, followlinks=True, onerror=lambda error: errors.append(error)):
         if (home := os.path.realpath(parent)) in visited:  # a link that leads back
             folders.clear()
             continue
@@ -33,6 +38,8 @@ def list_images(folder: Path) -> list[Path]:
         for name in files:
             if not name.startswith(".") and name.lower().endswith(EXTENSIONS):
                 found.append(Path(parent, name).relative_to(folder))
+    if unreadable is not None:
+        unreadable += [BadImage(str(error.filename), (error.strerror or str(error)).lower()) for error in errors]
     if not found:
         raise UserError(
             f"The image folder {str(folder)!r} holds no image: expected files that end in {', '.join(EXTENSIONS)}, "
@@ -95,7 +102,9 @@ def read_folder(
         UserError: for a missing or empty folder, or one where no file could be read.
     """
     folder = Path(folder).expanduser()
-    paths = list_images(folder)
+    unreadable: list[BadImage] = []
+    paths = list_images(folder, unreadable)
+    check_bad(unreadable, on_bad_image)
     classes = class_folders(paths, labels, known=class_names is not None)
     if class_names is None:
         class_names = tuple(sorted(set(classes or ())))
@@ -123,7 +132,7 @@ def read_folder(
     numbers = {name: number for number, name in enumerate(class_names)}
     label_array = None if classes is None else np.array([numbers[classes[position]] for position in kept], np.int64)
     names = [str(paths[position]) for position in kept]
-    return Images.of(array, label_array, class_names if classes else (), names), bad
+    return Images.of(array, label_array, class_names if classes else (), names), unreadable + bad
 
 
 def _stamp(folder: Path, path: Path) -> str:

@@ -21,7 +21,7 @@ def guess_kind(source: Any) -> Kind:
         return "embedded"
     if text.endswith(".npz"):
         return "arrays"
-    if isinstance(source, Path) or text.startswith((".", "~", os.sep)) or Path(text).is_dir():
+    if isinstance(source, Path) or text.startswith((".", "~", os.sep)) or text.endswith(os.sep) or Path(text).is_dir():
         return "folder"
     return "tfds"
 
@@ -66,6 +66,8 @@ def load(
         UserError: one sentence for anything missing, empty, or of the wrong form.
     """
     kind = kind or guess_kind(source)
+    if cache is not None and kind != "folder":
+        raise UserError(f"cache goes with a folder of images, received cache={str(cache)!r} for kind {kind!r}; remove it.")
     skipped: list[Any] = []
     if kind == "tfds":
         from rotkeras.data.tfds_source import open_builder, read_split, test_split_name

@@ -17,7 +17,7 @@ class Key(NamedTuple):
     Attributes:
         seed: int64 scalar tensor.
         epoch: int64 scalar tensor, 0 for the first.
-        index: int64 tensor of shape (B,), the index of each image of the batch in its source part.
+        index: int64 tensor of shape (B,), the stable index of each image of the batch (`Images.rows`).
     """
 
     seed: Tensor

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from rotkeras.data.cache import memory_array
 from rotkeras.data.decode import Progress, fit_square, ordered_map
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError, nearest
@@ -32,7 +33,10 @@ def open_builder(name: str, data_dir: str | Path | None) -> Any:
     except tfds.core.DatasetNotFoundError:
         hint = nearest(name.split("/")[0].split(":")[0], tfds.list_builders(with_community_datasets=False))
         hint = hint if hint.startswith("did") else "see the catalogue of tensorflow-datasets for the names"
-        raise UserError(f"data.tfds: {name!r} is not a tensorflow-datasets name: expected one such as 'cifar10'; {hint}") from None
+        raise UserError(
+            f"data.tfds: {name!r} is not a tensorflow-datasets name, and there is no folder of that name: expected one such as "
+            f"'cifar10'; {hint}"
+        ) from None
     except (ValueError, AssertionError, KeyError, ImportError) as error:
         raise UserError(
             f"data.tfds: {name!r} could not be opened ({_brief(error)}): check its configuration and version."
@@ -84,7 +88,7 @@ def read_split(builder: Any, split: str, image_size: int | None, progress: Progr
     size = image_size or height
     if image_size is None and height != width:
         raise UserError(f"data.image_size: the images of {builder.name!r} are {height}×{width}: set the side of the square to cut.")
-    array = np.empty((count, size, size, 3), np.uint8)
+    array = memory_array((count, size, size, 3))
     labels = np.empty(count, np.int64) if label_key else None
 
     dataset = builder.as_dataset(

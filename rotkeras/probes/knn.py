@@ -34,7 +34,8 @@ def knn_accuracy(
     mean, scale = standardise(train_features)
     bank = _unit((train_features - mean) / scale)
     k = min(neighbours, len(bank))
-    targets = np.eye(int(train_labels.max()) + 1)[train_labels]
+    classes, numbers = np.unique(train_labels, return_inverse=True)
+    targets = np.eye(len(classes))[numbers]
     hits = 0
     for start in range(0, len(features), 1024):
         query = _unit((features[start : start + 1024] - mean) / scale)
@@ -42,7 +43,7 @@ def knn_accuracy(
         nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
         weights = np.exp((np.take_along_axis(similarity, nearest, axis=1) - 1.0) / temperature)
         votes = np.einsum("qk,qkc->qc", weights, targets[nearest])
-        hits += int(np.sum(np.argmax(votes, axis=1) == labels[start : start + 1024]))
+        hits += int(np.sum(classes[np.argmax(votes, axis=1)] == labels[start : start + 1024]))
     return hits / len(features)
 
 

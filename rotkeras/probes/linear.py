@@ -21,13 +21,15 @@ class LinearProbe:
     Attributes:
         mean: (d,) of the training features.
         scale: (d,) their standard deviation, 1 where they do not vary.
-        weight: (d, classes).
-        bias: (classes,).
+        classes: (c,) the labels that training had, ascending.
+        weight: (d, c).
+        bias: (c,).
         penalty: the strength that was chosen or given.
     """
 
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
+    classes: Labels
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
     penalty: float
@@ -35,7 +37,7 @@ class LinearProbe:
     def predict(self, features: Features) -> Labels:
         """The class of each row of float features (n, d): int64 (n,)."""
         scores = (features - self.mean) / self.scale @ self.weight + self.bias
-        return np.asarray(np.argmax(scores, axis=1), np.int64)
+        return np.asarray(self.classes[np.argmax(scores, axis=1)], np.int64)
 
     def accuracy(self, features: Features, labels: Labels) -> float:
         """Share of the rows of features (n, d) whose class is that of labels (n,)."""
@@ -73,7 +75,8 @@ def ridge(features: Features, labels: Labels, alphas: tuple[float, ...] = ALPHAS
     labels = check_labels(labels)
     mean, scale = standardise(features)
     x = (features - mean) / scale
-    targets = np.where(labels[:, None] == np.arange(labels.max() + 1), 1.0, -1.0)
+    classes = np.unique(labels)
+    targets = np.where(labels[:, None] == classes, 1.0, -1.0)
     bias = targets.mean(axis=0)
     targets = targets - bias
 
@@ -90,7 +93,7 @@ def ridge(features: Features, labels: Labels, alphas: tuple[float, ...] = ALPHAS
         if error < best_error:
             best_error, best_alpha = error, alpha
     weight = vectors @ (moments / (eigenvalues + best_alpha)[:, None])
-    return LinearProbe(mean, scale, weight, bias, best_alpha)
+    return LinearProbe(mean, scale, classes, weight, bias, best_alpha)
 
 
 def logistic(features: Features, labels: Labels, penalty: float = 1e-3) -> LinearProbe:
@@ -107,15 +110,10 @@ def logistic(features: Features, labels: Labels, penalty: float = 1e-3) -> Linea
     mean, scale = standardise(features)
     model = LogisticRegression(C=1.0 / (penalty * len(labels)), max_iter=500, tol=1e-4)
     model.fit((features - mean) / scale, labels)
-    weight = np.zeros((features.shape[1], int(labels.max()) + 1))
-    bias = np.full(weight.shape[1], -np.inf)
+    weight, bias = model.coef_.T, model.intercept_
     if len(model.classes_) == 2:  # one column of scores stands for both classes
-        weight[:, model.classes_[1]] = model.coef_[0]
-        bias[model.classes_] = 0.0, model.intercept_[0]
-    else:
-        weight[:, model.classes_] = model.coef_.T
-        bias[model.classes_] = model.intercept_
-    return LinearProbe(mean, scale, weight, bias, penalty)
+        weight, bias = np.hstack([0 * weight, weight]), np.array([0.0, bias[0]])
+    return LinearProbe(mean, scale, np.asarray(model.classes_, np.int64), weight, bias, penalty)
 
 
 NAMES = {"ridge": ridge, "logistic": logistic}

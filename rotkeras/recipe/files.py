@@ -1,5 +1,6 @@
 """Finding, reading, overriding and writing recipes. Nothing here imports TensorFlow: a mistake is answered at once."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from pydantic import ValidationError
 from rotkeras.errors import UserError, nearest
 from rotkeras.recipe import reading
 from rotkeras.recipe.models import SOURCES, Recipe
+
+_TAGS = {"pad_crop_flip", "random_flip", "random_resized_crop", "keras_cv", "constant", "steps", "cosine", "one_cycle"}
 
 
 def shipped_folder() -> Path:
@@ -42,21 +45,26 @@ def find(name: str) -> Path:
     raise UserError(f"{name}: no such recipe file, and no shipped recipe of that name; {nearest(bare, there)}")
 
 
-def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
+def load(name: str, overrides: Sequence[str] = (), data_dir: str | None = None) -> Recipe:
     """Read a recipe and apply overrides.
 
     Args:
         name: a path, or the bare name of a recipe that ships.
         overrides: each "key.path=value", the value in YAML: "train.epochs=5", "task.angles=[0, 180]".
+        data_dir: when given, the value of `data.data_dir`, as it is.
 
     Raises:
         UserError: one line with file, key path, what was expected and received, and the nearest valid name.
     """
     path = find(name)
     content = reading.read_mapping(path)
-    content.setdefault("name", path.stem)
+    content.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._") or "run")
     for override in overrides:
         apply_override(content, override)
+    if data_dir is not None:
+        data = content.setdefault("data", {})
+        if isinstance(data, dict):
+            data["data_dir"] = data_dir
     return validate(content, str(path))
 
 
@@ -71,10 +79,10 @@ def apply_override(content: dict[str, Any], override: str) -> None:
     for depth, key in enumerate(keys[:-1]):
         if isinstance(place, list):
             place = _element(place, key, override)
-            continue
-        if place.get(key) is None:
-            place[key] = {}
-        place = place[key]
+        else:
+            if place.get(key) is None:
+                place[key] = {}
+            place = place[key]
         if not isinstance(place, dict | list):
             raise UserError(f"--set {override}: {'.'.join(keys[: depth + 1])} is a value, not a section; see `rotkeras schema`.")
     if isinstance(place, list):
@@ -106,9 +114,7 @@ def _sentence(error: ValidationError) -> str:
     mistakes = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     first = mistakes[0]
     location = first["loc"]
-    # The tag of a union stands in pydantic's location, though not in the file.
-    tags = {"pad_crop_flip", "random_flip", "random_resized_crop", "keras_cv", "constant", "steps", "cosine", "one_cycle"}
-    path = ".".join(str(each) for each in location if each not in tags) or "recipe"
+    path = ".".join(_without_tags(location)) or "recipe"
     received = first["input"]
     more = f" ({len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
     match first["type"]:
@@ -129,6 +135,8 @@ def _sentence(error: ValidationError) -> str:
             return f"{path}: expected one of {', '.join(choices)}, received {tag!r}{hint}{more}"
         case "union_tag_not_found":
             return f"{path}: expected a mapping with a name, received {received!r}; see `rotkeras schema`{more}"
+        case "string_type":
+            return f"{path}: expected text, received {received!r}; put it in quotes{more}"
         case "model_type" | "model_attributes_type":
             return f"{path}: expected a section of keys, received {received!r}; see `rotkeras schema`{more}"
         case "string_pattern_mismatch":
@@ -136,6 +144,17 @@ def _sentence(error: ValidationError) -> str:
         case _:
             expected = first["msg"].removeprefix("Input should be ").replace("Input should", "expected to")
             return f"{path}: expected {expected}, received {received!r}{more}"
+
+
+def _without_tags(location: tuple[Any, ...]) -> list[str]:
+    """A location in the file: pydantic puts the name of the chosen kind after `schedule` and after an augmentation's number."""
+    words = []
+    for position, key in enumerate(location):
+        before = location[position - 1] if position else None
+        tag = before == "schedule" or (isinstance(before, int) and location[0] == "augmentation")
+        if not (tag and key in _TAGS):
+            words.append(str(key))
+    return words
 
 
 def _fields(location: Iterable[Any]) -> list[str]:

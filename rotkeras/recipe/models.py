@@ -1,5 +1,6 @@
 """The sections of a recipe, as frozen objects. Every field says what it is; `rotkeras schema` prints it for editors."""
 
+import itertools
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -50,7 +51,7 @@ class Data(Section):
     validation_fraction: Fraction = Field(0.1, description="Share of the training images split off as validation.")
     train_images: Positive | None = Field(None, description="Keep a drawn part of the training images; null keeps all.")
     on_bad_image: Literal["skip", "error"] = Field("skip", description="What to do with a file that is no whole image.")
-    cache: str | None = Field(None, description="Folder that keeps decoded images between runs; null keeps them in memory.")
+    cache: str | None = Field(None, description="With folder: keeps decoded images between runs; null keeps them in memory.")
 
     @model_validator(mode="after")
     def _one_source(self) -> "Data":
@@ -59,6 +60,10 @@ class Data(Section):
             raise ValueError(f"expected one of {', '.join(SOURCES)}, received {' and '.join(named)}; keep one")
         if self.test_folder is not None and self.folder is None:
             raise ValueError("test_folder goes with folder, which is not set; set folder or remove test_folder")
+        if self.cache is not None and self.folder is None:
+            raise ValueError(
+                "cache goes with folder, which is not set; the other sources are read quickly as they are; remove cache"
+            )
         return self
 
     @property
@@ -134,8 +139,14 @@ class Steps(Section):
     """Multiply the learning rate by a factor at each of some epochs."""
 
     name: Literal["steps"]
-    at_epochs: list[Annotated[float, Field(gt=0)]]
+    at_epochs: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
     factor: Annotated[float, Field(gt=0)] = 0.2
+
+    @model_validator(mode="after")
+    def _rising(self) -> "Steps":
+        if any(later <= earlier for earlier, later in itertools.pairwise(self.at_epochs)):
+            raise ValueError(f"at_epochs: expected rising epochs, received {self.at_epochs}; put them in order")
+        return self
 
 
 class Cosine(Section):
@@ -212,10 +223,3 @@ class Recipe(Section):
     train: Train = Train()
     probe: Probe = Probe()
     encoder: Encoder = Encoder()
-
-    @model_validator(mode="after")
-    def _each_once(self) -> "Recipe":
-        names = [step.name for step in self.augmentation if step.name != "keras_cv"]
-        if len(set(names)) < len(names) or {"pad_crop_flip", "random_flip"} <= set(names):
-            raise ValueError("augmentation: the same kind of step stands twice and would draw the same numbers; keep one")
-        return self

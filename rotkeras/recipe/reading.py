@@ -30,35 +30,50 @@ def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     return int(loader.construct_scalar(node))  # decimal: YAML 1.1 would read 010 as eight
 
 
-def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, str):
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is not a word", key_node.start_mark)
-        if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
-        seen.add(key)
-    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
-
-
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def parse(text: str, name: str) -> Any:
     """The content of a YAML text.
 
     Raises:
-        UserError: one line with the file's name, the line number and what is wrong.
+        UserError: one line with the file's name, the line number, the key path where there is one, and what is wrong.
     """
     try:
+        node = yaml.compose(text, _Loader)
+        if node is not None:
+            _check_keys(node, "", name, ())
         return yaml.load(text, _Loader)  # a subclass of SafeLoader
     except (yaml.YAMLError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise UserError(f"{name}{where}: not a valid recipe file: {problem}; expected YAML.") from None
+        raise UserError(f"{name}{where}: expected YAML, received what it cannot be ({problem}); mend this line.") from None
+
+
+def _check_keys(node: yaml.Node, path: str, name: str, above: tuple[yaml.Node, ...]) -> None:
+    """Refuse keys that stand twice, of which YAML readers keep the last, and keys that are no words."""
+    if any(node is each for each in above):
+        raise UserError(
+            f"{name}:{node.start_mark.line + 1}: {path.rstrip('.')}: expected a value, received one that contains itself."
+        )
+    above = (*above, node)
+    if isinstance(node, yaml.SequenceNode):
+        for position, each in enumerate(node.value):
+            _check_keys(each, f"{path}{position}.", name, above)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen = set()
+    for key, value in node.value:
+        where = f"{name}:{key.start_mark.line + 1}: {path}{key.value if isinstance(key, yaml.ScalarNode) else '…'}"
+        if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
+            raise UserError(f"{where}: expected a word as a key, received {key.tag.rsplit(':', 1)[-1]}; write a word.")
+        if key.value in seen:
+            raise UserError(f"{where}: expected each key once, received it twice; keep one.")
+        seen.add(key.value)
+        _check_keys(value, f"{path}{key.value}.", name, above)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

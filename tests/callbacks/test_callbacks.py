@@ -141,6 +141,28 @@ def test_a_checkpoint_brings_back_weights_optimizer_and_state_bit_for_bit(tmp_pa
     assert any(np.any(v.numpy()) for v in twin.optimizer.variables[2:]), "momentum came back as nothing"
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_checkpoint_of_mixed_precision_and_adam_comes_back_whole(tmp_path, policy):
+    from rotkeras.backbones import nin
+    from rotkeras.devices import precision
+
+    def build():
+        with precision(policy):
+            model = Rotation().build_model(nin(blocks=3, width=1 / 24, input_shape=(16, 16, 3)))
+            model.compile(keras.optimizers.Adam(0.01), Rotation().loss())
+        return model
+
+    model, twin = build(), build()
+    assert ("LossScale" in type(model.optimizer).__name__) == (policy == "mixed_float16")
+    model.fit(X, Y, batch_size=8, epochs=2, verbose=0, callbacks=[RunCheckpoint(tmp_path)])
+    restore(tmp_path, twin)
+    for fitted in (model, twin):
+        fitted.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), twin.get_weights(), strict=True))
+    states = [[np.asarray(v) for v in each.optimizer.variables] for each in (model, twin)]
+    assert all(np.array_equal(a, b) for a, b in zip(*states, strict=True))
+
+
 def test_nothing_saved_is_none_and_a_damaged_checkpoint_says_so(tmp_path, small_backbone):
     model = fit(small_backbone, [])
     assert restore(tmp_path, model) is None

@@ -118,6 +118,22 @@ def test_a_wrong_keras_cv_argument_names_the_arguments():
         augmentation.keras_cv("RandomGaussianBlur", kernel=3)
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [augmentation.pad_crop_flip(0), augmentation.random_flip()],
+        [augmentation.random_flip(), augmentation.random_resized_crop(12, scale=(1, 1), ratio=(1, 1))],
+        [augmentation.keras_cv("RandomFlip", mode="horizontal"), augmentation.keras_cv("RandomFlip", mode="horizontal")],
+    ],
+    ids=["crop_flip", "flip_crop", "keras_cv"],
+)
+def test_two_steps_draw_independently(steps, random_images):
+    """Two flips that drew the same number would cancel, always."""
+    batch = np.repeat(random_images[:1], 400, axis=0)
+    flipped = (apply(augmentation.chain(steps), batch) == batch[:, :, ::-1]).all(axis=(1, 2, 3)).sum()
+    assert 150 < flipped < 250
+
+
 def test_the_global_generator_is_put_back():
     before = tf.random.get_global_generator()
     augmentation.keras_cv("RandomGaussianBlur", kernel_size=3, factor=1.0)

@@ -73,6 +73,22 @@ def test_only_the_rows_of_the_part_are_shown(images):
     assert sorted(shown) == [2, 3, 5, 7, 11, 13]
 
 
+def test_an_image_draws_the_same_whatever_part_it_is_in(images):
+    """Randomness belongs to the stable index, so a smaller part or another split changes no image's crops."""
+    task, draws = Rotation(views="one"), []
+    for part in (images, images.part(np.arange(3, 23))):
+        batches = take(pipeline(part, task, images_per_batch=len(part), seed=4), 1)
+        draws.append({view_of(images.array, x): y for x, y in zip(*batches[0], strict=True)})
+    assert all(draws[0][number] == angle for number, angle in draws[1].items())
+    assert len(draws[1]) == 20
+
+
+def view_of(array, view):
+    """The number of the image that a view was made of."""
+    turned = [np.rot90(view, turns) for turns in range(4)]
+    return next(number for number, image in enumerate(array) if any(np.array_equal(image, each) for each in turned))
+
+
 @pytest.mark.parametrize("images_per_batch", [0, 24])
 def test_a_batch_larger_than_the_images_is_refused(images, images_per_batch):
     with pytest.raises(UserError, match=f"expected 1 to 23.*received {images_per_batch}"):

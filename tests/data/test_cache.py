@@ -1,4 +1,5 @@
 import os
+import subprocess
 
 import numpy as np
 import pytest
@@ -141,7 +142,7 @@ def test_another_process_that_was_first_is_used(tmp_path):
         assert done[1] == [0]
         return [0], []
 
-    monkey = iter([111, 222])
+    monkey = iter([os.getppid(), 222])
     original = os.getpid
     os.getpid = lambda: next(monkey)
     try:
@@ -153,9 +154,19 @@ def test_another_process_that_was_first_is_used(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_what_a_killed_process_left_is_swept_up_and_a_living_ones_is_not(tmp_path):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for process in (gone.pid, os.getppid()):
+        (tmp_path / f"photos-{'0' * 16}.{process}.part").mkdir(parents=True)
+    home = tmp_path / f"photos-{'0' * 16}"
+    cache_module._sweep(home, os.getpid())
+    assert [path.name for path in tmp_path.iterdir()] == [f"{home.name}.{os.getppid()}.part"]
+
+
 def test_images_that_do_not_fit_in_memory_are_refused_before_any_is_read(monkeypatch):
     monkeypatch.setattr(cache_module, "available_memory", lambda: 1000)
-    with pytest.raises(UserError, match=r"data\.cache.*data\.image_size"):
+    with pytest.raises(UserError, match=r"data\.image_size.*data\.cache"):
         cached_array((10, 8, 8, 3), lambda array: pytest.fail("was filled"), None, "photos", [])
 
 

@@ -26,7 +26,13 @@ MISTAKES = [
     ({"data": {"tfds": "a", "folder": "b"}}, "data: expected one of tfds, folder, arrays, embedded, received tfds and folder; keep one"),
     ({"data": {"tfds": "a", "test_folder": "b"}}, "data: test_folder goes with folder"),
     ({"augmentation": [{"name": "pad_crop_flip", "pading": 3}]}, "augmentation.0.pading: unknown key; did you mean 'padding'?"),
-    ({"augmentation": [{"name": "random_flip"}, {"name": "pad_crop_flip"}]}, "augmentation: the same kind of step stands twice"),
+    ({"train": {"steps": 5}}, "train.steps: unknown key; did you mean 'steps_per_execution'?"),
+    ({"train": {"cosine": 5}}, "train.cosine: unknown key; valid: 'deterministic'"),
+    ({"train": {"schedule": {"name": "steps", "at_epochs": [60, 30]}}}, "train.schedule: at_epochs: expected rising epochs, received"),
+    ({"train": {"schedule": {"name": "steps", "at_epochs": []}}}, "train.schedule.at_epochs: expected"),
+    ({"train": {"schedule": {"name": "steps"}}}, "train.schedule.at_epochs: expected a value, received none"),
+    ({"data": {"tfds": "cifar10", "cache": "x"}}, "data: cache goes with folder"),
+    ({"data": {"folder": 2024}}, "data.folder: expected text, received 2024; put it in quotes"),
     ({"augmentation": {"name": "random_flip"}}, "augmentation: expected a valid list"),
     ({"task": {"angles": [0, 10]}}, "task: angles: expected at least two distinct multiples of 45"),
     ({"task": {"rotate": "device", "views": "one"}}, "task: rotate: device makes all views"),
@@ -97,7 +103,14 @@ def test_a_recipe_is_found_by_path_and_by_bare_name(tmp_path, monkeypatch):
         recipe.find(str(tmp_path))
 
 
+def test_a_data_dir_is_taken_as_it_is():
+    path = "some where: else " * 20
+    assert recipe.load("cifar10", data_dir=path).data.data_dir == path
+
+
 def test_the_name_of_a_nameless_recipe_is_that_of_its_file(tmp_path):
+    (tmp_path / "my birds (2).yaml").write_text("train: {epochs: 2}\n")
+    assert recipe.load(str(tmp_path / "my birds (2).yaml")).name == "my-birds-2"
     (tmp_path / "birds.yaml").write_text("train: {epochs: 2}\n")
     assert recipe.load(str(tmp_path / "birds.yaml")).name == "birds"
 
@@ -127,7 +140,8 @@ def test_a_whole_section_can_be_replaced():
         ("train..epochs=5", "expected KEY.PATH=VALUE"),
         ("train.epochs.more=5", "train.epochs is a value, not a section"),
         ("augmentation.7.padding=1", "expected the number of a list's element, 0 to 0, received '7'"),
-        ("train.epochs=[1", "--set train.epochs:1: not a valid recipe file"),
+        ("train.epochs=[1", "--set train.epochs:1: expected YAML"),
+        ("augmentation.0.padding.x=1", "augmentation.0.padding is a value, not a section"),
         ("train.epoch=5", "train.epoch: unknown key; did you mean 'epochs'"),
     ],
 )

@@ -25,12 +25,13 @@ def test_scalars_are_those_of_yaml_1_2(text, value):
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("a: 1\nb: 2\na: 3", 3, "the key 'a' stands twice"),
-        ("a:\n  b: 1\n  b: 1", 3, "'b' stands twice"),
+        ("a: 1\nb: 2\na: 3", 3, ": a: expected each key once, received it twice"),
+        ("a:\n  b: 1\n  b: 1", 3, ": a.b: expected each key once"),
         ("a: [1", 1, "expected"),
         ("a: 1\n\tb: 2", 2, "cannot start any token"),
-        ("1: a", 1, "the key 1 is not a word"),
+        ("1: a", 1, ": 1: expected a word as a key, received int"),
         ("a: !!python/object/apply:os.getcwd []", 1, "constructor"),
+        ("a: &x [*x]", 1, ": a.0: expected a value, received one that contains itself"),
         ("a: *missing", 1, "undefined alias"),
     ],
 )
