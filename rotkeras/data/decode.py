@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from rotkeras.data.source import BadImage
 from rotkeras.errors import UserError
@@ -98,7 +98,9 @@ def read_all(
         for position, (item, result) in enumerate(zip(items, ordered_map(read, items), strict=True)):
             if isinstance(result, Exception):
                 reason = " ".join(str(result).split()) or type(result).__name__
-                bad.append(BadImage(str(item), reason.replace(repr(str(item)), "the file")))
+                if isinstance(result, UnidentifiedImageError):
+                    reason = "its content is no image"
+                bad.append(BadImage(str(item), reason))
                 check_bad(bad, on_bad_image)
             else:
                 out[len(kept)] = result
