@@ -61,7 +61,9 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Print the epoch's line."""
         done = (epoch + 1 - self.initial_epoch) * self._steps()
-        left = f"{self._left(done)} left" if epoch + 1 < self._epochs() else f"{clock(time.monotonic() - self._started)} in all"
+        left = (
+            f"{self._left(done)} left" if epoch + 1 < self._epochs() else f"{clock(time.monotonic() - self._started)} of training"
+        )
         self.console.print(epoch_line(epoch + 1, self._epochs(), logs or {}, left), highlight=False, soft_wrap=True)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

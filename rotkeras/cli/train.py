@@ -31,6 +31,11 @@ def train(
     run = Run(run_dir or Path("runs") / chosen.name)
     run.check(chosen, resume=resume, overwrite=overwrite)
 
+    if chosen.data.folder is not None:  # before the seconds that TensorFlow takes to start
+        from rotkeras.data.folder import check_folder
+
+        check_folder(Path(chosen.data.folder).expanduser())
+
     from rotkeras.cli.train_console import TrainConsole
 
     try:
@@ -40,5 +45,6 @@ def train(
             click.echo("\nInterrupted before training began; nothing was written.", err=True)
             sys.exit(130)
         command = f"rotkeras train {shlex.quote(str(run.recipe))} --run-dir {shlex.quote(str(run.path))} --resume"
-        click.echo(f"\nInterrupted; epochs that were finished are kept. Go on with: {command}", err=True)
+        kept = "epochs that were finished are kept" if (run.checkpoints / "state.json").exists() else "no epoch was finished"
+        click.echo(f"\nInterrupted; {kept}. Go on with: {command}", err=True)
         sys.exit(130)

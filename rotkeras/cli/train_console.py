@@ -89,15 +89,20 @@ class TrainConsole:
         metrics, probes = summary["metrics"], summary["probes"]
         rotation = metrics.get("val_accuracy", metrics["accuracy"])
         part = "validation" if "val_accuracy" in metrics else "training"
+        angles = sum(key.startswith("accuracy/") for key in metrics)
+        epochs = f"{summary['epochs']} epoch{'s' if summary['epochs'] > 1 else ''}"
         print_(
-            f"\nrotation accuracy {100 * rotation:.1f} % ({part}), {summary['epochs']} epochs, {clock(summary['seconds'])} in all"
+            f"\nrotation accuracy {100 * rotation:.1f} % ({part}; chance is {100 / angles:.1f} %), {epochs}, "
+            f"{clock(summary['seconds'])} in all"
         )
         if probes["trained"]:
             print_(probe_table(probes, plain=not self.console.is_terminal))
             count = summary["images"]["validation"]
             linear = max(each["linear"] for each in probes["trained"].values())
             print_(
-                f"% right of {count:,} validation images (95 % interval of the best: ±{margin(linear, count):.1f}); test is unread"
+                f"% right of {count:,} validation images (best: ±{margin(linear, count):.1f}, 95 % interval) by simple\n"
+                f"classifiers on the features of each tap (a block's output), of this network and of an\n"
+                f"untrained one. The last block specialises on rotations and may lose. Test is unread."
             )
         best = summary["encoder"]["best"]
         reason = f"{best['measure']} {100 * best['value']:.1f} %" if best["measure"] != "epoch" else "the last epoch"

@@ -13,6 +13,13 @@ from rotkeras.errors import UserError
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 
 
+def check_folder(folder: Path) -> None:
+    """Raise a `UserError` when a folder of images is not there."""
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise UserError(f"The image folder {str(folder)!r} {what}: expected a folder of images; give the path of one.")
+
+
 def list_images(folder: Path, unreadable: list[BadImage] | None = None) -> list[Path]:
     """Every image file below a folder, relative to it, sorted; hidden files and folders are left out.
 
@@ -23,9 +30,7 @@ def list_images(folder: Path, unreadable: list[BadImage] | None = None) -> list[
     Raises:
         UserError: when the folder is not there or holds no image.
     """
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise UserError(f"The image folder {str(folder)!r} {what}: expected a folder of images; give the path of one.")
+    check_folder(folder)
     found = []
     visited = set()
     errors: list[OSError] = []

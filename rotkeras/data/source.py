@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rotkeras.errors import UserError
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Images:
     """One part of a source (train, validation or test): images, optional labels, and a stable index.
 
@@ -44,6 +44,10 @@ class Images:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __repr__(self) -> str:
+        labels = f"{len(self.class_names)} classes" if self.labels is not None else "no labels"
+        return f"Images({len(self)} of {self.image_shape}, {labels})"
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, 3)."""
@@ -75,7 +79,7 @@ class BadImage:
     reason: str
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Source:
     """Images split into the parts that an honest protocol needs.
 
@@ -91,6 +95,9 @@ class Source:
     validation: Images | None
     skipped: list[BadImage] = field(default_factory=list)
     read_test: Callable[[], Images | None] = lambda: None
+
+    def __repr__(self) -> str:
+        return f"Source({self.name!r}, train={self.train}, validation={self.validation})"
 
     @cached_property
     def test(self) -> Images | None:

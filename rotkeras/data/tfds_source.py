@@ -31,7 +31,7 @@ def open_builder(name: str, data_dir: str | Path | None) -> Any:
     try:
         builder = tfds.builder(name, data_dir=where)
     except tfds.core.DatasetNotFoundError:
-        hint = nearest(name.split("/")[0].split(":")[0], tfds.list_builders(with_community_datasets=False))
+        hint = nearest(name.split("/")[0].split(":")[0], ["digits", *tfds.list_builders(with_community_datasets=False)])
         hint = hint if hint.startswith("did") else "see the catalogue of tensorflow-datasets for the names"
         raise UserError(
             f"data.tfds: {name!r} is not a tensorflow-datasets name, and there is no folder of that name: expected one such as "

@@ -27,5 +27,9 @@ def extract(extractor: Any, images: Images, images_per_batch: int = 128) -> Feat
     parts: list[Features] = []
     for start in range(0, len(images), _CHUNK):
         chunk = images.take(slice(start, start + _CHUNK))
-        parts.append(extractor.predict(chunk, batch_size=images_per_batch, verbose=0))
+        # Whole batches only: a last batch of another size would be traced, and on some backends compiled, anew.
+        missing = -len(chunk) % images_per_batch
+        padded = np.concatenate([chunk, np.zeros((missing, *chunk.shape[1:]), np.uint8)])
+        part = extractor.predict(padded, batch_size=images_per_batch, verbose=0)
+        parts.append({tap: values[: len(chunk)] for tap, values in part.items()})
     return {tap: np.concatenate([part[tap] for part in parts]) for tap in parts[0]}

@@ -65,7 +65,8 @@ def load(name: str, overrides: Sequence[str] = (), data_dir: str | None = None) 
         data = content.setdefault("data", {})
         if isinstance(data, dict):
             data["data_dir"] = data_dir
-    return validate(content, str(path))
+    blame = f"recipe {path.stem}" if path.parent == shipped_folder() else str(path)
+    return validate(content, blame, [override.partition("=")[0].strip() for override in overrides])
 
 
 def apply_override(content: dict[str, Any], override: str) -> None:
@@ -101,12 +102,23 @@ def _element(place: list[Any], key: str, override: str) -> Any:
     return place[int(key)]
 
 
-def validate(content: dict[str, Any], name: str) -> Recipe:
-    """A recipe of plain content; `name` is the file to blame."""
+def validate(content: dict[str, Any], name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe of plain content.
+
+    Args:
+        content: what `reading.read_mapping` gives.
+        name: the file to blame for a mistake.
+        overrides: key paths that came from `--set`, which is blamed for them instead.
+
+    Raises:
+        UserError: one line with the file, key path, what was expected and received.
+    """
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{name}: {_sentence(error)}") from None
+        sentence = _sentence(error)
+        set_here = any(sentence.startswith((f"{path}:", f"{path}.")) for path in overrides)
+        raise UserError(f"--set {sentence}" if set_here else f"{name}: {sentence}") from None
 
 
 def _sentence(error: ValidationError) -> str:

@@ -179,7 +179,7 @@ def test_progress_prints_plain_lines_off_a_terminal(small_backbone):
     assert len(lines) == 2
     assert lines[0].startswith("epoch 1/2  loss ")
     assert lines[0].endswith(" left")
-    assert lines[1].endswith(" in all")
+    assert lines[1].endswith(" of training")
     assert "\x1b" not in file.getvalue()
 
 

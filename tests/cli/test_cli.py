@@ -55,6 +55,7 @@ def test_doctor_finds_everything_here():
     ("arguments", "words"),
     [
         (["train", "quickstart", "--set", "train.epoch=3"], "train.epoch: unknown key; did you mean 'epochs'?"),
+        (["train", "folder", "--set", "data.folder=nowhere"], "The image folder 'nowhere' does not exist"),
         (["train", "quickstrat"], "did you mean 'quickstart'?"),
         (["train", "quickstart", "--resume", "--overwrite"], "give one of the two"),
     ],

@@ -142,13 +142,20 @@ def test_a_whole_section_can_be_replaced():
         ("augmentation.7.padding=1", "expected the number of a list's element, 0 to 0, received '7'"),
         ("train.epochs=[1", "--set train.epochs:1: expected YAML"),
         ("augmentation.0.padding.x=1", "augmentation.0.padding is a value, not a section"),
-        ("train.epoch=5", "train.epoch: unknown key; did you mean 'epochs'"),
+        ("train.epoch=5", "--set train.epoch: unknown key; did you mean 'epochs'"),
+        ("backbone={blocks: 9}", "--set backbone.blocks: expected one of 3, 4, 5"),
     ],
 )
 def test_wrong_overrides(override, words):
     with pytest.raises(UserError) as error:
         recipe.load("quickstart", [override])
     assert words in str(error.value)
+
+
+def test_a_mistake_in_the_file_is_not_blamed_on_set(tmp_path):
+    (tmp_path / "mine.yaml").write_text("train: {epoch: 5}\n")
+    with pytest.raises(UserError, match=r"mine.yaml: train.epoch: unknown key"):
+        recipe.load(str(tmp_path / "mine.yaml"), ["backbone.blocks=3"])
 
 
 def test_overrides_change_nothing_else():
