@@ -36,6 +36,11 @@ def test_every_link_leads_somewhere(document):
         assert (ROOT / document).parent.joinpath(target).exists(), target
 
 
+def test_nothing_was_left_to_fill_in():
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("recipes/*.yaml"), *ROOT.glob("saved_models/*/*.md")):
+        assert "@@" not in path.read_text(encoding="utf-8"), path
+
+
 def test_every_key_of_a_recipe_is_documented():
     from rotkeras.recipe import models
 

@@ -179,6 +179,8 @@ def test_recipes_ship_inside_a_wheel():
     setup = configparser.ConfigParser()
     setup.read(Path(__file__).parents[2] / "setup.cfg")
     assert "rotkeras.recipes = recipes" in setup["options"]["package_dir"]
+    assert setup["options.package_data"]["rotkeras.recipes"] == "*.yaml"
+    assert setup["options.package_data"]["rotkeras"] == "py.typed"
     packages = {
         f"rotkeras.{path.name}" for path in (Path(__file__).parents[2] / "rotkeras").iterdir() if (path / "__init__.py").exists()
     }
