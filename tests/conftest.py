@@ -8,6 +8,12 @@ import numpy as np
 import pytest
 
 
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that two workers end together."""
+    longest = ("test_resume.py", "test_train.py", "test_devices.py", "test_callbacks.py")
+    items.sort(key=lambda item: longest.index(item.path.name) if item.path.name in longest else len(longest))
+
+
 @pytest.fixture(scope="session")
 def digit_source():
     """The real digits, 16 × 16, split into train, validation and test."""

@@ -16,7 +16,7 @@ def blocks(language, text):
 
 
 def test_the_script_runs_as_written(tmp_path):
-    script = next(block for block in blocks("python", README) if "rotkeras as rk" in block)
+    script = next(block for block in blocks("python", README) if "model.fit" in block)
     result = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-3000:]
     assert {path.name for path in tmp_path.iterdir()} == {"metrics.jsonl", "encoder.keras"}

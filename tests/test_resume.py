@@ -10,20 +10,21 @@ import time
 import keras
 import numpy as np
 import pytest
+from small_training import SMALL
 
 from rotkeras import recipe
 from rotkeras.callbacks.metrics_log import read_metrics
 from rotkeras.run import Run
 from rotkeras.train import train
 
-SMALL = {
-    "name": "small",
-    "data": {"embedded": "digits", "image_size": 16, "train_images": 320},
-    "augmentation": [{"name": "pad_crop_flip", "padding": 1, "flip": False}],
-    "backbone": {"blocks": 3, "width": 1 / 24},
-    "train": {"epochs": 4, "images_per_batch": 16, "learning_rate": 0.05, "schedule": {"name": "one_cycle"}},
-    "probe": {"every_epochs": 2, "train_images": 100},
-}
+
+def test_an_interrupt_that_a_library_swallows_still_stops_after_the_step():
+    from rotkeras.cli.train_console import TrainConsole
+
+    console = TrainConsole()
+    console._check([])
+    with pytest.raises(KeyboardInterrupt):
+        console._check([signal.SIGINT])
 
 
 @pytest.fixture(scope="module")

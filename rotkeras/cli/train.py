@@ -1,8 +1,10 @@
 """`rotkeras train`."""
 
 import shlex
+import signal
 import sys
 from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
@@ -38,9 +40,20 @@ def train(
 
     from rotkeras.cli.train_console import TrainConsole
 
+    # An interrupt that arrives while a library calls back into Python can be swallowed there or come out as another error: it is
+    # noted here, and training looks at the note after every step.
+    interrupted: list[int] = []
+
+    def interrupt(number: int, _frame: Any) -> NoReturn:
+        interrupted.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
-        TrainConsole().run(chosen, run)
-    except KeyboardInterrupt:
+        TrainConsole().run(chosen, run, interrupted)
+    except (KeyboardInterrupt, Exception) as error:
+        if not interrupted and not isinstance(error, KeyboardInterrupt):
+            raise
         if not run.recipe.exists():
             click.echo("\nInterrupted before training began; nothing was written.", err=True)
             sys.exit(130)
@@ -48,3 +61,5 @@ def train(
         kept = "epochs that were finished are kept" if (run.checkpoints / "state.json").exists() else "no epoch was finished"
         click.echo(f"\nInterrupted; {kept}. Go on with: {command}", err=True)
         sys.exit(130)
+    finally:
+        signal.signal(signal.SIGINT, before)

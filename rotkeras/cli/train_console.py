@@ -1,6 +1,7 @@
 """What `rotkeras train` shows: reading, progress, and the table at the end."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -19,8 +20,8 @@ class TrainConsole:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(soft_wrap=True, highlight=False)
 
-    def run(self, recipe: Recipe, run: Run) -> dict[str, Any]:
-        """Train, print the table, and return the summary."""
+    def run(self, recipe: Recipe, run: Run, interrupted: Sequence[int] = ()) -> dict[str, Any]:
+        """Train, print the table, and return the summary; stop after the step in which `interrupted` is no longer empty."""
         finished = run.load_summary() if run.resuming else None
         if finished:
             self.console.print(f"This run has ended after {finished['epochs']} epochs; there is nothing to resume.\n")
@@ -31,17 +32,24 @@ class TrainConsole:
 
         devices.quiet()
         devices.keep_freed_memory()
+        import keras
+
         from rotkeras import callbacks, train
 
         source = self._load(recipe)
         self._describe(source, run)
+        stop = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: self._check(interrupted))  # noqa: ARG005
         progress = callbacks.Progress(self.console, initial_epoch=self._done(run))
         try:
-            summary = train.train(recipe, run, source, [progress])
+            summary = train.train(recipe, run, source, [progress, stop])
         finally:
             progress.close()
         self.show(summary, run)
         return summary
+
+    def _check(self, interrupted: Sequence[int]) -> None:
+        if interrupted:
+            raise KeyboardInterrupt
 
     def _done(self, run: Run) -> int:
         import json

@@ -87,7 +87,7 @@ def test_the_data_dir_option_is_the_recipe_key(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seen = {}
     monkeypatch.setattr(
-        "rotkeras.cli.train_console.TrainConsole.run", lambda self, recipe, run: seen.update(recipe=recipe, run=run)
+        "rotkeras.cli.train_console.TrainConsole.run", lambda self, recipe, run, interrupted: seen.update(recipe=recipe, run=run)
     )
     result = call("train", "cifar10", "--data-dir", "some where: else", "--set", "train.epochs=1")
     assert result.exit_code == 0, result.output

@@ -117,7 +117,8 @@ def test_keras_takes_exactly_the_batches_of_each_epoch(images, steps_per_executi
     dataset = dataset.map(lambda x, y: (tf.ensure_shape(x, (12, 8, 8, 3)), y))
     model.fit(dataset, steps_per_epoch=batches.steps_per_epoch, epochs=3, shuffle=False, verbose=0)
     assert batches.steps_per_epoch == (7 if steps_per_execution == 1 else 6)
-    assert 0 <= len(seen) - 3 * batches.steps_per_epoch <= 1
+    # A few more may have been made ahead; an execution too much in every epoch would be six or nine.
+    assert 0 <= len(seen) - 3 * batches.steps_per_epoch <= 3
 
 
 def test_evaluation_shows_every_image_once_in_order_and_ends(images):
