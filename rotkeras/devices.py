@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import logging
 import os
 import sys
 import tempfile
@@ -20,6 +21,8 @@ def quiet() -> None:
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    # Its warnings about functions that are traced again are for those who wrote them: each probe is a new model.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     os.environ.setdefault("NO_GCE_CHECK", "true")
     with tempfile.TemporaryFile() as chatter:
         standard_error = os.dup(2)
@@ -95,3 +98,23 @@ def precision(policy: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def reset_peak_memory() -> None:
+    """Begin anew to note the most memory that this process holds (Linux; elsewhere the peak is that of its whole life)."""
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+
+def peak_memory() -> int | None:
+    """The most memory in MiB that this process has held since `reset_peak_memory`, None where the system does not say."""
+    with contextlib.suppress(OSError), open("/proc/self/status") as file:
+        for line in file:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) // 1024
+    with contextlib.suppress(ImportError):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak // (2**20 if sys.platform == "darwin" else 1024)
+    return None

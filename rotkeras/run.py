@@ -81,6 +81,17 @@ class Run:
         self.path.mkdir(parents=True, exist_ok=True)
         write_text(self.recipe, dump(recipe, self._header()))
 
+    def check_ended(self) -> None:
+        """Raise a `UserError` unless this is the folder of a run that has ended."""
+        if not self.recipe.exists():
+            what = "is no run folder" if self.path.exists() else "does not exist"
+            raise UserError(f"{self.path} {what}: expected the folder that `rotkeras train` left, such as runs/quickstart.")
+        if not self.model.exists():
+            raise UserError(
+                f"The run {self.path} has not ended: expected model.keras in it; go on with `rotkeras train {self.recipe} "
+                f"--run-dir {self.path} --resume`."
+            )
+
     def load_recipe(self) -> Recipe:
         """The recipe of the run in this folder."""
         return validate(read_mapping(self.recipe), str(self.recipe))

@@ -4,6 +4,8 @@ A tap is a stock `keras.layers.Identity` in a flat functional model. It costs no
 class, and gives probes, attention maps and export the same name for the same features.
 """
 
+import itertools
+from collections.abc import Sequence
 from typing import Literal
 
 import keras
@@ -83,18 +85,63 @@ def extractor(model: keras.Model, features: int = 1024) -> keras.Model:
     outputs = {}
     for tap in names(flat_model):
         x = flat_model.get_layer(tap).output
-        height, width, channels = x.shape[1:]
-        grid = max(1, min(height, width, int((features / channels) ** 0.5)))
-        x = keras.layers.AdaptiveAveragePooling2D((grid, grid), dtype="float32", name=f"{tap}_grid")(x)
+        side = grid(x.shape[1:], features)
+        x = keras.layers.AdaptiveAveragePooling2D((side, side), dtype="float32", name=f"{tap}_grid")(x)
         outputs[tap] = keras.layers.Flatten(name=f"{tap}_features", dtype="float32")(x)
     return keras.Model(flat_model.input, outputs, name="extractor")
 
 
-def untrained_copy(model: keras.Model) -> keras.Model:
-    """The same flat network with newly drawn initial weights, sharing nothing with the model."""
+def grid(shape: tuple[int, ...], features: int) -> int:
+    """The side of the largest square grid with at most `features` numbers that a feature map (H, W, C) can be pooled to."""
+    height, width, channels = shape
+    return max(1, min(height, width, int((features / channels) ** 0.5)))
+
+
+def maps(model: keras.Model, only: Sequence[str] | None = None) -> keras.Model:
+    """The feature maps of taps in one pass: uint8 (B, H, W, 3) -> {tap: (B, h, w, C)}, sharing the model's weights.
+
+    Args:
+        model: a model with taps.
+        only: the taps wanted; None for all.
+
+    Raises:
+        UserError: for a tap that is not there.
+    """
+    flat_model = flat(model)
+    wanted = names(flat_model) if only is None else list(only)
+    for tap in wanted:
+        check(flat_model, tap)
+    return keras.Model(flat_model.input, {tap: flat_model.get_layer(tap).output for tap in wanted}, name="maps")
+
+
+def copy(model: keras.Model) -> keras.Model:
+    """The same flat network with the same weights, sharing nothing with the model."""
     there = flat(model)
+    twin = untrained_copy(there)
+    twin.set_weights(there.get_weights())
+    return twin
+
+
+def untrained_copy(model: keras.Model, seed: int | None = None) -> keras.Model:
+    """The same flat network with newly drawn initial weights, sharing nothing with the model.
+
+    Args:
+        model: a model with taps.
+        seed: of the weights; None draws from Keras' global seed.
+    """
+    there = flat(model)
+    numbers = itertools.count()
+
+    def anew(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        for value in config.values():
+            # Without this each clone would draw from the global seed, and a result would depend on what ran before it.
+            if seed is not None and isinstance(value, dict) and "seed" in (value.get("config") or {}):
+                value["config"]["seed"] = seed * 1000 + next(numbers)
+        return type(layer).from_config(config)
+
     # Without what `compile` added: cloning would look for its metrics' classes.
-    return keras.models.clone_model(keras.Model(there.input, there.output))
+    return keras.models.clone_model(keras.Model(there.input, there.output), clone_function=anew)
 
 
 def default(model: keras.Model) -> str:

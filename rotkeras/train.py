@@ -98,7 +98,7 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
             f"expected the same size, which validation sees too; set data.image_size to {shape[0]}, or the crop to that size."
         )
 
-    probe = _probe(recipe, source)
+    probe = _probe(recipe, source, augmentation)
     strategy = devices.strategy(settings.devices, settings.images_per_batch)
     if strategy and settings.xla:
         raise UserError(
@@ -137,7 +137,7 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
         initial_epoch=done,
         steps_per_execution=settings.steps_per_execution,
     )
-    encoder = EncoderCheckpoint(run.path, recipe.encoder.tap, recipe.encoder.pooling)
+    encoder = EncoderCheckpoint(run.path, recipe.encoder.tap, recipe.encoder.pooling, recipe.probe.probes[0])
     encoder.best, encoder.last = state.get("best"), state.get("last")
     if probe:
         probe.untrained = state.get("untrained")
@@ -184,14 +184,20 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
     return summary
 
 
-def _probe(recipe: Recipe, source: Source) -> ProbeAccuracy | None:
+def _probe(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> ProbeAccuracy | None:
     """The probe callback, or None when the images do not allow one."""
     labels = source.train.labels
     if labels is None or source.validation is None or len(set(labels.tolist())) < 2:
         return None
     settings = recipe.probe
     return ProbeAccuracy(
-        source, settings.every_epochs, settings.train_images, settings.linear, settings.neighbours, recipe.train.seed
+        source,
+        settings.every_epochs,
+        settings.train_images,
+        settings.probes,
+        settings.budget,
+        augmentation,
+        recipe.train.seed,
     )
 
 

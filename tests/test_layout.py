@@ -36,7 +36,10 @@ ALLOWED = {
     "pretext": {"errors", "data"},
     "backbones": {"errors"},
     "taps": {"errors"},
-    "probes": {"errors", "data"},
+    "probes": {"errors", "data", "taps", "backbones", "optimizers"},
+    "embedding": {"errors", "files", "text", "data"},
+    "evaluate": {"errors", "files", "text", "data", "devices", "probes", "run", "taps", "train"},
+    "reproduce": {"data", "errors", "evaluate", "recipe", "run", "train"},
     "callbacks": {"errors", "files", "text", "data", "probes", "taps"},
     "optimizers": {"recipe"},
     "devices": {"errors"},
@@ -53,7 +56,7 @@ def test_imports_run_one_way(room):
         assert not foreign, f"{path.relative_to(PACKAGE)} imports {foreign}"
 
 
-@pytest.mark.parametrize("room", ["backbones", "taps", "probes", "optimizers", "callbacks"])
+@pytest.mark.parametrize("room", ["backbones", "taps", "probes", "optimizers", "callbacks", "embedding"])
 def test_models_and_callbacks_need_keras_alone(room):
     files = [PACKAGE / f"{room}.py"] if (PACKAGE / f"{room}.py").exists() else list((PACKAGE / room).glob("*.py"))
     for path in files:
@@ -82,7 +85,7 @@ assert result.exit_code == 0 and "Usage:" in result.output, result.output"""
 def test_every_public_name_can_be_imported():
     for name in rotkeras.__all__:
         getattr(rotkeras, name)
-    for room in ("data", "pretext", "backbones", "probes", "callbacks", "recipe"):
+    for room in ("data", "pretext", "backbones", "probes", "callbacks", "recipe", "embedding", "evaluate"):
         module = getattr(rotkeras, room)
         for name in module.__all__:
             assert getattr(module, name).__doc__ or name == "augmentation", f"{room}.{name}"

@@ -29,7 +29,19 @@ def test_both_commands_are_one_line_and_name_what_exists():
     assert commands[1].endswith("pytest")
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/recipes.md", "docs/runs.md", "docs/python.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        "README.md",
+        "docs/recipes.md",
+        "docs/runs.md",
+        "docs/python.md",
+        "docs/embed.md",
+        "docs/evaluate.md",
+        "docs/reproduce.md",
+        "CONTRIBUTING.md",
+    ],
+)
 def test_every_link_leads_somewhere(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):

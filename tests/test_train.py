@@ -39,8 +39,8 @@ def test_a_run_learns_and_leaves_everything_behind(whole):
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     needed = {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "views_per_second", "input_wait", "accuracy/90"}
     assert all(needed <= row.keys() for row in rows)
-    assert [row["epoch"] for row in rows if "probe/conv2/linear" in row] == [2, 4]
-    assert "probe/conv2/knn" in rows[-1]
+    assert [row["epoch"] for row in rows if "probe/conv2/ridge" in row] == [2, 4]
+    assert "probe/conv2/knn-20" in rows[-1]
     assert rows[-1]["accuracy"] > 0.5, "four epochs on digits tell rotations far better than chance (0.25)"
     assert summary["probes"]["trained"].keys() == summary["probes"]["untrained"].keys() == {"conv1", "conv2", "conv3"}
     assert summary == json.loads(run.summary.read_text())

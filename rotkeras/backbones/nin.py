@@ -1,7 +1,7 @@
 """Network in Network, the CIFAR-10 backbone of the RotNet paper."""
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 
@@ -55,20 +55,6 @@ def nin(
     def filters(published: int) -> int:
         return max(8, 8 * math.ceil(published * width / 8))
 
-    def convolution(x: Any, published: int, size: int, name: str) -> Any:
-        x = keras.layers.Conv2D(
-            filters(published),
-            size,
-            padding="same",
-            use_bias=False,
-            kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
-            name=f"{name}_conv",
-        )(x)
-        x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=synchronized_batch_norm, name=f"{name}_norm")(
-            x
-        )
-        return keras.layers.ReLU(name=f"{name}_relu")(x)
-
     inputs = keras.Input(input_shape, dtype="uint8", name="images")
     # In float32 under any precision: bfloat16 would round the pixel values themselves.
     x = keras.layers.Rescaling(
@@ -80,7 +66,8 @@ def nin(
     for block in range(1, blocks + 1):
         plan = {1: ((192, 5), (160, 1), (96, 1)), 2: ((192, 5), (192, 1), (192, 1))}.get(block, ((192, 3), (192, 1), (192, 1)))
         for number, (published, size) in enumerate(plan, start=1):
-            x = convolution(x, published, size, f"block{block}_{number}")
+            for layer in convolution(filters(published), size, f"block{block}_{number}", synchronized_batch_norm):
+                x = layer(x)
         if block <= 2:
             # One pixel of zeros on every side and then "valid", as published. Keras' "same" pads an even side at its end
             # only and so samples other pixels. (After a ReLU, zero padding is what a max-pool needs.)
@@ -89,3 +76,23 @@ def nin(
             x = pooling(3, strides=2, padding="valid", name=f"block{block}_pool")(x)
         x = keras.layers.Identity(name=f"conv{block}")(x)
     return keras.Model(inputs, x, name=f"nin{blocks}")
+
+
+def convolution(
+    filters: int, size: int, name: str, synchronized_batch_norm: bool = False, seed: int | None = None
+) -> list[keras.layers.Layer]:
+    """The unit that NIN is made of: convolution without bias, batch norm, ReLU, each to be called in turn.
+
+    Args:
+        filters: numbers of each position of the output.
+        size: side of the kernel; the padding is "same".
+        name: beginning of the layers' names.
+        synchronized_batch_norm: batch statistics over all replicas.
+        seed: of the initial weights; None draws from Keras' global seed.
+    """
+    initializer = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal", seed=seed)
+    return [
+        keras.layers.Conv2D(filters, size, padding="same", use_bias=False, kernel_initializer=initializer, name=f"{name}_conv"),
+        keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=synchronized_batch_norm, name=f"{name}_norm"),
+        keras.layers.ReLU(name=f"{name}_relu"),
+    ]

@@ -15,13 +15,14 @@ BEST, LAST = "encoder.keras", "encoder-last.keras"
 class EncoderCheckpoint(keras.callbacks.Callback):
     """Cut the encoder after every epoch and write `encoder.keras` (the best on validation) and `encoder-last.keras`.
 
-    Best is by the linear probe in the logs (`ProbeAccuracy` before this callback), then by `val_accuracy`, then the last epoch.
+    Best is by a probe in the logs (`ProbeAccuracy` before this callback), then by `val_accuracy`, then the last epoch.
     The files hold stock layers alone and load with Keras without rotkeras.
 
     Args:
         folder: where to write.
-        tap: where to cut; "best" is the tap with the best linear probe in the logs, the second tap while there is none.
+        tap: where to cut; "best" is the tap with the best probe in the logs, the second tap while there is none.
         pooling: "average" for one vector per image, "none" for feature maps.
+        probe: the one that judges, as `ProbeAccuracy` names it.
 
     Attributes:
         best: {"epoch", "tap", "measure", "value"} of `encoder.keras`, or None before the first epoch; set it to go on.
@@ -31,11 +32,14 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         UserError: at the beginning of training, for a tap that the model does not have.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], tap: str = "best", pooling: taps.Pooling = "average") -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], tap: str = "best", pooling: taps.Pooling = "average", probe: str = "ridge"
+    ) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.tap = tap
         self.pooling: taps.Pooling = pooling
+        self.probe = probe
         self.best: dict[str, Any] | None = None
         self.last: dict[str, Any] | None = None
         self._encoders: dict[str, keras.Model] = {}
@@ -56,10 +60,11 @@ class EncoderCheckpoint(keras.callbacks.Callback):
 
     def _judge(self, logs: dict[str, Any]) -> dict[str, Any]:
         there = taps.names(self.model) if self.tap == "best" else [self.tap]
-        probed = {tap: logs[f"probe/{tap}/linear"] for tap in there if f"probe/{tap}/linear" in logs}
+        keys = {tap: f"probe/{tap}/{self.probe}" for tap in there}
+        probed = {tap: logs[key] for tap, key in keys.items() if key in logs}
         if probed:
             tap = max(probed, key=lambda each: probed[each])
-            return {"tap": tap, "measure": "linear probe", "value": float(probed[tap])}
+            return {"tap": tap, "measure": f"{self.probe} probe", "value": float(probed[tap])}
         # Between two probed epochs the tap of the last probe goes on.
         fallback = self.best["tap"] if self.best else taps.default(self.model)
         tap = fallback if self.tap == "best" else self.tap
@@ -68,8 +73,8 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         return {"tap": tap, "measure": "epoch", "value": 0.0}
 
     def _rank(self, entry: dict[str, Any]) -> tuple[int, float]:
-        order = ("epoch", "rotation accuracy", "linear probe")
-        return order.index(entry["measure"]), entry["value"]
+        order = ("epoch", "rotation accuracy")
+        return order.index(entry["measure"]) if entry["measure"] in order else len(order), entry["value"]
 
     def _write(self, name: str, tap: str) -> None:
         if tap not in self._encoders:

@@ -1,46 +1,50 @@
 """Probe every tap while the network trains."""
 
 import time
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from rotkeras import taps
 from rotkeras.data.source import Images, Source
 from rotkeras.errors import UserError
-from rotkeras.probes import linear as linear_probes
 from rotkeras.probes.features import extract
-from rotkeras.probes.knn import knn_accuracy
+from rotkeras.probes.fitting import check_name, fit, fit_features, is_trained
+from rotkeras.probes.linear import check_labels
+from rotkeras.probes.settings import Settings
 
 Result = dict[str, dict[str, float]]
-"""{tap: {"linear": accuracy, "knn": accuracy}}, each in 0 … 1."""
+"""{tap: {probe: accuracy}}, each in 0 … 1."""
 
 
 class ProbeAccuracy(keras.callbacks.Callback):
-    """Linear and kNN probe accuracy of every tap, on the validation part: an online number, not the published protocol.
+    """Probe accuracy of every tap on the validation part, while the network trains: an online number, not the published protocol.
 
-    Features are average-pooled to a small grid (`rotkeras.taps.extractor`), standardised, and given to a closed-form linear probe
-    and a cosine kNN. The same is done once for an untrained copy of the backbone, so that a reader sees what was learned.
+    The same is done once for an untrained copy of the backbone, so that a reader sees what was learned. With probes=("conv",) it
+    draws the curve of figure 5a.
 
     Args:
         source: labelled images; the probes learn from `train` and are judged on `validation`. The test part is not touched.
         every_epochs: probe after every so many epochs, and after the last; 0 for the last alone.
         train_images: most training images to learn from (a seeded draw).
-        linear: "ridge" or "logistic".
-        neighbours: k of the kNN probe.
-        seed: of the draw.
+        probes: names of `rotkeras.probes.fit`. Those in closed form (ridge, logistic, knn-20) take seconds; those that are trained
+            (linear, nonlinear, conv) take longer and keep their last epoch.
+        budget: of trained probes: "fast", "published", or a table of `rotkeras.probes.Settings`.
+        augmentation: of trained probes whose settings augment.
+        seed: of the draw, and of trained probes.
 
-    Adds to an epoch's logs: `probe/<tap>/linear` and `probe/<tap>/knn` (share of right answers), `probe/seconds`. Put it before
-    the callbacks that should see these.
+    Adds to an epoch's logs: `probe/<tap>/<probe>` (share of right answers), `probe/seconds`. Put it before the callbacks that
+    should see these.
 
     Attributes:
         untrained: the result for the untrained copy; set at the beginning of training unless it is set already.
         results: {epoch, counted from 1: result}.
 
     Raises:
-        UserError: when the source has no labels, one class, or no validation part.
+        UserError: when the source has no labels, one class, or no validation part, or there is no probe of a name.
 
-    Reference: the comparison with an untrained network follows table 3 of Gidaris et al., ICLR 2018.
+    Reference: figure 5a, and the comparison with an untrained network of table 3, of Gidaris et al., ICLR 2018.
     """
 
     def __init__(
@@ -48,14 +52,17 @@ class ProbeAccuracy(keras.callbacks.Callback):
         source: Source,
         every_epochs: int = 10,
         train_images: int = 10000,
-        linear: Literal["ridge", "logistic"] = "ridge",
-        neighbours: int = 20,
+        probes: Sequence[str] = ("ridge", "knn-20"),
+        budget: str | dict[str, Settings] = "fast",
+        augmentation: Sequence[Any] = (),
         seed: int = 0,
     ) -> None:
         super().__init__()
-        linear_probes.check_labels(source.train.labels)
+        check_labels(source.train.labels)
         if source.validation is None:
             raise UserError("ProbeAccuracy needs a validation part: load the source with validation_fraction above 0.")
+        for probe in probes:
+            check_name(probe)
         self.train: Images = source.train.draw(train_images, seed)
         self.validation: Images = source.validation
         if len(set(self.train.labels.tolist())) < 2:  # type: ignore[union-attr]
@@ -64,32 +71,39 @@ class ProbeAccuracy(keras.callbacks.Callback):
                 f"classes; draw more images."
             )
         self.every_epochs = every_epochs
-        self.fit_linear: Any = linear_probes.NAMES[linear]
-        self.neighbours = neighbours
+        self.probes = tuple(probes)
+        self.budget = budget
+        self.augmentation = augmentation
+        self.seed = seed
         self.untrained: Result | None = None
         self.results: dict[int, Result] = {}
-        self._extractor: Any = None
         self._epoch = 0
 
-    def probe(self, extractor: keras.Model) -> Result:
-        """Probe an extractor of `rotkeras.taps.extractor` now."""
-        train, validation = extract(extractor, self.train), extract(extractor, self.validation)
-        y, y_validation = self.train.labels, self.validation.labels
-        assert y is not None  # checked in the constructor
-        assert y_validation is not None
-        return {
-            tap: {
-                "linear": self.fit_linear(train[tap], y).accuracy(validation[tap], y_validation),
-                "knn": knn_accuracy(train[tap], y, validation[tap], y_validation, self.neighbours),
-            }
-            for tap in train
-        }
+    def probe(self, network: keras.Model) -> Result:
+        """Probe every tap of a network now; it is left as it is."""
+        there = taps.names(network)
+        results: Result = {tap: {} for tap in there}
+        closed = [probe for probe in self.probes if not is_trained(probe)]
+        if closed:
+            extractor = taps.extractor(network)
+            train, validation = extract(extractor, self.train), extract(extractor, self.validation)
+        for probe in self.probes:
+            if probe in closed:
+                assert self.train.labels is not None  # checked in the constructor
+                assert self.validation.labels is not None
+                for tap in there:
+                    fitted = fit_features(probe, train[tap], self.train.labels)
+                    results[tap][probe] = fitted.accuracy(validation[tap], self.validation.labels)
+            else:
+                trained = fit(network, probe, self.train, budget=self.budget, augmentation=self.augmentation, seed=self.seed)
+                for tap, accuracy in trained.accuracy(self.validation).items():
+                    results[tap][probe] = accuracy
+        return results
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Probe an untrained copy of the backbone."""
-        self._extractor = taps.extractor(self.model)
         if self.untrained is None:
-            self.untrained = self.probe(taps.extractor(taps.untrained_copy(self.model)))
+            self.untrained = self.probe(taps.untrained_copy(self.model))
         self._epoch = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -99,13 +113,13 @@ class ProbeAccuracy(keras.callbacks.Callback):
         if not last and (self.every_epochs == 0 or (epoch + 1) % self.every_epochs):
             return
         start = time.perf_counter()
-        result = self.results[epoch + 1] = self.probe(self._extractor)
+        result = self.results[epoch + 1] = self.probe(self.model)
         if logs is not None:
             for tap, accuracies in result.items():
-                logs.update({f"probe/{tap}/{kind}": accuracy for kind, accuracy in accuracies.items()})
+                logs.update({f"probe/{tap}/{probe}": accuracy for probe, accuracy in accuracies.items()})
             logs["probe/seconds"] = time.perf_counter() - start
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Probe once more when training stopped before its last epoch; the logs are closed by then, `results` has it."""
         if self._epoch and self._epoch not in self.results:
-            self.results[self._epoch] = self.probe(self._extractor)
+            self.results[self._epoch] = self.probe(self.model)

@@ -93,10 +93,11 @@ def epoch_line(epoch: int, epochs: int, logs: dict[str, Any], left: str) -> str:
     if "accuracy" in logs:
         validated = f" (validation {100 * logs['val_accuracy']:.1f} %)" if "val_accuracy" in logs else ""
         parts.append(f"rotation {100 * logs['accuracy']:.1f} %{validated}")
-    probed = {key.split("/")[1]: value for key, value in logs.items() if key.startswith("probe/") and key.endswith("/linear")}
+    probed = {key: value for key, value in logs.items() if key.startswith("probe/") and key.count("/") == 2}
     if probed:
-        tap = max(probed, key=lambda each: probed[each])
-        parts.append(f"probe {tap} {100 * probed[tap]:.1f} %")
+        first = next(iter(probed)).split("/")[2]
+        best = max((key for key in probed if key.endswith(f"/{first}")), key=lambda each: probed[each])
+        parts.append(f"{first} probe {best.split('/')[1]} {100 * probed[best]:.1f} %")
     if "views_per_second" in logs:
         parts.append(f"{logs['views_per_second']:,.0f} views/s")
     return "  ".join([*parts, left])

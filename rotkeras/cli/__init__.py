@@ -10,6 +10,11 @@ from rotkeras.errors import UserError
 
 COMMANDS = {
     "train": "Pre-train a recipe and leave a run folder.",
+    "evaluate": "Tell how good the features of a run are, beside an untrained network's.",
+    "worth-it": "Say whether pre-training was worth it for your labelled images.",
+    "embed": "Write the features of images to a file.",
+    "neighbours": "Show the images that an encoder takes for alike.",
+    "reproduce": "Run what a table of the paper needs, and compare.",
     "recipes": "List the recipes that ship, or print one.",
     "schema": "Print the JSON schema of recipes.",
     "doctor": "Show versions, devices, and what is missing.",
@@ -23,7 +28,8 @@ class _Group(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"rotkeras.cli.{name}"), name)
+        module = name.replace("-", "_")
+        command: click.Command = getattr(importlib.import_module(f"rotkeras.cli.{module}"), module)
         return command
 
     def resolve_command(self, context: click.Context, arguments: list[str]) -> Any:

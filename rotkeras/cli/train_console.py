@@ -106,9 +106,10 @@ class TrainConsole:
         if probes["trained"]:
             print_(probe_table(probes, plain=not self.console.is_terminal))
             count = summary["images"]["validation"]
-            linear = max(each["linear"] for each in probes["trained"].values())
+            first = next(iter(next(iter(probes["trained"].values()))))
+            best_probe = max(each[first] for each in probes["trained"].values())
             print_(
-                f"% right of {count:,} validation images (best: ±{margin(linear, count):.1f}, 95 % interval) by simple\n"
+                f"% right of {count:,} validation images (best: ±{margin(best_probe, count):.1f}, 95 % interval) by simple\n"
                 f"classifiers on the features of each tap (a block's output), of this network and of an\n"
                 f"untrained one. The last block specialises on rotations and may lose. Test is unread."
             )
@@ -136,14 +137,14 @@ def probe_table(probes: dict[str, Any], plain: bool) -> Table:
         title_justify="left",
     )
     table.add_column("tap")
-    for kind in ("linear", "kNN"):
-        for column in ("untrained", "trained", "gain"):
-            table.add_column(f"{kind}\n{column}", justify="right")
     untrained = probes["untrained"]
+    for probe in next(iter(untrained.values())):
+        for column in ("untrained", "trained", "gain"):
+            table.add_column(f"{probe}\n{column}", justify="right")
     for tap, trained in probes["trained"].items():
         row = [tap]
-        for kind in ("linear", "knn"):
-            before, after = 100 * untrained[tap][kind], 100 * trained[kind]
+        for probe, value in trained.items():
+            before, after = 100 * untrained[tap][probe], 100 * value
             row += [f"{before:.1f}", f"{after:.1f}", f"{after - before:+.1f}"]
         table.add_row(*row)
     return table

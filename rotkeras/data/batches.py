@@ -4,11 +4,12 @@ A batch is made whole: one gather, one augmentation, one call of the task. Nothi
 and an image's views lie side by side, so that a batch split over devices never splits them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from rotkeras.data.augmentation import Augmentation, chain
 from rotkeras.data.input_wait import InputWait
@@ -67,6 +68,7 @@ def pipeline(
     augmentation: Augmentation | Sequence[Augmentation] = (),
     initial_epoch: int = 0,
     steps_per_execution: int = 1,
+    repeats: int = 1,
 ) -> Pipeline:
     """The training pipeline: every epoch in another order, and everything random a function of (seed, epoch, index).
 
@@ -78,6 +80,7 @@ def pipeline(
         augmentation: one or several of `rotkeras.data.augmentation`, applied to the images before the views are made.
         initial_epoch: the epoch to begin with; the same number goes to `fit(initial_epoch=…)`.
         steps_per_execution: the same number as in `compile(steps_per_execution=…)`.
+        repeats: how often an image comes in one epoch, each time augmented anew; for epochs of a fixed length on few images.
 
     Returns:
         A `Pipeline`; call `model.fit(p.dataset, steps_per_epoch=p.steps_per_epoch, …)`.
@@ -85,22 +88,70 @@ def pipeline(
     Raises:
         UserError: when there are fewer images than one batch takes, or fewer batches than one execution.
     """
-    count = len(images)
-    steps = count_steps(count, images_per_batch, steps_per_execution)
-    seed_tensor = tf.constant(seed, tf.int64)
     rows = tf.constant(images.rows)
     augment = chain([augmentation] if callable(augmentation) else list(augmentation))
     gather = _gather(images)
 
-    def batch(step: Any) -> Any:
-        epoch = step // steps
-        position = (step % steps) * images_per_batch + tf.range(images_per_batch, dtype=tf.int64)
-        index = permute(position, seed_tensor, epoch, count)
-        key = Key(seed_tensor, epoch, tf.gather(rows, index))
+    def batch(seed: Any, epoch: Any, index: Any, repeat: Any) -> Any:
+        # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
+        key = Key(seed, epoch, tf.gather(rows, index) + repeat * len(images.array))
         return task.views(augment(gather(index), key), key)
 
+    return _endless(batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution)
+
+
+def feature_pipeline(
+    features: Mapping[str, NDArray[np.float32]],
+    labels: NDArray[np.int64],
+    *,
+    images_per_batch: int,
+    seed: int = 0,
+    repeats: int = 1,
+) -> Pipeline:
+    """The training pipeline of features that were computed before: every epoch in another order.
+
+    Args:
+        features: {name: float32 (N, …)}, in memory.
+        labels: integers (N,).
+        images_per_batch: rows in a batch.
+        seed: of the order.
+        repeats: how often a row comes in one epoch.
+
+    Returns:
+        A `Pipeline` of ({name: (B, …)}, labels (B,)).
+
+    Raises:
+        UserError: when there are fewer rows than one batch takes.
+    """
+    names = list(features)
+
+    def read(index: Any) -> Any:
+        return [features[name][index] for name in names]
+
+    def batch(_seed: Any, _epoch: Any, index: Any, _repeat: Any) -> Any:
+        values = tf.numpy_function(read, [index], [tf.float32] * len(names), stateful=False)
+        shapes = [(images_per_batch, *features[name].shape[1:]) for name in names]
+        x = {name: tf.ensure_shape(value, shape) for name, value, shape in zip(names, values, shapes, strict=True)}
+        return x, tf.gather(labels, index)
+
+    return _endless(batch, len(labels), repeats, images_per_batch, seed)
+
+
+def _endless(
+    batch: Any, count: int, repeats: int, images_per_batch: int, seed: int, initial_epoch: int = 0, steps_per_execution: int = 1
+) -> Pipeline:
+    """Batches for ever: `batch(seed, epoch, index, repeat)` of the positions that each step's number stands for."""
+    steps = count_steps(count * repeats, images_per_batch, steps_per_execution)
+    seed_tensor = tf.constant(seed, tf.int64)
+
+    def step_batch(step: Any) -> Any:
+        epoch = step // steps
+        position = (step % steps) * images_per_batch + tf.range(images_per_batch, dtype=tf.int64)
+        index = permute(position, seed_tensor, epoch, count * repeats)
+        return batch(seed_tensor, epoch, index % count, index // count)
+
     dataset = tf.data.Dataset.counter(start=initial_epoch * steps)
-    dataset = dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    dataset = dataset.map(step_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
     clock = InputWait()
     return Pipeline(clock.measure(dataset), steps, clock)
 

@@ -70,6 +70,34 @@ class Images:
             return self
         return self.part(np.random.default_rng(seed).permutation(len(self))[:count])
 
+    def per_class(self, count: int, seed: int | None = None) -> "Images":
+        """The first `count` images of each class, as the published few-label protocol takes them, or a seeded draw.
+
+        Args:
+            count: K, images of each class.
+            seed: of the draw; None takes the first in the order of their index.
+
+        Raises:
+            UserError: without labels, or when a class has fewer images.
+
+        Reference: Gidaris et al., ICLR 2018, figure 5b and the code published with it.
+        """
+        if self.labels is None:
+            raise UserError("labels_per_class needs labels, and these images have none: give class folders or an array of labels.")
+        chosen = []
+        for label in np.unique(self.labels):
+            positions = np.flatnonzero(self.labels == label)
+            if not 1 <= count <= len(positions):
+                name = self.class_names[label] if label < len(self.class_names) else str(label)
+                raise UserError(
+                    f"labels_per_class: expected 1 to {len(positions)}, the images of class {name!r} to train on, received "
+                    f"{count}; set it lower, or to all."
+                )
+            if seed is not None:
+                positions = np.random.default_rng([seed, int(label)]).permutation(positions)
+            chosen.append(positions[:count])
+        return self.part(np.concatenate(chosen))
+
 
 @dataclass(frozen=True)
 class BadImage:

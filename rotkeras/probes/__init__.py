@@ -4,13 +4,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rotkeras.probes.features import extract
-    from rotkeras.probes.knn import knn_accuracy
+    from rotkeras.probes.features import PooledFeatures, extract
+    from rotkeras.probes.fitting import FittedProbe, fit
+    from rotkeras.probes.knn_probe import KnnProbe, knn
     from rotkeras.probes.linear import LinearProbe, logistic, ridge
+    from rotkeras.probes.settings import Settings
 
-__all__ = ["LinearProbe", "extract", "knn_accuracy", "logistic", "ridge"]
+__all__ = ["FittedProbe", "KnnProbe", "LinearProbe", "PooledFeatures", "Settings", "extract", "fit", "knn", "logistic", "ridge"]
 
-_HOMES = {"extract": "features", "knn_accuracy": "knn", "LinearProbe": "linear", "logistic": "linear", "ridge": "linear"}
+_HOMES = {
+    "FittedProbe": "fitting",
+    "LinearProbe": "linear",
+    "PooledFeatures": "features",
+    "Settings": "settings",
+    "extract": "features",
+    "fit": "fitting",
+    "KnnProbe": "knn_probe",
+    "knn": "knn_probe",
+    "logistic": "linear",
+    "ridge": "linear",
+}
 
 
 def __getattr__(name: str) -> Any:

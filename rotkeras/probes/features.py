@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras import taps
 from rotkeras.data.source import Images
 
 Features = dict[str, NDArray[np.float32]]
@@ -13,23 +14,54 @@ _CHUNK = 4096
 
 
 def extract(extractor: Any, images: Images, images_per_batch: int = 128) -> Features:
-    """Run an extractor over images.
+    """Run a model of several outputs over images.
 
     Args:
-        extractor: a model of `rotkeras.taps.extractor`: uint8 (B, H, W, 3) -> {tap: (B, d)}. Batch norm uses its moving
-            statistics; nothing of the model changes.
+        extractor: a model of `rotkeras.taps.extractor` or `.maps`: uint8 (B, H, W, 3) -> {tap: (B, …)}. Batch norm uses its
+            moving statistics; nothing of the model changes.
         images: the images, in memory or memory-mapped.
         images_per_batch: images in one forward pass.
 
     Returns:
-        {tap: float32 (N, d)}, in the order of the images.
+        {tap: float32 (N, …)}, in the order of the images.
     """
-    parts: list[Features] = []
+    found: Features = {}
     for start in range(0, len(images), _CHUNK):
         chunk = images.take(slice(start, start + _CHUNK))
         # Whole batches only: a last batch of another size would be traced, and on some backends compiled, anew.
         missing = -len(chunk) % images_per_batch
         padded = np.concatenate([chunk, np.zeros((missing, *chunk.shape[1:]), np.uint8)])
         part = extractor.predict(padded, batch_size=images_per_batch, verbose=0)
-        parts.append({tap: values[: len(chunk)] for tap, values in part.items()})
-    return {tap: np.concatenate([part[tap] for part in parts]) for tap in parts[0]}
+        for tap, values in part.items():
+            if tap not in found:  # filled chunk by chunk: whole maps of all taps must not lie in memory twice
+                found[tap] = np.empty((len(images), *values.shape[1:]), np.float32)
+            found[tap][start : start + len(chunk)] = values[: len(chunk)]
+    return found
+
+
+class PooledFeatures:
+    """The pooled features of a network's taps, computed once for each part of the images.
+
+    Args:
+        network: a model with taps. Its weights must not change as long as this object is used.
+        only: the taps wanted; None for all.
+    """
+
+    def __init__(self, network: Any, only: list[str] | None = None) -> None:
+        model = taps.extractor(network)
+        self._extractor = model if only is None else _keep(model, only)
+        self._found: dict[int, tuple[Images, Features]] = {}
+
+    def __call__(self, images: Images) -> Features:
+        """{tap: float32 (N, d)} of the images, see `rotkeras.taps.extractor`."""
+        # The images are kept beside the features: an id is theirs only as long as they live.
+        if id(images) not in self._found:
+            self._found[id(images)] = images, extract(self._extractor, images)
+        return self._found[id(images)][1]
+
+
+def _keep(model: Any, only: list[str]) -> Any:
+    import keras
+
+    outputs = dict(zip(model.output_names, model.outputs, strict=True)) if not isinstance(model.output, dict) else model.output
+    return keras.Model(model.input, {tap: outputs[tap] for tap in only})

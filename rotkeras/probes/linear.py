@@ -36,8 +36,11 @@ class LinearProbe:
 
     def predict(self, features: Features) -> Labels:
         """The class of each row of float features (n, d): int64 (n,)."""
-        scores = (features - self.mean) / self.scale @ self.weight + self.bias
-        return np.asarray(self.classes[np.argmax(scores, axis=1)], np.int64)
+        return np.asarray(self.classes[np.argmax(self.scores(features), axis=1)], np.int64)
+
+    def scores(self, features: Features) -> NDArray[np.float64]:
+        """What each class scores: (n, c) for float features (n, d)."""
+        return np.asarray((features - self.mean) / self.scale @ self.weight + self.bias, np.float64)
 
     def accuracy(self, features: Features, labels: Labels) -> float:
         """Share of the rows of features (n, d) whose class is that of labels (n,)."""

@@ -192,20 +192,26 @@ class Train(Section):
         return self
 
 
+ProbeName = Annotated[str, Field(pattern=r"^(ridge|logistic|linear|nonlinear|conv|knn-[1-9][0-9]*)$")]
+
+
 class Probe(Section):
     """How features are judged during training, on the validation part; needs labels."""
 
     every_epochs: Annotated[int, Field(ge=0)] = Field(10, description="Besides the last epoch; 0 for the last alone.")
     train_images: Positive = Field(10000, description="Most labelled training images that a probe learns from.")
-    linear: Literal["ridge", "logistic"] = Field("ridge", description="ridge: closed form. logistic: L-BFGS.")
-    neighbours: Positive = Field(20, description="k of the cosine kNN probe.")
+    probes: Annotated[list[ProbeName], Field(min_length=1)] = Field(
+        ["ridge", "knn-20"],
+        description="ridge, logistic, knn-K (closed form, seconds); linear, nonlinear, conv (trained). The first picks the tap.",
+    )
+    budget: Literal["fast", "published"] = Field("fast", description="Schedules of trained probes.")
 
 
 class Encoder(Section):
     """What is cut from the backbone as encoder.keras."""
 
     tap: str = Field(
-        "best", description="A tap's name, or best: the best linear probe on validation (without labels: the second tap)."
+        "best", description="A tap's name, or best: the best by the first probe on validation (without labels: the second tap)."
     )
     pooling: Literal["average", "none"] = "average"
 

@@ -96,15 +96,15 @@ def test_a_bad_loss_stops_with_words_that_help(small_backbone, bad):
 
 
 def probed(conv1, conv2):
-    return {"probe/conv1/linear": conv1, "probe/conv2/linear": conv2, "probe/conv3/linear": 0.1}
+    return {"probe/conv1/ridge": conv1, "probe/conv2/ridge": conv2, "probe/conv3/ridge": 0.1}
 
 
 def test_the_best_encoder_is_that_of_the_best_probe_and_the_last_that_of_the_last_epoch(tmp_path, small_backbone):
     checkpoint = EncoderCheckpoint(tmp_path)
     logs = Inject([{}, probed(0.5, 0.6), probed(0.7, 0.4), probed(0.6, 0.65)])
     model = fit(small_backbone, [logs, checkpoint], epochs=4, validation_data=(X, Y))
-    assert checkpoint.best == {"epoch": 3, "tap": "conv1", "measure": "linear probe", "value": 0.7}
-    assert checkpoint.last == {"epoch": 4, "tap": "conv2", "measure": "linear probe", "value": 0.65}
+    assert checkpoint.best == {"epoch": 3, "tap": "conv1", "measure": "ridge probe", "value": 0.7}
+    assert checkpoint.last == {"epoch": 4, "tap": "conv2", "measure": "ridge probe", "value": 0.65}
     best, last = (keras.models.load_model(tmp_path / name) for name in ("encoder.keras", "encoder-last.keras"))
     assert best.output_shape == (None, 8)
     maps = keras.Model(model.input, model.get_layer("conv2").output)(X[:2])

@@ -5,7 +5,8 @@ import pytest
 from rotkeras import UserError, data, taps
 from rotkeras.callbacks import ProbeAccuracy
 from rotkeras.pretext import Rotation
-from rotkeras.probes import knn_accuracy, ridge
+from rotkeras.probes import Settings, knn, ridge
+from rotkeras.probes import fit as fit_probe
 
 
 def fit(model, task, source, callbacks, epochs=1):
@@ -18,16 +19,28 @@ def fit(model, task, source, callbacks, epochs=1):
 def test_numbers_are_those_of_the_probes_on_the_final_features(digit_source, small_backbone, rotate):
     task = Rotation(rotate=rotate)
     model = task.build_model(small_backbone)
-    probe = ProbeAccuracy(digit_source, train_images=200, neighbours=5)
+    probe = ProbeAccuracy(digit_source, train_images=200, probes=("ridge", "knn-5"))
     history = fit(model, task, digit_source, [probe]).history
     extractor = taps.extractor(small_backbone)
     x, x_validation = (extractor.predict(part.take(slice(None)), verbose=0) for part in (probe.train, digit_source.validation))
     y, y_validation = probe.train.labels, digit_source.validation.labels
     for tap in ("conv1", "conv2", "conv3"):
-        assert history[f"probe/{tap}/linear"] == [ridge(x[tap], y).accuracy(x_validation[tap], y_validation)]
-        assert history[f"probe/{tap}/knn"] == [knn_accuracy(x[tap], y, x_validation[tap], y_validation, 5)]
+        assert history[f"probe/{tap}/ridge"] == [ridge(x[tap], y).accuracy(x_validation[tap], y_validation)]
+        assert history[f"probe/{tap}/knn-5"] == [knn(x[tap], y, 5).accuracy(x_validation[tap], y_validation)]
     assert history["probe/seconds"][0] > 0
     assert probe.untrained.keys() == probe.results[1].keys()
+
+
+def test_a_trained_probe_is_that_of_fit_without_a_choice_of_epoch(digit_source, small_backbone):
+    task = Rotation()
+    settings = {"conv": Settings("test", 2, (1,), epoch_images=64)}
+    probe = ProbeAccuracy(digit_source, train_images=128, probes=("conv", "ridge"), budget=settings, seed=3)
+    history = fit(task.build_model(small_backbone), task, digit_source, [probe]).history
+    expected = fit_probe(small_backbone, "conv", probe.train, budget=settings, seed=3).accuracy(digit_source.validation)
+    assert {tap: history[f"probe/{tap}/conv"] for tap in expected} == {tap: [value] for tap, value in expected.items()}
+    assert history["probe/conv1/ridge"][0] > 0.5
+    with pytest.raises(UserError, match="no probe 'cnov'; did you mean 'conv'"):
+        ProbeAccuracy(digit_source, probes=("cnov",))
 
 
 def test_it_probes_every_so_many_epochs_and_after_the_last(digit_source, small_backbone):
@@ -60,9 +73,9 @@ def test_a_perfect_feature_is_told_apart_from_noise():
     blind = keras.layers.Identity(name="blind")(keras.layers.Rescaling(0.0)(features))
     model = keras.Model(inputs, blind)
     probe = ProbeAccuracy(data.load((images, labels), validation_fraction=0.5))
-    result = probe.probe(taps.extractor(model))
-    assert result["seen"] == {"linear": 1.0, "knn": 1.0}
-    assert 0.3 < result["blind"]["linear"] < 0.7
+    result = probe.probe(model)
+    assert result["seen"] == {"ridge": 1.0, "knn-20": 1.0}
+    assert 0.3 < result["blind"]["ridge"] < 0.7
 
 
 def test_what_cannot_be_probed_is_refused_at_once(digit_source):

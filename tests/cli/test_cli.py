@@ -103,8 +103,8 @@ def test_the_table_fits_a_terminal():
 
     probes = {
         "epoch": 200,
-        "trained": {f"conv{n}": {"linear": 0.5 + n / 100, "knn": 1.0} for n in range(1, 6)},
-        "untrained": {f"conv{n}": {"linear": 0.6, "knn": 0.0} for n in range(1, 6)},
+        "trained": {f"conv{n}": {"ridge": 0.5 + n / 100, "knn-20": 1.0} for n in range(1, 6)},
+        "untrained": {f"conv{n}": {"ridge": 0.6, "knn-20": 0.0} for n in range(1, 6)},
     }
     for terminal in (True, False):
         console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)

@@ -1,0 +1,182 @@
+"""`rotkeras embed`."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rotkeras.data.source import BadImage
+
+_SECONDS_BETWEEN_LINES = 10
+
+
+def image_options(command: Any) -> Any:
+    """The options that say how images are read, shared by `embed` and `neighbours`."""
+    options = (
+        click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets."),
+        click.option("--split", help="Part of arrays, digits or a tensorflow-datasets set.  [default: train]"),
+        click.option("--resize", is_flag=True, help="Cut and resize arrays of another size than the encoder's; files always are."),
+        click.option("--image-size", type=click.IntRange(1), help="Pixels of each side, for an encoder whose input size is open."),
+        click.option("--images-per-batch", type=click.IntRange(1), default=64, show_default=True, help="Images in a forward pass."),
+        click.option(
+            "--on-bad-image",
+            type=click.Choice(["skip", "error"]),
+            default="skip",
+            show_default=True,
+            help="Skip, count and name files that cannot be read, or stop at the first.",
+        ),
+        click.option("--overwrite", is_flag=True, help="Replace a file that is there."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("encoder", type=click.Path(path_type=Path))
+@click.argument("images")
+@click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path), help="A .npz, .csv or .parquet file.")
+@image_options
+def embed(
+    encoder: Path,
+    images: str,
+    path: Path,
+    data_dir: str | None,
+    split: str | None,
+    resize: bool,
+    image_size: int | None,
+    images_per_batch: int,
+    on_bad_image: str,
+    overwrite: bool,
+) -> None:
+    """Write the features of IMAGES by ENCODER to a file.
+
+    ENCODER is a .keras file or a run folder. IMAGES is a folder (searched recursively), an image file, an .npz of arrays,
+    digits, or a name of tensorflow-datasets.
+
+    \b
+    rotkeras embed runs/quickstart photos -o features.npz
+    rotkeras embed saved_models/cifar10-cpu cifar10 --split test -o features.parquet
+    """
+    from rotkeras.embedding.encoder import find_encoder, load_encoder
+    from rotkeras.embedding.feature_file import check_file
+    from rotkeras.embedding.feature_file import embed as write
+    from rotkeras.embedding.formats import FORMATS
+    from rotkeras.embedding.opening import open_images
+
+    check_file(path, tuple(FORMATS), overwrite)  # before the seconds that TensorFlow takes to start
+    find_encoder(encoder)
+    opened = open_images(images, split=split, data_dir=data_dir, resize=resize, on_bad_image=on_bad_image)
+    console = new_console()
+    with interruptible() as interrupted:
+        start(console)
+        loaded = load_encoder(encoder, image_size, images_per_batch)
+        with showing(console, "embedding images", interrupted) as progress:
+            done = write(loaded, opened, path, on_bad_image=on_bad_image, overwrite=overwrite, progress=progress)
+    tell_skipped(console, done.skipped)
+    count = f"{done.images:,} image{'s' if done.images != 1 else ''}"
+    console.print(
+        f"{count}, {done.dimensions} dimensions, {done.seconds:.1f} s ({done.images / done.seconds:,.0f} images/s): "
+        f"{done.path}, {_size(done.path.stat().st_size)}"
+    )
+
+
+def new_console() -> "Console":
+    """A console that writes file names as they are."""
+    from rich.console import Console
+
+    return Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def start(console: "Console") -> None:
+    """Start TensorFlow without its chatter."""
+    from rotkeras import devices
+
+    console.print("starting TensorFlow …")
+    devices.quiet()
+
+
+@contextmanager
+def interruptible() -> Iterator[list[int]]:
+    """Let Ctrl-C and a request to end (SIGTERM) take away unfinished files, say so, and exit.
+
+    An interrupt can be swallowed by a library or come out as another error: it is noted in the list that is given, and
+    `showing` looks at the note.
+    """
+    interrupted: list[int] = []
+
+    def interrupt(number: int, _frame: Any) -> NoReturn:
+        interrupted.append(number)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupted
+    except (KeyboardInterrupt, Exception) as error:
+        if not interrupted and not isinstance(error, KeyboardInterrupt):
+            raise
+        click.echo("\nInterrupted; no unfinished file was left.", err=True)
+        sys.exit(128 + (interrupted or [signal.SIGINT])[0])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def showing(console: "Console", what: str, interrupted: list[int]) -> Iterator[Callable[[int, int], None]]:
+    """Show progress with the time left: a bar on a terminal, elsewhere a line every ten seconds.
+
+    Gives a function to call with (done, all), which raises `KeyboardInterrupt` once something is in `interrupted`.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from rotkeras.text import clock
+
+    began = last = time.monotonic()
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+
+        def progress(done: int, total: int) -> None:
+            nonlocal last
+            if interrupted:
+                raise KeyboardInterrupt
+            bar.update(task, completed=done, total=total)
+            if not console.is_terminal and (now := time.monotonic()) - last >= _SECONDS_BETWEEN_LINES:
+                last = now
+                console.print(f"{what}: {done:,} of {total:,}, {clock((now - began) * (total / done - 1))} left")
+
+        yield progress
+
+
+def tell_skipped(console: "Console", skipped: list["BadImage"]) -> None:
+    """Name the first five files that could not be read."""
+    if not skipped:
+        return
+    several = len(skipped) > 1
+    console.print(
+        f"{len(skipped):,} file{'s' if several else ''} could not be read as images and {'are' if several else 'is'} left out:"
+    )
+    for bad in skipped[:5]:
+        console.print(f"  {bad.path}: {bad.reason}")
+    if len(skipped) > 5:
+        console.print(f"  … and {len(skipped) - 5:,} more")
+
+
+def _size(count: int) -> str:
+    value, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB"):  # noqa: B007
+        if value < 1000:
+            break
+        value /= 1000
+    else:
+        unit = "TB"
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

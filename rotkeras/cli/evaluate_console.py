@@ -1,0 +1,158 @@
+"""What `rotkeras evaluate` shows: what is fitted, the time left, and tables."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from rotkeras.evaluate import tables
+from rotkeras.evaluate.intervals import share_margin
+
+
+class EvaluateConsole:
+    """Runs an evaluation and shows it, on a terminal or as plain lines."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(soft_wrap=True, highlight=False)
+
+    def run(
+        self, folder: Path, options: dict[str, Any], labelled: str | None, test_folder: str | None, data_dir: str | None
+    ) -> None:
+        """Evaluate the run in a folder and print its tables."""
+        from rotkeras.cli.watching import Watching
+        from rotkeras.run import Run
+
+        run = Run(folder)
+        run.check_ended()
+        self.console.print(f"{run.path}: starting TensorFlow …")
+        from rotkeras import devices
+
+        devices.quiet()
+        devices.keep_freed_memory()
+        from rotkeras.evaluate import Options, evaluate
+        from rotkeras.evaluate.labelled import file_name, load_labelled
+
+        wanted = Options(**options)
+        source = load_labelled(run, labelled, test_folder, data_dir)
+        name = file_name(source, labelled)
+        watching = Watching(self.console)
+        try:
+            content = evaluate(run, wanted, source, watch=watching.watch, done=watching.done, name=name)
+        except KeyboardInterrupt:
+            watching.close()
+            self.console.print("\nInterrupted; finished rows are kept. The same command goes on with the rest.", style="bold")
+            sys.exit(130)
+        finally:
+            watching.close()
+        self.show(content)
+        self.console.print(f"\nwritten: {run.path / name}.json ({len(content['rows'])} rows)")
+
+    def show(self, content: dict[str, Any]) -> None:
+        """Print the tables of an evaluation."""
+        rows, images = content["rows"], content["images"]
+        part = tables.part_of(rows)
+        count = images.get("test") if part == "test" else images["validation"]
+        plain = not self.console.is_terminal
+        for (labels, draw), group in tables.grouped(rows, "labels_per_class", "draw").items():
+            title = "all labels" if labels == "all" else f"{labels} labels per class ({draw})"
+            for table in tap_tables(group, part, count, f"{title}: % right of {count:,} {part} images", plain):
+                self.console.print(table)
+        full = [row for row in rows if row["labels_per_class"] == "all"]
+        for table in class_tables(full, part, plain):
+            self.console.print(table)
+        for line in notes(rows, part, count):
+            self.console.print(line)
+
+
+def tap_tables(rows: Sequence[dict[str, Any]], part: str, count: int, title: str, plain: bool) -> list[Table]:
+    """Taps by (probe, mode); each kind of number has a column of its own, and no table is wider than 80 columns."""
+    seeds = max(len(group) for group in tables.grouped(rows, "tap", "probe", "mode", "budget").values())
+    found = []
+    columns = tables.columns(rows)
+    most = 4 if seeds > 1 else 6
+    pages = _pages(columns, most)
+    for page in pages:
+        table = _table(title if page is pages[0] else "", plain)
+        table.add_column("tap")
+        for probe, mode, budget in page:
+            table.add_column(f"{probe}\n{tables.MODE_NAMES[mode]}{_mark(budget)}", justify="right")
+        for (tap,), group in sorted(tables.grouped(rows, "tap").items()):
+            cells = []
+            for column in page:
+                these = [row for row in group if (row["probe"], row["mode"], row["budget"]) == column]
+                cell = tables.cell(these, part, count)
+                cells.append(cell.text(margin=cell.seeds > 1) if cell else "")
+            if any(cells):
+                table.add_row(tap, *cells)
+        found.append(table)
+    return found
+
+
+def class_tables(rows: Sequence[dict[str, Any]], part: str, plain: bool) -> list[Table]:
+    """Classes by (probe, mode), each at the tap that is best on validation."""
+    wanted = [column for column in tables.columns(rows) if column[1] != "random"]
+    found = []
+    pages = _pages(wanted, 6)
+    for page in pages:
+        groups = {column: [row for row in rows if (row["probe"], row["mode"], row["budget"]) == column] for column in page}
+        best = {column: tables.best_tap(group) for column, group in groups.items()}
+        shown = {
+            column: tables.per_class([row for row in group if row["tap"] == best[column]], part) for column, group in groups.items()
+        }
+        table = _table(f"by class, % of {part}; all labels, the tap that is best on validation" if page is pages[0] else "", plain)
+        table.add_column("class")
+        for column in page:
+            probe, mode, budget = column
+            table.add_column(f"{probe}\n{tables.MODE_NAMES[mode]}{_mark(budget)}\n{best[column]}", justify="right")
+        for name in next(iter(shown.values())):
+            values = [each[name] for each in shown.values()]
+            table.add_row(name[:24], *("" if value is None else f"{100 * value:.1f}" for value in values))
+        found.append(table)
+    return found
+
+
+def notes(rows: Sequence[dict[str, Any]], part: str, count: int) -> list[str]:
+    """What a reader must know to read the numbers."""
+    seeds = len({row["seed"] for row in rows})
+    best = max(row[part]["accuracy"] for row in rows)
+    margin = 100 * share_margin(best, count)
+    found = [
+        f"\n± is the 95 % interval over {seeds} seeds" if seeds > 1 else f"\none seed; the images alone make ±{margin:.1f} (95 %)"
+    ]
+    budgets = {row["budget"] for row in rows}
+    if any(budget.startswith("fast") for budget in budgets):
+        found.append("* budget fast: shortened schedules, not the published protocol (--budget published)")
+    if any("×" in budget for budget in budgets):
+        found.append(f"scaled schedules: {', '.join(sorted(budget for budget in budgets if '×' in budget))}")
+    if part == "validation":
+        found.append("there is no test part: these are the validation images that chose the epochs")
+    else:
+        found.append("validation chose the epochs; the test part was read once for each row, after the fitting")
+    return found
+
+
+def _mark(budget: str) -> str:
+    return "*" if budget.startswith("fast") else ""
+
+
+def _pages(columns: Sequence[Any], most: int) -> list[list[Any]]:
+    """Columns in pages of at most so many, a probe's columns on one page."""
+    pages: list[list[Any]] = [[]]
+    groups: dict[Any, list[Any]] = {}
+    for column in columns:
+        groups.setdefault(column[0], []).append(column)
+    for group in groups.values():
+        if pages[-1] and len(pages[-1]) + len(group) > most:
+            pages.append([])
+        pages[-1] += group
+    return [page for page in pages if page]
+
+
+def _table(title: str, plain: bool) -> Table:
+    return Table(
+        box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain, title=f"\n{title}" if title else None, title_justify="left"
+    )

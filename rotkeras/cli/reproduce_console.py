@@ -1,0 +1,137 @@
+"""What `rotkeras reproduce` shows: each pre-training and probe, and the table at the end."""
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+
+from rotkeras.cli.watching import Watching
+from rotkeras.files import write_text, write_whole
+from rotkeras.reproduce.paper import TABLES, Table
+from rotkeras.reproduce.scale import Scale
+
+
+class ReproduceConsole(Watching):
+    """Runs a reproduction and shows it."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        super().__init__(console or Console(soft_wrap=True, highlight=False))
+        self._progress: Any = None
+
+    def run(
+        self, name: str, folder: Path, base: str, scale: Scale, seeds: int, overrides: Sequence[str], data_dir: str | None
+    ) -> None:
+        """Reproduce a table and write it."""
+        from rotkeras import recipe as recipes
+
+        table = TABLES[name]
+        full = recipes.load(base, overrides, data_dir)
+        words = scale.describe(full.train.epochs)
+        self.console.print(f"{table.title}\n{words}\nstarting TensorFlow …")
+        from rotkeras import devices
+
+        devices.quiet()
+        devices.keep_freed_memory()
+        import tensorflow as tf
+
+        from rotkeras.reproduce.reproducing import reproduce
+        from rotkeras.train import load_source
+
+        if scale.full and not tf.config.list_physical_devices("GPU"):
+            self.console.print("there is no GPU here: at full scale this takes weeks; --scale 0.02 walks the path in minutes")
+        shrunk = recipes.load(base, [*overrides, *scale.overrides(full)], data_dir)
+        source = scale.shrink(load_source(shrunk))
+        try:
+            numbers, runs = reproduce(table, folder, base, scale, tuple(range(seeds)), overrides, data_dir, source, shows=self)
+        except KeyboardInterrupt:
+            self.close()
+            self.console.print("\nInterrupted; finished epochs and rows are kept. The same command goes on.")
+            sys.exit(130)
+        finally:
+            self.close()
+        self._write(table, numbers, runs, folder, base, scale, words)
+
+    def pretraining(self, network: str, seed: int, done: bool) -> Sequence[Any]:
+        """Say which pre-training begins, and give its progress bar."""
+        self.close()
+        if done:
+            self.console.print(f"\npre-training {network}, seed {seed}: there already")
+            return ()
+        self.console.print(f"\npre-training {network}, seed {seed}")
+        from rotkeras.callbacks import Progress
+
+        self._progress = Progress(self.console)
+        return [self._progress]
+
+    def close(self) -> None:
+        """Remove the bars."""
+        super().close()
+        if self._progress:
+            self._progress.close()
+            self._progress = None
+
+    def _write(
+        self, table: Table, numbers: Sequence[Any], runs: Sequence[Any], folder: Path, base: str, scale: Scale, words: str
+    ) -> None:
+        from rotkeras.reproduce import plotting, writing
+
+        curve = curve_of(runs) if table.name == "figure5a" else []
+        summaries = [run.load_summary() or {} for run in runs]
+        seconds = [f"{run.path.name} {summary['seconds']:,.0f}" for run, summary in zip(runs, summaries, strict=True)]
+        seeds = sorted({run.load_recipe().train.seed for run in runs})
+        facts = {
+            "scale": words,
+            "command": shlex.join(["rotkeras", *sys.argv[1:]]),
+            "recipe": f"{base}, seed{'s' if len(seeds) > 1 else ''} {', '.join(str(seed) for seed in seeds)}",
+            "protocol": "validation chose the epoch of each probe; the test part was read once for each row",
+            "seconds of pre-training": ", ".join(seconds),
+            "machine": f"{platform.platform()}, {os.cpu_count()} cores",
+            "versions": ", ".join(f"{name} {version}" for name, version in summaries[0]["versions"].items()),
+        }
+        stem = folder / f"{table.name}-{base}{scale.suffix()}"
+        paths = [stem.with_name(stem.name + suffix) for suffix in (".md", ".csv", ".png")]
+        write_text(paths[0], writing.as_markdown(table, numbers, facts, scale.full, curve))
+        write_text(paths[1], writing.as_csv(numbers, scale.full))
+        write_whole(paths[2], lambda path: plotting.plot(path, table, numbers, words, curve))
+        if curve:
+            paths.append(stem.with_name(stem.name + "-curve.csv"))
+            write_text(paths[-1], writing.curve_csv(curve))
+        self.console.print(self._grid(table, numbers, scale))
+        self.console.print(f"{words}\nwritten: {', '.join(str(path) for path in paths)}")
+
+    def _grid(self, table: Table, numbers: Sequence[Any], scale: Scale) -> Grid:
+        from rotkeras.reproduce.writing import cells
+
+        plain = not self.console.is_terminal
+        grid = Grid(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain, title=f"\n{table.title}, %", title_justify="left")
+        grid.add_column(table.row_title or "", max_width=26)
+        grid.add_column(table.column_title or "", max_width=15)
+        for title in ("ours", "±", "paper", "diff.", "tol.", "within", "rerun"):
+            grid.add_column(title, justify="right")
+        for number in numbers:
+            row, column, ours, margin, _, paper, difference, tolerance, within, rerun = cells(number, scale.full)
+            grid.add_row(row, column, ours, margin, paper, difference, tolerance, "–" if within == "not judged" else within, rerun)
+        return grid
+
+
+def curve_of(runs: Sequence[Any]) -> list[dict[str, Any]]:
+    """The points of figure 5a from the logs of runs: {"seed", "epoch", "rotation", "probe"}, the probe None between two."""
+    from rotkeras.callbacks.metrics_log import read_metrics
+
+    return [
+        {
+            "seed": run.load_recipe().train.seed,
+            "epoch": row["epoch"],
+            "rotation": row["val_accuracy"],
+            "probe": row.get("probe/conv2/conv"),
+        }
+        for run in runs
+        for row in read_metrics(run.metrics)
+    ]

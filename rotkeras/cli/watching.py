@@ -1,0 +1,68 @@
+"""Progress over several fits: a bar with the time left on a terminal, and a line for each that is done."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from rotkeras.text import clock
+
+
+class Watching:
+    """Shows the fits of an evaluation.
+
+    Args:
+        console: where to.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._bar: Any = None
+        self._task: Any = None
+        self._started = time.monotonic()
+
+    def begin(self) -> None:
+        """Begin to count time anew, for another evaluation."""
+        self._started = time.monotonic()
+
+    def watch(self, unit: Any, number: int, count: int) -> Sequence[Any]:
+        """Name the fit that begins, and give the callback that advances the bar."""
+        self._number, self._count = number, count
+        if not self.console.is_terminal:
+            return ()
+        if self._bar is None:
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
+            self._bar = Progress(*columns, console=self.console, transient=True)
+            self._task = self._bar.add_task("", total=1.0, left="")
+            self._bar.start()
+        self._bar.update(self._task, description=f"{number + 1}/{count}  {unit.title()}", completed=0.0, left="")
+        if not unit.epochs:
+            return ()
+        import keras
+
+        began = time.monotonic()
+
+        def epoch_end(epoch: int, _logs: Any = None) -> None:
+            done = (epoch + 1) / unit.epochs
+            left = (time.monotonic() - began) * (1 / done - 1)
+            self._bar.update(self._task, completed=done, left=f"{clock(left)} left of this fit")
+
+        return (keras.callbacks.LambdaCallback(on_epoch_end=epoch_end),)
+
+    def done(self, unit: Any, rows: Sequence[dict[str, Any]]) -> None:
+        """Print the line of a fit that has ended."""
+        values = "  ".join(f"{row['tap']} {100 * row['validation']['accuracy']:.1f}" for row in rows)
+        elapsed = (time.monotonic() - self._started) / (self._number + 1)
+        left = elapsed * (self._count - self._number - 1)
+        tail = f"; about {clock(left)} left" if left else ""
+        place = f"{self._number + 1:>{len(str(self._count))}}/{self._count}"
+        self.console.print(f"{place}  {unit.title()}: {values}  (validation, {clock(rows[0]['seconds'])}{tail})")
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,46 @@
+"""`rotkeras worth-it`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rotkeras.cli.evaluate import label_numbers
+
+
+@click.command("worth-it")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--labelled", metavar="IMAGES", help="Labelled images other than the run's: class folders, an .npz, a dataset's name."
+)
+@click.option("--test-folder", metavar="FOLDER", help="With --labelled FOLDER: class folders to judge on.")
+@click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
+@click.option(
+    "--labels-per-class", "labels", callback=label_numbers, metavar="K,K,…", help="Default: 5,20,100,400 as far as they go."
+)
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, help="Each draws labels of its own.")
+@click.option("--tap", help="Where the features are read. Default: the second tap.")
+@click.option("--budget", type=click.Choice(["fast", "published"]), default="fast", help="Schedules.")
+def worth_it(
+    run: Path,
+    labelled: str | None,
+    test_folder: str | None,
+    data_dir: str | None,
+    labels: tuple[int | None, ...],
+    seeds: int,
+    tap: str | None,
+    budget: Any,
+) -> None:
+    """Say whether pre-training was worth it for your labelled images.
+
+    Compares the pre-trained backbone of RUN (frozen, with a convolutional probe, and with a linear one) with the same network
+    trained from scratch, at a few numbers of labels, and says so in one sentence. Writes RUN/worth-it.json.
+
+    \b
+    rotkeras worth-it runs/folder --labelled photos-in-class-folders
+    rotkeras worth-it runs/cifar10-cpu --labels-per-class 20,100 --seeds 5
+    """
+    from rotkeras.cli.worth_it_console import WorthItConsole
+
+    wanted = tuple(count for count in labels if count is not None)
+    WorthItConsole().run(run, labelled, test_folder, data_dir, wanted, seeds, tap, budget)

@@ -1,0 +1,92 @@
+"""What `rotkeras worth-it` shows: the fits, a table, and one sentence."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from rotkeras.cli.watching import Watching
+from rotkeras.text import clock
+
+
+class WorthItConsole:
+    """Runs the comparison and shows it."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(soft_wrap=True, highlight=False)
+
+    def run(
+        self,
+        folder: Path,
+        labelled: str | None,
+        test_folder: str | None,
+        data_dir: str | None,
+        wanted: Sequence[int],
+        seeds: int,
+        tap: str | None,
+        budget: str,
+    ) -> None:
+        """Compare, print the table and the verdict, and write `worth-it.json`."""
+        from rotkeras.run import Run
+
+        run = Run(folder)
+        run.check_ended()
+        self.console.print(f"{run.path}: starting TensorFlow …")
+        from rotkeras import devices, taps
+        from rotkeras.files import write_json
+
+        devices.quiet()
+        devices.keep_freed_memory()
+        from rotkeras.evaluate import evaluate, worth_it
+        from rotkeras.evaluate.evaluation import check_source, load_network
+        from rotkeras.evaluate.labelled import file_name, load_labelled
+
+        network = load_network(run)
+        source = load_labelled(run, labelled, test_folder, data_dir)
+        counts = worth_it.label_counts(source, wanted)
+        check_source(source, network)
+        watching = Watching(self.console)
+        try:
+            for options in worth_it.options(counts, seeds, budget, tap):
+                watching.begin()
+                content = evaluate(run, options, source, watch=watching.watch, done=watching.done, name=file_name(source, labelled))
+        except KeyboardInterrupt:
+            watching.close()
+            self.console.print("\nInterrupted; finished fits are kept. The same command goes on with the rest.")
+            sys.exit(130)
+        finally:
+            watching.close()
+        seconds = (run.load_summary() or {}).get("seconds", 0.0)
+        compared = worth_it.compare(content, counts, seeds, budget, tap or taps.default(network), seconds)
+        write_json(run.path / "worth-it.json", compared)
+        self.show(compared)
+        self.console.print(f"written: {run.path / 'worth-it.json'}")
+
+    def show(self, compared: dict[str, Any]) -> None:
+        """Print the table and the verdict."""
+        plain = not self.console.is_terminal
+        title = f"\n% right of {compared['images']:,} {compared['part']} images, at tap {compared['tap']}"
+        table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain, title=title, title_justify="left")
+        mark = "*" if compared["budget"] == "fast" else ""
+        columns = ("labels\nper class", f"from scratch{mark}", f"pre-trained\nconv{mark}", "pre-trained\nridge", "gain of conv")
+        for column in columns:
+            table.add_column(column, justify="right")
+        for count, each in compared["counts"].items():
+            methods = each["methods"]
+            cells = [
+                f"{100 * methods[name]['mean']:.1f} ±{100 * methods[name]['margin']:.1f}\n{clock(methods[name]['seconds'])}"
+                for name in ("scratch", "conv", "ridge")
+            ]
+            gain = f"{100 * each['gain']:+.1f} ±{100 * each['gain_margin']:.1f}"
+            table.add_row(str(count), *cells, gain + ("" if each["told"] else "\nnot told"))
+        self.console.print(table)
+        seeds = compared["seeds"]
+        over = f"the 95 % interval over {seeds} seeds" if seeds > 1 else "the 95 % interval from the images alone, of one seed"
+        self.console.print(f"± is {over}; below each number the time of one fit")
+        if mark:
+            self.console.print("* budget fast: shortened schedules (--budget published for the paper's)")
+        self.console.print(f"\n{compared['verdict']}", style="bold")

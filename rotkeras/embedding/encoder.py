@@ -1,0 +1,141 @@
+"""An encoder from a file, whatever the file's form: uint8 images in, one vector per image out."""
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotkeras.embedding.keras_file import Forward, brief, load_keras
+from rotkeras.errors import UserError
+
+IMAGES_PER_BATCH = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """A trained encoder, ready to run.
+
+    Attributes:
+        path: the file it came from.
+        input_size: pixels of each side of the square images it takes.
+        dimensions: the length d of the vector it gives for an image.
+        images_per_batch: images in one forward pass.
+        forward: one pass over exactly that many: uint8 (images_per_batch, S, S, 3) -> float32 (images_per_batch, d).
+    """
+
+    path: Path
+    input_size: int
+    dimensions: int
+    images_per_batch: int
+    forward: Forward
+
+    def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The features of any number of images.
+
+        Args:
+            images: uint8 (n, S, S, 3), values 0 … 255, S the `input_size`.
+
+        Returns:
+            float32 (n, d), in the order of the images.
+
+        Raises:
+            UserError: for another dtype or shape.
+        """
+        expected = (self.input_size, self.input_size, 3)
+        if images.dtype != np.uint8 or images.shape[1:] != expected:
+            raise UserError(
+                f"The encoder {self.path} takes uint8 (n, {self.input_size}, {self.input_size}, 3), received {images.dtype} of "
+                f"shape {images.shape}; resize and convert the images."
+            )
+        features = np.empty((len(images), self.dimensions), np.float32)
+        for start in range(0, len(images), self.images_per_batch):
+            batch = images[start : start + self.images_per_batch]
+            # Whole batches only: a last batch of another size would be traced, and on some backends compiled, anew.
+            padded = np.zeros((self.images_per_batch, *expected), np.uint8)
+            padded[: len(batch)] = batch
+            features[start : start + len(batch)] = self.forward(padded)[: len(batch)]
+        return features
+
+
+def find_encoder(path: str | os.PathLike[str]) -> Path:
+    """The encoder file that a path means, found without starting Keras.
+
+    Args:
+        path: a `.keras` file, or a run folder, which means its `encoder.keras`; `~` is the home folder.
+
+    Raises:
+        UserError: when nothing is there, or it is of another form.
+    """
+    given = Path(path).expanduser()
+    found = given / "encoder.keras" if given.is_dir() else given
+    if given.is_dir() and not found.exists():
+        if (given / "recipe.yaml").exists():
+            raise UserError(
+                f"The run folder {str(given)!r} has no encoder.keras: it is written after the first epoch; let the run go on with "
+                f"rotkeras train {given / 'recipe.yaml'} --run-dir {given} --resume."
+            )
+        raise UserError(
+            f"The folder {str(given)!r} holds no encoder.keras: expected a .keras file or a run folder of rotkeras train; give the "
+            f"path of one."
+        )
+    if not found.exists():
+        raise UserError(f"The encoder {str(given)!r} does not exist: expected a .keras file or a run folder; give the path of one.")
+    if found.suffix.lower() != ".keras":
+        raise UserError(
+            f"The encoder {str(given)!r} ends in {found.suffix or 'nothing'}: expected a .keras file or a run folder; save the "
+            f"model with model.save('encoder.keras')."
+        )
+    if not zipfile.is_zipfile(found):
+        raise UserError(
+            f"{str(found)!r} is no whole .keras file: expected an archive that model.save('encoder.keras') wrote; save or copy it "
+            f"again."
+        )
+    return found
+
+
+def load_encoder(path: str | os.PathLike[str], image_size: int | None = None, images_per_batch: int = IMAGES_PER_BATCH) -> Encoder:
+    """Load an encoder and try it out.
+
+    Args:
+        path: a `.keras` file, or a run folder, which means its `encoder.keras`.
+        image_size: pixels of each side of its images; needed when its input size is open, and else None.
+        images_per_batch: images in one forward pass; an encoder with a fixed batch keeps its own.
+
+    Returns:
+        An `Encoder`.
+
+    Raises:
+        UserError: for a file that is missing or of another form, and for a model that is no encoder: a feature map, a
+            classifier of rotations, other inputs than uint8 RGB, several inputs or outputs.
+    """
+    found = find_encoder(path)
+    if images_per_batch < 1 or (image_size is not None and image_size < 1):
+        raise UserError(f"Expected a positive image size and batch, received {image_size} and {images_per_batch}; give others.")
+    shape, forward = load_keras(found)
+    sides = set(shape[1:3]) - {None}
+    if len(sides) == 2:
+        raise UserError(
+            f"The encoder {str(found)!r} takes images of {shape[1]}×{shape[2]}: expected a square input; train it on square images."
+        )
+    if not sides and image_size is None:
+        raise UserError(
+            f"The encoder {str(found)!r} takes images of any size: say with --image-size to which size they are to be brought, "
+            f"best the one it was trained with."
+        )
+    size: int = sides.pop() if sides else image_size  # type: ignore[assignment]
+    if image_size not in (None, size):
+        raise UserError(
+            f"The encoder {str(found)!r} takes images of {size}×{size}, received --image-size {image_size}; leave it out."
+        )
+    batch: int = shape[0] or images_per_batch
+    try:
+        features = forward(np.zeros((batch, size, size, 3), np.uint8))
+    except Exception as error:
+        raise UserError(
+            f"The encoder {str(found)!r} could not be run on {batch} images of {size}×{size} ({brief(error)}): give another "
+            f"--image-size or a smaller --images-per-batch."
+        ) from error
+    return Encoder(found, size, features.shape[1], batch, forward)

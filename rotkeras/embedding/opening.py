@@ -1,0 +1,180 @@
+"""What a source of images means: a folder, a file, arrays, or a set of tensorflow-datasets."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rotkeras.data.decode import check_bad, read_image
+from rotkeras.data.folder import EXTENSIONS, class_folders, list_images
+from rotkeras.data.loading import guess_kind
+from rotkeras.data.source import BadImage, Images, split
+from rotkeras.embedding.image_list import ImageList
+from rotkeras.errors import UserError, nearest
+
+Opened = Callable[[int], ImageList]
+"""Images that were found, waiting for the size (pixels of each side) at which they are wanted."""
+
+
+def open_images(
+    source: Any,
+    *,
+    split: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    resize: bool = False,
+    on_bad_image: str = "skip",
+) -> Opened:
+    """Find images, without TensorFlow, before the size is known at which they are wanted.
+
+    Args:
+        source: a folder (searched recursively), an image file, a path that ends in `.npz`, `"digits"`, a name of
+            tensorflow-datasets, a uint8 array (N, H, W, 3), or a pair (images, labels).
+        split: "train", "test" or another part of a tensorflow-datasets set; None is "train". Folders and files have none.
+        data_dir: where tensorflow-datasets keeps prepared sets.
+        resize: cut arrays and sets of another size to the centred square and resize them; image files always are.
+        on_bad_image: "skip" or "error", for folders that may not be read.
+
+    Returns:
+        A function: image size -> `ImageList`. It raises a `UserError` for arrays of another size when `resize` is False.
+        Sets of tensorflow-datasets are read into memory when it is called; of folders nothing is decoded.
+
+    Raises:
+        UserError: for anything missing, empty, or of the wrong form.
+    """
+    kind = guess_kind(source)
+    path = Path(source).expanduser() if isinstance(source, str | os.PathLike) else None
+    if path is not None and not path.is_dir() and kind != "arrays" and (path.is_file() or path.suffix.lower() in EXTENSIONS):
+        kind = "folder"
+        opened = _one_file(path)
+    elif kind == "folder":
+        assert path is not None  # only paths are folders
+        opened = _folder(path, on_bad_image)
+    elif kind == "tfds":
+        opened = _dataset(str(source), split or "train", data_dir, resize)
+    else:
+        opened = _arrays(source, kind, split or "train", resize)
+    if kind == "folder" and split is not None:
+        raise UserError(f"{str(source)!r} has no parts, received --split {split}: leave it out, or give the path of the part.")
+    return opened
+
+
+def _one_file(path: Path) -> Opened:
+    if not path.exists():
+        raise UserError(
+            f"The image file {str(path)!r} does not exist: expected an image or a folder of images; give the path of one."
+        )
+    images = ImageList([_text(path.name)], lambda _position: path, read_image)
+    return lambda _size: images
+
+
+def _folder(folder: Path, on_bad_image: str) -> Opened:
+    skipped: list[BadImage] = []
+    paths = list_images(folder, skipped)
+    check_bad(skipped, on_bad_image)
+    classes = class_folders(paths, "auto")
+    class_names = tuple(sorted(set(classes or ())))
+    numbers = {name: number for number, name in enumerate(class_names)}
+    labels = None if classes is None else np.array([numbers[each] for each in classes], np.int64)
+    files = [path.as_posix() for path in paths]  # a third of the memory of paths
+    images = ImageList(
+        [_text(each) for each in files],
+        lambda position: folder / files[position],
+        read_image,
+        labels,
+        tuple(map(_text, class_names)),
+        skipped,
+    )
+    return lambda _size: images
+
+
+def _dataset(name: str, part: str, data_dir: str | os.PathLike[str] | None, resize: bool) -> Opened:
+    from rotkeras.data.tfds_source import open_builder, read_split
+
+    with _words_of_the_command():
+        builder = open_builder(name, None if data_dir is None else os.fspath(data_dir))
+    if part not in builder.info.splits:
+        raise UserError(f"{name!r} has no split {part!r}: {nearest(part, builder.info.splits)}")
+    shapes = [feature.shape[:2] for feature in builder.info.features.values() if type(feature).__name__ == "Image"]
+
+    def opened(size: int) -> ImageList:
+        if shapes and not resize:
+            _check_size(name, shapes[0], size)
+        with _words_of_the_command():
+            return _of(read_split(builder, part, size))
+
+    return opened
+
+
+def _arrays(source: Any, kind: str, part: str, resize: bool) -> Opened:
+    from rotkeras.data.arrays import as_images, read_digits, read_npz
+
+    name = source if isinstance(source, str) else os.fspath(source) if isinstance(source, os.PathLike) else "the array"
+    if name != "the array" and part not in ("train", "test"):
+        raise UserError(f"{name!r} has no split {part!r}: {nearest(part, ['train', 'test'])}")
+    if isinstance(source, str | os.PathLike) and kind == "arrays" and not Path(source).expanduser().exists():
+        raise UserError(f"The array file {name!r} does not exist: give the path of an .npz file.")
+
+    def read(size: int | None) -> Images:
+        if kind == "embedded":
+            parts = split(read_digits(size), 0.2, seed=0)  # as `rotkeras.data.load` splits them
+            found = parts[part == "test"]
+        elif isinstance(source, str | os.PathLike):
+            found = read_npz(Path(source), part, size)
+        elif isinstance(source, tuple | list) and len(source) == 2 and getattr(source[0], "ndim", 0) >= 3:
+            found = as_images(source[0], source[1], image_size=size)
+        else:
+            found = as_images(source, image_size=size)
+        if found is None:
+            raise UserError(f"{name!r} has no test part: expected arrays named 'test_images' or 'x_test'; leave --split out.")
+        return found
+
+    def opened(size: int) -> ImageList:
+        with _words_of_the_command():
+            images = read(size if resize else None)
+        _check_size(name, images.image_shape[:2], size)
+        return _of(images)
+
+    return opened
+
+
+def _check_size(name: str, shape: Sequence[int | None], size: int) -> None:
+    if tuple(shape) == (size, size):
+        return
+    there = "differ in size" if None in shape else f"are {shape[0]}×{shape[1]}"
+    raise UserError(
+        f"The images of {name} {there} and the encoder takes {size}×{size}: add --resize, which cuts the centred square and "
+        f"resizes it, or take an encoder of their size."
+    )
+
+
+def _of(images: Images) -> ImageList:
+    rows = images.rows
+    return ImageList(
+        [str(row) for row in rows],
+        lambda position: int(rows[position]),
+        lambda row, _size: np.asarray(images.array[row]),
+        images.labels,
+        images.class_names,
+    )
+
+
+@contextmanager
+def _words_of_the_command() -> Iterator[None]:
+    """Sources name the keys of a recipe in their errors; here the same is said with options."""
+    try:
+        yield
+    except UserError as error:
+        text = str(error).removeprefix("data.tfds: ").replace("set data.image_size", "add --resize")
+        raise UserError(text) from None
+
+
+def _text(name: str) -> str:
+    """A file name as text that can be written: bytes that are no UTF-8 become `\\xff`."""
+    try:
+        name.encode()
+        return name
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

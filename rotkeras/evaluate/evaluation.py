@@ -1,0 +1,238 @@
+"""Evaluate a run: fit what is missing, judge it on validation, and read the test part once at the end."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from rotkeras import devices, taps
+from rotkeras.data import Images, Source
+from rotkeras.errors import UserError
+from rotkeras.evaluate.options import Options, Unit, plan
+from rotkeras.evaluate.record import Record, result
+from rotkeras.files import write_whole
+from rotkeras.probes import FittedProbe, PooledFeatures, extract, fit
+from rotkeras.probes.linear import check_labels
+from rotkeras.run import Run
+from rotkeras.train import build_augmentation
+
+Watch = Callable[[Unit, int, int], Sequence[keras.callbacks.Callback]]
+Done = Callable[[Unit, list[dict[str, Any]]], None]
+
+
+def evaluate(
+    run: Run,
+    options: Options,
+    source: Source,
+    *,
+    watch: Watch | None = None,
+    done: Done | None = None,
+    name: str = "evaluation",
+) -> dict[str, Any]:
+    """Evaluate the network of a run; rows that are there already are kept, and not made again.
+
+    Args:
+        run: a run that has ended.
+        options: what to evaluate.
+        source: labelled images with a validation part; `rotkeras.train.load_source(recipe)` gives those of the run.
+        watch: called before each fit with (unit, its number from 0, how many); gives callbacks for its training.
+        done: called after each fit with the unit and its new rows.
+        name: of the file, `<name>.json`, and of the folder of fitted classifiers.
+
+    Returns:
+        The content of `<name>.json`; docs/evaluate.md says what is in it.
+
+    Raises:
+        UserError: for a run that has not ended, images that do not fit it or have no labels, a tap that is not there, or more
+            labels per class than there are.
+    """
+    network = load_network(run)
+    check_source(source, network)
+    for tap in options.taps or ():
+        taps.check(network, tap)
+    recipe = run.load_recipe()
+    if recipe.train.deterministic:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(recipe.train.seed)
+    assert source.validation is not None  # check_source
+    images = {"source": source.name, "train": len(source.train), "validation": len(source.validation)}
+    record = Record(run.path / f"{name}.json", run.model, images)
+    work = _Work(network, source, options, build_augmentation(recipe), recipe.train.xla, run.path / name, record)
+    units = plan(options, taps.names(network), taps.default(network))
+    for unit in units:
+        work.labelled(unit)  # a K that is too large is said before hours of fitting
+    missing = [left for unit in units if (left := _left(unit, record))]
+    for number, unit in enumerate(missing):
+        rows = work.fit(unit, watch(unit, number, len(missing)) if watch else ())
+        record.add(rows)
+        if done:
+            done(unit, rows)
+    work.read_test(units)
+    return record.content
+
+
+def load_network(run: Run) -> keras.Model:
+    """The flat network of a run after its last epoch; a `UserError` when the run has not ended."""
+    run.check_ended()
+    try:
+        return keras.models.load_model(run.model, compile=False)
+    except (ValueError, OSError) as error:
+        raise UserError(f"{run.model} could not be loaded ({error}): expected the file that `rotkeras train` wrote.") from None
+
+
+def check_source(source: Source, network: keras.Model) -> None:
+    """Raise a `UserError` unless the images have labels of two classes, a validation part, and the network's size."""
+    check_labels(source.train.labels)
+    if source.validation is None:
+        raise UserError("An evaluation needs a validation part, which chooses: set data.validation_fraction above 0.")
+    expected, received = tuple(network.input_shape[1:3]), source.image_shape[:2]
+    if expected != received:
+        raise UserError(
+            f"The network takes images of {expected[0]}×{expected[1]}, and those of {source.name} are {received[0]}×{received[1]}: "
+            f"set data.image_size to {expected[0]}."
+        )
+
+
+def _left(unit: Unit, record: Record) -> Unit | None:
+    """The unit without the taps whose rows are there; None when nothing is left."""
+    from dataclasses import replace
+
+    left = tuple(tap for tap in unit.taps if not record.find(unit.row(tap)))
+    return replace(unit, taps=left) if left else None
+
+
+class _Work:
+    """Fits units, and keeps between them what several need: the network of a mode and seed, and its pooled features."""
+
+    def __init__(
+        self,
+        network: keras.Model,
+        source: Source,
+        options: Options,
+        augmentation: list[Any],
+        xla: bool,
+        folder: Path,
+        record: Record,
+    ) -> None:
+        self.trained = network
+        self.source = source
+        self.options = options
+        self.augmentation = augmentation
+        self.xla = xla
+        self.folder = folder
+        self.record = record
+        self._subsets: dict[tuple[int | None, str, int], Images] = {}
+        self._network: tuple[Any, keras.Model, PooledFeatures] | None = None
+
+    def labelled(self, unit: Unit) -> Images:
+        """The training images that the unit may know the labels of."""
+        if unit.labels_per_class is None:
+            return self.source.train
+        key = unit.labels_per_class, unit.draw, unit.seed if unit.draw == "seeded" else 0
+        if key not in self._subsets:
+            seed = unit.seed if unit.draw == "seeded" else None
+            self._subsets[key] = self.source.train.per_class(unit.labels_per_class, seed)
+        return self._subsets[key]
+
+    def fit(self, unit: Unit, callbacks: Sequence[Any]) -> list[dict[str, Any]]:
+        """Fit a unit, keep its classifier, and give its rows with validation results."""
+        started = time.perf_counter()
+        devices.reset_peak_memory()
+        probe = self._fit(unit, callbacks)
+        seconds = time.perf_counter() - started
+        memory = devices.peak_memory()
+        validation = self.source.validation
+        assert validation is not None
+        predicted = probe.predict(validation)
+        path = self._keep(unit, probe)
+        names = self.source.train.class_names
+        return [
+            {
+                **unit.row(tap),
+                "epoch": probe.epochs.get(tap),
+                "epochs": unit.epochs or None,
+                "validation": result(validation.labels, predicted[tap], names),
+                "test": None,
+                "seconds": round(seconds, 1),
+                "taps_in_pass": len(unit.taps),
+                "peak_memory_mib": memory,
+                "classifier": path,
+            }
+            for tap in unit.taps
+        ]
+
+    def _fit(self, unit: Unit, callbacks: Sequence[Any] = ()) -> FittedProbe:
+        network, pooled = self._network_of(unit)
+        return fit(
+            network,
+            unit.probe,
+            self.labelled(unit),
+            # With few labels the last epoch is taken, see `record.PROTOCOL`.
+            self.source.validation if unit.labels_per_class is None else None,
+            taps=unit.taps,
+            budget=self.options.table(),
+            augmentation=self.augmentation,
+            trainable=unit.trainable,
+            supervised=unit.mode == "scratch",
+            seed=unit.seed,
+            pooled=pooled,
+            xla=self.xla,
+            callbacks=callbacks,
+        )
+
+    def _network_of(self, unit: Unit) -> tuple[keras.Model, PooledFeatures]:
+        key = (unit.mode in ("random", "scratch"), unit.seed if unit.mode in ("random", "scratch") else None)
+        if self._network is None or self._network[0] != key:
+            self._network = None  # the old one's features go before the new ones come
+            network = taps.untrained_copy(self.trained, unit.seed) if key[0] else self.trained
+            self._network = key, network, PooledFeatures(network)
+        return self._network[1], self._network[2]
+
+    def _keep(self, unit: Unit, probe: FittedProbe) -> str | None:
+        """Write the classifier, for the test part is read later, perhaps by another process; kNN is fitted again instead."""
+        if probe.model is None:
+            return None
+        number = len({row["classifier"] for row in self.record.rows})
+        path = self.folder / f"{number:03d}-{unit.probe}-{unit.mode}-{unit.labels_per_class or 'all'}-seed{unit.seed}.keras"
+        write_whole(path, probe.model.save)
+        return path.name
+
+    def read_test(self, units: list[Unit]) -> None:
+        """Judge every wanted row that has no test result on the test part, and write it down after each classifier."""
+        waiting = [
+            (unit, row)
+            for unit in units
+            for tap in unit.taps
+            if (row := self.record.find(unit.row(tap))) is not None and row["test"] is None
+        ]
+        if not waiting or self.source.test is None:
+            return
+        test = self.source.test
+        if test.labels is None:
+            return
+        self.record.begin_test(len(waiting), len(test))
+        done: dict[str, dict[str, Any]] = {}
+        for unit, row in waiting:
+            key = row["classifier"] or unit.title()
+            if key not in done:
+                done = {key: self._test_predictions(unit, row, test)}
+            row["test"] = result(test.labels, done[key][row["tap"]], self.source.train.class_names)
+            self.record.write()
+
+    def _test_predictions(self, unit: Unit, row: dict[str, Any], test: Images) -> dict[str, Any]:
+        if row["classifier"] is None:
+            return self._fit(unit).predict(test)
+        classes = np.unique(check_labels(self.labelled(unit).labels))
+        path = self.folder / row["classifier"]
+        if not path.exists():
+            raise UserError(
+                f"{path} is gone: expected the classifier of a row that waits for the test part; remove the row from "
+                f"{self.record.path}, or that file, and evaluate again."
+            )
+        scores = extract(keras.models.load_model(path, compile=False), test)
+        return {tap: classes[np.argmax(each, axis=1)] for tap, each in scores.items()}

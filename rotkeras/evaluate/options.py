@@ -1,0 +1,136 @@
+"""What to evaluate: probes, taps, modes, labels and seeds; and the units of work that it comes to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rotkeras.errors import UserError, nearest
+from rotkeras.probes.fitting import check_name, is_trained
+from rotkeras.probes.settings import Settings, scaled, settings_for
+
+Mode = Literal["frozen", "fine_tuned", "random", "scratch"]
+MODES: dict[str, str] = {
+    "frozen": "the pre-trained backbone, frozen",
+    "fine_tuned": "the pre-trained backbone, which learns too",
+    "random": "an untrained backbone, frozen",
+    "scratch": "the same network, untrained, learning from the labels alone",
+}
+ALL_PROBES = ("ridge", "knn-20", "knn-200", "linear", "nonlinear", "conv")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to evaluate.
+
+    Attributes:
+        probes: names of probes; "knn" stands for knn-20 and knn-200.
+        modes: of "frozen", "fine_tuned", "random", "scratch".
+        taps: those to probe; None for all, or the default tap where a backbone trains or labels are few.
+        labels_per_class: numbers K of labelled images of each class; None for all.
+        draw: "first" takes the first K of each class, as published; "seeded" draws them.
+        seeds: of probes, untrained networks and draws.
+        budget: "fast" or "published".
+        scale: share of the budget's epochs.
+    """
+
+    probes: tuple[str, ...] = ALL_PROBES
+    modes: tuple[str, ...] = ("frozen", "random")
+    taps: tuple[str, ...] | None = None
+    labels_per_class: tuple[int | None, ...] = (None,)
+    draw: Literal["first", "seeded"] = "first"
+    seeds: tuple[int, ...] = (0,)
+    budget: str = "fast"
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        expanded = [name for probe in self.probes for name in (("knn-20", "knn-200") if probe == "knn" else (probe,))]
+        object.__setattr__(self, "probes", tuple(dict.fromkeys(expanded)))
+        for probe in self.probes:
+            check_name(probe)
+        for mode in self.modes:
+            if mode not in MODES:
+                raise UserError(f"There is no mode {mode!r}; {nearest(mode, MODES)}")
+        settings_for(self.budget, "conv")
+        trains = [mode for mode in self.modes if mode in ("fine_tuned", "scratch")]
+        if trains and not any(is_trained(probe) for probe in self.probes):
+            raise UserError(
+                f"A backbone that trains ({', '.join(trains)}) needs a probe that is trained: expected linear, nonlinear or conv, "
+                f"received {', '.join(self.probes)}."
+            )
+
+    def table(self) -> str | dict[str, Settings]:
+        """The budget as `rotkeras.probes.fit` takes it."""
+        return scaled(self.budget, self.scale)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One fit: a probe on one or several taps of one network with one set of labels."""
+
+    probe: str
+    mode: str
+    labels_per_class: int | None
+    draw: str
+    seed: int
+    budget: str
+    taps: tuple[str, ...]
+    epochs: int
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the backbone learns too."""
+        return self.mode in ("fine_tuned", "scratch")
+
+    def title(self) -> str:
+        """The unit in a few words."""
+        labels = "" if self.labels_per_class is None else f", {self.labels_per_class} labels per class"
+        return f"{self.probe}, {self.mode.replace('_', '-')}{labels}, seed {self.seed}"
+
+    def row(self, tap: str) -> dict[str, object]:
+        """What makes the row of one tap that row, and no other."""
+        return {
+            "tap": tap,
+            "probe": self.probe,
+            "mode": self.mode,
+            "labels_per_class": self.labels_per_class or "all",
+            "draw": self.draw,
+            "seed": self.seed,
+            "budget": self.budget,
+        }
+
+
+def plan(options: Options, taps: Sequence[str], default_tap: str) -> list[Unit]:
+    """The units of work of the options: networks in turn, cheap probes first.
+
+    Args:
+        options: what is wanted.
+        taps: those of the network.
+        default_tap: the one for backbones that train and for few labels, when none is named.
+    """
+    units: dict[Unit, None] = {}
+    order = list(MODES)
+    for mode in sorted(options.modes, key=lambda each: (each in ("fine_tuned", "scratch"), order.index(each))):
+        for seed in options.seeds:
+            for labels in options.labels_per_class:
+                for probe in sorted(options.probes, key=is_trained):
+                    units |= dict.fromkeys(_units(options, mode, seed, labels, probe, taps, default_tap))
+    return list(units)
+
+
+def _units(
+    options: Options, mode: str, seed: int, labels: int | None, probe: str, taps: Sequence[str], default_tap: str
+) -> list[Unit]:
+    trains = mode in ("fine_tuned", "scratch")
+    if trains and not is_trained(probe):
+        return []
+    draw = "all" if labels is None else options.draw
+    if not is_trained(probe) and mode == "frozen" and draw != "seeded" and seed != options.seeds[0]:
+        return []  # nothing in it is drawn: every seed would give the same number
+    chosen = options.taps or ((default_tap,) if trains or labels is not None else tuple(taps))
+    if is_trained(probe):
+        settings = settings_for(options.table(), probe, supervised=mode == "scratch")
+        budget, epochs = settings.budget, settings.epochs
+    else:
+        budget, epochs = "closed form", 0
+    groups = [(tap,) for tap in chosen] if trains else [tuple(chosen)]
+    return [Unit(probe, mode, labels, draw, seed, budget, group, epochs) for group in groups]

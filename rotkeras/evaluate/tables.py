@@ -1,0 +1,86 @@
+"""Rows of an evaluation as tables: means over seeds, and one column for each kind of number."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rotkeras.evaluate.intervals import mean_margin, share_margin
+
+MODE_NAMES = {"random": "untrained", "frozen": "trained", "fine_tuned": "fine-tuned", "scratch": "from scratch"}
+"""What the modes are called where people read."""
+
+PROBE_ORDER = ("ridge", "logistic", "knn-20", "knn-200", "linear", "nonlinear", "conv")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number of a table.
+
+    Attributes:
+        mean: accuracy, 0 … 1, over seeds.
+        margin: half of the 95 % interval over seeds; with one seed that of a share of so many images.
+        seeds: how many there are.
+    """
+
+    mean: float
+    margin: float
+    seeds: int
+
+    def text(self, margin: bool = False) -> str:
+        """In percent, with its margin when asked."""
+        return f"{100 * self.mean:.1f}" + (f" ±{100 * self.margin:.1f}" if margin else "")
+
+
+def part_of(rows: Iterable[dict[str, Any]]) -> str:
+    """The part that tables show: test when every row has it, else validation."""
+    return "test" if all(row["test"] for row in rows) else "validation"
+
+
+def cell(rows: Sequence[dict[str, Any]], part: str, images: int) -> Cell | None:
+    """Mean and margin over rows that differ in their seed alone; None without rows."""
+    if not rows:
+        return None
+    values = [row[part]["accuracy"] for row in rows]
+    mean, margin = mean_margin(values)
+    return Cell(mean, share_margin(mean, images) if margin is None else margin, len(values))
+
+
+def grouped(rows: Iterable[dict[str, Any]], *names: str) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+    """Rows by the values of some of their keys, in the order of their coming."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[name] for name in names)].append(row)
+    return dict(groups)
+
+
+def columns(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """The (probe, mode, budget) that occur, in the order of a table: probes by cost, untrained before trained."""
+    found = {(row["probe"], row["mode"], row["budget"]) for row in rows}
+    modes = list(MODE_NAMES)
+
+    def place(column: tuple[str, str, str]) -> tuple[Any, ...]:
+        probe, mode, budget = column
+        known = PROBE_ORDER.index(probe) if probe in PROBE_ORDER else 2
+        return known, probe, budget, modes.index(mode)
+
+    return sorted(found, key=place)
+
+
+def best_tap(rows: Sequence[dict[str, Any]]) -> str:
+    """The tap with the best mean accuracy on validation among rows of one kind."""
+    means = {
+        tap: mean_margin([row["validation"]["accuracy"] for row in group])[0] for (tap,), group in grouped(rows, "tap").items()
+    }
+    best: str = max(means, key=lambda tap: means[tap])
+    return best
+
+
+def per_class(rows: Sequence[dict[str, Any]], part: str) -> dict[str, float | None]:
+    """{class: mean accuracy over rows}, None for a class without images."""
+    names = rows[0][part]["per_class"]
+    found: dict[str, float | None] = {}
+    for name in names:
+        values = [row[part]["per_class"][name] for row in rows if row[part]["per_class"][name] is not None]
+        found[name] = sum(values) / len(values) if values else None
+    return found

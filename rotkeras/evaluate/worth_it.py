@@ -1,0 +1,142 @@
+"""Is pre-training worth it for these images: pre-trained against from scratch at few labels, with intervals and cost."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rotkeras.data import Source
+from rotkeras.errors import UserError
+from rotkeras.evaluate.intervals import mean_margin, share_margin
+from rotkeras.evaluate.options import Options
+from rotkeras.text import clock
+
+CANDIDATES = (5, 20, 100, 400)
+METHODS = {"scratch": ("scratch", "conv"), "conv": ("frozen", "conv"), "ridge": ("frozen", "ridge")}
+"""What is compared: the supervised network, and two probes of the frozen pre-trained backbone."""
+
+LEAST_IMAGES = 50
+"""With fewer images to judge on, one seed's accuracy is known to ±14 points at best, and nothing is said."""
+
+
+def label_counts(source: Source, wanted: Sequence[int] = ()) -> tuple[int, ...]:
+    """Numbers of labels per class to compare at: those wanted, or 5, 20, 100 and 400 as far as the smallest class goes.
+
+    Args:
+        source: labelled images.
+        wanted: numbers that were asked for.
+
+    Raises:
+        UserError: without labels, or when a class has fewer images than are wanted.
+    """
+    labels = source.train.labels
+    if labels is None:
+        raise UserError(
+            "worth-it compares with training on labels, and these images have none: give --labelled with class folders."
+        )
+    for count in wanted:
+        source.train.per_class(count)
+    smallest = int(np.unique(labels, return_counts=True)[1].min())
+    return tuple(wanted) or tuple(count for count in CANDIDATES if count <= smallest) or (smallest,)
+
+
+def options(counts: Sequence[int], seeds: int, budget: str, tap: str | None) -> list[Options]:
+    """The evaluations that the comparison needs; each seed draws labels of its own, the same for every method."""
+    taps = (tap,) if tap else None
+    shared: dict[str, Any] = {"labels_per_class": tuple(counts), "draw": "seeded", "seeds": tuple(range(seeds)), "budget": budget}
+    return [
+        Options(probes=("ridge", "conv"), modes=("frozen",), taps=taps, **shared),
+        Options(probes=("conv",), modes=("scratch",), taps=taps, **shared),
+    ]
+
+
+def compare(content: dict[str, Any], counts: Sequence[int], seeds: int, budget: str, tap: str, seconds: float) -> dict[str, Any]:
+    """Pre-trained against from scratch, from the rows of an evaluation.
+
+    Args:
+        content: of an evaluation file that holds the rows of `options`.
+        counts: labels per class.
+        seeds: how many.
+        budget: of trained probes.
+        tap: where the probes are.
+        seconds: of pre-training.
+
+    Returns:
+        {"part", "images", "counts": {K: {"methods": {name: mean, margin, seconds}, "gain", "gain_margin", "told"}}, "verdict"};
+        shares in 0 … 1. The gain is that of the conv probe over training from scratch, paired by seed, so that both had the same
+        labels; it is told when its 95 % interval (Student's t) excludes 0.
+    """
+    part = "test" if content["rows"][0]["test"] else "validation"
+    images = content["images"][part]
+    compared: dict[int, Any] = {}
+    for count in counts:
+        rows = {
+            name: [_row(content, *method, count, seed, budget, tap) for seed in range(seeds)] for name, method in METHODS.items()
+        }
+        methods = {}
+        for name, found in rows.items():
+            mean, margin = mean_margin([row[part]["accuracy"] for row in found])
+            methods[name] = {
+                "mean": mean,
+                "margin": share_margin(mean, images) if margin is None else margin,
+                "seconds": sum(row["seconds"] for row in found) / seeds,
+            }
+        differences = [a[part]["accuracy"] - b[part]["accuracy"] for a, b in zip(rows["conv"], rows["scratch"], strict=True)]
+        gain, gain_margin = mean_margin(differences)
+        if gain_margin is None:  # one seed: the two shares of the same images, as if they were independent
+            gain_margin = (methods["conv"]["margin"] ** 2 + methods["scratch"]["margin"] ** 2) ** 0.5
+        told = images >= LEAST_IMAGES and abs(gain) > gain_margin
+        compared[count] = {"methods": methods, "gain": gain, "gain_margin": gain_margin, "told": told}
+    return {
+        "part": part,
+        "images": images,
+        "seeds": seeds,
+        "budget": budget,
+        "tap": tap,
+        "pretraining_seconds": seconds,
+        "counts": compared,
+        "verdict": verdict(compared, images, seeds, seconds),
+    }
+
+
+def verdict(compared: dict[int, Any], images: int, seeds: int, seconds: float) -> str:
+    """One plain sentence."""
+    if images < LEAST_IMAGES:
+        return (
+            f"There are too few images to tell: {images} to judge on, and fewer than {LEAST_IMAGES} cannot show a difference; "
+            f"label more images."
+        )
+    told = {count: each for count, each in compared.items() if each["told"]}
+    cost = f"pre-training took {clock(seconds)}, once"
+
+    def points(counts: Sequence[int]) -> str:
+        return ", ".join(
+            f"{100 * told[count]['gain']:+.1f} points (±{100 * told[count]['gain_margin']:.1f}) at {count} labels per class"
+            for count in counts
+        )
+
+    better = [count for count in told if told[count]["gain"] > 0]
+    worse = [count for count in told if told[count]["gain"] < 0]
+    if not told:
+        widest = 100 * max(each["gain_margin"] for each in compared.values())
+        return (
+            f"No difference can be told from {seeds} seed{'s' if seeds > 1 else ''}: up to {widest:.1f} points are within "
+            f"the noise; take more --seeds or label more images ({cost})."
+        )
+    if better and worse:
+        return f"Worth it with few labels, not with many: {points(better)}, but {points(worse)}; {cost}."
+    if better:
+        rest = [str(count) for count in compared if count not in told]
+        tail = f"; no difference can be told at {', '.join(rest)}" if rest else ""
+        return f"Worth it: {points(better)} over training from scratch{tail}; {cost}."
+    return f"Not worth it with these labels: {points(worse)} against training from scratch; pre-train longer, or on more ({cost})."
+
+
+def _row(content: dict[str, Any], mode: str, probe: str, count: int, seed: int, budget: str, tap: str) -> dict[str, Any]:
+    key = {"tap": tap, "probe": probe, "mode": mode, "labels_per_class": count, "draw": "seeded", "seed": seed}
+    found: dict[str, Any] = next(
+        row
+        for row in content["rows"]
+        if all(row[name] == value for name, value in key.items()) and row["budget"] in (budget, "closed form")
+    )
+    return found

@@ -1,0 +1,91 @@
+"""How trained probes learn: the published schedules, and short ones for a laptop."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rotkeras.errors import UserError, nearest
+
+
+@dataclass(frozen=True)
+class Settings:
+    """SGD with Nesterov momentum 0.9, weight decay in the gradient, and a learning rate that falls in steps.
+
+    Attributes:
+        budget: what to call these settings wherever their numbers appear.
+        epochs: how many.
+        at_epochs: where the learning rate is multiplied by 0.2.
+        learning_rate: the first.
+        augment: whether images are augmented as in pre-training; without, features are computed once and kept.
+        epoch_images: least images in an epoch; fewer labelled images are repeated, each time augmented anew.
+        images_per_batch: of a step.
+        weight_decay: times the weight joins its gradient.
+    """
+
+    budget: str
+    epochs: int
+    at_epochs: tuple[float, ...]
+    learning_rate: float = 0.1
+    augment: bool = True
+    epoch_images: int = 50_000
+    images_per_batch: int = 128
+    weight_decay: float = 5e-4
+
+    def scaled(self, share: float) -> "Settings":
+        """The same schedule in a share of its epochs, five at least, and epochs of that share of images; marked in `budget`.
+
+        Batches shrink with the images, so that an epoch still has 32 steps and even a small walk learns something.
+        """
+        epochs = min(self.epochs, max(5, round(self.epochs * share)))
+        epoch_images = max(1, round(self.epoch_images * share))
+        return replace(
+            self,
+            budget=f"{self.budget}×{share:g}",
+            epochs=epochs,
+            at_epochs=tuple(epoch * epochs / self.epochs for epoch in self.at_epochs),
+            epoch_images=epoch_images,
+            images_per_batch=min(self.images_per_batch, max(8, epoch_images // 32)),
+        )
+
+
+PUBLISHED = {
+    "linear": Settings("published", 35, (5, 15, 25), learning_rate=0.01),
+    "nonlinear": Settings("published", 50, (20, 40, 45)),
+    "conv": Settings("published", 100, (35, 70, 85)),
+    "supervised": Settings("published", 200, (60, 120, 160)),
+}
+"""Gidaris et al., ICLR 2018, and their published code; an epoch of few labels is still 50 000 samples."""
+
+FAST = {
+    "linear": Settings("fast", 10, (3, 6, 8), learning_rate=0.01, augment=False, epoch_images=4096),
+    "nonlinear": Settings("fast", 10, (4, 8, 9), augment=False, epoch_images=4096),
+    "conv": Settings("fast", 10, (4, 7, 9), augment=False, epoch_images=4096),
+    "supervised": Settings("fast", 20, (8, 14, 18), epoch_images=4096),
+}
+"""For two cores: fewer epochs, and frozen features without augmentation, which are computed once."""
+
+BUDGETS = {"fast": FAST, "published": PUBLISHED}
+
+
+def scaled(budget: str, share: float) -> str | dict[str, Settings]:
+    """A budget with every schedule shrunk to a share of its epochs; the budget itself for a share of 1."""
+    if share == 1:
+        return budget
+    return {probe: settings_for(budget, probe).scaled(share) for probe in PUBLISHED}
+
+
+def settings_for(budget: str | dict[str, Settings], probe: str, supervised: bool = False) -> Settings:
+    """The settings of a probe under a budget: a name, or a table of the same form as `PUBLISHED`.
+
+    Args:
+        budget: "fast", "published", or {"linear": …, "nonlinear": …, "conv": …, "supervised": …}.
+        probe: "linear", "nonlinear" or "conv".
+        supervised: whether the whole network learns from scratch, which has a schedule of its own.
+
+    Raises:
+        UserError: for another name.
+    """
+    if isinstance(budget, str) and budget not in BUDGETS:
+        raise UserError(f"budget: expected fast or published, received {budget!r}; {nearest(budget, BUDGETS)}")
+    table: dict[str, Any] = BUDGETS[budget] if isinstance(budget, str) else budget
+    found: Settings = table["supervised" if supervised else probe]
+    return found

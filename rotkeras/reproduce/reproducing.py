@@ -1,0 +1,158 @@
+"""Run, or go on with, everything that a table needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from rotkeras import recipe as recipes
+from rotkeras.data import Source
+from rotkeras.evaluate import Options, evaluate
+from rotkeras.evaluate.intervals import mean_margin, share_margin
+from rotkeras.recipe import Recipe
+from rotkeras.reproduce.paper import Entry, Network, Table
+from rotkeras.reproduce.scale import Scale
+from rotkeras.run import Run
+
+
+class Shows(Protocol):
+    """What shows the progress of a reproduction."""
+
+    def pretraining(self, network: str, seed: int, done: bool) -> Sequence[Any]:
+        """Called before each pre-training; gives callbacks for it."""
+        ...
+
+    def watch(self, unit: Any, number: int, count: int) -> Sequence[Any]:
+        """See `rotkeras.evaluate.evaluate`."""
+        ...
+
+    def done(self, unit: Any, rows: Any) -> None:
+        """See `rotkeras.evaluate.evaluate`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """A number of the paper, and ours.
+
+    Attributes:
+        entry: the paper's.
+        values: ours in percent, one for each seed.
+        mean: of the values.
+        margin: half of the 95 % interval in points: over seeds, or with one seed of the test images.
+    """
+
+    entry: Entry
+    values: tuple[float, ...]
+    mean: float
+    margin: float
+
+    @property
+    def difference(self) -> float | None:
+        """Points from the paper."""
+        return None if self.entry.paper is None else self.mean - self.entry.paper
+
+    @property
+    def within(self) -> bool | None:
+        """Whether the difference lies within the tolerance."""
+        return None if self.difference is None else abs(self.difference) <= self.entry.tolerance
+
+
+def build_recipe(base: str, network: Network, scale: Scale, seed: int, overrides: Sequence[str], data_dir: str | None) -> Recipe:
+    """The recipe of one pre-training of a table."""
+    full = recipes.load(base, overrides, data_dir)
+    mine = [*overrides, *scale.overrides(full), *network.overrides, f"train.seed={seed}"]
+    if network.name == "nin4-curve":
+        epochs = recipes.load(base, mine, data_dir).train.epochs
+        mine.append(f"probe.every_epochs={max(1, epochs // 20)}")
+    return recipes.load(base, mine, data_dir)
+
+
+def reproduce(
+    table: Table,
+    folder: Path,
+    base: str,
+    scale: Scale,
+    seeds: Sequence[int],
+    overrides: Sequence[str],
+    data_dir: str | None,
+    source: Source,
+    shows: Shows,
+) -> tuple[list[Reproduced], list[Run]]:
+    """Pre-train and evaluate what is missing, and collect the numbers of a table.
+
+    Args:
+        table: one of `rotkeras.reproduce.paper.TABLES`.
+        folder: where runs are, and are left.
+        base: the recipe that is followed, "cifar10" or "cifar10-paper".
+        scale: how large.
+        seeds: of pre-training and probes alike.
+        overrides: more changes to the recipe.
+        data_dir: of prepared tensorflow-datasets sets.
+        source: the images at this scale.
+        shows: what shows the progress.
+
+    Returns:
+        (the numbers in the order of the table, the runs that they come from).
+    """
+    from rotkeras.train import train
+
+    runs: list[Run] = []
+    values: dict[Entry, list[tuple[float, int]]] = {entry: [] for entry in table.entries}
+    for network in dict.fromkeys(entry.network for entry in table.entries):
+        mine = [entry for entry in table.entries if entry.network is network]
+        for seed in seeds:
+            run = Run(folder / "runs" / f"{base}-{network.name}{scale.suffix()}-seed{seed}")
+            recipe = build_recipe(base, network, scale, seed, overrides, data_dir)
+            run.check(recipe, resume=True)
+            callbacks = shows.pretraining(network.name, seed, run.load_summary() is not None)
+            if run.load_summary() is None:
+                train(recipe, run, source, callbacks)
+            runs.append(run)
+            content: dict[str, Any] = {}
+            for options in wanted(mine, scale, seed):
+                content = evaluate(run, options, source, watch=shows.watch, done=shows.done)
+            for entry in mine:
+                values[entry].append(_value(entry, content, scale, seed))
+    return [_reproduced(entry, found) for entry, found in values.items()], runs
+
+
+def wanted(entries: Sequence[Entry], scale: Scale, seed: int) -> list[Options]:
+    """The evaluations that entries of one network need: one for each probe, mode and number of labels, with all its taps."""
+    taps: dict[tuple[str, str, int | None], dict[str, None]] = {}
+    for entry in entries:
+        taps.setdefault((entry.probe, entry.mode, entry.labels_per_class), {})[entry.tap] = None
+    return [
+        Options((probe,), (mode,), tuple(each), (scale.labels(labels),), seeds=(seed,), budget="published", scale=scale.epochs)
+        for (probe, mode, labels), each in taps.items()
+    ]
+
+
+def _value(entry: Entry, content: dict[str, Any], scale: Scale, seed: int) -> tuple[float, int]:
+    key = {
+        "tap": entry.tap,
+        "probe": entry.probe,
+        "mode": entry.mode,
+        "labels_per_class": scale.labels(entry.labels_per_class) or "all",
+        "seed": seed,
+    }
+    found = [row for row in content["rows"] if all(row[name] == value for name, value in key.items())]
+    row = next(each for each in found if each["budget"] == "closed form" or each["budget"] == _budget(scale))
+    result = row["test"] or row["validation"]
+    images = content["images"]["test" if row["test"] else "validation"]
+    if entry.class_name is None:
+        return 100 * result["accuracy"], images
+    share = result["per_class"][entry.class_name]
+    return 100 * (share if share is not None else float("nan")), max(1, images // len(result["per_class"]))
+
+
+def _budget(scale: Scale) -> str:
+    return "published" if scale.epochs == 1 else f"published×{scale.epochs:g}"
+
+
+def _reproduced(entry: Entry, found: list[tuple[float, int]]) -> Reproduced:
+    values = tuple(value for value, _ in found)
+    mean, margin = mean_margin(values)
+    if margin is None:
+        margin = 100 * share_margin(min(1.0, mean / 100), found[0][1])
+    return Reproduced(entry, values, mean, margin)

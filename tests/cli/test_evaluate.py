@@ -1,0 +1,119 @@
+import io
+import re
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from rotkeras.cli import main
+from rotkeras.cli.evaluate_console import EvaluateConsole, class_tables, tap_tables
+from rotkeras.cli.watching import Watching
+from rotkeras.cli.worth_it_console import WorthItConsole
+from rotkeras.evaluate.options import Unit
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(main, list(arguments))
+
+
+def refused(*arguments):
+    result = invoke(*arguments)
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    return result.output
+
+
+def test_mistakes_are_one_sentence_before_tensorflow_starts(tmp_path):
+    for command in ("evaluate", "worth-it"):
+        assert "does not exist: expected the folder that `rotkeras train` left" in refused(command, str(tmp_path / "none"))
+        assert "is no run folder" in refused(command, str(tmp_path))
+    assert "there is no 'trainde'; did you mean 'trained'" in refused("evaluate", "x", "--init", "trainde")
+    assert "expected --init trained" in refused("evaluate", "x", "--init", "random", "--fine-tune")
+    assert "expected counts from 1 or all" in refused("evaluate", "x", "--labels-per-class", "20,zero")
+    assert "above 0 and at most 1, received 2" in refused("reproduce", "table1", "--scale", "2")
+    assert "Invalid value" in refused("reproduce", "table4")
+
+
+def test_options_become_modes(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(EvaluateConsole, "run", lambda self, run, options, **more: seen.update(options, **more))
+    assert invoke("evaluate", "r").exit_code == 0
+    assert seen["modes"] == ("frozen", "random")
+    assert "probes" not in seen
+    invoke("evaluate", "r", "--fine-tune", "--labels-per-class", "20,all,20", "--seeds", "3")
+    assert (seen["modes"], seen["labels_per_class"], seen["seeds"], seen["probes"]) == (
+        ("fine_tuned",),
+        (20, None),
+        (0, 1, 2),
+        ("conv",),
+    )
+    invoke("evaluate", "r", "--init", "scratch,trained", "--probe", "conv, knn")
+    assert (seen["modes"], seen["probes"]) == (("scratch", "frozen"), ("conv", "knn"))
+
+
+def rows(seeds=1):
+    made = []
+    for probe in ("ridge", "knn-20", "linear", "nonlinear", "conv"):
+        for mode in ("random", "frozen"):
+            for number in range(1, 6):
+                for seed in range(seeds):
+                    judged = {"accuracy": number / 10, "per_class": {"a very long name of a class indeed": 0.5, "b": None}}
+                    made.append(
+                        {
+                            "tap": f"conv{number}", "probe": probe, "mode": mode, "labels_per_class": "all", "draw": "all",
+                            "seed": seed, "budget": "fast" if probe in ("linear", "nonlinear", "conv") else "closed form",
+                            "validation": judged, "test": judged,
+                        }
+                    )  # fmt: skip
+    return made
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_tables_fit_a_terminal_and_mark_the_fast_budget(terminal, seeds):
+    console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
+    for table in [*tap_tables(rows(seeds), "test", 1000, "title", not terminal), *class_tables(rows(seeds), "test", not terminal)]:
+        console.print(table)
+    text = console.file.getvalue()
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    assert text.count("title") == 1
+    assert text.count("untrained*") == 3
+    assert len(re.findall("untrained(?!\\*)", text)) == 2
+    assert len([line for line in text.splitlines() if "conv3" in line]) == (3 if seeds > 1 else 2)
+    assert ("±" in text) == (seeds > 1)
+
+
+def test_every_fit_has_a_line_with_the_time_left():
+    console = Console(file=io.StringIO(), width=200)
+    watching = Watching(console)
+    unit = Unit("conv", "fine_tuned", 20, "first", 0, "fast", ("conv2",), 10)
+    assert watching.watch(unit, 0, 2) == ()
+    watching.done(unit, [{"tap": "conv2", "validation": {"accuracy": 0.5}, "seconds": 61.0}])
+    line = console.file.getvalue()
+    assert "1/2  conv, fine-tuned, 20 labels per class, seed 0: conv2 50.0  (validation, 1:01" in line
+
+
+def test_the_bar_of_a_terminal_comes_and_goes():
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    watching = Watching(console)
+    (callback,) = watching.watch(Unit("conv", "frozen", None, "all", 0, "fast", ("conv2",), 10), 0, 1)
+    callback.on_epoch_end(4)
+    assert watching._bar.tasks[0].completed == 0.5
+    watching.close()
+    assert watching._bar is None
+
+
+def test_worth_it_fits_a_terminal():
+    method = {"mean": 0.512, "margin": 0.031, "seconds": 75.0}
+    each = {"methods": {"scratch": method, "conv": method, "ridge": method}, "gain": 0.1, "gain_margin": 0.02, "told": False}
+    compared = {
+        "part": "test", "images": 10000, "seeds": 3, "budget": "fast", "tap": "conv2", "counts": {20: each, 5000: each},
+        "verdict": "Worth it.",
+    }  # fmt: skip
+    console = Console(file=io.StringIO(), width=80)
+    WorthItConsole(console).show(compared)
+    text = console.file.getvalue()
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    assert "51.2 ±3.1" in text
+    assert "+10.0 ±2.0" in text
+    assert "not told" in text

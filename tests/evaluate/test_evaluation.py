@@ -1,0 +1,149 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from rotkeras import UserError, data, taps
+from rotkeras.evaluate import Options, evaluate
+from rotkeras.evaluate.record import Record, result
+from rotkeras.probes import extract, ridge
+from rotkeras.run import Run
+
+CHEAP = Options(probes=("ridge", "knn-5"))
+
+
+def content_of(run, name="evaluation"):
+    return json.loads((run.path / f"{name}.json").read_text())
+
+
+def test_rows_are_the_probes_and_the_test_part_is_judged_by_them(run, source):
+    content = evaluate(run, CHEAP, source)
+    assert content == content_of(run)
+    assert [(row["tap"], row["probe"], row["mode"]) for row in content["rows"]] == [
+        (f"conv{tap}", probe, mode) for mode in ("frozen", "random") for probe in ("ridge", "knn-5") for tap in (1, 2, 3)
+    ]
+    extractor = taps.extractor(keras.models.load_model(run.model))
+    train, validation, test = (extract(extractor, part) for part in (source.train, source.validation, source.test))
+    row = content["rows"][1]
+    probe = ridge(train["conv2"], source.train.labels)
+    assert row["validation"]["accuracy"] == probe.accuracy(validation["conv2"], source.validation.labels)
+    # the test part is read through the classifier on disk: the same scores in float32
+    assert row["test"]["accuracy"] == pytest.approx(probe.accuracy(test["conv2"], source.test.labels), abs=0.003)
+    confusion = np.array(row["test"]["confusion"])
+    assert confusion.sum() == len(source.test) == content["images"]["test"]
+    assert np.trace(confusion) / confusion.sum() == pytest.approx(row["test"]["accuracy"])
+    assert row["seconds"] >= 0
+    assert row["peak_memory_mib"] > 100
+
+
+def test_a_second_call_adds_what_is_missing_and_repeats_nothing(run, source, monkeypatch):
+    evaluate(run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), source)
+    before = content_of(run)
+    fitted = []
+    content = evaluate(run, CHEAP, source, done=lambda unit, rows: fitted.append((unit.probe, unit.mode, unit.taps)))
+    assert content["rows"][0] == before["rows"][0]
+    assert fitted == [
+        ("ridge", "frozen", ("conv2", "conv3")),
+        ("knn-5", "frozen", ("conv1", "conv2", "conv3")),
+        ("ridge", "random", ("conv1", "conv2", "conv3")),
+        ("knn-5", "random", ("conv1", "conv2", "conv3")),
+    ]
+    assert [read["rows"] for read in content["test_reads"]] == [1, 11]
+    monkeypatch.setattr("rotkeras.evaluate.evaluation.fit", lambda *_, **__: pytest.fail("fitted again"))
+    written = (run.path / "evaluation.json").stat().st_mtime_ns
+    assert evaluate(run, CHEAP, source) == content
+    assert (run.path / "evaluation.json").stat().st_mtime_ns == written
+
+
+def test_an_interruption_keeps_finished_rows_and_leaves_the_test_part_unread(run, source):
+    class StoppedError(Exception):
+        pass
+
+    def stop(unit, rows):
+        if unit.mode == "random":
+            raise StoppedError
+
+    unread = data.Source(source.name, source.train, source.validation, [], lambda: pytest.fail("the test part was read"))
+    with pytest.raises(StoppedError):
+        evaluate(run, CHEAP, unread, done=stop)
+    rows = content_of(run)["rows"]
+    assert len(rows) == 9
+    assert all(row["test"] is None for row in rows)
+    content = evaluate(run, CHEAP, source)
+    assert content["test_reads"][0]["rows"] == 12
+    assert all(row["test"] for row in content["rows"])
+
+
+def test_trained_probes_few_labels_fine_tuning_and_scratch(run, source):
+    options = Options(
+        probes=("linear",), modes=("frozen", "fine_tuned", "scratch"), labels_per_class=(3,), draw="seeded", seeds=(1,), scale=0.02
+    )
+    before = run.model.read_bytes()
+    content = evaluate(run, options, source)
+    assert run.model.read_bytes() == before
+    rows = {row["mode"]: row for row in content["rows"]}
+    assert {
+        mode: (row["tap"], row["epochs"], row["epoch"], row["labels_per_class"], row["draw"]) for mode, row in rows.items()
+    } == dict.fromkeys(("frozen", "fine_tuned", "scratch"), ("conv2", 5, 5, 3, "seeded"))
+    for mode, row in rows.items():
+        assert row["budget"] == "fast×0.02"
+        model = keras.models.load_model(run.path / "evaluation" / row["classifier"])  # stock layers: no rotkeras needed
+        scores = model.predict(source.test.take(slice(None)), verbose=0)["conv2"]
+        assert row["test"]["accuracy"] == pytest.approx(np.mean(scores.argmax(axis=1) == source.test.labels)), mode
+    kernels = [
+        keras.models.load_model(run.path / "evaluation" / row["classifier"]).get_layer("block1_1_conv").get_weights()[0]
+        for row in content["rows"]
+    ]
+    trained = keras.models.load_model(run.model).get_layer("block1_1_conv").get_weights()[0]
+    assert np.array_equal(kernels[0], trained)
+    assert not np.array_equal(kernels[1], trained)
+    assert np.abs(kernels[1] - trained).max() < np.abs(kernels[2] - trained).max()
+
+
+def test_confusion_and_per_class_by_hand():
+    labels, predicted = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 0])
+    assert result(labels, predicted, ("a", "b", "never")) == {
+        "accuracy": 0.6,
+        "per_class": {"a": 0.5, "b": 2 / 3, "never": None},
+        "confusion": [[1, 1, 0], [1, 2, 0], [0, 0, 0]],
+    }
+
+
+def test_every_mistake_is_one_sentence_and_nothing_is_written(run, source, tmp_path):
+    def refused(match, images=source, options=CHEAP, where=run):
+        with pytest.raises(UserError, match=match):
+            evaluate(where, options, images)
+
+    refused("does not exist: expected the folder that `rotkeras train` left", where=Run(tmp_path / "none"))
+    refused("is no run folder", where=Run(tmp_path))
+    refused("no tap 'conv9'; did you mean 'conv[123]'", options=Options(probes=("ridge",), taps=("conv9",)))
+    refused(
+        "expected 1 to [0-9]+, the images of class '[0-9]' to train on, received 5000", options=Options(labels_per_class=(5000,))
+    )
+    pixels, labels = source.train.take(slice(None)), source.train.labels
+    refused("needs labels", data.load(pixels))
+    refused("at least two classes", data.load((pixels, labels * 0)))
+    refused("needs a validation part", data.load((pixels, labels), validation_fraction=0))
+    refused("takes images of 16×16, and those of digits are 8×8", data.load("digits"))
+    assert not (run.path / "evaluation.json").exists()
+    assert not (run.path / "evaluation").exists()
+    run.model.write_bytes(b"no model")
+    refused("could not be loaded")
+    run.model.unlink()
+    refused("has not ended")
+
+
+def test_rows_of_another_network_or_other_images_are_not_mixed(run, source, tmp_path):
+    images = {"source": "digits", "train": 320, "validation": 144}
+    path = tmp_path / "evaluation.json"
+    Record(path, run.model, images).add([])
+    Record(path, run.model, images)
+    with pytest.raises(UserError, match="of another network or of other images"):
+        Record(path, run.model, {**images, "train": 321})
+    run.model.write_bytes(run.model.read_bytes() + b" ")
+    with pytest.raises(UserError, match="of another network or of other images"):
+        Record(path, run.model, images)
+    path.write_text("{}")
+    with pytest.raises(UserError, match="could not be read as an evaluation"):
+        Record(path, run.model, images)

@@ -1,0 +1,63 @@
+import pytest
+
+from rotkeras import UserError
+from rotkeras.evaluate import Options
+from rotkeras.evaluate.options import plan
+
+TAPS = ["conv1", "conv2", "conv3"]
+
+
+def units(**options):
+    return plan(Options(**options), TAPS, "conv2")
+
+
+def test_frozen_probes_take_all_taps_in_one_pass_cheap_ones_first():
+    found = units(probes=("conv", "knn", "ridge"))
+    assert [(unit.mode, unit.probe) for unit in found] == [
+        (mode, probe) for mode in ("frozen", "random") for probe in ("knn-20", "knn-200", "ridge", "conv")
+    ]
+    assert all(unit.taps == ("conv1", "conv2", "conv3") for unit in found)
+
+
+def test_a_backbone_that_trains_has_one_tap_a_trained_probe_and_its_own_schedule():
+    found = units(probes=("ridge", "conv"), modes=("fine_tuned", "scratch"), budget="published")
+    assert [(unit.mode, unit.probe, unit.taps, unit.epochs) for unit in found] == [
+        ("fine_tuned", "conv", ("conv2",), 100),
+        ("scratch", "conv", ("conv2",), 200),
+    ]
+    both = units(probes=("conv",), modes=("fine_tuned",), taps=("conv1", "conv2"))
+    assert [unit.taps for unit in both] == [("conv1",), ("conv2",)]
+
+
+def test_few_labels_take_the_default_tap():
+    found = units(probes=("conv",), modes=("frozen",), labels_per_class=(20, None))
+    assert [(unit.labels_per_class, unit.taps, unit.draw) for unit in found] == [
+        (20, ("conv2",), "first"),
+        (None, ("conv1", "conv2", "conv3"), "all"),
+    ]
+
+
+def test_a_number_that_no_seed_can_change_is_made_once():
+    found = units(probes=("ridge", "conv"), seeds=(0, 1, 2))
+    made = [(unit.probe, unit.mode, unit.seed) for unit in found]
+    assert [seed for probe, mode, seed in made if (probe, mode) == ("ridge", "frozen")] == [0]
+    assert [seed for probe, mode, seed in made if (probe, mode) == ("ridge", "random")] == [0, 1, 2]
+    assert [seed for probe, mode, seed in made if (probe, mode) == ("conv", "frozen")] == [0, 1, 2]
+    drawn = units(probes=("ridge",), modes=("frozen",), labels_per_class=(5,), draw="seeded", seeds=(0, 1))
+    assert [unit.seed for unit in drawn] == [0, 1]
+
+
+def test_a_scaled_budget_is_another_budget():
+    (full,), (small,) = (units(probes=("conv",), modes=("frozen",), budget="published", scale=scale) for scale in (1.0, 0.02))
+    assert (full.budget, full.epochs, small.budget, small.epochs) == ("published", 100, "published×0.02", 5)
+
+
+def test_every_mistake_is_one_sentence():
+    with pytest.raises(UserError, match="no probe 'linaer'; did you mean 'linear'"):
+        Options(probes=("linaer",))
+    with pytest.raises(UserError, match="no mode 'frosen'; did you mean 'frozen'"):
+        Options(modes=("frosen",))
+    with pytest.raises(UserError, match="did you mean 'fast'"):
+        Options(budget="fats")
+    with pytest.raises(UserError, match="needs a probe that is trained"):
+        Options(probes=("ridge",), modes=("scratch",))

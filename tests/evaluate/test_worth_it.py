@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from rotkeras import UserError, data
+from rotkeras.evaluate import evaluate, worth_it
+
+
+def content(gains, images=1000, part="test"):
+    """Rows of an evaluation in which the conv probe gains so much over scratch: {K: one gain for each seed}."""
+    rows = []
+    for count, of_seeds in gains.items():
+        for seed, gain in enumerate(of_seeds):
+            scratch = 0.4 + 0.1 * seed  # draws differ much more than methods: only pairs can tell
+            for mode, probe, value in (("scratch", "conv", scratch), ("frozen", "conv", scratch + gain), ("frozen", "ridge", 0.3)):
+                judged = {"accuracy": value}
+                rows.append(
+                    {
+                        "tap": "conv2", "probe": probe, "mode": mode, "labels_per_class": count, "draw": "seeded", "seed": seed,
+                        "budget": "fast" if probe == "conv" else "closed form", "seconds": 60.0,
+                        "validation": judged, "test": judged if part == "test" else None,
+                    }
+                )  # fmt: skip
+    return {"rows": rows, "images": {"validation": images, "test": images}}
+
+
+def compare(gains, images=1000, part="test"):
+    return worth_it.compare(content(gains, images, part), list(gains), 3, "fast", "conv2", 645.0)
+
+
+def test_a_gain_that_all_seeds_share_is_told_however_much_the_draws_differ():
+    compared = compare({20: (0.10, 0.11, 0.12)})
+    each = compared["counts"][20]
+    assert each["gain"] == pytest.approx(0.11)
+    assert each["gain_margin"] == pytest.approx(4.303 * 0.01 / 3**0.5, rel=1e-3)
+    assert each["told"]
+    assert each["methods"]["scratch"]["margin"] > 0.2
+    assert compared["verdict"] == (
+        "Worth it: +11.0 points (±2.5) at 20 labels per class over training from scratch; pre-training took 10:45, once."
+    )
+
+
+@pytest.mark.parametrize(
+    ("gains", "words"),
+    [
+        ({5: (0.1, 0.1, 0.11), 100: (-0.1, -0.1, -0.11)}, "Worth it with few labels, not with many: +10.3 points"),
+        ({5: (0.1, 0.1, 0.11), 100: (0.1, -0.1, 0.0)}, "no difference can be told at 100"),
+        ({5: (-0.1, -0.1, -0.11)}, "Not worth it with these labels: -10.3 points"),
+        ({5: (0.1, -0.1, 0.0)}, "No difference can be told from 3 seeds: up to 24.8 points are within the noise"),
+    ],
+)
+def test_one_plain_sentence(gains, words):
+    verdict = compare(gains)["verdict"]
+    assert words in verdict
+    assert verdict.count(". ") == 0
+    assert verdict.endswith(".")
+
+
+def test_too_few_images_to_judge_on_are_said():
+    compared = compare({5: (0.3, 0.3, 0.31)}, images=20)
+    assert not compared["counts"][5]["told"]
+    assert "too few images to tell: 20 to judge on" in compared["verdict"]
+
+
+def test_validation_judges_when_there_is_no_test_part():
+    assert compare({5: (0.1, 0.1, 0.11)}, part="validation")["part"] == "validation"
+
+
+def test_counts_go_as_far_as_the_smallest_class():
+    labels = np.array([0] * 30 + [1] * 130)
+    source = data.load((np.zeros((160, 8, 8, 3), np.uint8), labels), validation_fraction=0.1)
+    assert worth_it.label_counts(source) == (5, 20)
+    assert worth_it.label_counts(source, (3, 7)) == (3, 7)
+    with pytest.raises(UserError, match="received 500"):
+        worth_it.label_counts(source, (500,))
+    few = data.load((np.zeros((10, 8, 8, 3), np.uint8), np.arange(10) % 2), validation_fraction=0.2)
+    assert worth_it.label_counts(few) == (int(np.bincount(few.train.labels).min()),)
+    with pytest.raises(UserError, match="have none: give --labelled"):
+        worth_it.label_counts(data.load(np.zeros((10, 8, 8, 3), np.uint8)))
+
+
+def test_the_rows_it_asks_for_are_the_rows_it_reads(run, source, monkeypatch):
+    from dataclasses import replace
+
+    from rotkeras.probes.settings import FAST
+
+    tiny = {name: replace(settings, epochs=1, at_epochs=(), epoch_images=32) for name, settings in FAST.items()}
+    monkeypatch.setattr("rotkeras.probes.settings.BUDGETS", {"fast": tiny})
+    for options in worth_it.options((2,), 1, "fast", "conv1"):
+        found = evaluate(run, options, source)
+    compared = worth_it.compare(found, (2,), 1, "fast", "conv1", 1.0)
+    assert set(compared["counts"][2]["methods"]) == {"scratch", "conv", "ridge"}
+    assert compared["images"] == len(source.test)
+    assert compared["counts"][2]["gain_margin"] > 0

@@ -1,0 +1,186 @@
+import keras
+import numpy as np
+import pytest
+
+from rotkeras import UserError, data, taps
+from rotkeras.backbones import nin
+from rotkeras.data.augmentation import pad_crop_flip
+from rotkeras.probes import PooledFeatures, Settings, fit, knn, logistic, ridge
+
+QUICK = {name: Settings("test", 2, (1,), epoch_images=64, augment=False) for name in ("linear", "nonlinear", "conv", "supervised")}
+AUGMENTED = {name: Settings("test", 2, (1,), epoch_images=64) for name in ("linear", "nonlinear", "conv", "supervised")}
+
+
+@pytest.fixture(scope="module")
+def source():
+    return data.load("digits", image_size=16, validation_fraction=0.2, train_images=128)
+
+
+@pytest.fixture
+def backbone():
+    """A network that has seen data, so that its batch statistics are not the initial ones."""
+    keras.utils.set_random_seed(0)
+    network = nin(blocks=3, width=1 / 24, input_shape=(16, 16, 3))
+    network(np.random.default_rng(0).integers(0, 256, (32, 16, 16, 3), dtype=np.uint8), training=True)
+    return network
+
+
+def bits(model):
+    return [np.array(w).tobytes() for w in model.get_weights()]
+
+
+@pytest.mark.parametrize("probe", ["ridge", "knn-3", "linear", "nonlinear", "conv"])
+def test_a_frozen_backbone_keeps_every_bit(source, backbone, probe):
+    before = bits(backbone)
+    trainable = [layer.trainable for layer in backbone.layers]
+    steps = [pad_crop_flip(1, flip=False)]
+    fitted = fit(backbone, probe, source.train, source.validation, budget=AUGMENTED, augmentation=steps)
+    assert bits(backbone) == before
+    assert [layer.trainable for layer in backbone.layers] == trainable
+    assert list(fitted.accuracy(source.validation)) == ["conv1", "conv2", "conv3"]
+    if fitted.model is not None:  # and so does the copy inside the classifier, batch-norm statistics too
+        inside = {layer.name: layer for layer in fitted.model.layers}
+        for layer in backbone.layers:
+            if layer.name in inside:
+                assert bits(layer) == bits(inside[layer.name]), layer.name
+
+
+@pytest.mark.parametrize("probe", ["linear", "nonlinear", "conv"])
+def test_features_kept_and_features_computed_anew_train_alike(source, backbone, probe, monkeypatch):
+    kept = fit(backbone, probe, source.train, budget=QUICK, taps=["conv2"])
+    monkeypatch.setattr("rotkeras.probes.training._KEEP_SHARE", 0.0)
+    anew = fit(backbone, probe, source.train, budget=QUICK, taps=["conv2"])
+    for a, b in zip(kept.model.get_weights(), anew.model.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_a_tap_learns_the_same_alone_and_beside_others(source, backbone):
+    together = fit(backbone, "conv", source.train, budget=QUICK)
+    alone = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv2"])
+    a, b = (each.scores(source.validation)["conv2"] for each in (together, alone))
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_the_first_step_of_a_linear_probe_by_hand(source, backbone):
+    """One step of Nesterov SGD with weight decay on the whole batch, in NumPy."""
+    settings = Settings("test", 1, (), learning_rate=0.1, augment=False, epoch_images=128, weight_decay=0.5)
+    fitted = fit(backbone, "linear", source.train, budget={"linear": settings}, taps=["conv2"], seed=5)
+    start = fit(
+        backbone, "linear", source.train, budget={"linear": Settings("test", 1, (), 0.0, False, 128)}, taps=["conv2"], seed=5
+    )
+    maps = np.asarray(taps.maps(backbone, ["conv2"])(source.train.take(slice(None)))["conv2"], np.float64)
+    side = start.model.get_layer("conv2_linear_pool").output.shape[1]
+    x = maps.reshape(128, side, 4 // side, side, 4 // side, -1).max(axis=(2, 4)).reshape(128, -1)
+    x = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5)
+    weight, bias = (np.asarray(w, np.float64) for w in start.model.get_layer("conv2_linear_scores").get_weights())
+    scores = x @ weight + bias
+    chances = np.exp(scores - scores.max(axis=1, keepdims=True))
+    chances /= chances.sum(axis=1, keepdims=True)
+    error = (chances - np.eye(10)[source.train.labels]) / 128
+    for before, after, gradient in zip(
+        (weight, bias),
+        fitted.model.get_layer("conv2_linear_scores").get_weights(),
+        (x.T @ error + 0.5 * weight, error.sum(axis=0) + 0.5 * bias),
+        strict=True,
+    ):
+        # velocity v = −rate·g; Nesterov's step is momentum·v − rate·g = −1.9·rate·g
+        np.testing.assert_allclose(after, before - 1.9 * 0.1 * gradient, rtol=2e-3, atol=2e-5)
+
+
+def test_the_epoch_kept_is_the_best_on_validation_for_each_tap(source, backbone):
+    settings = {"nonlinear": Settings("test", 6, (), learning_rate=0.3, augment=False, epoch_images=64)}
+    seen = {tap: [] for tap in taps.names(backbone)}
+
+    for epochs in range(1, 7):
+        short = {"nonlinear": Settings("test", epochs, (), learning_rate=0.3, augment=False, epoch_images=64)}
+        for tap, value in fit(backbone, "nonlinear", source.train, budget=short).accuracy(source.validation).items():
+            seen[tap].append(value)
+    fitted = fit(backbone, "nonlinear", source.train, source.validation, budget=settings)
+    assert fitted.epochs == {tap: int(np.argmax(values)) + 1 for tap, values in seen.items()}
+    assert fitted.accuracy(source.validation) == {tap: max(values) for tap, values in seen.items()}
+
+
+@pytest.mark.parametrize("supervised", [False, True])
+def test_a_backbone_that_trains_is_a_copy(source, backbone, supervised):
+    before = bits(backbone)
+    fitted = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv2"], trainable=True, supervised=supervised)
+    assert bits(backbone) == before
+    moved = {layer.name for layer in fitted.model.layers if layer.weights and layer in fitted.model.layers}
+    assert "block3_1_conv" not in moved  # cut at the tap
+    for name in ("block1_1_conv", "block2_3_norm"):
+        assert bits(fitted.model.get_layer(name)) != bits(backbone.get_layer(name))
+    with pytest.raises(UserError, match="expected one of conv1, conv2, conv3"):
+        fit(backbone, "conv", source.train, budget=QUICK, trainable=True)
+    with pytest.raises(UserError, match="cannot train a backbone"):
+        fit(backbone, "ridge", source.train, taps=["conv2"], trainable=True)
+
+
+def test_the_supervised_network_has_the_published_three_blocks():
+    images = data.Images.of(np.zeros((20, 32, 32, 3), np.uint8), np.arange(20) % 10, tuple("0123456789"))
+    budget = {"supervised": Settings("test", 1, (), epoch_images=1, images_per_batch=20)}
+    fitted = fit(nin(blocks=4), "conv", images, budget=budget, taps=["conv2"], trainable=True, supervised=True)
+    by_hand = (
+        (75 * 192 + 192 * 160 + 160 * 96)
+        + (25 * 96 * 192 + 2 * 192 * 192)
+        + (9 * 192 * 192 + 2 * 192 * 192)
+        + 2 * (192 + 160 + 96 + 6 * 192)
+        + (192 * 10 + 10)
+    )
+    assert sum(int(np.prod(w.shape)) for w in fitted.model.trainable_weights) == by_hand
+
+
+@pytest.mark.parametrize("probe", ["ridge", "logistic", "knn-7"])
+def test_closed_forms_are_those_on_the_pooled_features(source, backbone, probe):
+    fitted = fit(backbone, probe, source.train)
+    extractor = taps.extractor(backbone)
+    x, x_validation = (extractor.predict(part.take(slice(None)), verbose=0) for part in (source.train, source.validation))
+    by_name = {"ridge": ridge, "logistic": logistic, "knn-7": lambda f, y: knn(f, y, 7)}[probe]
+    for tap, predicted in fitted.predict(source.validation).items():
+        expected = by_name(x[tap], source.train.labels).predict(x_validation[tap])
+        assert np.mean(predicted == expected) > 0.995
+    if fitted.model:  # the same as stock layers on images
+        for tap, scores in fitted.model.predict(source.validation.take(slice(None)), verbose=0).items():
+            np.testing.assert_allclose(scores, fitted.scores(source.validation)[tap], rtol=1e-3, atol=2e-4)
+
+
+def test_pooled_features_are_computed_once(source, backbone, monkeypatch):
+    pooled = PooledFeatures(backbone)
+    first = pooled(source.train)
+    monkeypatch.setattr("rotkeras.probes.features.extract", lambda *_: pytest.fail("again"))
+    assert pooled(source.train) is first
+    assert fit(backbone, "ridge", source.train, pooled=pooled).probe == "ridge"
+
+
+def test_labels_that_are_not_0_to_n_and_a_gap(source, backbone):
+    part = source.train.part(np.flatnonzero(np.isin(source.train.labels, (3, 8))))
+    for probe in ("ridge", "knn-3", "conv"):
+        fitted = fit(backbone, probe, part, source.validation, budget=QUICK, taps=["conv1"])
+        assert set(fitted.predict(source.validation)["conv1"]) <= {3, 8}
+        assert fitted.accuracy(part)["conv1"] > 0.6
+
+
+def test_fewer_images_than_a_batch_are_repeated(source, backbone):
+    few = source.train.per_class(1)
+    seen = []
+    watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
+    fit(backbone, "conv", few, budget=QUICK, taps=["conv2"], callbacks=[watch])
+    assert seen == [0, 0]  # 10 images six times: an epoch is one batch of 60
+
+
+def test_every_mistake_is_one_sentence(source, backbone):
+    with pytest.raises(UserError, match="no probe 'lineer'; did you mean 'linear'"):
+        fit(backbone, "lineer", source.train)
+    for name in ("knn", "knn-0", "knn-x"):
+        with pytest.raises(UserError, match="There is no probe"):
+            fit(backbone, name, source.train)
+    with pytest.raises(UserError, match="no tap 'conv4'; did you mean 'conv[123]'"):
+        fit(backbone, "ridge", source.train, taps=["conv4"])
+    with pytest.raises(UserError, match="needs labels"):
+        fit(backbone, "ridge", data.load(source.train.take(slice(None))).train)
+    with pytest.raises(UserError, match="at least two classes"):
+        fit(backbone, "conv", source.train.part(np.flatnonzero(source.train.labels == 1)))
+    with pytest.raises(UserError, match="takes images of 16×16, received 8×8"):
+        fit(backbone, "ridge", data.load("digits", image_size=8).train)
+    bad = {"conv": Settings("test", 1, (), learning_rate=1e30, augment=False, epoch_images=512, images_per_batch=16)}
+    with pytest.raises(UserError, match="loss became (nan|inf)"):
+        fit(backbone, "conv", source.train, budget=bad, taps=["conv2"])

@@ -1,0 +1,50 @@
+import pytest
+
+from rotkeras import UserError
+from rotkeras.probes.settings import FAST, PUBLISHED, scaled, settings_for
+from rotkeras.probes.training import _sgd
+
+
+def rates(settings, steps_per_epoch=10):
+    """The learning rate in the middle of every epoch."""
+    schedule = _sgd(settings, steps_per_epoch)._learning_rate
+    return [round(float(schedule(epoch * steps_per_epoch + 5)), 6) for epoch in range(settings.epochs)]
+
+
+@pytest.mark.parametrize(
+    ("probe", "table"),
+    [
+        ("nonlinear", {20: 0.1, 40: 0.02, 45: 0.004, 50: 0.0008}),
+        ("conv", {35: 0.1, 70: 0.02, 85: 0.004, 100: 0.0008}),
+        ("linear", {5: 0.01, 15: 0.002, 25: 0.0004, 35: 0.00008}),
+        ("supervised", {60: 0.1, 120: 0.02, 160: 0.004, 200: 0.0008}),
+    ],
+)
+def test_published_schedules_epoch_by_epoch(probe, table):
+    expected = [next(rate for until, rate in table.items() if epoch < until) for epoch in range(max(table))]
+    assert rates(PUBLISHED[probe]) == expected
+    assert PUBLISHED[probe].augment
+    assert (PUBLISHED[probe].images_per_batch, PUBLISHED[probe].weight_decay, PUBLISHED[probe].epoch_images) == (128, 5e-4, 50_000)
+
+
+def test_the_rate_falls_at_the_first_step_of_the_epoch():
+    schedule = _sgd(PUBLISHED["conv"], 10)._learning_rate
+    assert [round(float(schedule(step)), 6) for step in (349, 350)] == [0.1, 0.02]
+
+
+def test_a_scaled_budget_keeps_its_shape_and_says_so():
+    table = scaled("published", 0.1)
+    assert table["conv"].at_epochs == (3.5, 7, 8.5)
+    assert rates(table["conv"]) == [0.1] * 3 + [0.02] * 4 + [0.004] + [0.0008] * 2
+    assert table["conv"].budget == "published×0.1"
+    assert scaled("fast", 1) == "fast"
+    assert scaled("published", 0.0001)["conv"].epochs == 5
+    assert [table["conv"].images_per_batch, table["conv"].epoch_images] == [128, 5000]
+    assert scaled("published", 0.02)["conv"].images_per_batch == 31
+
+
+def test_names():
+    assert settings_for("fast", "conv") is FAST["conv"]
+    assert settings_for("published", "conv", supervised=True).epochs == 200
+    with pytest.raises(UserError, match="received 'publshed'; did you mean 'published'"):
+        settings_for("publshed", "conv")

@@ -1,0 +1,119 @@
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rotkeras import data
+from rotkeras.reproduce import plotting, writing
+from rotkeras.reproduce.paper import NIN4, TABLES, Entry, Table
+from rotkeras.reproduce.reproducing import Reproduced, build_recipe, reproduce, wanted
+from rotkeras.reproduce.scale import Scale
+from rotkeras.run import Run
+
+
+class Quiet:
+    """Notes what is run, and may stop it."""
+
+    def __init__(self, stop_after=None):
+        self.seen = []
+        self.stop_after = stop_after
+
+    def pretraining(self, network, seed, done):
+        self.seen.append((network, seed, done))
+        return []
+
+    def watch(self, unit, number, count):
+        return []
+
+    def done(self, unit, rows):
+        self.seen.append((unit.probe, unit.mode))
+        if unit.mode == self.stop_after:
+            raise KeyboardInterrupt
+
+
+def test_a_table_is_walked_killed_in_the_middle_and_resumed(tmp_path):
+    """The real path with a small network on digits: pre-training, frozen and untrained probes, test, numbers."""
+    entries = (
+        Entry("RotNet", "conv1", NIN4, "ridge", tap="conv1", paper=90.0),
+        Entry("random", "conv1", NIN4, "ridge", "random", tap="conv1", paper=80.0, tolerance=100.0),
+    )
+    table = Table("table0", "Table 0", "network", "block", entries)
+    source = data.load("digits", image_size=16, train_images=64)
+    base = ["data.embedded=digits", "data.image_size=16", "data.train_images=64", "backbone.width=0.04", "train.epochs=1"]
+    overrides = [*base, "train.schedule={name: constant}", "train.images_per_batch=32"]
+
+    def run(shows):
+        return reproduce(table, tmp_path, "cifar10", Scale(), [0], overrides, None, source, shows)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Quiet("frozen"))
+    second = Quiet()
+    numbers, runs = run(second)
+    assert second.seen == [("nin4", 0, True), ("ridge", "random")]
+    rows = json.loads((runs[0].path / "evaluation.json").read_text())["rows"]
+    assert [number.mean for number in numbers] == [100 * row["test"]["accuracy"] for row in rows]
+    assert numbers[1].within
+    assert runs[0].path == tmp_path / "runs" / "cifar10-nin4-seed0"
+    assert run(third := Quiet())[0] == numbers
+    assert third.seen == [("nin4", 0, True)]
+
+
+def test_taps_of_one_probe_are_one_evaluation():
+    entries = [entry for entry in TABLES["table1"].entries if entry.network is NIN4]
+    (options,) = wanted(entries, Scale(), 2)
+    assert (options.taps, options.seeds, options.budget, options.scale) == (
+        ("conv1", "conv2", "conv3", "conv4"),
+        (2,),
+        "published",
+        1.0,
+    )
+    assert len(wanted(TABLES["table3"].entries, Scale(), 0)) == 6
+    assert {each.labels_per_class for each in wanted(TABLES["figure5b"].entries, Scale(0.1), 0)} == {
+        (2,),
+        (10,),
+        (40,),
+        (100,),
+        (None,),
+    }
+
+
+def numbers_of(name, mean=88.0, seeds=3):
+    return [Reproduced(entry, (mean,) * seeds, mean, 0.5) for entry in TABLES[name].entries]
+
+
+def test_markdown_and_csv_say_ours_the_papers_and_whether_it_is_within():
+    (entry, *_) = [entry for entry in TABLES["table2"].entries if entry.network is NIN4]
+    near, far = Reproduced(entry, (88.5,), 88.5, 0.6), Reproduced(entry, (80.0,), 80.0, 0.6)
+    assert (near.difference, near.within, far.within) == (pytest.approx(-0.56), True, False)
+    text = writing.as_markdown(TABLES["table2"], [near, far], {"scale": "s"}, judged=True)
+    assert "| 4 rotations | conv2, non-linear | 88.50 | 0.60 | 1 | 89.06 | -0.56 | 1.0 | yes | 88.89 |" in text
+    assert "| 80.00 | 0.60 | 1 | 89.06 | -9.06 | 1.0 | no | 88.89 |" in text
+    assert "not judged" in writing.as_markdown(TABLES["table2"], [far], {"scale": "a walk"}, judged=False)
+    rows = list(csv.DictReader(io.StringIO(writing.as_csv([near, far], judged=True))))
+    assert [row["within"] for row in rows] == ["yes", "no"]
+    assert rows[0]["values of each seed"] == "88.5000"
+
+
+@pytest.mark.parametrize("name", list(TABLES))
+def test_every_table_has_a_picture(name, tmp_path):
+    curve = [{"seed": 0, "epoch": n, "rotation": n / 10, "probe": 0.5 if n % 2 else None} for n in range(1, 6)]
+    plotting.plot(tmp_path / "plot.png", TABLES[name], numbers_of(name), "full scale", curve)
+    pixels = np.asarray(Image.open(tmp_path / "plot.png").convert("RGB"))
+    assert pixels.shape[0] > 600
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
+    text = writing.as_markdown(TABLES[name], numbers_of(name), {"scale": "full"}, True, curve if name == "figure5a" else ())
+    assert text.count("\n|") >= len(TABLES[name].entries) + 2
+
+
+def test_a_run_of_another_recipe_is_not_taken_for_ours(tmp_path):
+    from rotkeras import UserError
+
+    recipe = build_recipe("cifar10", NIN4, Scale(), 0, [], None)
+    run = Run(tmp_path / "run")
+    run.check(recipe, resume=True)
+    run.begin(recipe)
+    with pytest.raises(UserError, match="expected the same recipe"):
+        run.check(build_recipe("cifar10", NIN4, Scale(), 0, ["train.xla=true", "train.deterministic=false"], None), resume=True)
