@@ -30,7 +30,7 @@ class ProbeAccuracy(keras.callbacks.Callback):
         train_images: most training images to learn from (a seeded draw).
         probes: names of `rotkeras.probes.fit`. Those in closed form (ridge, logistic, knn-20) take seconds; those that are trained
             (linear, nonlinear, conv) take longer and keep their last epoch.
-        budget: of trained probes: "fast", "published", or a table of `rotkeras.probes.Settings`.
+        budget: of trained probes: "fast", "published", or `rotkeras.probes.Settings`.
         augmentation: of trained probes whose settings augment.
         seed: of the draw, and of trained probes.
 
@@ -53,7 +53,7 @@ class ProbeAccuracy(keras.callbacks.Callback):
         every_epochs: int = 10,
         train_images: int = 10000,
         probes: Sequence[str] = ("ridge", "knn-20"),
-        budget: str | dict[str, Settings] = "fast",
+        budget: str | Settings = "fast",
         augmentation: Sequence[Any] = (),
         seed: int = 0,
     ) -> None:
@@ -78,6 +78,7 @@ class ProbeAccuracy(keras.callbacks.Callback):
         self.untrained: Result | None = None
         self.results: dict[int, Result] = {}
         self._epoch = 0
+        self._extractor: tuple[keras.Model, keras.Model] | None = None
 
     def probe(self, network: keras.Model) -> Result:
         """Probe every tap of a network now; it is left as it is."""
@@ -85,8 +86,9 @@ class ProbeAccuracy(keras.callbacks.Callback):
         results: Result = {tap: {} for tap in there}
         closed = [probe for probe in self.probes if not is_trained(probe)]
         if closed:
-            extractor = taps.extractor(network)
-            train, validation = extract(extractor, self.train), extract(extractor, self.validation)
+            if self._extractor is None or self._extractor[0] is not network:  # it is traced once, not at every epoch
+                self._extractor = network, taps.extractor(network)
+            train, validation = (extract(self._extractor[1], part) for part in (self.train, self.validation))
         for probe in self.probes:
             if probe in closed:
                 assert self.train.labels is not None  # checked in the constructor

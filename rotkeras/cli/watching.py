@@ -26,9 +26,11 @@ class Watching:
         """Begin to count time anew, for another evaluation."""
         self._started = time.monotonic()
 
-    def watch(self, unit: Any, number: int, count: int) -> Sequence[Any]:
+    def watch(self, number: int, units: Sequence[Any]) -> Sequence[Any]:
         """Name the fit that begins, and give the callback that advances the bar."""
-        self._number, self._count = number, count
+        unit = units[number]
+        self._place = f"{number + 1:>{len(str(len(units)))}}/{len(units)}"
+        self._share = sum(each.cost for each in units[: number + 1]) / sum(each.cost for each in units)
         if not self.console.is_terminal:
             return ()
         if self._bar is None:
@@ -38,7 +40,7 @@ class Watching:
             self._bar = Progress(*columns, console=self.console, transient=True)
             self._task = self._bar.add_task("", total=1.0, left="")
             self._bar.start()
-        self._bar.update(self._task, description=f"{number + 1}/{count}  {unit.title()}", completed=0.0, left="")
+        self._bar.update(self._task, description=f"{self._place}  {unit.title()}", completed=0.0, left="")
         if not unit.epochs:
             return ()
         import keras
@@ -55,11 +57,9 @@ class Watching:
     def done(self, unit: Any, rows: Sequence[dict[str, Any]]) -> None:
         """Print the line of a fit that has ended."""
         values = "  ".join(f"{row['tap']} {100 * row['validation']['accuracy']:.1f}" for row in rows)
-        elapsed = (time.monotonic() - self._started) / (self._number + 1)
-        left = elapsed * (self._count - self._number - 1)
-        tail = f"; about {clock(left)} left" if left else ""
-        place = f"{self._number + 1:>{len(str(self._count))}}/{self._count}"
-        self.console.print(f"{place}  {unit.title()}: {values}  (validation, {clock(rows[0]['seconds'])}{tail})")
+        left = (time.monotonic() - self._started) * (1 / self._share - 1)
+        tail = f"; about {clock(left)} left" if self._share < 1 else ""
+        self.console.print(f"{self._place}  {unit.title()}: {values}  (validation, {clock(rows[0]['seconds'])}{tail})")
 
     def close(self) -> None:
         """Remove the bar."""

@@ -15,11 +15,12 @@ from rotkeras.evaluate.options import Options, Unit, plan
 from rotkeras.evaluate.record import Record, result
 from rotkeras.files import write_whole
 from rotkeras.probes import FittedProbe, PooledFeatures, extract, fit
+from rotkeras.probes.fitting import is_trained
 from rotkeras.probes.linear import check_labels
 from rotkeras.run import Run
 from rotkeras.train import build_augmentation
 
-Watch = Callable[[Unit, int, int], Sequence[keras.callbacks.Callback]]
+Watch = Callable[[int, Sequence[Unit]], Sequence[keras.callbacks.Callback]]
 Done = Callable[[Unit, list[dict[str, Any]]], None]
 
 
@@ -38,7 +39,7 @@ def evaluate(
         run: a run that has ended.
         options: what to evaluate.
         source: labelled images with a validation part; `rotkeras.train.load_source(recipe)` gives those of the run.
-        watch: called before each fit with (unit, its number from 0, how many); gives callbacks for its training.
+        watch: called before each fit with (its number from 0, all that are to be fitted); gives callbacks for its training.
         done: called after each fit with the unit and its new rows.
         name: of the file, `<name>.json`, and of the folder of fitted classifiers.
 
@@ -68,7 +69,7 @@ def evaluate(
         work.labelled(unit)  # a K that is too large is said before hours of fitting
     missing = [left for unit in units if (left := _left(unit, record))]
     for number, unit in enumerate(missing):
-        rows = work.fit(unit, watch(unit, number, len(missing)) if watch else ())
+        rows = work.fit(unit, watch(number, missing) if watch else ())
         record.add(rows)
         if done:
             done(unit, rows)
@@ -175,7 +176,7 @@ class _Work:
             # With few labels the last epoch is taken, see `record.PROTOCOL`.
             self.source.validation if unit.labels_per_class is None else None,
             taps=unit.taps,
-            budget=self.options.table(),
+            budget=self._settings(unit),
             augmentation=self.augmentation,
             trainable=unit.trainable,
             supervised=unit.mode == "scratch",
@@ -183,6 +184,11 @@ class _Work:
             pooled=pooled,
             xla=self.xla,
             callbacks=callbacks,
+        )
+
+    def _settings(self, unit: Unit) -> Any:
+        return (
+            self.options.settings(unit.probe, unit.mode, unit.labels_per_class) if is_trained(unit.probe) else self.options.budget
         )
 
     def _network_of(self, unit: Unit) -> tuple[keras.Model, PooledFeatures]:

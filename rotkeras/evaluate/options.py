@@ -6,7 +6,7 @@ from typing import Literal
 
 from rotkeras.errors import UserError, nearest
 from rotkeras.probes.fitting import check_name, is_trained
-from rotkeras.probes.settings import Settings, scaled, settings_for
+from rotkeras.probes.settings import Settings, settings_for
 
 Mode = Literal["frozen", "fine_tuned", "random", "scratch"]
 MODES: dict[str, str] = {
@@ -58,9 +58,9 @@ class Options:
                 f"received {', '.join(self.probes)}."
             )
 
-    def table(self) -> str | dict[str, Settings]:
-        """The budget as `rotkeras.probes.fit` takes it."""
-        return scaled(self.budget, self.scale)
+    def settings(self, probe: str, mode: str, labels_per_class: int | None) -> Settings:
+        """How a trained probe learns under these options."""
+        return settings_for(self.budget, probe, mode == "scratch", labels_per_class is not None, self.scale)
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,11 @@ class Unit:
     def trainable(self) -> bool:
         """Whether the backbone learns too."""
         return self.mode in ("fine_tuned", "scratch")
+
+    @property
+    def cost(self) -> int:
+        """Roughly how long it takes, in epochs of a frozen backbone."""
+        return max(1, self.epochs) * (5 if self.trainable else 1)
 
     def title(self) -> str:
         """The unit in a few words."""
@@ -128,7 +133,7 @@ def _units(
         return []  # nothing in it is drawn: every seed would give the same number
     chosen = options.taps or ((default_tap,) if trains or labels is not None else tuple(taps))
     if is_trained(probe):
-        settings = settings_for(options.table(), probe, supervised=mode == "scratch")
+        settings = options.settings(probe, mode, labels)
         budget, epochs = settings.budget, settings.epochs
     else:
         budget, epochs = "closed form", 0

@@ -68,7 +68,7 @@ def fit(
     validation: Images | None = None,
     *,
     taps: Sequence[str] | None = None,
-    budget: str | dict[str, Settings] = "fast",
+    budget: str | Settings = "fast",
     augmentation: Sequence[Any] = (),
     trainable: bool = False,
     supervised: bool = False,
@@ -87,8 +87,8 @@ def fit(
         train: labelled images to learn from.
         validation: when given, a trained probe keeps the weights of its best epoch on these, for each tap; else the last.
         taps: those to probe, in one pass; None for all.
-        budget: of a trained probe: "fast", "published", or a table of `rotkeras.probes.Settings`.
-        augmentation: of `rotkeras.data.augmentation`, used when the budget's settings augment.
+        budget: of a trained probe: "fast", "published", or `rotkeras.probes.Settings`.
+        augmentation: of `rotkeras.data.augmentation`; on a frozen backbone used when the settings say so.
         trainable: the backbone learns too (a copy of it); for trained probes and one tap.
         supervised: use the schedule of the supervised network; with an untrained copy and `trainable`, training from scratch.
         seed: of initial weights, order and augmentation.

@@ -1,7 +1,6 @@
 """How trained probes learn: the published schedules, and short ones for a laptop."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from rotkeras.errors import UserError, nearest
 
@@ -15,7 +14,8 @@ class Settings:
         epochs: how many.
         at_epochs: where the learning rate is multiplied by 0.2.
         learning_rate: the first.
-        augment: whether images are augmented as in pre-training; without, features are computed once and kept.
+        augment_frozen: whether images are augmented as in pre-training for a frozen backbone too; without, its features are
+            computed once and kept. For a backbone that trains they always are.
         epoch_images: least images in an epoch; fewer labelled images are repeated, each time augmented anew.
         images_per_batch: of a step.
         weight_decay: times the weight joins its gradient.
@@ -25,7 +25,7 @@ class Settings:
     epochs: int
     at_epochs: tuple[float, ...]
     learning_rate: float = 0.1
-    augment: bool = True
+    augment_frozen: bool = True
     epoch_images: int = 50_000
     images_per_batch: int = 128
     weight_decay: float = 5e-4
@@ -56,36 +56,40 @@ PUBLISHED = {
 """Gidaris et al., ICLR 2018, and their published code; an epoch of few labels is still 50 000 samples."""
 
 FAST = {
-    "linear": Settings("fast", 10, (3, 6, 8), learning_rate=0.01, augment=False, epoch_images=4096),
-    "nonlinear": Settings("fast", 10, (4, 8, 9), augment=False, epoch_images=4096),
-    "conv": Settings("fast", 10, (4, 7, 9), augment=False, epoch_images=4096),
+    "linear": Settings("fast", 10, (3, 6, 8), learning_rate=0.01, augment_frozen=False, epoch_images=4096),
+    "nonlinear": Settings("fast", 10, (4, 8, 9), augment_frozen=False, epoch_images=4096),
+    "conv": Settings("fast", 10, (4, 7, 9), augment_frozen=False, epoch_images=4096),
+    # Few labels need the augmentation most, and their epochs are short.
+    "linear, few labels": Settings("fast", 20, (6, 12, 16), learning_rate=0.01, epoch_images=4096),
+    "nonlinear, few labels": Settings("fast", 20, (8, 16, 18), epoch_images=4096),
+    "conv, few labels": Settings("fast", 20, (8, 14, 18), epoch_images=4096),
     "supervised": Settings("fast", 20, (8, 14, 18), epoch_images=4096),
 }
-"""For two cores: fewer epochs, and frozen features without augmentation, which are computed once."""
+"""For two cores: fewer epochs, and with all labels frozen features without augmentation, which are computed once."""
 
 BUDGETS = {"fast": FAST, "published": PUBLISHED}
 
 
-def scaled(budget: str, share: float) -> str | dict[str, Settings]:
-    """A budget with every schedule shrunk to a share of its epochs; the budget itself for a share of 1."""
-    if share == 1:
-        return budget
-    return {probe: settings_for(budget, probe).scaled(share) for probe in PUBLISHED}
-
-
-def settings_for(budget: str | dict[str, Settings], probe: str, supervised: bool = False) -> Settings:
-    """The settings of a probe under a budget: a name, or a table of the same form as `PUBLISHED`.
+def settings_for(
+    budget: str | Settings, probe: str, supervised: bool = False, few_labels: bool = False, scale: float = 1.0
+) -> Settings:
+    """The settings of a probe under a budget.
 
     Args:
-        budget: "fast", "published", or {"linear": …, "nonlinear": …, "conv": …, "supervised": …}.
+        budget: "fast", "published", or settings, which are given back as they are.
         probe: "linear", "nonlinear" or "conv".
         supervised: whether the whole network learns from scratch, which has a schedule of its own.
+        few_labels: whether only some images of each class have labels.
+        scale: share of the epochs, see `Settings.scaled`.
 
     Raises:
         UserError: for another name.
     """
-    if isinstance(budget, str) and budget not in BUDGETS:
+    if isinstance(budget, Settings):
+        return budget
+    if budget not in BUDGETS:
         raise UserError(f"budget: expected fast or published, received {budget!r}; {nearest(budget, BUDGETS)}")
-    table: dict[str, Any] = BUDGETS[budget] if isinstance(budget, str) else budget
-    found: Settings = table["supervised" if supervised else probe]
-    return found
+    table = BUDGETS[budget]
+    name = "supervised" if supervised else probe
+    found = table.get(f"{name}, few labels", table[name]) if few_labels else table[name]
+    return found if scale == 1 else found.scaled(scale)

@@ -60,7 +60,7 @@ def train_heads(
     inputs = {tap: keras.Input(maps.output[tap].shape[1:], name=tap) for tap in wanted}
     on_maps = keras.Model(inputs, _stacked({tap: heads.apply(layers[tap], inputs[tap]) for tap in wanted}))
     fits = frozen and _bytes(maps, len(train) + len(validation or ())) < _KEEP_SHARE * available_memory()
-    augmented = settings.augment and bool(augmentation)
+    augmented = bool(augmentation) and (settings.augment_frozen or not frozen)
     repeats = max(1, round(settings.epoch_images / len(train)))
     size = min(settings.images_per_batch, len(train) * repeats)
 

@@ -22,7 +22,7 @@ class Shows(Protocol):
         """Called before each pre-training; gives callbacks for it."""
         ...
 
-    def watch(self, unit: Any, number: int, count: int) -> Sequence[Any]:
+    def watch(self, number: int, units: Sequence[Any]) -> Sequence[Any]:
         """See `rotkeras.evaluate.evaluate`."""
         ...
 

@@ -87,7 +87,8 @@ def test_every_fit_has_a_line_with_the_time_left():
     console = Console(file=io.StringIO(), width=200)
     watching = Watching(console)
     unit = Unit("conv", "fine_tuned", 20, "first", 0, "fast", ("conv2",), 10)
-    assert watching.watch(unit, 0, 2) == ()
+    cheap = Unit("ridge", "frozen", None, "all", 0, "closed form", ("conv2",), 0)
+    assert watching.watch(0, [unit, cheap]) == ()
     watching.done(unit, [{"tap": "conv2", "validation": {"accuracy": 0.5}, "seconds": 61.0}])
     line = console.file.getvalue()
     assert "1/2  conv, fine-tuned, 20 labels per class, seed 0: conv2 50.0  (validation, 1:01" in line
@@ -96,7 +97,7 @@ def test_every_fit_has_a_line_with_the_time_left():
 def test_the_bar_of_a_terminal_comes_and_goes():
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     watching = Watching(console)
-    (callback,) = watching.watch(Unit("conv", "frozen", None, "all", 0, "fast", ("conv2",), 10), 0, 1)
+    (callback,) = watching.watch(0, [Unit("conv", "frozen", None, "all", 0, "fast", ("conv2",), 10)])
     callback.on_epoch_end(4)
     assert watching._bar.tasks[0].completed == 0.5
     watching.close()

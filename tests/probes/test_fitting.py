@@ -5,10 +5,10 @@ import pytest
 from rotkeras import UserError, data, taps
 from rotkeras.backbones import nin
 from rotkeras.data.augmentation import pad_crop_flip
-from rotkeras.probes import PooledFeatures, Settings, fit, knn, logistic, ridge
+from rotkeras.probes import PooledFeatures, Settings, fit, heads, knn, logistic, ridge
 
-QUICK = {name: Settings("test", 2, (1,), epoch_images=64, augment=False) for name in ("linear", "nonlinear", "conv", "supervised")}
-AUGMENTED = {name: Settings("test", 2, (1,), epoch_images=64) for name in ("linear", "nonlinear", "conv", "supervised")}
+QUICK = Settings("test", 2, (1,), epoch_images=64, augment_frozen=False)
+AUGMENTED = Settings("test", 2, (1,), epoch_images=64)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +34,11 @@ def test_a_frozen_backbone_keeps_every_bit(source, backbone, probe):
     before = bits(backbone)
     trainable = [layer.trainable for layer in backbone.layers]
     steps = [pad_crop_flip(1, flip=False)]
-    fitted = fit(backbone, probe, source.train, source.validation, budget=AUGMENTED, augmentation=steps)
+    wanted = ["conv1", "conv3"] if probe in ("ridge", "conv") else ["conv2"]
+    fitted = fit(backbone, probe, source.train, source.validation, taps=wanted, budget=AUGMENTED, augmentation=steps)
     assert bits(backbone) == before
     assert [layer.trainable for layer in backbone.layers] == trainable
-    assert list(fitted.accuracy(source.validation)) == ["conv1", "conv2", "conv3"]
+    assert list(fitted.accuracy(source.validation)) == wanted
     if fitted.model is not None:  # and so does the copy inside the classifier, batch-norm statistics too
         inside = {layer.name: layer for layer in fitted.model.layers}
         for layer in backbone.layers:
@@ -45,34 +46,27 @@ def test_a_frozen_backbone_keeps_every_bit(source, backbone, probe):
                 assert bits(layer) == bits(inside[layer.name]), layer.name
 
 
-@pytest.mark.parametrize("probe", ["linear", "nonlinear", "conv"])
-def test_features_kept_and_features_computed_anew_train_alike(source, backbone, probe, monkeypatch):
-    kept = fit(backbone, probe, source.train, budget=QUICK, taps=["conv2"])
+def test_kept_features_and_features_computed_anew_and_other_taps_beside_train_alike(source, backbone, monkeypatch):
+    kept = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv2"])
+    together = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv3", "conv2"])
     monkeypatch.setattr("rotkeras.probes.training._KEEP_SHARE", 0.0)
-    anew = fit(backbone, probe, source.train, budget=QUICK, taps=["conv2"])
-    for a, b in zip(kept.model.get_weights(), anew.model.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
-
-
-def test_a_tap_learns_the_same_alone_and_beside_others(source, backbone):
-    together = fit(backbone, "conv", source.train, budget=QUICK)
-    alone = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv2"])
-    a, b = (each.scores(source.validation)["conv2"] for each in (together, alone))
-    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+    anew = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv2"])
+    expected = kept.scores(source.validation)["conv2"]
+    for other in (together, anew):
+        np.testing.assert_allclose(other.scores(source.validation)["conv2"], expected, rtol=1e-3, atol=1e-4)
 
 
 def test_the_first_step_of_a_linear_probe_by_hand(source, backbone):
     """One step of Nesterov SGD with weight decay on the whole batch, in NumPy."""
-    settings = Settings("test", 1, (), learning_rate=0.1, augment=False, epoch_images=128, weight_decay=0.5)
-    fitted = fit(backbone, "linear", source.train, budget={"linear": settings}, taps=["conv2"], seed=5)
-    start = fit(
-        backbone, "linear", source.train, budget={"linear": Settings("test", 1, (), 0.0, False, 128)}, taps=["conv2"], seed=5
-    )
+    settings = Settings("test", 1, (), learning_rate=0.1, augment_frozen=False, epoch_images=128, weight_decay=0.5)
+    fitted = fit(backbone, "linear", source.train, budget=settings, taps=["conv2"], seed=5)
     maps = np.asarray(taps.maps(backbone, ["conv2"])(source.train.take(slice(None)))["conv2"], np.float64)
-    side = start.model.get_layer("conv2_linear_pool").output.shape[1]
+    side = fitted.model.get_layer("conv2_linear_pool").output.shape[1]
     x = maps.reshape(128, side, 4 // side, side, 4 // side, -1).max(axis=(2, 4)).reshape(128, -1)
     x = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5)
-    weight, bias = (np.asarray(w, np.float64) for w in start.model.get_layer("conv2_linear_scores").get_weights())
+    start = heads.linear(heads.Site(maps.shape[1:], 10, seed=5))[-1]
+    start.build(x.shape)
+    weight, bias = (np.asarray(w, np.float64) for w in start.get_weights())
     scores = x @ weight + bias
     chances = np.exp(scores - scores.max(axis=1, keepdims=True))
     chances /= chances.sum(axis=1, keepdims=True)
@@ -88,25 +82,27 @@ def test_the_first_step_of_a_linear_probe_by_hand(source, backbone):
 
 
 def test_the_epoch_kept_is_the_best_on_validation_for_each_tap(source, backbone):
-    settings = {"nonlinear": Settings("test", 6, (), learning_rate=0.3, augment=False, epoch_images=64)}
-    seen = {tap: [] for tap in taps.names(backbone)}
+    maps = taps.maps(backbone, ["conv1", "conv2"]).predict(source.validation.take(slice(None)), verbose=0)
+    seen = []
 
-    for epochs in range(1, 7):
-        short = {"nonlinear": Settings("test", epochs, (), learning_rate=0.3, augment=False, epoch_images=64)}
-        for tap, value in fit(backbone, "nonlinear", source.train, budget=short).accuracy(source.validation).items():
-            seen[tap].append(value)
-    fitted = fit(backbone, "nonlinear", source.train, source.validation, budget=settings)
-    assert fitted.epochs == {tap: int(np.argmax(values)) + 1 for tap, values in seen.items()}
-    assert fitted.accuracy(source.validation) == {tap: max(values) for tap, values in seen.items()}
+    class Judge(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            scores = np.asarray(self.model(maps))  # (N, taps, classes)
+            seen.append((scores.argmax(axis=2) == source.validation.labels[:, None]).mean(axis=0))
+
+    settings = Settings("test", 5, (), learning_rate=0.5, augment_frozen=False, epoch_images=64)
+    wanted = ["conv1", "conv2"]
+    fitted = fit(backbone, "nonlinear", source.train, source.validation, budget=settings, taps=wanted, callbacks=[Judge()])
+    assert fitted.epochs == dict(zip(wanted, (np.argmax(seen, axis=0) + 1).tolist(), strict=True))
+    assert fitted.accuracy(source.validation) == pytest.approx(dict(zip(wanted, np.max(seen, axis=0), strict=True)), abs=1e-6)
+    assert set(fitted.epochs.values()) != {5}  # the last would be no choice; at this learning rate accuracy jumps
 
 
-@pytest.mark.parametrize("supervised", [False, True])
-def test_a_backbone_that_trains_is_a_copy(source, backbone, supervised):
+def test_a_backbone_that_trains_is_a_copy(source, backbone):
     before = bits(backbone)
-    fitted = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv2"], trainable=True, supervised=supervised)
+    fitted = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv2"], trainable=True)
     assert bits(backbone) == before
-    moved = {layer.name for layer in fitted.model.layers if layer.weights and layer in fitted.model.layers}
-    assert "block3_1_conv" not in moved  # cut at the tap
+    assert "block3_1_conv" not in {layer.name for layer in fitted.model.layers}  # cut at the tap
     for name in ("block1_1_conv", "block2_3_norm"):
         assert bits(fitted.model.get_layer(name)) != bits(backbone.get_layer(name))
     with pytest.raises(UserError, match="expected one of conv1, conv2, conv3"):
@@ -116,9 +112,9 @@ def test_a_backbone_that_trains_is_a_copy(source, backbone, supervised):
 
 
 def test_the_supervised_network_has_the_published_three_blocks():
-    images = data.Images.of(np.zeros((20, 32, 32, 3), np.uint8), np.arange(20) % 10, tuple("0123456789"))
-    budget = {"supervised": Settings("test", 1, (), epoch_images=1, images_per_batch=20)}
-    fitted = fit(nin(blocks=4), "conv", images, budget=budget, taps=["conv2"], trainable=True, supervised=True)
+    backbone = nin(blocks=4)
+    tap = backbone.get_layer("conv2").output
+    network = keras.Model(backbone.input, heads.apply(heads.conv(heads.Site(tap.shape[1:], 10)), tap))
     by_hand = (
         (75 * 192 + 192 * 160 + 160 * 96)
         + (25 * 96 * 192 + 2 * 192 * 192)
@@ -126,7 +122,7 @@ def test_the_supervised_network_has_the_published_three_blocks():
         + 2 * (192 + 160 + 96 + 6 * 192)
         + (192 * 10 + 10)
     )
-    assert sum(int(np.prod(w.shape)) for w in fitted.model.trainable_weights) == by_hand
+    assert sum(int(np.prod(w.shape)) for w in network.trainable_weights) == by_hand
 
 
 @pytest.mark.parametrize("probe", ["ridge", "logistic", "knn-7"])
@@ -151,20 +147,16 @@ def test_pooled_features_are_computed_once(source, backbone, monkeypatch):
     assert fit(backbone, "ridge", source.train, pooled=pooled).probe == "ridge"
 
 
-def test_labels_that_are_not_0_to_n_and_a_gap(source, backbone):
-    part = source.train.part(np.flatnonzero(np.isin(source.train.labels, (3, 8))))
+def test_few_images_of_two_labels_that_are_not_0_and_1(source, backbone):
+    part = source.train.part(np.flatnonzero(np.isin(source.train.labels, (3, 8)))).per_class(5)
+    steps = []
+    watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: steps.append(batch))
     for probe in ("ridge", "knn-3", "conv"):
-        fitted = fit(backbone, probe, part, source.validation, budget=QUICK, taps=["conv1"])
+        fitted = fit(backbone, probe, part, source.validation, budget=QUICK, taps=["conv1"], callbacks=[watch])
         assert set(fitted.predict(source.validation)["conv1"]) <= {3, 8}
-        assert fitted.accuracy(part)["conv1"] > 0.6
-
-
-def test_fewer_images_than_a_batch_are_repeated(source, backbone):
-    few = source.train.per_class(1)
-    seen = []
-    watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
-    fit(backbone, "conv", few, budget=QUICK, taps=["conv2"], callbacks=[watch])
-    assert seen == [0, 0]  # 10 images six times: an epoch is one batch of 60
+        if probe != "conv":
+            assert fitted.accuracy(part)["conv1"] > 0.8
+    assert steps == [0, 0]  # 10 images six times: an epoch is one batch of 60
 
 
 def test_every_mistake_is_one_sentence(source, backbone):
@@ -181,6 +173,6 @@ def test_every_mistake_is_one_sentence(source, backbone):
         fit(backbone, "conv", source.train.part(np.flatnonzero(source.train.labels == 1)))
     with pytest.raises(UserError, match="takes images of 16×16, received 8×8"):
         fit(backbone, "ridge", data.load("digits", image_size=8).train)
-    bad = {"conv": Settings("test", 1, (), learning_rate=1e30, augment=False, epoch_images=512, images_per_batch=16)}
+    bad = Settings("test", 1, (), learning_rate=1e30, augment_frozen=False, epoch_images=512, images_per_batch=16)
     with pytest.raises(UserError, match="loss became (nan|inf)"):
         fit(backbone, "conv", source.train, budget=bad, taps=["conv2"])

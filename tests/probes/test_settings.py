@@ -1,7 +1,7 @@
 import pytest
 
 from rotkeras import UserError
-from rotkeras.probes.settings import FAST, PUBLISHED, scaled, settings_for
+from rotkeras.probes.settings import FAST, PUBLISHED, settings_for
 from rotkeras.probes.training import _sgd
 
 
@@ -23,7 +23,7 @@ def rates(settings, steps_per_epoch=10):
 def test_published_schedules_epoch_by_epoch(probe, table):
     expected = [next(rate for until, rate in table.items() if epoch < until) for epoch in range(max(table))]
     assert rates(PUBLISHED[probe]) == expected
-    assert PUBLISHED[probe].augment
+    assert PUBLISHED[probe].augment_frozen
     assert (PUBLISHED[probe].images_per_batch, PUBLISHED[probe].weight_decay, PUBLISHED[probe].epoch_images) == (128, 5e-4, 50_000)
 
 
@@ -33,18 +33,25 @@ def test_the_rate_falls_at_the_first_step_of_the_epoch():
 
 
 def test_a_scaled_budget_keeps_its_shape_and_says_so():
-    table = scaled("published", 0.1)
-    assert table["conv"].at_epochs == (3.5, 7, 8.5)
-    assert rates(table["conv"]) == [0.1] * 3 + [0.02] * 4 + [0.004] + [0.0008] * 2
-    assert table["conv"].budget == "published×0.1"
-    assert scaled("fast", 1) == "fast"
-    assert scaled("published", 0.0001)["conv"].epochs == 5
-    assert [table["conv"].images_per_batch, table["conv"].epoch_images] == [128, 5000]
-    assert scaled("published", 0.02)["conv"].images_per_batch == 31
+    tenth = settings_for("published", "conv", scale=0.1)
+    assert tenth.at_epochs == (3.5, 7, 8.5)
+    assert rates(tenth) == [0.1] * 3 + [0.02] * 4 + [0.004] + [0.0008] * 2
+    assert tenth.budget == "published×0.1"
+    assert (tenth.images_per_batch, tenth.epoch_images) == (128, 5000)
+    assert settings_for("published", "conv", scale=0.0001).epochs == 5
+    assert settings_for("published", "conv", scale=0.02).images_per_batch == 31
+
+
+def test_few_labels_are_augmented_in_the_fast_budget_and_as_published_in_the_other():
+    assert not settings_for("fast", "conv").augment_frozen
+    assert settings_for("fast", "conv", few_labels=True).augment_frozen
+    assert settings_for("published", "conv", few_labels=True) == PUBLISHED["conv"]
+    assert settings_for("fast", "conv", supervised=True, few_labels=True) == FAST["supervised"]
 
 
 def test_names():
     assert settings_for("fast", "conv") is FAST["conv"]
     assert settings_for("published", "conv", supervised=True).epochs == 200
+    assert settings_for(FAST["linear"], "conv") is FAST["linear"]
     with pytest.raises(UserError, match="received 'publshed'; did you mean 'published'"):
         settings_for("publshed", "conv")

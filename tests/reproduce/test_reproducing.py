@@ -25,7 +25,7 @@ class Quiet:
         self.seen.append((network, seed, done))
         return []
 
-    def watch(self, unit, number, count):
+    def watch(self, number, units):
         return []
 
     def done(self, unit, rows):
