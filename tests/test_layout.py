@@ -28,7 +28,7 @@ def imports_of(path):
 
 ALLOWED = {
     "errors": set(),
-    "files": set(),
+    "files": {"errors"},
     "text": set(),
     "recipe": {"errors"},
     "run": {"errors", "files", "recipe", "__version__"},

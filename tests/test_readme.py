@@ -72,3 +72,17 @@ def test_documented_commands_parse():
     for name, *rest in trained:
         if name != "mine.yaml":
             recipe.load(name, [value for flag, value in itertools.pairwise(rest) if flag == "--set"])
+
+
+def test_every_documented_command_has_the_options_it_is_shown_with():
+    from rotkeras.cli import main
+
+    seen = set()
+    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for block in blocks("bash", document.read_text(encoding="utf-8")):
+            for line in block.splitlines():
+                words = shlex.split(line, comments=True)
+                if words[:1] == ["rotkeras"] and len(words) > 1 and ">" not in words:
+                    main.get_command(None, words[1]).make_context(words[1], words[2:])
+                    seen.add(words[1])
+    assert {"train", "evaluate", "reproduce", "worth-it", "embed", "neighbours"} <= seen

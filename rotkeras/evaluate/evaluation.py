@@ -13,7 +13,7 @@ from rotkeras.data import Images, Source
 from rotkeras.errors import UserError
 from rotkeras.evaluate.options import Options, Unit, plan
 from rotkeras.evaluate.record import Record, result
-from rotkeras.files import write_whole
+from rotkeras.files import one_writer, write_whole
 from rotkeras.probes import FittedProbe, PooledFeatures, extract, fit
 from rotkeras.probes.fitting import is_trained
 from rotkeras.probes.linear import check_labels
@@ -61,19 +61,21 @@ def evaluate(
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(recipe.train.seed)
     assert source.validation is not None  # check_source
-    images = {"source": source.name, "train": len(source.train), "validation": len(source.validation)}
-    record = Record(run.path / f"{name}.json", run.model, images)
-    work = _Work(network, source, options, build_augmentation(recipe), recipe.train.xla, run.path / name, record)
     units = plan(options, taps.names(network), taps.default(network))
-    for unit in units:
-        work.labelled(unit)  # a K that is too large is said before hours of fitting
-    missing = [left for unit in units if (left := _left(unit, record))]
-    for number, unit in enumerate(missing):
-        rows = work.fit(unit, watch(number, missing) if watch else ())
-        record.add(rows)
-        if done:
-            done(unit, rows)
-    work.read_test(units)
+    images = {"source": source.name, "train": len(source.train), "validation": len(source.validation)}
+    path = run.path / f"{name}.json"
+    with one_writer(path):
+        record = Record(path, run.model, images)
+        work = _Work(network, source, options, build_augmentation(recipe), recipe.train.xla, run.path / name, record)
+        for unit in units:
+            work.labelled(unit)  # a K that is too large is said before hours of fitting
+        missing = [left for unit in units if (left := _left(unit, record))]
+        for number, unit in enumerate(missing):
+            rows = work.fit(unit, watch(number, missing) if watch else ())
+            record.add(rows)
+            if done:
+                done(unit, rows)
+        work.read_test(units)
     return record.content
 
 

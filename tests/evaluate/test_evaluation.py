@@ -147,3 +147,11 @@ def test_rows_of_another_network_or_other_images_are_not_mixed(run, source, tmp_
     path.write_text("{}")
     with pytest.raises(UserError, match="could not be read as an evaluation"):
         Record(path, run.model, images)
+
+
+def test_two_evaluations_of_one_run_do_not_write_over_each_other(run, source):
+    from rotkeras.files import one_writer
+
+    with one_writer(run.path / "evaluation.json"), pytest.raises(UserError, match="is being written by another process"):
+        evaluate(run, CHEAP, source)
+    assert not (run.path / "evaluation.json").exists()
