@@ -57,7 +57,5 @@ def one_writer(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise UserError(
-                f"{path} is being written by another process: expected one at a time; wait for its end."
-            ) from None
+            raise UserError(f"{path} is being written by another process: expected one at a time; wait for its end.") from None
         yield

@@ -41,7 +41,7 @@ class EvaluateConsole:
         name = file_name(source, labelled)
         watching = Watching(self.console)
         try:
-            content = evaluate(run, wanted, source, watch=watching.watch, done=watching.done, name=name)
+            content = evaluate(run, wanted, source, watch=watching.watch, done=watching.done, tested=watching.tested, name=name)
         except KeyboardInterrupt:
             watching.close()
             self.console.print("\nInterrupted; finished rows are kept. The same command goes on with the rest.", style="bold")

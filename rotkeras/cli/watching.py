@@ -22,25 +22,16 @@ class Watching:
         self._task: Any = None
         self._started = time.monotonic()
 
-    def begin(self) -> None:
-        """Begin to count time anew, for another evaluation."""
-        self._started = time.monotonic()
-
     def watch(self, number: int, units: Sequence[Any]) -> Sequence[Any]:
         """Name the fit that begins, and give the callback that advances the bar."""
         unit = units[number]
+        if number == 0:  # of this evaluation; a reproduction has several
+            self._started = time.monotonic()
         self._place = f"{number + 1:>{len(str(len(units)))}}/{len(units)}"
         self._share = sum(each.cost for each in units[: number + 1]) / sum(each.cost for each in units)
         if not self.console.is_terminal:
             return ()
-        if self._bar is None:
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-            columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
-            self._bar = Progress(*columns, console=self.console, transient=True)
-            self._task = self._bar.add_task("", total=1.0, left="")
-            self._bar.start()
-        self._bar.update(self._task, description=f"{self._place}  {unit.title()}", completed=0.0, left="")
+        self._show(f"{self._place}  {unit.title()}", 0.0)
         if not unit.epochs:
             return ()
         import keras
@@ -50,7 +41,7 @@ class Watching:
         def epoch_end(epoch: int, _logs: Any = None) -> None:
             done = (epoch + 1) / unit.epochs
             left = (time.monotonic() - began) * (1 / done - 1)
-            self._bar.update(self._task, completed=done, left=f"{clock(left)} left of this fit")
+            self._show(f"{self._place}  {unit.title()}", done, f"{clock(left)} left of this fit")
 
         return (keras.callbacks.LambdaCallback(on_epoch_end=epoch_end),)
 
@@ -60,6 +51,24 @@ class Watching:
         left = (time.monotonic() - self._started) * (1 / self._share - 1)
         tail = f"; about {clock(left)} left" if self._share < 1 else ""
         self.console.print(f"{self._place}  {unit.title()}: {values}  (validation, {clock(rows[0]['seconds'])}{tail})")
+
+    def tested(self, done: int, count: int) -> None:
+        """Say that the test part is read, and how far it is."""
+        if done == 0:
+            self.console.print(f"all is fitted; reading the test part for {count} row{'s' if count > 1 else ''} …")
+        if self.console.is_terminal:
+            self._show("test part", done / count)
+
+    def _show(self, description: str, share: float, left: str = "") -> None:
+        """Set the bar, and begin it when there is none."""
+        if self._bar is None:
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
+            self._bar = Progress(*columns, console=self.console, transient=True)
+            self._task = self._bar.add_task("", total=1.0, left="")
+            self._bar.start()
+        self._bar.update(self._task, description=description, completed=share, left=left)
 
     def close(self) -> None:
         """Remove the bar."""

@@ -52,8 +52,15 @@ class WorthItConsole:
         watching = Watching(self.console)
         try:
             for options in worth_it.options(counts, seeds, budget, tap):
-                watching.begin()
-                content = evaluate(run, options, source, watch=watching.watch, done=watching.done, name=file_name(source, labelled))
+                content = evaluate(
+                    run,
+                    options,
+                    source,
+                    watch=watching.watch,
+                    done=watching.done,
+                    tested=watching.tested,
+                    name=file_name(source, labelled),
+                )
         except KeyboardInterrupt:
             watching.close()
             self.console.print("\nInterrupted; finished fits are kept. The same command goes on with the rest.")

@@ -22,6 +22,7 @@ from rotkeras.train import build_augmentation
 
 Watch = Callable[[int, Sequence[Unit]], Sequence[keras.callbacks.Callback]]
 Done = Callable[[Unit, list[dict[str, Any]]], None]
+Tested = Callable[[int, int], None]
 
 
 def evaluate(
@@ -31,6 +32,7 @@ def evaluate(
     *,
     watch: Watch | None = None,
     done: Done | None = None,
+    tested: Tested | None = None,
     name: str = "evaluation",
 ) -> dict[str, Any]:
     """Evaluate the network of a run; rows that are there already are kept, and not made again.
@@ -41,6 +43,7 @@ def evaluate(
         source: labelled images with a validation part; `rotkeras.train.load_source(recipe)` gives those of the run.
         watch: called before each fit with (its number from 0, all that are to be fitted); gives callbacks for its training.
         done: called after each fit with the unit and its new rows.
+        tested: called while the test part is read with (rows judged, rows in all), first with 0.
         name: of the file, `<name>.json`, and of the folder of fitted classifiers.
 
     Returns:
@@ -75,7 +78,7 @@ def evaluate(
             record.add(rows)
             if done:
                 done(unit, rows)
-        work.read_test(units)
+        work.read_test(units, tested)
     return record.content
 
 
@@ -210,7 +213,7 @@ class _Work:
         write_whole(path, probe.model.save)
         return path.name
 
-    def read_test(self, units: list[Unit]) -> None:
+    def read_test(self, units: list[Unit], tested: Tested | None = None) -> None:
         """Judge every wanted row that has no test result on the test part, and write it down after each classifier."""
         waiting = [
             (unit, row)
@@ -225,7 +228,9 @@ class _Work:
             return
         self.record.begin_test(len(waiting), len(test))
         done: dict[str, dict[str, Any]] = {}
-        for unit, row in waiting:
+        for number, (unit, row) in enumerate(waiting):
+            if tested:
+                tested(number, len(waiting))
             key = row["classifier"] or unit.title()
             if key not in done:
                 done = {key: self._test_predictions(unit, row, test)}

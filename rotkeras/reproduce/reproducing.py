@@ -30,6 +30,10 @@ class Shows(Protocol):
         """See `rotkeras.evaluate.evaluate`."""
         ...
 
+    def tested(self, done: int, count: int) -> None:
+        """See `rotkeras.evaluate.evaluate`."""
+        ...
+
 
 @dataclass(frozen=True)
 class Reproduced:
@@ -111,7 +115,7 @@ def reproduce(
             runs.append(run)
             content: dict[str, Any] = {}
             for options in wanted(mine, scale, seed):
-                content = evaluate(run, options, source, watch=shows.watch, done=shows.done)
+                content = evaluate(run, options, source, watch=shows.watch, done=shows.done, tested=shows.tested)
             for entry in mine:
                 values[entry].append(_value(entry, content, scale, seed))
     return [_reproduced(entry, found) for entry, found in values.items()], runs

@@ -100,6 +100,8 @@ def test_the_bar_of_a_terminal_comes_and_goes():
     (callback,) = watching.watch(0, [Unit("conv", "frozen", None, "all", 0, "fast", ("conv2",), 10)])
     callback.on_epoch_end(4)
     assert watching._bar.tasks[0].completed == 0.5
+    watching.tested(1, 4)
+    assert watching._bar.tasks[0].completed == 0.25
     watching.close()
     assert watching._bar is None
 
