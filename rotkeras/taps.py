@@ -5,6 +5,7 @@ class, and gives probes, attention maps and export the same name for the same fe
 """
 
 import itertools
+import zlib
 from collections.abc import Sequence
 from typing import Literal
 
@@ -137,11 +138,16 @@ def untrained_copy(model: keras.Model, seed: int | None = None) -> keras.Model:
         for value in config.values():
             # Without this each clone would draw from the global seed, and a result would depend on what ran before it.
             if seed is not None and isinstance(value, dict) and "seed" in (value.get("config") or {}):
-                value["config"]["seed"] = seed * 1000 + next(numbers)
+                value["config"]["seed"] = hashed_seed(seed, "backbone", next(numbers))
         return type(layer).from_config(config)
 
     # Without what `compile` added: cloning would look for its metrics' classes.
     return keras.models.clone_model(keras.Model(there.input, there.output), clone_function=anew)
+
+
+def hashed_seed(seed: int, role: str, number: int) -> int:
+    """The seed of one weight: neighbouring seeds, a backbone and a head on it, and layers among each other share no numbers."""
+    return zlib.crc32(f"{seed} {role} {number}".encode())
 
 
 def default(model: keras.Model) -> str:

@@ -64,7 +64,7 @@ class EvaluateConsole:
         full = [row for row in rows if row["labels_per_class"] == "all"]
         for table in class_tables(full, part, plain):
             self.console.print(table)
-        for line in notes(rows, part, count):
+        for line in notes(rows, part, count, content["test_part"]):
             self.console.print(line)
 
 
@@ -115,23 +115,26 @@ def class_tables(rows: Sequence[dict[str, Any]], part: str, plain: bool) -> list
     return found
 
 
-def notes(rows: Sequence[dict[str, Any]], part: str, count: int) -> list[str]:
+def notes(rows: Sequence[dict[str, Any]], part: str, count: int, test_part: str | None) -> list[str]:
     """What a reader must know to read the numbers."""
-    seeds = len({row["seed"] for row in rows})
+    seeds = max(len(group) for group in tables.grouped(rows, "tap", "probe", "mode", "labels_per_class", "draw", "budget").values())
     best = max(row[part]["accuracy"] for row in rows)
     margin = 100 * share_margin(best, count)
-    found = [
-        f"\n± is the 95 % interval over {seeds} seeds" if seeds > 1 else f"\none seed; the images alone make ±{margin:.1f} (95 %)"
-    ]
+    found = [f"\nof one seed the images alone make ±{margin:.1f} (95 %)"]
+    if seeds > 1:
+        found = [f"\n± is the 95 % interval over up to {seeds} seeds of probes, draws and untrained networks, of one pre-training"]
     budgets = {row["budget"] for row in rows}
     if any(budget.startswith("fast") for budget in budgets):
         found.append("* budget fast: shortened schedules, not the published protocol (--budget published)")
     if any("×" in budget for budget in budgets):
         found.append(f"scaled schedules: {', '.join(sorted(budget for budget in budgets if '×' in budget))}")
-    if part == "validation":
-        found.append("there is no test part: these are the validation images that chose the epochs")
+    if part == "test":
+        found.append("validation chose epochs (few labels: the last); each row was judged on the test part once")
+    elif test_part in ("none", "without labels"):
+        what = "there is no test part" if test_part == "none" else "the test part has no labels"
+        found.append(f"{what}: these are validation images, which chose epochs")
     else:
-        found.append("validation chose the epochs; the test part was read once for each row, after the fitting")
+        found.append("the test part is not read for every row yet: repeat the command")
     return found
 
 

@@ -30,10 +30,15 @@ class ReproduceConsole(Watching):
     ) -> None:
         """Reproduce a table and write it."""
         from rotkeras import recipe as recipes
+        from rotkeras.reproduce.reproducing import build_recipe, departures
 
         table = TABLES[name]
         full = recipes.load(base, overrides, data_dir)
-        words = scale.describe(full.train.epochs)
+        changed = departures(overrides)
+        words = scale.describe(full.train.epochs) + (f"; changed by {', '.join(changed)}: not judged" if changed else "")
+        judged = scale.full and not changed
+        for network in dict.fromkeys(entry.network for entry in table.entries):
+            build_recipe(base, network, scale, 0, overrides, data_dir)  # a mistake is told at once
         self.console.print(f"{table.title}\n{words}\nstarting TensorFlow …")
         from rotkeras import devices
 
@@ -56,7 +61,7 @@ class ReproduceConsole(Watching):
             sys.exit(130)
         finally:
             self.close()
-        self._write(table, numbers, runs, folder, base, scale, words)
+        self._write(table, numbers, runs, folder, base, scale.suffix(), words, judged)
 
     def pretraining(self, network: str, seed: int, done: bool) -> Sequence[Any]:
         """Say which pre-training begins, and give its progress bar."""
@@ -78,7 +83,15 @@ class ReproduceConsole(Watching):
             self._progress = None
 
     def _write(
-        self, table: Table, numbers: Sequence[Any], runs: Sequence[Any], folder: Path, base: str, scale: Scale, words: str
+        self,
+        table: Table,
+        numbers: Sequence[Any],
+        runs: Sequence[Any],
+        folder: Path,
+        base: str,
+        suffix: str,
+        words: str,
+        judged: bool,
     ) -> None:
         from rotkeras.reproduce import plotting, writing
 
@@ -90,23 +103,23 @@ class ReproduceConsole(Watching):
             "scale": words,
             "command": shlex.join(["rotkeras", *sys.argv[1:]]),
             "recipe": f"{base}, seed{'s' if len(seeds) > 1 else ''} {', '.join(str(seed) for seed in seeds)}",
-            "protocol": "validation chose the epoch of each probe; the test part was read once for each row",
+            "protocol": "validation chose epochs, few-label probes took the last; each row was judged on test once",
             "seconds of pre-training": ", ".join(seconds),
             "machine": f"{platform.platform()}, {os.cpu_count()} cores",
             "versions": ", ".join(f"{name} {version}" for name, version in summaries[0]["versions"].items()),
         }
-        stem = folder / f"{table.name}-{base}{scale.suffix()}"
-        paths = [stem.with_name(stem.name + suffix) for suffix in (".md", ".csv", ".png")]
-        write_text(paths[0], writing.as_markdown(table, numbers, facts, scale.full, curve))
-        write_text(paths[1], writing.as_csv(numbers, scale.full))
+        stem = folder / f"{table.name}-{base}{suffix}"
+        paths = [stem.with_name(stem.name + ending) for ending in (".md", ".csv", ".png")]
+        write_text(paths[0], writing.as_markdown(table, numbers, facts, judged, curve))
+        write_text(paths[1], writing.as_csv(numbers, judged))
         write_whole(paths[2], lambda path: plotting.plot(path, table, numbers, words, curve))
         if curve:
             paths.append(stem.with_name(stem.name + "-curve.csv"))
             write_text(paths[-1], writing.curve_csv(curve))
-        self.console.print(self._grid(table, numbers, scale))
+        self.console.print(self._grid(table, numbers, judged))
         self.console.print(f"{words}\nwritten: {', '.join(str(path) for path in paths)}")
 
-    def _grid(self, table: Table, numbers: Sequence[Any], scale: Scale) -> Grid:
+    def _grid(self, table: Table, numbers: Sequence[Any], judged: bool) -> Grid:
         from rotkeras.reproduce.writing import cells
 
         plain = not self.console.is_terminal
@@ -116,7 +129,7 @@ class ReproduceConsole(Watching):
         for title in ("ours", "±", "paper", "diff.", "tol.", "within", "rerun"):
             grid.add_column(title, justify="right")
         for number in numbers:
-            row, column, ours, margin, _, paper, difference, tolerance, within, rerun = cells(number, scale.full)
+            row, column, ours, margin, _, paper, difference, tolerance, within, rerun = cells(number, judged)
             grid.add_row(row, column, ours, margin, paper, difference, tolerance, "–" if within == "not judged" else within, rerun)
         return grid
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from rotkeras.cli.evaluate import label_numbers
 
@@ -42,5 +43,8 @@ def worth_it(
     """
     from rotkeras.cli.worth_it_console import WorthItConsole
 
+    given = click.get_current_context().get_parameter_source("labels") is not ParameterSource.DEFAULT
+    if given and None in labels:
+        raise click.BadParameter("expected counts, such as 20,100; all cannot be drawn anew.", param_hint="--labels-per-class")
     wanted = tuple(count for count in labels if count is not None)
     WorthItConsole().run(run, labelled, test_folder, data_dir, wanted, seeds, tap, budget)

@@ -49,18 +49,14 @@ class WorthItConsole:
         source = load_labelled(run, labelled, test_folder, data_dir)
         counts = worth_it.label_counts(source, wanted)
         check_source(source, network)
+        name = file_name(source, labelled)
+        if (judge := len(source.test or source.validation or ())) < worth_it.LEAST_IMAGES:
+            self.console.print(worth_it.verdict({}, judge, seeds, 0.0))
+            return
         watching = Watching(self.console)
         try:
-            for options in worth_it.options(counts, seeds, budget, tap):
-                content = evaluate(
-                    run,
-                    options,
-                    source,
-                    watch=watching.watch,
-                    done=watching.done,
-                    tested=watching.tested,
-                    name=file_name(source, labelled),
-                )
+            options = worth_it.options(counts, seeds, budget, tap)
+            content = evaluate(run, options, source, watch=watching.watch, done=watching.done, tested=watching.tested, name=name)
         except KeyboardInterrupt:
             watching.close()
             self.console.print("\nInterrupted; finished fits are kept. The same command goes on with the rest.")
@@ -69,9 +65,10 @@ class WorthItConsole:
             watching.close()
         seconds = (run.load_summary() or {}).get("seconds", 0.0)
         compared = worth_it.compare(content, counts, seeds, budget, tap or taps.default(network), seconds)
-        write_json(run.path / "worth-it.json", compared)
+        path = run.path / f"{name.replace('evaluation', 'worth-it')}.json"
+        write_json(path, compared)
         self.show(compared)
-        self.console.print(f"written: {run.path / 'worth-it.json'}")
+        self.console.print(f"written: {path}")
 
     def show(self, compared: dict[str, Any]) -> None:
         """Print the table and the verdict."""

@@ -4,6 +4,7 @@ A batch is made whole: one gather, one augmentation, one call of the task. Nothi
 and an image's views lie side by side, so that a batch split over devices never splits them.
 """
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,11 +26,13 @@ class Pipeline(NamedTuple):
         dataset: an endless `tf.data.Dataset` of (x, y); epoch follows epoch without a pause between.
         steps_per_epoch: batches in an epoch, see `count_steps`; the images left over differ from epoch to epoch.
         input_wait: the clock that says how long training waited for the dataset.
+        owner: what a `feature_pipeline` reads from; it can be read as long as this pipeline is kept.
     """
 
     dataset: Any
     steps_per_epoch: int
     input_wait: InputWait
+    owner: Any = None
 
 
 def count_steps(images: int, images_per_batch: int, steps_per_execution: int = 1) -> int:
@@ -124,17 +127,21 @@ def feature_pipeline(
         UserError: when there are fewer rows than one batch takes.
     """
     names = list(features)
+    # TensorFlow keeps a function that was mapped for the life of the process: it must not keep gigabytes of features with it.
+    references = [weakref.ref(features[name]) for name in names]
+    blank = [np.zeros((images_per_batch, *features[name].shape[1:]), np.float32) for name in names]
 
     def read(index: Any) -> Any:
-        return [features[name][index] for name in names]
+        arrays = [reference() for reference in references]
+        # Gone after training has ended: what is still prefetched then is seen by no one.
+        return [empty if array is None else array[index] for array, empty in zip(arrays, blank, strict=True)]
 
     def batch(_seed: Any, _epoch: Any, index: Any, _repeat: Any) -> Any:
         values = tf.numpy_function(read, [index], [tf.float32] * len(names), stateful=False)
-        shapes = [(images_per_batch, *features[name].shape[1:]) for name in names]
-        x = {name: tf.ensure_shape(value, shape) for name, value, shape in zip(names, values, shapes, strict=True)}
+        x = {name: tf.ensure_shape(value, like.shape) for name, value, like in zip(names, values, blank, strict=True)}
         return x, tf.gather(labels, index)
 
-    return _endless(batch, len(labels), repeats, images_per_batch, seed)
+    return _endless(batch, len(labels), repeats, images_per_batch, seed)._replace(owner=features)
 
 
 def _endless(

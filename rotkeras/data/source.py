@@ -1,5 +1,6 @@
 """What a source of images gives, whatever kind it is."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -69,6 +70,14 @@ class Images:
         if count >= len(self):
             return self
         return self.part(np.random.default_rng(seed).permutation(len(self))[:count])
+
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that tell these images from others: of rows, labels, and the pixels of up to 256."""
+        digest = hashlib.sha256(repr((self.image_shape, len(self), self.class_names)).encode())
+        digest.update(np.ascontiguousarray(self.rows).tobytes())
+        digest.update(b"" if self.labels is None else np.ascontiguousarray(self.labels).tobytes())
+        digest.update(self.take(np.linspace(0, len(self) - 1, min(256, len(self))).astype(np.int64)).tobytes())
+        return digest.hexdigest()[:16]
 
     def per_class(self, count: int, seed: int | None = None) -> "Images":
         """The first `count` images of each class, as the published few-label protocol takes them, or a seeded draw.

@@ -1,6 +1,8 @@
 """Evaluate a run: fit what is missing, judge it on validation, and read the test part once at the end."""
 
+import hashlib
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,9 @@ from rotkeras import devices, taps
 from rotkeras.data import Images, Source
 from rotkeras.errors import UserError
 from rotkeras.evaluate.options import Options, Unit, plan
-from rotkeras.evaluate.record import Record, result
+from rotkeras.evaluate.record import KEY, Record, result
 from rotkeras.files import one_writer, write_whole
 from rotkeras.probes import FittedProbe, PooledFeatures, extract, fit
-from rotkeras.probes.fitting import is_trained
 from rotkeras.probes.linear import check_labels
 from rotkeras.run import Run
 from rotkeras.train import build_augmentation
@@ -27,7 +28,7 @@ Tested = Callable[[int, int], None]
 
 def evaluate(
     run: Run,
-    options: Options,
+    options: Options | Sequence[Options],
     source: Source,
     *,
     watch: Watch | None = None,
@@ -39,7 +40,7 @@ def evaluate(
 
     Args:
         run: a run that has ended.
-        options: what to evaluate.
+        options: what to evaluate; of several, all is fitted before the test part is read.
         source: labelled images with a validation part; `rotkeras.train.load_source(recipe)` gives those of the run.
         watch: called before each fit with (its number from 0, all that are to be fitted); gives callbacks for its training.
         done: called after each fit with the unit and its new rows.
@@ -55,7 +56,8 @@ def evaluate(
     """
     network = load_network(run)
     check_source(source, network)
-    for tap in options.taps or ():
+    wanted = [options] if isinstance(options, Options) else list(options)
+    for tap in (tap for each in wanted for tap in each.taps or ()):
         taps.check(network, tap)
     recipe = run.load_recipe()
     if recipe.train.deterministic:
@@ -64,21 +66,27 @@ def evaluate(
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(recipe.train.seed)
     assert source.validation is not None  # check_source
-    units = plan(options, taps.names(network), taps.default(network))
-    images = {"source": source.name, "train": len(source.train), "validation": len(source.validation)}
+    units = list(dict.fromkeys(unit for each in wanted for unit in plan(each, taps.names(network), taps.default(network))))
+    images = {
+        "source": source.name,
+        "train": len(source.train),
+        "validation": len(source.validation),
+        "fingerprint": f"{source.train.fingerprint()}-{source.validation.fingerprint()}",
+    }
     path = run.path / f"{name}.json"
     with one_writer(path):
-        record = Record(path, run.model, images)
-        work = _Work(network, source, options, build_augmentation(recipe), recipe.train.xla, run.path / name, record)
+        record = Record(path, {"file": run.model.name, "sha256": weights_digest(network)}, images)
+        work = _Work(network, source, build_augmentation(recipe), recipe.train.xla, run.path / name, record)
         for unit in units:
             work.labelled(unit)  # a K that is too large is said before hours of fitting
+        work.drop_lost()
         missing = [left for unit in units if (left := _left(unit, record))]
         for number, unit in enumerate(missing):
             rows = work.fit(unit, watch(number, missing) if watch else ())
             record.add(rows)
             if done:
                 done(unit, rows)
-        work.read_test(units, tested)
+        work.read_test(tested)
     return record.content
 
 
@@ -91,16 +99,27 @@ def load_network(run: Run) -> keras.Model:
         raise UserError(f"{run.model} could not be loaded ({error}): expected the file that `rotkeras train` wrote.") from None
 
 
+def weights_digest(network: keras.Model) -> str:
+    """SHA-256 of a network's weights, in their order; unlike that of its file it is the same however often it is saved."""
+    digest = hashlib.sha256()
+    for weight in network.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
+
+
 def check_source(source: Source, network: keras.Model) -> None:
     """Raise a `UserError` unless the images have labels of two classes, a validation part, and the network's size."""
     check_labels(source.train.labels)
     if source.validation is None:
-        raise UserError("An evaluation needs a validation part, which chooses: set data.validation_fraction above 0.")
+        raise UserError(
+            "An evaluation needs a validation part, which chooses, and these images have none: give others with --labelled, or "
+            "train again with data.validation_fraction above 0."
+        )
     expected, received = tuple(network.input_shape[1:3]), source.image_shape[:2]
     if expected != received:
         raise UserError(
             f"The network takes images of {expected[0]}×{expected[1]}, and those of {source.name} are {received[0]}×{received[1]}: "
-            f"set data.image_size to {expected[0]}."
+            f"load them with image_size={expected[0]}."
         )
 
 
@@ -119,7 +138,6 @@ class _Work:
         self,
         network: keras.Model,
         source: Source,
-        options: Options,
         augmentation: list[Any],
         xla: bool,
         folder: Path,
@@ -127,7 +145,6 @@ class _Work:
     ) -> None:
         self.trained = network
         self.source = source
-        self.options = options
         self.augmentation = augmentation
         self.xla = xla
         self.folder = folder
@@ -181,7 +198,7 @@ class _Work:
             # With few labels the last epoch is taken, see `record.PROTOCOL`.
             self.source.validation if unit.labels_per_class is None else None,
             taps=unit.taps,
-            budget=self._settings(unit),
+            budget=unit.settings or "fast",
             augmentation=self.augmentation,
             trainable=unit.trainable,
             supervised=unit.mode == "scratch",
@@ -189,11 +206,6 @@ class _Work:
             pooled=pooled,
             xla=self.xla,
             callbacks=callbacks,
-        )
-
-    def _settings(self, unit: Unit) -> Any:
-        return (
-            self.options.settings(unit.probe, unit.mode, unit.labels_per_class) if is_trained(unit.probe) else self.options.budget
         )
 
     def _network_of(self, unit: Unit) -> tuple[keras.Model, PooledFeatures]:
@@ -208,44 +220,55 @@ class _Work:
         """Write the classifier, for the test part is read later, perhaps by another process; kNN is fitted again instead."""
         if probe.model is None:
             return None
-        number = len({row["classifier"] for row in self.record.rows})
-        path = self.folder / f"{number:03d}-{unit.probe}-{unit.mode}-{unit.labels_per_class or 'all'}-seed{unit.seed}.keras"
+        labels = unit.labels_per_class or "all"
+        # The hash is of all that tells this unit from others, so that no two have one file, and a repeated fit has its own again.
+        digest = zlib.crc32(repr(unit).encode())
+        path = self.folder / f"{unit.probe}-{unit.mode}-{labels}-seed{unit.seed}-{digest:08x}.keras"
         write_whole(path, probe.model.save)
         return path.name
 
-    def read_test(self, units: list[Unit], tested: Tested | None = None) -> None:
-        """Judge every wanted row that has no test result on the test part, and write it down after each classifier."""
-        waiting = [
-            (unit, row)
-            for unit in units
-            for tap in unit.taps
-            if (row := self.record.find(unit.row(tap))) is not None and row["test"] is None
-        ]
-        if not waiting or self.source.test is None:
+    def drop_lost(self) -> None:
+        """Take out rows that wait for the test part and whose classifier is gone: they are fitted again when asked for."""
+        waiting = [row for row in self.record.rows if row["test"] is None and row["classifier"]]
+        self.record.drop([row for row in waiting if not (self.folder / row["classifier"]).exists()])
+
+    def read_test(self, tested: Tested | None = None) -> None:
+        """Judge every row that has no test result on the test part; rows of one fit are written down together."""
+        groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        for row in self.record.rows:
+            if row["test"] is None:
+                fitted = row["classifier"] or tuple(str(row[name]) for name in KEY if name != "tap")
+                groups.setdefault((row["classifier"] is None, row["mode"], fitted), []).append(row)
+        if not groups:
             return
         test = self.source.test
-        if test.labels is None:
-            return
-        self.record.begin_test(len(waiting), len(test))
-        done: dict[str, dict[str, Any]] = {}
-        for number, (unit, row) in enumerate(waiting):
-            if tested:
-                tested(number, len(waiting))
-            key = row["classifier"] or unit.title()
-            if key not in done:
-                done = {key: self._test_predictions(unit, row, test)}
-            row["test"] = result(test.labels, done[key][row["tap"]], self.source.train.class_names)
+        self.record.content["test_part"] = "none" if test is None else "without labels" if test.labels is None else "judged"
+        if test is None or test.labels is None:
             self.record.write()
+            return
+        if test.image_shape != self.source.image_shape:
+            raise UserError(
+                f"The test images are {test.image_shape[0]}×{test.image_shape[1]}, those of training "
+                f"{self.source.image_shape[0]}×{self.source.image_shape[1]}: expected one size; give test images of that size."
+            )
+        count = sum(len(rows) for rows in groups.values())
+        self.record.begin_test(count, len(test), test.fingerprint())
+        finished = 0
+        for _, rows in sorted(groups.items(), key=lambda item: str(item[0])):
+            if tested:
+                tested(finished, count)
+            predicted = self._test_predictions(rows, test)
+            for row in rows:
+                row["test"] = result(test.labels, predicted[row["tap"]], self.source.train.class_names)
+            self.record.write()
+            finished += len(rows)
 
-    def _test_predictions(self, unit: Unit, row: dict[str, Any], test: Images) -> dict[str, Any]:
+    def _test_predictions(self, rows: list[dict[str, Any]], test: Images) -> dict[str, Any]:
+        row = rows[0]
+        labels = None if row["labels_per_class"] == "all" else row["labels_per_class"]
+        unit = Unit(row["probe"], row["mode"], labels, row["draw"], row["seed"], tuple(each["tap"] for each in rows))
         if row["classifier"] is None:
             return self._fit(unit).predict(test)
         classes = np.unique(check_labels(self.labelled(unit).labels))
-        path = self.folder / row["classifier"]
-        if not path.exists():
-            raise UserError(
-                f"{path} is gone: expected the classifier of a row that waits for the test part; remove the row from "
-                f"{self.record.path}, or that file, and evaluate again."
-            )
-        scores = extract(keras.models.load_model(path, compile=False), test)
+        scores = extract(keras.models.load_model(self.folder / row["classifier"], compile=False), test)
         return {tap: classes[np.argmax(each, axis=1)] for tap, each in scores.items()}

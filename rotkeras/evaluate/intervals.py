@@ -11,8 +11,8 @@ _T95 = (
 
 
 def t95(degrees: int) -> float:
-    """The two-sided 95 % quantile of Student's t; 1.96 beyond 30 degrees of freedom."""
-    return _T95[degrees - 1] if degrees <= len(_T95) else 1.96
+    """The two-sided 95 % quantile of Student's t; beyond 30 degrees of freedom by its expansion, to 0.001."""
+    return _T95[degrees - 1] if degrees <= len(_T95) else 1.96 + 2.37 / degrees + 2.8 / degrees**2
 
 
 def share_margin(share: float, count: int) -> float:

@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from rotkeras.data import Source, load
+from rotkeras.data.folder import check_folder
+from rotkeras.data.loading import guess_kind
 from rotkeras.errors import UserError
 from rotkeras.run import Run
+
+LABELLED_VALIDATION, FEW_IMAGES = 0.2, 1000
 
 
 def load_labelled(
@@ -16,7 +20,8 @@ def load_labelled(
 
     Args:
         run: a run that has ended.
-        labelled: what `rotkeras.data.load` takes, or None for the run's own images.
+        labelled: what `rotkeras.data.load` takes, or None for the run's own images. A fifth becomes validation; half, of fewer
+            than 1000 without a test part.
         test_folder: the test part of a folder.
         data_dir: where tensorflow-datasets keeps prepared sets; None for what the recipe says.
         progress: called with (images read, images in all).
@@ -33,16 +38,38 @@ def load_labelled(
         if data_dir is not None:
             recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"data_dir": data_dir})})
         return load_source(recipe, progress)
+    kind = guess_kind(labelled)
+    if kind == "folder":
+        check_folder(Path(labelled).expanduser())
+    if test_folder is not None:
+        if kind != "folder":
+            raise UserError(f"--test-folder goes with a folder, received --labelled {labelled}: give a folder of class folders.")
+        check_folder(Path(test_folder).expanduser())
     from rotkeras.evaluate.evaluation import load_network
 
     size = load_network(run).input_shape[1]
-    fraction = recipe.data.validation_fraction or 0.2
     where = data_dir or recipe.data.data_dir
-    return load(labelled, data_dir=where, test_folder=test_folder, image_size=size, validation_fraction=fraction, progress=progress)
+
+    def read(fraction: float) -> Source:
+        return load(
+            labelled,
+            data_dir=where,
+            test_folder=test_folder,
+            image_size=size,
+            labels="folders" if kind == "folder" else "auto",
+            validation_fraction=fraction,
+            progress=progress,
+        )
+
+    source = read(LABELLED_VALIDATION)
+    if len(source.train) < FEW_IMAGES and source.test is None:
+        source = read(0.5)  # a fifth of few images could show no difference
+    return source
 
 
 def file_name(source: Source, labelled: str | None) -> str:
-    """The name of the evaluation file: `evaluation`, or `evaluation-<images>` for other images than the run's own."""
+    """The name of the evaluation file: `evaluation`, or `evaluation-<images>-<fingerprint>` for other images than the run's own."""
     if labelled is None:
         return "evaluation"
-    return "evaluation-" + (re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.name).name).strip("-.") or "labelled")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.name).name).strip("-.") or "labelled"
+    return f"evaluation-{name}-{source.train.fingerprint()[:8]}"

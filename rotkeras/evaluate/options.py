@@ -1,7 +1,7 @@
 """What to evaluate: probes, taps, modes, labels and seeds; and the units of work that it comes to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from rotkeras.errors import UserError, nearest
@@ -15,6 +15,7 @@ MODES: dict[str, str] = {
     "random": "an untrained backbone, frozen",
     "scratch": "the same network, untrained, learning from the labels alone",
 }
+CLOSED_FORM = "closed form"
 ALL_PROBES = ("ridge", "knn-20", "knn-200", "linear", "nonlinear", "conv")
 
 
@@ -30,7 +31,7 @@ class Options:
         draw: "first" takes the first K of each class, as published; "seeded" draws them.
         seeds: of probes, untrained networks and draws.
         budget: "fast" or "published".
-        scale: share of the budget's epochs.
+        scale: shares of the budget's epochs and images.
     """
 
     probes: tuple[str, ...] = ALL_PROBES
@@ -40,7 +41,7 @@ class Options:
     draw: Literal["first", "seeded"] = "first"
     seeds: tuple[int, ...] = (0,)
     budget: str = "fast"
-    scale: float = 1.0
+    scale: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         expanded = [name for probe in self.probes for name in (("knn-20", "knn-200") if probe == "knn" else (probe,))]
@@ -51,6 +52,8 @@ class Options:
             if mode not in MODES:
                 raise UserError(f"There is no mode {mode!r}; {nearest(mode, MODES)}")
         settings_for(self.budget, "conv")
+        if self.taps is not None:
+            object.__setattr__(self, "taps", tuple(dict.fromkeys(self.taps)))
         trains = [mode for mode in self.modes if mode in ("fine_tuned", "scratch")]
         if trains and not any(is_trained(probe) for probe in self.probes):
             raise UserError(
@@ -72,9 +75,18 @@ class Unit:
     labels_per_class: int | None
     draw: str
     seed: int
-    budget: str
     taps: tuple[str, ...]
-    epochs: int
+    settings: Settings | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Of a trained probe; 0 for one in closed form."""
+        return self.settings.epochs if self.settings else 0
+
+    @property
+    def budget(self) -> str:
+        """What the settings are called."""
+        return self.settings.budget if self.settings else CLOSED_FORM
 
     @property
     def trainable(self) -> bool:
@@ -101,6 +113,7 @@ class Unit:
             "draw": self.draw,
             "seed": self.seed,
             "budget": self.budget,
+            "settings": {**asdict(self.settings), "at_epochs": list(self.settings.at_epochs)} if self.settings else None,
         }
 
 
@@ -132,10 +145,6 @@ def _units(
     if not is_trained(probe) and mode == "frozen" and draw != "seeded" and seed != options.seeds[0]:
         return []  # nothing in it is drawn: every seed would give the same number
     chosen = options.taps or ((default_tap,) if trains or labels is not None else tuple(taps))
-    if is_trained(probe):
-        settings = options.settings(probe, mode, labels)
-        budget, epochs = settings.budget, settings.epochs
-    else:
-        budget, epochs = "closed form", 0
+    settings = options.settings(probe, mode, labels) if is_trained(probe) else None
     groups = [(tap,) for tap in chosen] if trains else [tuple(chosen)]
-    return [Unit(probe, mode, labels, draw, seed, budget, group, epochs) for group in groups]
+    return [Unit(probe, mode, labels, draw, seed, group, settings) for group in groups]

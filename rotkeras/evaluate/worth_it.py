@@ -1,5 +1,6 @@
 """Is pre-training worth it for these images: pre-trained against from scratch at few labels, with intervals and cost."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,28 +65,35 @@ def compare(content: dict[str, Any], counts: Sequence[int], seeds: int, budget: 
     Returns:
         {"part", "images", "counts": {K: {"methods": {name: mean, margin, seconds}, "gain", "gain_margin", "told"}}, "verdict"};
         shares in 0 … 1. The gain is that of the conv probe over training from scratch, paired by seed, so that both had the same
-        labels; it is told when its 95 % interval (Student's t) excludes 0.
+        labels; it is told when its 95 % interval excludes 0. The interval joins that over seeds (Student's t) and that of the
+        images; one seed tells nothing, for draws of labels differ.
     """
-    part = "test" if content["rows"][0]["test"] else "validation"
+    found = {
+        count: {
+            name: [_row(content, mode, probe, count, seed, budget, tap) for seed in range(seeds)]
+            for name, (mode, probe) in METHODS.items()
+        }
+        for count in counts
+    }
+    part = "test" if all(row["test"] for of_count in found.values() for rows in of_count.values() for row in rows) else "validation"
     images = content["images"][part]
     compared: dict[int, Any] = {}
-    for count in counts:
-        rows = {
-            name: [_row(content, *method, count, seed, budget, tap) for seed in range(seeds)] for name, method in METHODS.items()
-        }
+    for count, rows in found.items():
         methods = {}
-        for name, found in rows.items():
-            mean, margin = mean_margin([row[part]["accuracy"] for row in found])
+        for name, of_seeds in rows.items():
+            mean, margin = mean_margin([row[part]["accuracy"] for row in of_seeds])
             methods[name] = {
                 "mean": mean,
                 "margin": share_margin(mean, images) if margin is None else margin,
-                "seconds": sum(row["seconds"] for row in found) / seeds,
+                "seconds": sum(row["seconds"] for row in of_seeds) / seeds,
             }
         differences = [a[part]["accuracy"] - b[part]["accuracy"] for a, b in zip(rows["conv"], rows["scratch"], strict=True)]
         gain, gain_margin = mean_margin(differences)
-        if gain_margin is None:  # one seed: the two shares of the same images, as if they were independent
-            gain_margin = (methods["conv"]["margin"] ** 2 + methods["scratch"]["margin"] ** 2) ** 0.5
-        told = images >= LEAST_IMAGES and abs(gain) > gain_margin
+        # Seeds share the images that judge, so their spread does not hold what other images would change: both are added, the part
+        # of the images as if the two methods erred independently, which is more than it is.
+        of_images = [share_margin(methods[name]["mean"], images) for name in ("conv", "scratch")]
+        gain_margin = math.hypot(gain_margin or 0.0, *of_images)
+        told = images >= LEAST_IMAGES and seeds > 1 and abs(gain) > gain_margin
         compared[count] = {"methods": methods, "gain": gain, "gain_margin": gain_margin, "told": told}
     return {
         "part": part,
@@ -104,8 +112,10 @@ def verdict(compared: dict[int, Any], images: int, seeds: int, seconds: float) -
     if images < LEAST_IMAGES:
         return (
             f"There are too few images to tell: {images} to judge on, and fewer than {LEAST_IMAGES} cannot show a difference; "
-            f"label more images."
+            f"label more."
         )
+    if seeds == 1:
+        return f"One seed cannot tell, for draws of labels differ: take --seeds 3 (pre-training took {clock(seconds)}, once)."
     told = {count: each for count, each in compared.items() if each["told"]}
     cost = f"pre-training took {clock(seconds)}, once"
 
@@ -120,7 +130,7 @@ def verdict(compared: dict[int, Any], images: int, seeds: int, seconds: float) -
     if not told:
         widest = 100 * max(each["gain_margin"] for each in compared.values())
         return (
-            f"No difference can be told from {seeds} seed{'s' if seeds > 1 else ''}: up to {widest:.1f} points are within "
+            f"No difference can be told from {seeds} seeds: up to {widest:.1f} points are within "
             f"the noise; take more --seeds or label more images ({cost})."
         )
     if better and worse:

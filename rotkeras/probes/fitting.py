@@ -45,6 +45,8 @@ class FittedProbe:
 
     def accuracy(self, images: Images) -> dict[str, float]:
         """{tap: share of the labelled images that are told right}."""
+        if images.labels is None:
+            raise UserError("An accuracy needs labels, and these images have none: give class folders or an array of labels.")
         return {tap: float(np.mean(each == images.labels)) for tap, each in self.predict(images).items()}
 
 
@@ -111,6 +113,12 @@ def fit(
     for tap in wanted:
         taps_of.check(network, tap)
     _check_size(network, train)
+    if validation is not None:
+        if validation.labels is None:
+            raise UserError(
+                "Validation chooses the epoch by its labels, and these images have none: give labels, or no validation."
+            )
+        _check_size(network, validation)
     if not is_trained(probe):
         if trainable or supervised:
             raise UserError(

@@ -54,7 +54,7 @@ def nonlinear(site: Site) -> list[Any]:
     name, hidden = site.name, min(HIDDEN_PER_CLASS * site.classes, MOST_HIDDEN)
     layers: list[Any] = [keras.layers.Flatten(name=f"{name}_flatten")]
     for number in (1, 2):
-        initializer = keras.initializers.HeNormal(seed=site.seed * 10 + number)
+        initializer = keras.initializers.HeNormal(seed=taps.hashed_seed(site.seed, "head", number))
         layers += [
             keras.layers.Dense(hidden, use_bias=False, kernel_initializer=initializer, name=f"{name}_dense{number}"),
             keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm{number}"),
@@ -72,13 +72,13 @@ def conv(site: Site) -> list[Any]:
     """
     layers: list[Any] = []
     for number, size in enumerate((3, 1, 1), start=1):
-        layers += convolution(site.filters, size, f"{site.name}_{number}", seed=site.seed * 10 + number)
+        layers += convolution(site.filters, size, f"{site.name}_{number}", seed=taps.hashed_seed(site.seed, "head", number))
     return [*layers, keras.layers.GlobalAveragePooling2D(name=f"{site.name}_pool"), _scores(site)]
 
 
 def _scores(site: Site) -> Any:
     # Float32 under any precision, as in pre-training: a softmax of sixteen-bit scores loses digits that the loss needs.
-    initializer = keras.initializers.GlorotUniform(seed=site.seed * 10)
+    initializer = keras.initializers.GlorotUniform(seed=taps.hashed_seed(site.seed, "head", 0))
     return keras.layers.Dense(site.classes, kernel_initializer=initializer, dtype="float32", name=f"{site.name}_scores")
 
 

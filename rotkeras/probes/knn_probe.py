@@ -18,7 +18,7 @@ class KnnProbe:
         mean: (d,) of the training features.
         scale: (d,) their standard deviation, 1 where they do not vary.
         bank: float32 (n, d), standardised and of unit length.
-        targets: (n, c), one-hot.
+        numbers: (n,), the position of each row's label among the classes.
         classes: (c,) the labels that training had, ascending.
         neighbours: k.
         temperature: of the weights.
@@ -27,7 +27,7 @@ class KnnProbe:
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
     bank: Features
-    targets: NDArray[np.float64]
+    numbers: Labels
     classes: Labels
     neighbours: int
     temperature: float = TEMPERATURE
@@ -40,7 +40,9 @@ class KnnProbe:
             similarity = _unit((features[start : start + 1024] - self.mean) / self.scale) @ self.bank.T
             nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
             weights = np.exp((np.take_along_axis(similarity, nearest, axis=1) - 1.0) / self.temperature)
-            parts.append(np.einsum("qk,qkc->qc", weights, self.targets[nearest]))
+            votes = np.zeros((len(similarity), len(self.classes)))
+            np.add.at(votes, (np.arange(len(votes))[:, None], self.numbers[nearest]), weights)
+            parts.append(votes)
         return np.concatenate(parts)
 
     def predict(self, features: Features) -> Labels:
@@ -67,8 +69,7 @@ def knn(features: Features, labels: Labels, neighbours: int = 20, temperature: f
     labels = check_labels(labels)
     mean, scale = standardise(features)
     classes, numbers = np.unique(labels, return_inverse=True)
-    targets = np.eye(len(classes))[numbers]
-    return KnnProbe(mean, scale, _unit((features - mean) / scale), targets, classes, neighbours, temperature)
+    return KnnProbe(mean, scale, _unit((features - mean) / scale), numbers, classes, neighbours, temperature)
 
 
 def _unit(x: NDArray[np.floating]) -> Features:

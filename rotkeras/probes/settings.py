@@ -30,18 +30,18 @@ class Settings:
     images_per_batch: int = 128
     weight_decay: float = 5e-4
 
-    def scaled(self, share: float) -> "Settings":
-        """The same schedule in a share of its epochs, five at least, and epochs of that share of images; marked in `budget`.
+    def scaled(self, epochs: float, images: float = 1.0) -> "Settings":
+        """The same schedule in a share of its epochs, five at least, on a share of the images; marked in `budget`.
 
         Batches shrink with the images, so that an epoch still has 32 steps and even a small walk learns something.
         """
-        epochs = min(self.epochs, max(5, round(self.epochs * share)))
-        epoch_images = max(1, round(self.epoch_images * share))
+        count = min(self.epochs, max(5, round(self.epochs * epochs)))
+        epoch_images = max(1, round(self.epoch_images * images))
         return replace(
             self,
-            budget=f"{self.budget}×{share:g}",
-            epochs=epochs,
-            at_epochs=tuple(epoch * epochs / self.epochs for epoch in self.at_epochs),
+            budget=f"{self.budget}×{epochs:g}" + (f"×{images:g}" if images != epochs else ""),
+            epochs=count,
+            at_epochs=tuple(epoch * count / self.epochs for epoch in self.at_epochs),
             epoch_images=epoch_images,
             images_per_batch=min(self.images_per_batch, max(8, epoch_images // 32)),
         )
@@ -71,7 +71,11 @@ BUDGETS = {"fast": FAST, "published": PUBLISHED}
 
 
 def settings_for(
-    budget: str | Settings, probe: str, supervised: bool = False, few_labels: bool = False, scale: float = 1.0
+    budget: str | Settings,
+    probe: str,
+    supervised: bool = False,
+    few_labels: bool = False,
+    scale: tuple[float, float] = (1.0, 1.0),
 ) -> Settings:
     """The settings of a probe under a budget.
 
@@ -80,7 +84,7 @@ def settings_for(
         probe: "linear", "nonlinear" or "conv".
         supervised: whether the whole network learns from scratch, which has a schedule of its own.
         few_labels: whether only some images of each class have labels.
-        scale: share of the epochs, see `Settings.scaled`.
+        scale: shares of epochs and images, see `Settings.scaled`.
 
     Raises:
         UserError: for another name.
@@ -92,4 +96,4 @@ def settings_for(
     table = BUDGETS[budget]
     name = "supervised" if supervised else probe
     found = table.get(f"{name}, few labels", table[name]) if few_labels else table[name]
-    return found if scale == 1 else found.scaled(scale)
+    return found if scale == (1.0, 1.0) else found.scaled(*scale)

@@ -61,8 +61,10 @@ def train_heads(
     on_maps = keras.Model(inputs, _stacked({tap: heads.apply(layers[tap], inputs[tap]) for tap in wanted}))
     fits = frozen and _bytes(maps, len(train) + len(validation or ())) < _KEEP_SHARE * available_memory()
     augmented = bool(augmentation) and (settings.augment_frozen or not frozen)
-    repeats = max(1, round(settings.epoch_images / len(train)))
+    repeats = max(1, math.ceil(settings.epoch_images / len(train)))
     size = min(settings.images_per_batch, len(train) * repeats)
+    # The pipeline has no end, so an epoch may end where the schedule wants it, in the midst of the repeats.
+    steps = max(1, max(settings.epoch_images, len(train)) // size)
 
     trained: keras.Model
     if fits and not augmented:
@@ -76,16 +78,18 @@ def train_heads(
         from rotkeras.data.labelled import Labelled
 
         trained = keras.Model(model.input, _stacked(model.output))
-        steps = augmentation if augmented else ()
-        task = Labelled(train, classes)
-        batches = pipeline(train, task, images_per_batch=size, seed=seed, augmentation=steps, repeats=repeats)
+        task, used = Labelled(train, classes), augmentation if augmented else ()
+        batches = pipeline(train, task, images_per_batch=size, seed=seed, augmentation=used, repeats=repeats)
     add_l2(trained, settings.weight_decay)
-    trained.compile(_sgd(settings, batches.steps_per_epoch), _summed_cross_entropy, jit_compile=xla)
+    optimizer = _sgd(settings, steps)
+    if any(layer.compute_dtype == "float16" for layer in trained.layers if layer.trainable_weights):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)  # Keras sees to it for a model of that policy only
+    trained.compile(optimizer, _summed_cross_entropy, jit_compile=xla)
     judge = _judge(model, maps, on_maps, fits, validation, classes)
     choice = _ChooseEpoch(layers if frozen else {wanted[0]: [model]}, judge)
     trained.fit(
         batches.dataset,
-        steps_per_epoch=batches.steps_per_epoch,
+        steps_per_epoch=steps,
         epochs=settings.epochs,
         shuffle=False,
         verbose=0,

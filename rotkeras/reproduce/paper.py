@@ -141,8 +141,8 @@ def _table9() -> Table:
 def _figure5a() -> Table:
     entries = (Entry("supervised", "accuracy", CURVE, "conv", "scratch", paper=92.80),)
     note = (
-        "The curve is of online numbers on validation images, with probes of a shortened schedule; the supervised line is of test "
-        "images."
+        "The curve is of online numbers on validation images, with probes of a shortened schedule and at most 10,000 labels; "
+        "the supervised line is of test images."
     )
     return Table("figure5a", "Figure 5a: rotation and conv-probe accuracy over pre-training", "", "", entries, note=note)
 

@@ -7,8 +7,12 @@ from typing import Any, Protocol
 
 from rotkeras import recipe as recipes
 from rotkeras.data import Source
+from rotkeras.errors import UserError
 from rotkeras.evaluate import Options, evaluate
 from rotkeras.evaluate.intervals import mean_margin, share_margin
+from rotkeras.evaluate.options import Unit
+from rotkeras.probes.fitting import is_trained
+from rotkeras.probes.settings import settings_for
 from rotkeras.recipe import Recipe
 from rotkeras.reproduce.paper import Entry, Network, Table
 from rotkeras.reproduce.scale import Scale
@@ -62,14 +66,41 @@ class Reproduced:
         return None if self.difference is None else abs(self.difference) <= self.entry.tolerance
 
 
+FREE = (
+    "train.xla",
+    "train.deterministic",
+    "train.precision",
+    "train.devices",
+    "train.steps_per_execution",
+    "probe.",
+    "data.data_dir",
+)
+"""Keys of a recipe that may differ without making another experiment of it."""
+
+
 def build_recipe(base: str, network: Network, scale: Scale, seed: int, overrides: Sequence[str], data_dir: str | None) -> Recipe:
-    """The recipe of one pre-training of a table."""
+    """The recipe of one pre-training of a table.
+
+    Raises:
+        UserError: for an override of what the table or the scale sets.
+    """
     full = recipes.load(base, overrides, data_dir)
-    mine = [*overrides, *scale.overrides(full), *network.overrides, f"train.seed={seed}"]
+    own = [*scale.overrides(full), *network.overrides, f"train.seed={seed}"]
+    taken = {each.partition("=")[0] for each in own} | {"train.seed", "backbone.blocks", "task.angles"}
+    for override in overrides:
+        key = override.partition("=")[0].strip()
+        if key in taken:
+            raise UserError(f"--set {override}: {key} is what the table, --seeds or --scale sets; leave it out.")
+    mine = [*overrides, *own]
     if network.name == "nin4-curve":
         epochs = recipes.load(base, mine, data_dir).train.epochs
         mine.append(f"probe.every_epochs={max(1, epochs // 20)}")
     return recipes.load(base, mine, data_dir)
+
+
+def departures(overrides: Sequence[str]) -> list[str]:
+    """The overrides that make another experiment of a table, which is then not judged."""
+    return [each for each in overrides if not each.strip().startswith(FREE)]
 
 
 def reproduce(
@@ -113,9 +144,8 @@ def reproduce(
             if run.load_summary() is None:
                 train(recipe, run, source, callbacks)
             runs.append(run)
-            content: dict[str, Any] = {}
-            for options in wanted(mine, scale, seed):
-                content = evaluate(run, options, source, watch=shows.watch, done=shows.done, tested=shows.tested)
+            options = wanted(mine, scale, seed)
+            content = evaluate(run, options, source, watch=shows.watch, done=shows.done, tested=shows.tested)
             for entry in mine:
                 values[entry].append(_value(entry, content, scale, seed))
     return [_reproduced(entry, found) for entry, found in values.items()], runs
@@ -126,32 +156,36 @@ def wanted(entries: Sequence[Entry], scale: Scale, seed: int) -> list[Options]:
     taps: dict[tuple[str, str, int | None], dict[str, None]] = {}
     for entry in entries:
         taps.setdefault((entry.probe, entry.mode, entry.labels_per_class), {})[entry.tap] = None
+    shares = scale.epochs, scale.images
     return [
-        Options((probe,), (mode,), tuple(each), (scale.labels(labels),), seeds=(seed,), budget="published", scale=scale.epochs)
+        Options(
+            (probe,),
+            (mode,),
+            tuple(each),
+            (scale.labels(labels),),
+            seeds=(seed,),
+            budget="published",
+            scale=shares,
+        )
         for (probe, mode, labels), each in taps.items()
     ]
 
 
 def _value(entry: Entry, content: dict[str, Any], scale: Scale, seed: int) -> tuple[float, int]:
-    key = {
-        "tap": entry.tap,
-        "probe": entry.probe,
-        "mode": entry.mode,
-        "labels_per_class": scale.labels(entry.labels_per_class) or "all",
-        "seed": seed,
-    }
-    found = [row for row in content["rows"] if all(row[name] == value for name, value in key.items())]
-    row = next(each for each in found if each["budget"] == "closed form" or each["budget"] == _budget(scale))
+    labels = scale.labels(entry.labels_per_class)
+    settings = None
+    if is_trained(entry.probe):
+        supervised, few = entry.mode == "scratch", labels is not None
+        settings = settings_for("published", entry.probe, supervised, few, (scale.epochs, scale.images))
+    unit = Unit(entry.probe, entry.mode, labels, "all" if labels is None else "first", seed, (entry.tap,), settings)
+    key = unit.row(entry.tap)
+    row = next(each for each in content["rows"] if all(each[name] == value for name, value in key.items()))
     result = row["test"] or row["validation"]
     images = content["images"]["test" if row["test"] else "validation"]
     if entry.class_name is None:
         return 100 * result["accuracy"], images
     share = result["per_class"][entry.class_name]
     return 100 * (share if share is not None else float("nan")), max(1, images // len(result["per_class"]))
-
-
-def _budget(scale: Scale) -> str:
-    return "published" if scale.epochs == 1 else f"published×{scale.epochs:g}"
 
 
 def _reproduced(entry: Entry, found: list[tuple[float, int]]) -> Reproduced:

@@ -6,10 +6,11 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from rotkeras.cli import main
-from rotkeras.cli.evaluate_console import EvaluateConsole, class_tables, tap_tables
+from rotkeras.cli.evaluate_console import EvaluateConsole, class_tables, notes, tap_tables
 from rotkeras.cli.watching import Watching
 from rotkeras.cli.worth_it_console import WorthItConsole
 from rotkeras.evaluate.options import Unit
+from rotkeras.probes.settings import FAST
 
 
 def invoke(*arguments):
@@ -32,6 +33,18 @@ def test_mistakes_are_one_sentence_before_tensorflow_starts(tmp_path):
     assert "expected counts from 1 or all" in refused("evaluate", "x", "--labels-per-class", "20,zero")
     assert "above 0 and at most 1, received 2" in refused("reproduce", "table1", "--scale", "2")
     assert "Invalid value" in refused("reproduce", "table4")
+    assert "all cannot be drawn anew" in refused("worth-it", "x", "--labels-per-class", "20,all")
+
+
+def test_notes_say_what_the_numbers_are():
+    def text(part, test_part, seeds=1):
+        return " ".join(notes(rows(seeds), part, 1000, test_part))
+
+    assert "each row was judged on the test part once" in text("test", "judged")
+    assert "there is no test part: these are validation images" in text("validation", "none")
+    assert "the test part has no labels" in text("validation", "without labels")
+    assert "not read for every row yet" in text("validation", None)
+    assert "over up to 3 seeds of probes, draws and untrained networks, of one pre-training" in text("test", "judged", 3)
 
 
 def test_options_become_modes(monkeypatch):
@@ -60,8 +73,8 @@ def rows(seeds=1):
                     judged = {"accuracy": number / 10, "per_class": {"a very long name of a class indeed": 0.5, "b": None}}
                     made.append(
                         {
-                            "tap": f"conv{number}", "probe": probe, "mode": mode, "labels_per_class": "all", "draw": "all",
-                            "seed": seed, "budget": "fast" if probe in ("linear", "nonlinear", "conv") else "closed form",
+                            "tap": f"conv{number}", "probe": probe, "mode": mode, "labels_per_class": "all",
+                            "seed": seed, "draw": "all", "budget": "fast" if probe in ("linear", "nonlinear", "conv") else "closed form",
                             "validation": judged, "test": judged,
                         }
                     )  # fmt: skip
@@ -86,8 +99,8 @@ def test_tables_fit_a_terminal_and_mark_the_fast_budget(terminal, seeds):
 def test_every_fit_has_a_line_with_the_time_left():
     console = Console(file=io.StringIO(), width=200)
     watching = Watching(console)
-    unit = Unit("conv", "fine_tuned", 20, "first", 0, "fast", ("conv2",), 10)
-    cheap = Unit("ridge", "frozen", None, "all", 0, "closed form", ("conv2",), 0)
+    unit = Unit("conv", "fine_tuned", 20, "first", 0, ("conv2",), FAST["conv"])
+    cheap = Unit("ridge", "frozen", None, "all", 0, ("conv2",))
     assert watching.watch(0, [unit, cheap]) == ()
     watching.done(unit, [{"tap": "conv2", "validation": {"accuracy": 0.5}, "seconds": 61.0}])
     line = console.file.getvalue()
@@ -97,7 +110,7 @@ def test_every_fit_has_a_line_with_the_time_left():
 def test_the_bar_of_a_terminal_comes_and_goes():
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     watching = Watching(console)
-    (callback,) = watching.watch(0, [Unit("conv", "frozen", None, "all", 0, "fast", ("conv2",), 10)])
+    (callback,) = watching.watch(0, [Unit("conv", "frozen", None, "all", 0, ("conv2",), FAST["conv"])])
     callback.on_epoch_end(4)
     assert watching._bar.tasks[0].completed == 0.5
     watching.tested(1, 4)

@@ -32,6 +32,7 @@ def test_rows_are_the_probes_and_the_test_part_is_judged_by_them(run, source):
     assert row["test"]["accuracy"] == pytest.approx(probe.accuracy(test["conv2"], source.test.labels), abs=0.003)
     confusion = np.array(row["test"]["confusion"])
     assert confusion.sum() == len(source.test) == content["images"]["test"]
+    assert len({file.name for file in (run.path / "evaluation").iterdir()}) == 2  # ridge, trained and untrained
     assert np.trace(confusion) / confusion.sum() == pytest.approx(row["test"]["accuracy"])
     assert row["seconds"] >= 0
     assert row["peak_memory_mib"] > 100
@@ -77,7 +78,12 @@ def test_an_interruption_keeps_finished_rows_and_leaves_the_test_part_unread(run
 
 def test_trained_probes_few_labels_fine_tuning_and_scratch(run, source):
     options = Options(
-        probes=("linear",), modes=("frozen", "fine_tuned", "scratch"), labels_per_class=(3,), draw="seeded", seeds=(1,), scale=0.02
+        probes=("linear",),
+        modes=("frozen", "fine_tuned", "scratch"),
+        labels_per_class=(3,),
+        draw="seeded",
+        seeds=(1,),
+        scale=(0.02, 0.02),
     )
     before = run.model.read_bytes()
     content = evaluate(run, options, source)
@@ -134,19 +140,80 @@ def test_every_mistake_is_one_sentence_and_nothing_is_written(run, source, tmp_p
     refused("has not ended")
 
 
-def test_rows_of_another_network_or_other_images_are_not_mixed(run, source, tmp_path):
-    images = {"source": "digits", "train": 320, "validation": 144}
+NETWORK = {"file": "model.keras", "sha256": "a"}
+IMAGES = {"source": "digits", "train": 320, "validation": 144, "fingerprint": "f"}
+
+
+def row(**more):
+    made = {
+        "tap": "conv1",
+        "probe": "conv",
+        "mode": "frozen",
+        "labels_per_class": "all",
+        "draw": "all",
+        "seed": 0,
+        "budget": "fast",
+    }
+    return {**made, "settings": {"epochs": 10}, "test": None, "classifier": "x.keras", **more}
+
+
+def test_rows_of_another_network_or_other_images_are_not_mixed(tmp_path):
     path = tmp_path / "evaluation.json"
-    Record(path, run.model, images).add([])
-    Record(path, run.model, images)
-    with pytest.raises(UserError, match="of another network or of other images"):
-        Record(path, run.model, {**images, "train": 321})
-    run.model.write_bytes(run.model.read_bytes() + b" ")
-    with pytest.raises(UserError, match="of another network or of other images"):
-        Record(path, run.model, images)
-    path.write_text("{}")
-    with pytest.raises(UserError, match="could not be read as an evaluation"):
-        Record(path, run.model, images)
+    Record(path, NETWORK, IMAGES).add([row()])
+    assert Record(path, NETWORK, IMAGES).rows == [row()]
+    for network, images in (({**NETWORK, "sha256": "b"}, IMAGES), (NETWORK, {**IMAGES, "fingerprint": "g"})):
+        with pytest.raises(UserError, match="of another network or of other images"):
+            Record(path, network, images)
+    for broken in ("{}", "[]", "{", json.dumps({"network": NETWORK, "images": IMAGES, "rows": [{"tap": "conv1"}]})):
+        path.write_text(broken)
+        with pytest.raises(UserError, match="could not be read as an evaluation"):
+            Record(path, NETWORK, IMAGES)
+
+
+def test_a_row_of_other_settings_is_replaced_and_never_taken_for_ours(tmp_path):
+    record = Record(tmp_path / "evaluation.json", NETWORK, IMAGES)
+    record.add([row(), row(tap="conv2")])
+    assert record.find(row()) == row()
+    assert record.find(row(settings={"epochs": 20})) is None
+    record.add([row(settings={"epochs": 20})])
+    assert record.rows == [row(tap="conv2"), row(settings={"epochs": 20})]
+
+
+def test_another_test_part_is_refused(tmp_path):
+    record = Record(tmp_path / "evaluation.json", NETWORK, IMAGES)
+    record.begin_test(3, 1000, "one")
+    record.begin_test(1, 1000, "one")
+    assert [read["rows"] for read in record.content["test_reads"]] == [3, 1]
+    with pytest.raises(UserError, match="judged on another test part"):
+        record.begin_test(1, 1000, "other")
+
+
+def test_a_lost_classifier_is_fitted_again_and_rows_that_wait_are_judged_by_the_next_call(run, source):
+    def stop(unit, rows):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), source, done=stop)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(run, Options(probes=("knn-3",), modes=("frozen",), taps=("conv1",)), source, done=stop)
+    assert [row["test"] for row in content_of(run)["rows"]] == [None, None]
+    for classifier in (run.path / "evaluation").glob("*.keras"):
+        classifier.unlink()
+    content = evaluate(run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), source)
+    assert sorted((row["probe"], row["test"] is None) for row in content["rows"]) == [("knn-3", False), ("ridge", False)]
+
+
+def test_a_test_part_with_a_class_that_training_has_not(run, source):
+    train, validation = (part.part(np.flatnonzero(part.labels < 9)) for part in (source.train, source.validation))
+    names = tuple("012345678")
+    train, validation = (data.Images(each.array, each.rows, each.labels, names) for each in (train, validation))
+    images = data.Source("nine", train, validation, [], lambda: source.test)
+    content = evaluate(run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), images)
+    assert content["rows"][0]["test"]["per_class"]["9"] == 0.0
+    unlabelled = data.Source("nine", train, validation, [], lambda: data.load(source.test.take(slice(None))).train)
+    content = evaluate(run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), unlabelled, name="other")
+    assert content["test_part"] == "without labels"
+    assert content["rows"][0]["test"] is None
 
 
 def test_two_evaluations_of_one_run_do_not_write_over_each_other(run, source):

@@ -5,9 +5,9 @@ from scipy import stats
 from rotkeras.evaluate.intervals import mean_margin, share_margin, t95
 
 
-@pytest.mark.parametrize("degrees", [1, 2, 9, 30])
+@pytest.mark.parametrize("degrees", [1, 2, 9, 30, 31, 45, 99])
 def test_quantiles_are_those_of_scipy(degrees):
-    assert t95(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), abs=5e-4)
+    assert t95(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), abs=1e-3)
 
 
 def test_mean_and_margin_are_those_of_scipy():

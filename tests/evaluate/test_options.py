@@ -25,7 +25,7 @@ def test_a_backbone_that_trains_has_one_tap_a_trained_probe_and_its_own_schedule
         ("fine_tuned", "conv", ("conv2",), 100),
         ("scratch", "conv", ("conv2",), 200),
     ]
-    both = units(probes=("conv",), modes=("fine_tuned",), taps=("conv1", "conv2"))
+    both = units(probes=("conv",), modes=("fine_tuned",), taps=("conv1", "conv2", "conv1"))
     assert [unit.taps for unit in both] == [("conv1",), ("conv2",)]
 
 
@@ -48,7 +48,9 @@ def test_a_number_that_no_seed_can_change_is_made_once():
 
 
 def test_a_scaled_budget_is_another_budget():
-    (full,), (small,) = (units(probes=("conv",), modes=("frozen",), budget="published", scale=scale) for scale in (1.0, 0.02))
+    (full,), (small,) = (
+        units(probes=("conv",), modes=("frozen",), budget="published", scale=scale) for scale in ((1.0, 1.0), (0.02, 0.02))
+    )
     assert (full.budget, full.epochs, small.budget, small.epochs) == ("published", 100, "published×0.02", 5)
 
 

@@ -41,9 +41,10 @@ def test_a_frozen_backbone_keeps_every_bit(source, backbone, probe):
     assert list(fitted.accuracy(source.validation)) == wanted
     if fitted.model is not None:  # and so does the copy inside the classifier, batch-norm statistics too
         inside = {layer.name: layer for layer in fitted.model.layers}
-        for layer in backbone.layers:
-            if layer.name in inside:
-                assert bits(layer) == bits(inside[layer.name]), layer.name
+        shared = [layer for layer in backbone.layers if layer.name in inside and layer.weights]
+        assert len(shared) >= 6
+        for layer in shared:
+            assert bits(layer) == bits(inside[layer.name]), layer.name
 
 
 def test_kept_features_and_features_computed_anew_and_other_taps_beside_train_alike(source, backbone, monkeypatch):
@@ -139,6 +140,37 @@ def test_closed_forms_are_those_on_the_pooled_features(source, backbone, probe):
             np.testing.assert_allclose(scores, fitted.scores(source.validation)[tap], rtol=1e-3, atol=2e-4)
 
 
+def test_no_two_kernels_of_backbone_and_head_are_drawn_alike(backbone):
+    network = taps.untrained_copy(backbone, 0)
+    head = heads.conv(heads.Site((8, 8, 8), 10, seed=0, filters=8))
+    x = keras.Input((8, 8, 8))
+    heads.apply(head, x)
+    kernels = [layer.kernel for layer in [*network.layers, *head] if hasattr(layer, "kernel")]
+    draws = [np.array(kernel).ravel()[:64] for kernel in kernels if np.prod(kernel.shape) >= 64]
+    correlation = np.corrcoef(draws) - np.eye(len(draws))
+    assert len(draws) >= 10
+    assert np.abs(correlation).max() < 0.6
+    again = taps.untrained_copy(backbone, 0)
+    assert bits(again) == bits(network)
+
+
+def test_kept_features_are_let_go_after_the_fit(source, backbone):
+    import gc
+    import weakref
+
+    from rotkeras.data.batches import feature_pipeline
+
+    features = {"a": np.zeros((64, 4), np.float32)}
+    gone = weakref.ref(features["a"])
+    batches = feature_pipeline(features, np.zeros(64, np.int64), images_per_batch=8)
+    next(iter(batches.dataset.take(1)))
+    del features
+    assert gone() is not None
+    del batches
+    gc.collect()
+    assert gone() is None
+
+
 def test_pooled_features_are_computed_once(source, backbone, monkeypatch):
     pooled = PooledFeatures(backbone)
     first = pooled(source.train)
@@ -173,6 +205,11 @@ def test_every_mistake_is_one_sentence(source, backbone):
         fit(backbone, "conv", source.train.part(np.flatnonzero(source.train.labels == 1)))
     with pytest.raises(UserError, match="takes images of 16×16, received 8×8"):
         fit(backbone, "ridge", data.load("digits", image_size=8).train)
+    unlabelled = data.load(source.validation.take(slice(None)), validation_fraction=0).train
+    with pytest.raises(UserError, match="Validation chooses the epoch by its labels"):
+        fit(backbone, "conv", source.train, unlabelled)
+    with pytest.raises(UserError, match="An accuracy needs labels"):
+        fit(backbone, "ridge", source.train).accuracy(unlabelled)
     bad = Settings("test", 1, (), learning_rate=1e30, augment_frozen=False, epoch_images=512, images_per_batch=16)
     with pytest.raises(UserError, match="loss became (nan|inf)"):
         fit(backbone, "conv", source.train, budget=bad, taps=["conv2"])

@@ -33,13 +33,15 @@ def test_the_rate_falls_at_the_first_step_of_the_epoch():
 
 
 def test_a_scaled_budget_keeps_its_shape_and_says_so():
-    tenth = settings_for("published", "conv", scale=0.1)
+    tenth = settings_for("published", "conv", scale=(0.1, 0.1))
     assert tenth.at_epochs == (3.5, 7, 8.5)
     assert rates(tenth) == [0.1] * 3 + [0.02] * 4 + [0.004] + [0.0008] * 2
     assert tenth.budget == "published×0.1"
     assert (tenth.images_per_batch, tenth.epoch_images) == (128, 5000)
-    assert settings_for("published", "conv", scale=0.0001).epochs == 5
-    assert settings_for("published", "conv", scale=0.02).images_per_batch == 31
+    assert settings_for("published", "conv", scale=(0.0001, 0.0001)).epochs == 5
+    assert settings_for("published", "conv", scale=(0.02, 0.02)).images_per_batch == 31
+    uneven = settings_for("published", "conv", scale=(1.0, 0.02))
+    assert (uneven.epochs, uneven.epoch_images, uneven.budget) == (100, 1000, "published×1×0.02")
 
 
 def test_few_labels_are_augmented_in_the_fast_budget_and_as_published_in_the_other():
