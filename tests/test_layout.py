@@ -39,7 +39,7 @@ ALLOWED = {
     "probes": {"errors", "data", "taps", "backbones", "optimizers"},
     "embedding": {"errors", "files", "text", "data"},
     "evaluate": {"errors", "files", "text", "data", "devices", "probes", "run", "taps", "train"},
-    "reproduce": {"data", "errors", "evaluate", "recipe", "run", "train"},
+    "reproduce": {"data", "errors", "evaluate", "probes", "recipe", "run", "train"},
     "callbacks": {"errors", "files", "text", "data", "probes", "taps"},
     "optimizers": {"recipe"},
     "devices": {"errors"},

@@ -30,7 +30,7 @@ class ReproduceConsole(Watching):
     ) -> None:
         """Reproduce a table and write it."""
         from rotkeras import recipe as recipes
-        from rotkeras.reproduce.reproducing import build_recipe, departures
+        from rotkeras.reproduce.plan import build_recipe, departures
 
         table = TABLES[name]
         full = recipes.load(base, overrides, data_dir)

@@ -36,11 +36,12 @@ class WorthItConsole:
         run = Run(folder)
         run.check_ended()
         self.console.print(f"{run.path}: starting TensorFlow …")
-        from rotkeras import devices, taps
+        from rotkeras import devices
         from rotkeras.files import write_json
 
         devices.quiet()
         devices.keep_freed_memory()
+        from rotkeras import taps
         from rotkeras.evaluate import evaluate, worth_it
         from rotkeras.evaluate.evaluation import check_source, load_network
         from rotkeras.evaluate.labelled import file_name, load_labelled

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from rotkeras import recipe as recipes
 from rotkeras.data import Source
-from rotkeras.errors import UserError
 from rotkeras.evaluate import Options, evaluate
 from rotkeras.evaluate.intervals import mean_margin, share_margin
 from rotkeras.evaluate.options import Unit
 from rotkeras.probes.fitting import is_trained
 from rotkeras.probes.settings import settings_for
-from rotkeras.recipe import Recipe
-from rotkeras.reproduce.paper import Entry, Network, Table
+from rotkeras.reproduce.paper import Entry, Table
+from rotkeras.reproduce.plan import build_recipe
 from rotkeras.reproduce.scale import Scale
 from rotkeras.run import Run
 
@@ -64,43 +62,6 @@ class Reproduced:
     def within(self) -> bool | None:
         """Whether the difference lies within the tolerance."""
         return None if self.difference is None else abs(self.difference) <= self.entry.tolerance
-
-
-FREE = (
-    "train.xla",
-    "train.deterministic",
-    "train.precision",
-    "train.devices",
-    "train.steps_per_execution",
-    "probe.",
-    "data.data_dir",
-)
-"""Keys of a recipe that may differ without making another experiment of it."""
-
-
-def build_recipe(base: str, network: Network, scale: Scale, seed: int, overrides: Sequence[str], data_dir: str | None) -> Recipe:
-    """The recipe of one pre-training of a table.
-
-    Raises:
-        UserError: for an override of what the table or the scale sets.
-    """
-    full = recipes.load(base, overrides, data_dir)
-    own = [*scale.overrides(full), *network.overrides, f"train.seed={seed}"]
-    taken = {each.partition("=")[0] for each in own} | {"train.seed", "backbone.blocks", "task.angles"}
-    for override in overrides:
-        key = override.partition("=")[0].strip()
-        if key in taken:
-            raise UserError(f"--set {override}: {key} is what the table, --seeds or --scale sets; leave it out.")
-    mine = [*overrides, *own]
-    if network.name == "nin4-curve":
-        epochs = recipes.load(base, mine, data_dir).train.epochs
-        mine.append(f"probe.every_epochs={max(1, epochs // 20)}")
-    return recipes.load(base, mine, data_dir)
-
-
-def departures(overrides: Sequence[str]) -> list[str]:
-    """The overrides that make another experiment of a table, which is then not judged."""
-    return [each for each in overrides if not each.strip().startswith(FREE)]
 
 
 def reproduce(

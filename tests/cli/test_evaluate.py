@@ -1,5 +1,7 @@
 import io
 import re
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -17,6 +19,19 @@ def invoke(*arguments):
     return CliRunner().invoke(main, list(arguments))
 
 
+def test_mistakes_are_told_without_tensorflow(tmp_path):
+    code = f"""
+import sys
+from click.testing import CliRunner
+from rotkeras.cli import main
+for arguments in (["evaluate", {str(tmp_path)!r}], ["worth-it", {str(tmp_path)!r}], ["reproduce", "table1", "--set", "train.seed=1"]):
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2, result.output
+print(sorted(name for name in ("tensorflow", "keras") if name in sys.modules))"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 def refused(*arguments):
     result = invoke(*arguments)
     assert result.exit_code == 2, result.output
@@ -24,7 +39,7 @@ def refused(*arguments):
     return result.output
 
 
-def test_mistakes_are_one_sentence_before_tensorflow_starts(tmp_path):
+def test_mistakes_are_one_sentence(tmp_path):
     for command in ("evaluate", "worth-it"):
         assert "does not exist: expected the folder that `rotkeras train` left" in refused(command, str(tmp_path / "none"))
         assert "is no run folder" in refused(command, str(tmp_path))

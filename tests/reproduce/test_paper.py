@@ -1,6 +1,7 @@
 import pytest
 
 from rotkeras.reproduce.paper import NIN4, TABLES
+from rotkeras.reproduce.plan import build_recipe
 
 
 def values(name, attribute="paper"):
@@ -45,7 +46,6 @@ def test_figure_5b_is_the_surveys_errors_from_100():
 
 
 def test_every_network_parses_on_both_recipes():
-    from rotkeras.reproduce.reproducing import build_recipe
     from rotkeras.reproduce.scale import Scale
 
     for table in TABLES.values():

@@ -10,7 +10,8 @@ from rotkeras import UserError, data
 from rotkeras.evaluate.options import Unit
 from rotkeras.reproduce import plotting, writing
 from rotkeras.reproduce.paper import NIN4, TABLES, Entry, Table
-from rotkeras.reproduce.reproducing import Reproduced, build_recipe, departures, reproduce, wanted
+from rotkeras.reproduce.plan import build_recipe, departures
+from rotkeras.reproduce.reproducing import Reproduced, reproduce, wanted
 from rotkeras.reproduce.scale import Scale
 from rotkeras.run import Run
 
