@@ -29,7 +29,7 @@ def quiet() -> None:
         os.dup2(chatter.fileno(), 2)
         try:
             import tensorflow  # noqa: F401
-        except BaseException:
+        except Exception:
             os.dup2(standard_error, 2)
             chatter.seek(0)
             sys.stderr.write(chatter.read().decode(errors="replace"))

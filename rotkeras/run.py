@@ -86,6 +86,8 @@ class Run:
         if not self.recipe.exists():
             what = "is no run folder" if self.path.exists() else "does not exist"
             raise UserError(f"{self.path} {what}: expected the folder that `rotkeras train` left, such as runs/quickstart.")
+        if not self.model.exists() and not self.checkpoints.exists():
+            raise UserError(f"{self.path} has no model.keras: expected the folder of a run that has ended; give its path.")
         if not self.model.exists():
             raise UserError(
                 f"The run {self.path} has not ended: expected model.keras in it; go on with `rotkeras train {self.recipe} "

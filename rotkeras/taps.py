@@ -11,7 +11,7 @@ from typing import Literal
 
 import keras
 
-from rotkeras.errors import UserError, nearest
+from rotkeras.errors import UserError
 
 Pooling = Literal["none", "average"]
 
@@ -43,7 +43,7 @@ def flat(model: keras.Model) -> keras.Model:
 def check(model: keras.Model, tap: str) -> None:
     """Raise a `UserError` that names the taps there are, when `tap` is not one of them."""
     if tap not in (there := names(model)):
-        raise UserError(f"The model {model.name!r} has no tap {tap!r}; {nearest(tap, there)}")
+        raise UserError(f"There is no tap {tap!r}: expected one of {', '.join(there)}; take one of these.")
 
 
 def cut(model: keras.Model, tap: str, pooling: Pooling = "average") -> keras.Model:

@@ -49,6 +49,9 @@ class _Group(click.Group):
         except UserError as error:
             click.echo(f"Error: {error}", err=True)
             context.exit(2)
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted; nothing was left half-written.", err=True)
+            context.exit(130)
 
 
 @click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -27,7 +27,7 @@ def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tup
     return tuple(dict.fromkeys(each.strip() for each in value.split(",") if each.strip())) if value else None
 
 
-@click.command()
+@click.command(context_settings={"show_default": True})
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--probe", "probes", callback=_names, metavar="NAMES", help=f"Comma-separated, of {PROBES}. Default: all but logistic."

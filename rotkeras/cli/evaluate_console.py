@@ -11,6 +11,7 @@ from rich.table import Table
 
 from rotkeras.evaluate import tables
 from rotkeras.evaluate.intervals import share_margin
+from rotkeras.evaluate.names import MODE_NAMES
 
 
 class EvaluateConsole:
@@ -79,7 +80,7 @@ def tap_tables(rows: Sequence[dict[str, Any]], part: str, count: int, title: str
         table = _table(title if page is pages[0] else "", plain)
         table.add_column("tap")
         for probe, mode, budget in page:
-            table.add_column(f"{probe}\n{tables.MODE_NAMES[mode]}{_mark(budget)}", justify="right")
+            table.add_column(f"{probe}\n{MODE_NAMES[mode]}{_mark(budget)}", justify="right")
         for (tap,), group in sorted(tables.grouped(rows, "tap").items()):
             cells = []
             for column in page:
@@ -107,7 +108,7 @@ def class_tables(rows: Sequence[dict[str, Any]], part: str, plain: bool) -> list
         table.add_column("class")
         for column in page:
             probe, mode, budget = column
-            table.add_column(f"{probe}\n{tables.MODE_NAMES[mode]}{_mark(budget)}\n{best[column]}", justify="right")
+            table.add_column(f"{probe}\n{MODE_NAMES[mode]}{_mark(budget)}\n{best[column]}", justify="right")
         for name in next(iter(shown.values())):
             values = [each[name] for each in shown.values()]
             table.add_row(name[:24], *("" if value is None else f"{100 * value:.1f}" for value in values))
@@ -120,9 +121,13 @@ def notes(rows: Sequence[dict[str, Any]], part: str, count: int, test_part: str 
     seeds = max(len(group) for group in tables.grouped(rows, "tap", "probe", "mode", "labels_per_class", "draw", "budget").values())
     best = max(row[part]["accuracy"] for row in rows)
     margin = 100 * share_margin(best, count)
-    found = [f"\nof one seed the images alone make ±{margin:.1f} (95 %)"]
+    widest = 100 * share_margin(0.5, count)
+    found = [f"\nof one seed: the images alone make ±{margin:.1f} at {100 * best:.0f} % and up to ±{widest:.1f} at 50 % (95 %)"]
     if seeds > 1:
-        found = [f"\n± is the 95 % interval over up to {seeds} seeds of probes, draws and untrained networks, of one pre-training"]
+        found = [
+            f"\n± is the 95 % interval over up to {seeds} seeds of probes, draws and untrained networks, of one pre-training",
+            "a number without ± has nothing in it that is drawn, or one seed",
+        ]
     budgets = {row["budget"] for row in rows}
     if any(budget.startswith("fast") for budget in budgets):
         found.append("* budget fast: shortened schedules, not the published protocol (--budget published)")
@@ -132,7 +137,7 @@ def notes(rows: Sequence[dict[str, Any]], part: str, count: int, test_part: str 
         found.append("validation chose epochs (few labels: the last); each row was judged on the test part once")
     elif test_part in ("none", "without labels"):
         what = "there is no test part" if test_part == "none" else "the test part has no labels"
-        found.append(f"{what}: these are validation images, which chose epochs")
+        found.append(f"{what}: these are validation images, which chose the epochs of trained probes")
     else:
         found.append("the test part is not read for every row yet: repeat the command")
     return found

@@ -7,7 +7,7 @@ import click
 NAMES = ("table1", "table2", "table3", "table9", "figure5a", "figure5b")
 
 
-@click.command()
+@click.command(context_settings={"show_default": True})
 @click.argument("table", type=click.Choice(NAMES))
 @click.option("--scale", type=float, default=1.0, help="Share of images and epochs, the width by its root; 1 is as published.")
 @click.option("--images", type=float, help="Share of the images alone.")

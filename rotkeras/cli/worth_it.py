@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from rotkeras.cli.evaluate import label_numbers
 
 
-@click.command("worth-it")
+@click.command("worth-it", context_settings={"show_default": True})
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--labelled", metavar="IMAGES", help="Labelled images other than the run's: class folders, an .npz, a dataset's name."
@@ -19,7 +19,7 @@ from rotkeras.cli.evaluate import label_numbers
 @click.option(
     "--labels-per-class", "labels", callback=label_numbers, metavar="K,K,…", help="Default: 5,20,100,400 as far as they go."
 )
-@click.option("--seeds", type=click.IntRange(1, 100), default=3, help="Each draws labels of its own.")
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, help="Three or more; each draws labels of its own.")
 @click.option("--tap", help="Where the features are read. Default: the second tap.")
 @click.option("--budget", type=click.Choice(["fast", "published"]), default="fast", help="Schedules.")
 def worth_it(
@@ -34,7 +34,7 @@ def worth_it(
 ) -> None:
     """Say whether pre-training was worth it for your labelled images.
 
-    Compares the pre-trained backbone of RUN (frozen, with a convolutional probe, and with a linear one) with the same network
+    Compares the pre-trained backbone of RUN (frozen, with a convolutional probe, and with ridge regression) with the same network
     trained from scratch, at a few numbers of labels, and says so in one sentence. Writes RUN/worth-it.json.
 
     \b

@@ -27,6 +27,8 @@ def open_builder(name: str, data_dir: str | Path | None) -> Any:
     import tensorflow_datasets as tfds
 
     where = None if data_dir is None else str(Path(data_dir).expanduser())
+    if where is not None and not Path(where).is_dir():  # a typing error must not become a download
+        raise UserError(f"The data folder {where!r} does not exist: expected one of tensorflow-datasets sets; mend or make it.")
     tfds.core.utils.gcs_utils._is_gcs_disabled = True
     try:
         builder = tfds.builder(name, data_dir=where)

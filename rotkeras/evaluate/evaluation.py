@@ -13,10 +13,11 @@ import numpy as np
 from rotkeras import devices, taps
 from rotkeras.data import Images, Source
 from rotkeras.errors import UserError
-from rotkeras.evaluate.options import Options, Unit, plan
+from rotkeras.evaluate.options import ALL_PROBES, Options, Unit, plan
 from rotkeras.evaluate.record import KEY, Record, result
 from rotkeras.files import one_writer, write_whole
 from rotkeras.probes import FittedProbe, PooledFeatures, extract, fit
+from rotkeras.probes.fitting import neighbours_of
 from rotkeras.probes.linear import check_labels
 from rotkeras.run import Run
 from rotkeras.train import build_augmentation
@@ -77,8 +78,14 @@ def evaluate(
     with one_writer(path):
         record = Record(path, {"file": run.model.name, "sha256": weights_digest(network)}, images)
         work = _Work(network, source, build_augmentation(recipe), recipe.train.xla, run.path / name, record)
-        for unit in units:
-            work.labelled(unit)  # a K that is too large is said before hours of fitting
+        for unit in list(units):  # what is too large is said before hours of fitting
+            if (neighbours := neighbours_of(unit.probe)) and neighbours > (count := len(work.labelled(unit))):
+                if any(each.probes != ALL_PROBES and unit.probe in each.probes for each in wanted):
+                    raise UserError(
+                        f"{unit.probe}: expected at most {count} neighbours, the labelled images of {unit.title()}; take fewer."
+                    )
+                units.remove(unit)  # of the default probes
+            work.labelled(unit)
         work.drop_lost()
         missing = [left for unit in units if (left := _left(unit, record))]
         for number, unit in enumerate(missing):

@@ -5,16 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from rotkeras.errors import UserError, nearest
+from rotkeras.evaluate.names import MODE_NAMES, MODES
 from rotkeras.probes.fitting import check_name, is_trained
 from rotkeras.probes.settings import Settings, settings_for
 
 Mode = Literal["frozen", "fine_tuned", "random", "scratch"]
-MODES: dict[str, str] = {
-    "frozen": "the pre-trained backbone, frozen",
-    "fine_tuned": "the pre-trained backbone, which learns too",
-    "random": "an untrained backbone, frozen",
-    "scratch": "the same network, untrained, learning from the labels alone",
-}
 CLOSED_FORM = "closed form"
 ALL_PROBES = ("ridge", "knn-20", "knn-200", "linear", "nonlinear", "conv")
 
@@ -101,7 +96,7 @@ class Unit:
     def title(self) -> str:
         """The unit in a few words."""
         labels = "" if self.labels_per_class is None else f", {self.labels_per_class} labels per class"
-        return f"{self.probe}, {self.mode.replace('_', '-')}{labels}, seed {self.seed}"
+        return f"{self.probe}, {MODE_NAMES[self.mode]}{labels}, seed {self.seed}"
 
     def row(self, tap: str) -> dict[str, object]:
         """What makes the row of one tap that row, and no other."""

@@ -53,7 +53,7 @@ class Record:
         except (ValueError, KeyError, TypeError, AttributeError):
             complete = False
         if not complete:
-            raise UserError(f"{path} could not be read as an evaluation: expected the file that evaluate wrote; remove it.")
+            raise UserError(f"{path} could not be read as an evaluation: expected one of this version; move it away.")
         if not same:
             raise UserError(
                 f"{path} holds an evaluation of another network or of other images: expected one of {network['file']} as it is "

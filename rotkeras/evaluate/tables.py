@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rotkeras.evaluate.intervals import mean_margin, share_margin
-
-MODE_NAMES = {"random": "untrained", "frozen": "trained", "fine_tuned": "fine-tuned", "scratch": "from scratch"}
-"""What the modes are called where people read."""
+from rotkeras.evaluate.names import MODE_NAMES
 
 PROBE_ORDER = ("ridge", "logistic", "knn-20", "knn-200", "linear", "nonlinear", "conv")
 

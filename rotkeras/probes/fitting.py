@@ -52,7 +52,7 @@ class FittedProbe:
 
 def check_name(probe: str) -> None:
     """Raise a `UserError` when there is no probe of this name."""
-    if probe in heads.NAMES or probe in CLOSED or _neighbours(probe):
+    if probe in heads.NAMES or probe in CLOSED or neighbours_of(probe):
         return
     names = [*CLOSED, *heads.NAMES, "knn-20", "knn-200"]
     raise UserError(f"There is no probe {probe!r}; {nearest(probe, names)} (knn-K for any number K of neighbours)")
@@ -168,7 +168,7 @@ def fit_features(probe: str, features: NDArray[np.float32], labels: Labels) -> L
         features: float (n, d).
         labels: integers (n,).
     """
-    if k := _neighbours(probe):
+    if k := neighbours_of(probe):
         return knn(features, labels, k)
     fitted: LinearProbe = CLOSED[probe](features, labels)  # type: ignore[operator]
     return fitted
@@ -190,7 +190,8 @@ def _folded(network: keras.Model, probe: str, fitted: dict[str, LinearProbe]) ->
     return keras.Model(twin.input, outputs, name=f"{probe}_probe")
 
 
-def _neighbours(probe: str) -> int | None:
+def neighbours_of(probe: str) -> int | None:
+    """The k of a probe that is called knn-k, None for the others."""
     kind, _, count = probe.partition("-")
     return int(count) if kind == "knn" and count.isdecimal() and int(count) > 0 else None
 

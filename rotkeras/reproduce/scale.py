@@ -30,7 +30,7 @@ class Scale:
     def __post_init__(self) -> None:
         for name in ("images", "width", "epochs"):
             if not 0 < getattr(self, name) <= 1:
-                raise UserError(f"--scale: expected a share above 0 and at most 1, received {getattr(self, name):g} for {name}.")
+                raise UserError(f"The scale of the {name}: expected above 0 and at most 1, received {getattr(self, name):g}.")
         if self.images * TRAIN_IMAGES < 100:
             raise UserError(
                 f"--scale: {self.images:g} of {TRAIN_IMAGES:,} images is too few: expected at least 100; set it higher."

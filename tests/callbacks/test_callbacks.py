@@ -194,4 +194,6 @@ def test_times_and_lines():
     assert [clock(s) for s in (0, 61, 3725)] == ["0:00", "1:01", "1:02:05"]
     logs = {"loss": 0.5, "accuracy": 0.75, "val_accuracy": 0.7, "views_per_second": 1234.5, **probed(0.3, 0.8)}
     line = epoch_line(3, 10, logs, "0:10 left")
-    assert line == "epoch  3/10  loss 0.500  rotation 75.0 % (validation 70.0 %)  ridge probe conv2 80.0 %  1,234 views/s  0:10 left"
+    assert (
+        line == "epoch  3/10  loss 0.500  rotation 75.0 % (validation 70.0 %)  ridge probe conv2 80.0 %  1,234 views/s  0:10 left"
+    )

@@ -46,7 +46,7 @@ def test_mistakes_are_one_sentence(tmp_path):
     assert "there is no 'trainde'; did you mean 'trained'" in refused("evaluate", "x", "--init", "trainde")
     assert "expected --init trained" in refused("evaluate", "x", "--init", "random", "--fine-tune")
     assert "expected counts from 1 or all" in refused("evaluate", "x", "--labels-per-class", "20,zero")
-    assert "above 0 and at most 1, received 2" in refused("reproduce", "table1", "--scale", "2")
+    assert "The scale of the images: expected above 0 and at most 1, received 2" in refused("reproduce", "table1", "--scale", "2")
     assert "Invalid value" in refused("reproduce", "table4")
     assert "all cannot be drawn anew" in refused("worth-it", "x", "--labels-per-class", "20,all")
 
@@ -56,7 +56,7 @@ def test_notes_say_what_the_numbers_are():
         return " ".join(notes(rows(seeds), part, 1000, test_part))
 
     assert "each row was judged on the test part once" in text("test", "judged")
-    assert "there is no test part: these are validation images" in text("validation", "none")
+    assert "there is no test part: these are validation images, which chose" in text("validation", "none")
     assert "the test part has no labels" in text("validation", "without labels")
     assert "not read for every row yet" in text("validation", None)
     assert "over up to 3 seeds of probes, draws and untrained networks, of one pre-training" in text("test", "judged", 3)

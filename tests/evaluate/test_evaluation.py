@@ -1,13 +1,15 @@
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
 from rotkeras import UserError, data, taps
-from rotkeras.evaluate import Options, evaluate
+from rotkeras.evaluate import Options, evaluate, worth_it
 from rotkeras.evaluate.record import Record, result
 from rotkeras.probes import extract, ridge
+from rotkeras.probes.settings import FAST
 from rotkeras.run import Run
 
 CHEAP = Options(probes=("ridge", "knn-5"))
@@ -76,35 +78,31 @@ def test_an_interruption_keeps_finished_rows_and_leaves_the_test_part_unread(run
     assert all(row["test"] for row in content["rows"])
 
 
-def test_trained_probes_few_labels_fine_tuning_and_scratch(run, source):
-    options = Options(
-        probes=("linear",),
-        modes=("frozen", "fine_tuned", "scratch"),
-        labels_per_class=(3,),
-        draw="seeded",
-        seeds=(1,),
-        scale=(0.02, 0.02),
-    )
+def test_worth_it_finds_the_rows_it_asks_for_and_a_backbone_that_trains_moves_but_the_run_does_not(run, source, monkeypatch):
+    tiny = {name: replace(settings, epochs=1, at_epochs=(), epoch_images=32) for name, settings in FAST.items()}
+    monkeypatch.setattr("rotkeras.probes.settings.BUDGETS", {"fast": tiny})
     before = run.model.read_bytes()
-    content = evaluate(run, options, source)
+    tuned = Options(probes=("linear",), modes=("fine_tuned",), taps=("conv1",), labels_per_class=(2,), draw="seeded")
+    content = evaluate(run, [*worth_it.options((2,), 1, "fast", "conv1"), tuned], source)
     assert run.model.read_bytes() == before
-    rows = {row["mode"]: row for row in content["rows"]}
-    assert {
-        mode: (row["tap"], row["epochs"], row["epoch"], row["labels_per_class"], row["draw"]) for mode, row in rows.items()
-    } == dict.fromkeys(("frozen", "fine_tuned", "scratch"), ("conv2", 5, 5, 3, "seeded"))
-    for mode, row in rows.items():
-        assert row["budget"] == "fast×0.02"
-        model = keras.models.load_model(run.path / "evaluation" / row["classifier"])  # stock layers: no rotkeras needed
-        scores = model.predict(source.test.take(slice(None)), verbose=0)["conv2"]
-        assert row["test"]["accuracy"] == pytest.approx(np.mean(scores.argmax(axis=1) == source.test.labels)), mode
-    kernels = [
-        keras.models.load_model(run.path / "evaluation" / row["classifier"]).get_layer("block1_1_conv").get_weights()[0]
-        for row in content["rows"]
-    ]
+    assert len(content["test_reads"]) == 1
+    compared = worth_it.compare(content, (2,), 1, "fast", "conv1", 1.0)
+    assert set(compared["counts"][2]["methods"]) == {"scratch", "conv", "ridge"}
+    assert compared["images"] == len(source.test)
+    assert compared["counts"][2]["gain_margin"] > 0
+
     trained = keras.models.load_model(run.model).get_layer("block1_1_conv").get_weights()[0]
-    assert np.array_equal(kernels[0], trained)
-    assert not np.array_equal(kernels[1], trained)
-    assert np.abs(kernels[1] - trained).max() < np.abs(kernels[2] - trained).max()
+    moved = {}
+    for row in content["rows"]:
+        assert (row["labels_per_class"], row["draw"], row["budget"]) == (2, "seeded", "fast" if row["epochs"] else "closed form")
+        model = keras.models.load_model(run.path / "evaluation" / row["classifier"])  # stock layers: no rotkeras needed
+        moved[row["mode"], row["probe"]] = np.abs(model.get_layer("block1_1_conv").get_weights()[0] - trained).max()
+        if row["mode"] == "scratch":
+            scores = model.predict(source.test.take(slice(None)), verbose=0)["conv1"]
+            assert row["test"]["accuracy"] == pytest.approx(np.mean(scores.argmax(axis=1) == source.test.labels))
+            assert (row["epoch"], row["epochs"]) == (1, 1)
+    assert moved["frozen", "conv"] == moved["frozen", "ridge"] == 0
+    assert 0 < moved["fine_tuned", "linear"] < moved["scratch", "conv"]
 
 
 def test_confusion_and_per_class_by_hand():
@@ -123,7 +121,7 @@ def test_every_mistake_is_one_sentence_and_nothing_is_written(run, source, tmp_p
 
     refused("does not exist: expected the folder that `rotkeras train` left", where=Run(tmp_path / "none"))
     refused("is no run folder", where=Run(tmp_path))
-    refused("no tap 'conv9'; did you mean 'conv[123]'", options=Options(probes=("ridge",), taps=("conv9",)))
+    refused("no tap 'conv9': expected one of conv1, conv2, conv3", options=Options(probes=("ridge",), taps=("conv9",)))
     refused(
         "expected 1 to [0-9]+, the images of class '[0-9]' to train on, received 5000", options=Options(labels_per_class=(5000,))
     )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rotkeras import UserError, data
-from rotkeras.evaluate import evaluate, worth_it
+from rotkeras.evaluate import worth_it
 
 
 def content(gains, images=1_000_000, part="test"):
@@ -86,18 +86,3 @@ def test_counts_go_as_far_as_the_smallest_class():
     assert worth_it.label_counts(few) == (int(np.bincount(few.train.labels).min()),)
     with pytest.raises(UserError, match="have none: give --labelled"):
         worth_it.label_counts(data.load(np.zeros((10, 8, 8, 3), np.uint8)))
-
-
-def test_the_rows_it_asks_for_are_the_rows_it_reads(run, source, monkeypatch):
-    from dataclasses import replace
-
-    from rotkeras.probes.settings import FAST
-
-    tiny = {name: replace(settings, epochs=1, at_epochs=(), epoch_images=32) for name, settings in FAST.items()}
-    monkeypatch.setattr("rotkeras.probes.settings.BUDGETS", {"fast": tiny})
-    found = evaluate(run, worth_it.options((2,), 1, "fast", "conv1"), source)
-    assert len(found["test_reads"]) == 1
-    compared = worth_it.compare(found, (2,), 1, "fast", "conv1", 1.0)
-    assert set(compared["counts"][2]["methods"]) == {"scratch", "conv", "ridge"}
-    assert compared["images"] == len(source.test)
-    assert compared["counts"][2]["gain_margin"] > 0
