@@ -7,11 +7,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rotkeras import backbones, callbacks, data, embedding, evaluate, pretext, probes, recipe, taps
+    from rotkeras import attention, backbones, callbacks, data, embedding, evaluate, pretext, probes, recipe, taps
     from rotkeras.errors import UserError
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "backbones", "callbacks", "data", "embedding", "evaluate", "pretext", "probes", "recipe", "taps"]
+__all__ = [
+    "UserError",
+    "attention",
+    "backbones",
+    "callbacks",
+    "data",
+    "embedding",
+    "evaluate",
+    "pretext",
+    "probes",
+    "recipe",
+    "taps",
+]
 
 
 def __getattr__(name: str) -> Any:

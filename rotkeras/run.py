@@ -27,6 +27,8 @@ class Run:
     encoder.keras        the best encoder on validation; encoder-last.keras that of the last epoch
     checkpoints/         what --resume goes on from
     tensorboard/         logs for TensorBoard
+    attention/           attention maps, a picture for each epoch that was due
+    report.html          the page of the run
 
     Args:
         path: the folder; it need not be there yet.
@@ -40,6 +42,8 @@ class Run:
         self.model = self.path / "model.keras"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
+        self.attention = self.path / "attention"
+        self.report = self.path / "report.html"
         self.resuming = False
 
     def check(self, recipe: Recipe, resume: bool = False, overwrite: bool = False) -> None:

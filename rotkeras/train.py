@@ -11,6 +11,7 @@ import keras
 
 from rotkeras import __version__, backbones, devices, pretext, taps
 from rotkeras.callbacks import (
+    AttentionMaps,
     EncoderCheckpoint,
     MetricsLog,
     ProbeAccuracy,
@@ -142,6 +143,7 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
     if probe:
         probe.untrained = state.get("untrained")
         probe.results = {int(epoch): result for epoch, result in state.get("probed", {}).items()}
+    attention = _attention(recipe, run, source, model)
     log = MetricsLog(run.metrics)
 
     def summarise() -> dict[str, Any]:
@@ -167,6 +169,7 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
                 StopOnBadLoss(),
                 Throughput(settings.images_per_batch * task.views_per_image(), batches.input_wait),
                 *([probe] if probe else []),
+                *([attention] if attention else []),
                 log,
                 encoder,
                 keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False),
@@ -198,6 +201,26 @@ def _probe(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> Probe
         settings.budget,
         augmentation,
         recipe.train.seed,
+    )
+
+
+def _attention(recipe: Recipe, run: Run, source: Source, model: Any) -> AttentionMaps | None:
+    """The callback that draws attention, or None when it is not wanted or the views have no common shape."""
+    settings = recipe.attention
+    height, width, _ = source.image_shape
+    if settings is None or height != width or taps.flat(model).input.shape[1:3] != (height, width):
+        return None
+    for tap in settings.taps or ():
+        taps.check(model, tap)
+    return AttentionMaps(
+        source.validation or source.train,
+        settings.every_epochs,
+        settings.images,
+        settings.taps,
+        settings.powers,
+        folder=run.attention,
+        tensorboard=run.tensorboard / "attention",
+        seed=recipe.train.seed,
     )
 
 

@@ -37,10 +37,13 @@ ALLOWED = {
     "backbones": {"errors"},
     "taps": {"errors"},
     "probes": {"errors", "data", "taps", "backbones", "optimizers"},
+    "attention": {"errors", "run", "taps"},
+    "attend": {"attention", "data", "embedding", "errors", "files", "taps"},
+    "page": {"errors", "files", "__version__"},
     "embedding": {"errors", "files", "text", "data"},
     "evaluate": {"errors", "files", "text", "data", "devices", "probes", "run", "taps", "train"},
     "reproduce": {"data", "errors", "evaluate", "probes", "recipe", "run", "train"},
-    "callbacks": {"errors", "files", "text", "data", "probes", "taps"},
+    "callbacks": {"attention", "errors", "files", "text", "data", "probes", "taps"},
     "optimizers": {"recipe"},
     "devices": {"errors"},
 }
@@ -85,10 +88,12 @@ assert result.exit_code == 0 and "Usage:" in result.output, result.output"""
 def test_every_public_name_can_be_imported():
     for name in rotkeras.__all__:
         getattr(rotkeras, name)
-    for room in ("data", "pretext", "backbones", "probes", "callbacks", "recipe", "embedding", "evaluate"):
-        module = getattr(rotkeras, room)
+    import importlib
+
+    for room in ("attention", "data", "page", "pretext", "backbones", "probes", "callbacks", "recipe", "embedding", "evaluate"):
+        module = importlib.import_module(f"rotkeras.{room}")
         for name in module.__all__:
-            assert getattr(module, name).__doc__ or name == "augmentation", f"{room}.{name}"
+            assert getattr(module, name).__doc__ or name in ("augmentation", "METHODS"), f"{room}.{name}"
     with pytest.raises(AttributeError, match="nothing_here"):
         rotkeras.nothing_here  # noqa: B018
 

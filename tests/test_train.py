@@ -1,4 +1,4 @@
-"""Real trainings of a small network on the real digits: end to end, resumed after kills, and from a folder of photographs."""
+"""Real trainings of a small network on the real digits: end to end, and from a folder of photographs."""
 
 import json
 import shutil
@@ -8,33 +8,42 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from small_training import SMALL
 
-from rotkeras import UserError, recipe
+from rotkeras import UserError, data, recipe
 from rotkeras.callbacks.metrics_log import read_metrics
 from rotkeras.run import Run
 from rotkeras.train import train
 
 
-def run_in_process(path, content=SMALL, **sections):
+def run_in_process(path, content=SMALL, source=None, callbacks=(), **sections):
     made = recipe.validate({**content, **sections}, "test")
     run = Run(path)
     run.check(made)
-    return train(made, run), run
+    return train(made, run, source, callbacks), run
+
+
+@pytest.fixture
+def eagerly():
+    """Nothing is traced: a run of few steps costs a third."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A run that was never stopped."""
-    return run_in_process(tmp_path_factory.mktemp("whole") / "run")
+def unlabelled(digit_source):
+    """102 digits to train on, 26 for validation, without labels: probes, which cost as much as training, are left out."""
+    return data.load(digit_source.train.take(slice(0, 128)), validation_fraction=0.2)
 
 
-def test_a_run_learns_and_leaves_everything_behind(whole):
-    summary, run = whole
+def test_a_run_learns_and_leaves_everything_behind(trained):
+    summary, run = trained
     names = {path.name for path in run.path.iterdir()}
     expected = {"recipe.yaml", "metrics.jsonl", "summary.json", "model.keras", "encoder.keras", "encoder-last.keras"}
-    assert names == expected | {"checkpoints", "tensorboard"}
+    assert names == expected | {"attention", "checkpoints", "tensorboard"}
     rows = read_metrics(run.metrics)
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     needed = {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "views_per_second", "input_wait", "accuracy/90"}
@@ -47,8 +56,8 @@ def test_a_run_learns_and_leaves_everything_behind(whole):
     assert list(run.tensorboard.rglob("events.out.tfevents*"))
 
 
-def test_the_files_load_with_keras_alone(whole):
-    _, run = whole
+def test_the_files_load_with_keras_alone(trained):
+    _, run = trained
     code = """
 import sys, keras, numpy as np
 for name in sys.argv[1:]:
@@ -62,12 +71,12 @@ assert not any(name.startswith("rotkeras") for name in sys.modules)
     assert all(line.endswith(" True") for line in lines)
 
 
-def test_the_model_tells_rotations_as_the_log_says(whole):
+def test_the_model_tells_rotations_as_the_log_says(trained):
     from rotkeras.data import evaluation_pipeline
     from rotkeras.pretext import Rotation
     from rotkeras.train import load_source
 
-    _, run = whole
+    _, run = trained
     model = keras.models.load_model(run.model)
     source = load_source(run.load_recipe())
     batches = list(evaluation_pipeline(source.validation, Rotation(), images_per_batch=64))
@@ -75,43 +84,59 @@ def test_the_model_tells_rotations_as_the_log_says(whole):
     assert right.mean() == pytest.approx(read_metrics(run.metrics)[-1]["val_accuracy"], abs=1e-6)
 
 
-def test_another_seed_is_another_run(whole, tmp_path):
-    _, finished = whole
-    _, other = run_in_process(tmp_path / "other", train={**SMALL["train"], "seed": 1, "epochs": 1})
-    assert read_metrics(other.metrics)[0]["loss"] != read_metrics(finished.metrics)[0]["loss"]
+def test_the_seed_makes_the_run(tmp_path, eagerly):
+    losses = []
+
+    class StopAfterAStep(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            losses.append(logs["loss"])
+            raise KeyboardInterrupt
+
+    for name, seed in (("one", 0), ("same", 0), ("other", 1)):
+        with pytest.raises(KeyboardInterrupt):
+            run_in_process(tmp_path / name, train={**SMALL["train"], "seed": seed}, callbacks=[StopAfterAStep()])
+    one, same, other = losses
+    assert one == same != other
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"task": {"rotate": "device"}, "train": {"steps_per_execution": 3}},
         {
-            "task": {"views": "one"},
-            "train": {"optimizer": {"name": "adam", "weight_decay_as": "decoupled"}, "learning_rate": 0.001},
+            "task": {"rotate": "device"},
+            "train": {
+                "steps_per_execution": 3,
+                "optimizer": {"name": "adam", "weight_decay_as": "decoupled"},
+                "learning_rate": 0.001,
+            },
         },
-        {"task": {"angles": [0, 180]}, "train": {"precision": "mixed_bfloat16", "label_smoothing": 0.1}},
+        {"task": {"views": "one", "angles": [0, 180]}, "train": {"precision": "mixed_bfloat16", "label_smoothing": 0.1}},
         {
             "task": {"angles": list(range(0, 360, 45))},
             "train": {"precision": "mixed_float16"},
             "encoder": {"tap": "conv3", "pooling": "none"},
         },
     ],
-    ids=["device", "one_adam", "half_turn_bfloat16_smoothed", "eight_angles_float16"],
+    ids=["device_adam_executions", "one_half_turn_bfloat16_smoothed", "eight_angles_float16_probed"],
 )
-def test_every_way_of_training_trains(tmp_path, settings):
+def test_every_way_of_training_trains(tmp_path, settings, unlabelled):
     section = {"epochs": 1, "images_per_batch": 16, "learning_rate": 0.02, **settings.get("train", {})}
-    small = {**SMALL["data"], "train_images": 160}
-    summary, run = run_in_process(tmp_path / "run", **{**settings, "train": section, "data": small})
+    probed = settings["train"].get("precision") == "mixed_float16"
+    small = {**SMALL["data"], "train_images": 96}
+    summary, run = run_in_process(
+        tmp_path / "run", source=None if probed else unlabelled, **{**settings, "train": section, "data": small}
+    )
     assert np.isfinite(summary["metrics"]["loss"])
+    assert (summary["probes"]["trained"] is not None) == probed
     model = keras.models.load_model(run.model)
-    assert model(np.zeros((1, 16, 16, 3), np.uint8)).shape == (1, len(settings.get("task", {}).get("angles", range(4))))
+    assert model(np.zeros((1, 16, 16, 3), np.uint8)).shape == (1, len(settings["task"].get("angles", range(4))))
     if "encoder" in settings:
         encoder = keras.models.load_model(run.path / "encoder.keras")
         assert encoder.output_shape == (None, 4, 4, 8)
         assert encoder.output.dtype == "float32"
 
 
-def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path):
+def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path, eagerly):
     rng = np.random.default_rng(0)
     (tmp_path / "photos").mkdir()
     for number in range(24):
@@ -147,18 +172,18 @@ def test_settings_that_do_not_fit_say_so(tmp_path, sections, words):
     assert not (tmp_path / "run").exists(), "a mistake leaves no run folder that a second try would stumble over"
 
 
-@pytest.mark.parametrize("images_per_batch", [16, 320])
-def test_a_run_that_diverges_stops_and_keeps_no_broken_checkpoint(tmp_path, images_per_batch):
+@pytest.mark.parametrize("images_per_batch", [16, 102])
+def test_a_run_that_diverges_stops_and_keeps_no_broken_checkpoint(tmp_path, images_per_batch, unlabelled, eagerly):
     """With one step an epoch the loss is still finite when the weights are not."""
     settings = {"epochs": 2, "images_per_batch": images_per_batch, "learning_rate": 1e30}
     with pytest.raises(UserError, match=r"became .* at learning rate 1e\+30: .* start again with a lower train.learning_rate"):
-        run_in_process(tmp_path / "run", train=settings)
+        run_in_process(tmp_path / "run", train=settings, source=unlabelled)
     assert not (tmp_path / "run" / "checkpoints" / "state.json").exists()
     assert not (tmp_path / "run" / "encoder.keras").exists()
 
 
-def test_overwrite_deletes_nothing_before_the_new_run_can_begin(tmp_path, whole):
-    _, finished = whole
+def test_overwrite_deletes_nothing_before_the_new_run_can_begin(tmp_path, trained):
+    _, finished = trained
     run = Run(tmp_path / "run")
     shutil.copytree(finished.path, run.path)
     wrong = recipe.validate({**SMALL, "data": {"folder": str(tmp_path / "nowhere")}}, "test")

@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rotkeras.callbacks.attention_maps import AttentionMaps
     from rotkeras.callbacks.encoder_checkpoint import EncoderCheckpoint
     from rotkeras.callbacks.metrics_log import MetricsLog
     from rotkeras.callbacks.probe_accuracy import ProbeAccuracy
@@ -12,9 +13,19 @@ if TYPE_CHECKING:
     from rotkeras.callbacks.stop_on_bad_loss import StopOnBadLoss
     from rotkeras.callbacks.throughput import Throughput
 
-__all__ = ["EncoderCheckpoint", "MetricsLog", "ProbeAccuracy", "Progress", "RunCheckpoint", "StopOnBadLoss", "Throughput"]
+__all__ = [
+    "AttentionMaps",
+    "EncoderCheckpoint",
+    "MetricsLog",
+    "ProbeAccuracy",
+    "Progress",
+    "RunCheckpoint",
+    "StopOnBadLoss",
+    "Throughput",
+]
 
 _HOMES = {
+    "AttentionMaps": "attention_maps",
     "EncoderCheckpoint": "encoder_checkpoint",
     "MetricsLog": "metrics_log",
     "ProbeAccuracy": "probe_accuracy",

@@ -14,6 +14,7 @@ COMMANDS = {
     "worth-it": "Say whether pre-training was worth it for your labelled images.",
     "embed": "Write the features of images to a file.",
     "neighbours": "Show the images that an encoder takes for alike.",
+    "attend": "Draw where a network looks in images.",
     "reproduce": "Run what a table of the paper needs, and compare.",
     "recipes": "List the recipes that ship, or print one.",
     "schema": "Print the JSON schema of recipes.",

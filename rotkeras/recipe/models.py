@@ -216,6 +216,32 @@ class Encoder(Section):
     pooling: Literal["average", "none"] = "average"
 
 
+class Attention(Section):
+    """Pictures of where the features are strong, for the four views of some validation images, and how well they turn along."""
+
+    every_epochs: Annotated[int, Field(ge=0)] = Field(10, description="Besides the last epoch; 0 for the first and the last alone.")
+    images: Annotated[int, Field(ge=1, le=100)] = Field(16, description="Images of a picture, drawn by the seed.")
+    taps: Annotated[list[str], Field(min_length=1)] | None = Field(None, description="Taps to draw; null for the first three.")
+    powers: list[Annotated[float, Field(gt=0, le=16)]] | None = Field(
+        None, description="p of |activation|^p, one for each tap; null for the published 1, 2, 4."
+    )
+
+    @model_validator(mode="after")
+    def _as_many(self) -> "Attention":
+        taps = 3 if self.taps is None else len(self.taps)
+        if self.powers is not None and len(self.powers) != taps:
+            raise ValueError(f"powers: expected {taps}, one for each tap, received {len(self.powers)}; give as many")
+        return self
+
+
+class Report(Section):
+    """The page of the run, report.html, written when training ends."""
+
+    images: Annotated[int, Field(ge=1, le=32)] = Field(4, description="Images with attention maps.")
+    queries: Annotated[int, Field(ge=1, le=32)] = Field(6, description="Test images whose nearest neighbours are shown.")
+    points: Annotated[int, Field(ge=10, le=5000)] = Field(600, description="Images on the map of the embeddings.")
+
+
 class Recipe(Section):
     """One training, whole: a function of this object and the images."""
 
@@ -229,3 +255,5 @@ class Recipe(Section):
     train: Train = Train()
     probe: Probe = Probe()
     encoder: Encoder = Encoder()
+    attention: Attention | None = Field(Attention(), description="Attention maps during training; null for none.")
+    report: Report | None = Field(Report(), description="The page of the run; null for none.")

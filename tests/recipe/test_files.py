@@ -168,7 +168,18 @@ def test_the_schema_is_json_and_describes_every_key():
     from rotkeras.recipe import Recipe
 
     schema = json.loads(json.dumps(Recipe.model_json_schema()))
-    assert set(schema["properties"]) == {"name", "task", "data", "augmentation", "backbone", "train", "probe", "encoder"}
+    assert set(schema["properties"]) == {
+        "name",
+        "task",
+        "data",
+        "augmentation",
+        "backbone",
+        "train",
+        "probe",
+        "encoder",
+        "attention",
+        "report",
+    }
     assert schema["$defs"]["Train"]["properties"]["precision"]["enum"] == ["float32", "mixed_bfloat16", "mixed_float16"]
     assert schema["additionalProperties"] is False
 

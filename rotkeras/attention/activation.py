@@ -1,0 +1,95 @@
+"""Activation attention: where the features of a tap are strong."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from rotkeras import taps as taps_
+from rotkeras.errors import UserError
+
+PUBLISHED_POWERS = (1.0, 2.0, 4.0)
+"""Of the first, second and third tap; deeper ones go on with the last."""
+
+IMAGES_PER_PASS = 64
+
+Powers = float | Sequence[float] | Mapping[str, float] | None
+
+
+def activation_maps(
+    model: keras.Model, images: NDArray[np.uint8], taps: Sequence[str] | None = None, powers: Powers = None
+) -> dict[str, NDArray[np.float32]]:
+    """Each activation of a tap raised to a power, and summed over the channels at every place.
+
+    Args:
+        model: a model with taps, uint8 (B, H, W, 3) in.
+        images: uint8 (N, H, W, 3), values 0 … 255, of the model's size.
+        taps: names of taps; None for all.
+        powers: p of |activation|^p: one number for all taps, one for each in their order, {tap: p}, or None for the published
+            ones: 1, 2, 4 for the first, second and third tap of the model, 4 for deeper ones.
+
+    Returns:
+        {tap: float32 (N, h, w)}, not normalised; batch norm runs in inference mode.
+
+    Raises:
+        UserError: for images of another dtype or shape, a tap that is not there, a tap without places, or powers that do not fit.
+
+    Reference: Gidaris et al., ICLR 2018, figures 3 and 6; Zagoruyko and Komodakis, Paying More Attention to Attention, ICLR
+    2017, section 3.1.
+    """
+    check_images(model, images)
+    maps = taps_.maps(model, taps)
+    wanted = list(maps.output)
+    for tap in wanted:
+        if len(maps.output[tap].shape) != 4:
+            raise UserError(
+                f"The tap {tap!r} has no places: expected a feature map (B, h, w, C), received {tuple(maps.output[tap].shape)}; "
+                f"take a tap before the pooling."
+            )
+    power_of = resolve_powers(taps_.names(model), wanted, powers)
+    found: dict[str, list[NDArray[np.float32]]] = {tap: [] for tap in wanted}
+    for start in range(0, len(images), IMAGES_PER_PASS):
+        # Called and not predicted: a trace costs more than the few passes that are made.
+        for tap, features in maps(images[start : start + IMAGES_PER_PASS], training=False).items():
+            strength = np.abs(keras.ops.convert_to_numpy(keras.ops.cast(features, "float32")))
+            found[tap].append(np.asarray(np.sum(strength ** power_of[tap], axis=-1, dtype=np.float64), np.float32))
+    return {tap: np.concatenate(parts) for tap, parts in found.items()}
+
+
+def resolve_powers(there: Sequence[str], wanted: Sequence[str], powers: Powers) -> dict[str, float]:
+    """The power of each wanted tap, of a model whose taps are `there`."""
+    if powers is None:
+        chosen = {tap: PUBLISHED_POWERS[min(there.index(tap), 2)] for tap in wanted}
+    elif isinstance(powers, Mapping):
+        if missing := [tap for tap in wanted if tap not in powers]:
+            raise UserError(
+                f"powers: expected one for each of {', '.join(wanted)}, received none for {', '.join(missing)}; add it."
+            )
+        chosen = {tap: float(powers[tap]) for tap in wanted}
+    elif isinstance(powers, int | float):
+        chosen = dict.fromkeys(wanted, float(powers))
+    else:
+        if len(powers) != len(wanted):
+            raise UserError(
+                f"powers: expected {len(wanted)}, one for each of {', '.join(wanted)}, received {len(powers)}; give as many."
+            )
+        chosen = dict(zip(wanted, map(float, powers), strict=True))
+    for tap, power in chosen.items():
+        if not 0 < power <= 16:
+            raise UserError(
+                f"powers: expected a number above 0 and at most 16, received {power:g} for {tap}; 1, 2, 4 are published."
+            )
+    return chosen
+
+
+def check_images(model: keras.Model, images: NDArray[np.uint8]) -> None:
+    """Raise a `UserError` unless the images are uint8 and of the model's size, and there is one."""
+    shape = tuple(taps_.flat(model).input.shape[1:])
+    fits = images.ndim == 4 and all(side in (None, other) for side, other in zip(shape, images.shape[1:], strict=True))
+    if images.dtype != np.uint8 or not fits or not len(images):
+        wanted = ", ".join("?" if side is None else str(side) for side in shape)
+        raise UserError(
+            f"images: expected uint8 (N, {wanted}), N at least 1, received {images.dtype} {images.shape}; cut, resize or convert "
+            f"them."
+        )

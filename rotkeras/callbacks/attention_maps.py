@@ -1,0 +1,142 @@
+"""Attention maps of some images while the network trains."""
+
+import io
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from rotkeras import taps as taps_
+from rotkeras.attention import attention_grid, mean_correlation, quadruple_maps, quadruples
+from rotkeras.attention.activation import Powers, check_images, resolve_powers
+from rotkeras.data.source import Images
+from rotkeras.errors import UserError
+from rotkeras.files import write_whole
+
+_SIDE = 64
+_VIEWS = ("0°", "90°", "180°", "270°")
+
+
+class AttentionMaps(keras.callbacks.Callback):
+    """Draw where the features are strong, for the four views of some images, and tell how well the maps turn with the image.
+
+    Writes `epoch-0000.png` before training, and `epoch-<number>.png` after each epoch that is due: images × views × taps. The same
+    picture goes to TensorBoard.
+
+    Args:
+        images: a part of a source, such as `source.validation`, or uint8 (N, S, S, 3) of the model's size, values 0 … 255.
+        every_epochs: draw after every so many epochs, and after the last; 0 for the last alone.
+        count: images of a picture, by a seeded draw.
+        taps: names of taps; None for the first three.
+        powers: as in `rotkeras.attention.activation_maps`; None for the published 1, 2, 4.
+        folder: where the pictures go.
+        tensorboard: folder of TensorBoard logs, or None.
+        seed: of the draw.
+
+    Adds to the logs of an epoch that is due: `equivariance/<tap>`, the score of `rotkeras.attention.equivariance_score` on these
+    images, -1 … 1 (not there when all maps are constant), and `attention/seconds`. Put it before the callbacks that should see
+    these.
+
+    Raises:
+        UserError: without images; at the beginning of training, for images of another size than the model's or that are not
+            square, or a tap that is not there.
+
+    Reference: figures 3 and 6 of Gidaris et al., ICLR 2018.
+    """
+
+    def __init__(
+        self,
+        images: Images | NDArray[np.uint8],
+        every_epochs: int = 10,
+        count: int = 16,
+        taps: Sequence[str] | None = None,
+        powers: Powers = None,
+        folder: str | os.PathLike[str] = "attention",
+        tensorboard: str | os.PathLike[str] | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        part = images if isinstance(images, Images) else Images.of(np.asarray(images))
+        if not len(part) or count < 1:
+            raise UserError(f"AttentionMaps: expected images, received {len(part)} and a count of {count}; give one at least.")
+        self.images = part.draw(count, seed).take(slice(None))
+        self.every_epochs = every_epochs
+        self.taps = taps
+        self.powers = powers
+        self.folder = Path(folder)
+        self.tensorboard = None if tensorboard is None else Path(tensorboard)
+        self._epoch = 0
+        self._drawn = -1
+        self._writer: Any = None
+
+    def draw(self, epoch: int) -> dict[str, float]:
+        """Draw the model as it is, as the picture of an epoch (counted from 1; 0 is before training).
+
+        Returns:
+            {tap: equivariance score}, without taps whose maps are all constant.
+        """
+        maps = quadruple_maps(self.model, self.images, self._taps(), self.powers)
+        picture = attention_grid(quadruples(self.images), maps, _VIEWS, side=_SIDE)
+        write_whole(self.folder / f"epoch-{epoch:04d}.png", lambda working: picture.save(working, "PNG"))
+        if self.tensorboard is not None:
+            self._summarise(picture, epoch)
+        self._drawn = epoch
+        scores = {tap: mean_correlation(each) for tap, each in maps.items()}
+        return {tap: score for tap, score in scores.items() if score is not None}
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Check that images, taps and powers fit the model."""
+        check_images(self.model, self.images)
+        quadruples(self.images[:1])
+        for tap in self._taps():
+            taps_.check(self.model, tap)
+        resolve_powers(taps_.names(self.model), self._taps(), self.powers)
+        self._epoch, self._drawn = 0, -1
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Draw the untrained network."""
+        if epoch == 0:
+            self.draw(0)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Draw when it is due."""
+        self._epoch = epoch + 1
+        last = epoch + 1 == (self.params or {}).get("epochs")
+        if not last and (self.every_epochs == 0 or (epoch + 1) % self.every_epochs):
+            return
+        start = time.perf_counter()
+        scores = self.draw(epoch + 1)
+        if logs is not None:
+            logs.update({f"equivariance/{tap}": score for tap, score in scores.items()})
+            logs["attention/seconds"] = time.perf_counter() - start
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Draw once more when training stopped before its last epoch."""
+        if self._epoch and self._drawn != self._epoch:
+            self.draw(self._epoch)
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _taps(self) -> list[str]:
+        return taps_.names(self.model)[:3] if self.taps is None else list(self.taps)
+
+    def _summarise(self, picture: Any, epoch: int) -> None:
+        # By TensorBoard's own classes: they need no TensorFlow, and so this works on every backend of Keras.
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        if self._writer is None:
+            self._writer = EventFileWriter(str(self.tensorboard))
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG")
+        image = Summary.Image(height=picture.height, width=picture.width, colorspace=3, encoded_image_string=buffer.getvalue())
+        value = Summary.Value(tag="attention", image=image)
+        self._writer.add_event(Event(wall_time=time.time(), step=epoch, summary=Summary(value=[value])))
+        self._writer.flush()

@@ -1,0 +1,92 @@
+"""`rotkeras attend`."""
+
+from pathlib import Path
+
+import click
+
+METHODS = ("activation", "gradcam", "gradcam++", "layercam", "scorecam", "saliency")
+
+
+@click.command()
+@click.argument("network", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Folder for the pictures.")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    default=["activation"],
+    show_default=True,
+    type=click.Choice(METHODS),
+    help="May be given again.",
+)
+@click.option(
+    "--tap", "taps", multiple=True, help="A tap, such as conv2; may be given again. [default: the first three, or the last]"
+)
+@click.option(
+    "--power",
+    "powers",
+    multiple=True,
+    type=click.FloatRange(0, 16, min_open=True),
+    help="p of |activation|^p, for all or each tap.",
+)
+@click.option("--rotations", is_flag=True, help="Draw the four rotated copies of each image, as in figure 6 of the paper.")
+@click.option("--target", help="The answer asked about, such as 90; by default the one that the network gives. Not for activation.")
+@click.option(
+    "--beside", type=click.Path(path_type=Path), help="A second run or .keras file, drawn beside the first, as in figure 3."
+)
+@click.option("--size", "side", default=160, show_default=True, type=click.IntRange(16, 1024), help="Pixels of each tile.")
+@click.option("--most", default=100, show_default=True, type=click.IntRange(1), help="Of more images take so many, evenly spread.")
+@click.option("--overwrite", is_flag=True, help="Replace pictures that are there.")
+def attend(
+    network: Path,
+    images: tuple[str, ...],
+    folder: Path,
+    methods: tuple[str, ...],
+    taps: tuple[str, ...],
+    powers: tuple[float, ...],
+    rotations: bool,
+    target: str | None,
+    beside: Path | None,
+    side: int,
+    most: int,
+    overwrite: bool,
+) -> None:
+    """Draw where the network of RUN looks in each IMAGE: files, or folders of them, of any size.
+
+    RUN is a run folder, or a .keras file of a classifier with taps. Each image is cut to its centred square.
+
+    \b
+    rotkeras attend runs/quickstart photos/cat.jpg -o maps --rotations
+    rotkeras attend runs/folder photos -o maps --method gradcam --method saliency --target 90
+    """
+    from rotkeras.attend import View
+    from rotkeras.attend import attend as draw
+    from rotkeras.attention.network import find_network, load_network
+    from rotkeras.cli.embed import interruptible, new_console, showing, start, tell_skipped
+    from rotkeras.embedding.opening import open_images
+
+    given = [network, *([beside] if beside else [])]
+    for path in given:  # before the seconds that TensorFlow takes to start
+        find_network(path)
+    if folder.exists() and not folder.is_dir():
+        raise click.BadParameter(f"{folder} is a file: give a folder.", param_hint="-o")
+    opened = [open_images(image, resize=True) for image in images]
+    view = View(methods, taps, powers, rotations, target, side)
+    console = new_console()
+    with interruptible() as interrupted:
+        start(console)
+        networks = [load_network(path, taps[-1] if taps else None) for path in given]
+        lists = [each(networks[0].size) for each in opened]
+        count = sum(map(len, lists))
+        with showing(console, "drawing", interrupted) as progress:
+            written = draw(networks, lists, folder, view, most, overwrite, progress)
+    tell_skipped(console, [bad for each in lists for bad in each.skipped])
+    if count > most:
+        console.print(f"{most:,} of {count:,} images, evenly spread; more with --most")
+    if not written:
+        raise click.ClickException("none of the images could be read")
+    for path in written[:5]:
+        console.print(f"written: {path}")
+    if len(written) > 5:
+        console.print(f"… {len(written):,} pictures in {folder}")

@@ -1,0 +1,55 @@
+"""From a template to one self-contained HTML file."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from rotkeras import __version__
+from rotkeras.errors import UserError
+from rotkeras.files import write_text
+
+
+def render(package: str, template: str, title: str, **content: Any) -> str:
+    """Render a template that extends `base.html.j2` and may import `macros.html.j2` of this room.
+
+    Args:
+        package: the package whose folder `templates` holds the template, such as "rotkeras.report".
+        template: its name.
+        title: of the page.
+        content: what the template shows; everything is escaped.
+
+    Returns:
+        A whole HTML document without a reference to any other file or host.
+    """
+    import jinja2
+
+    loader = jinja2.ChoiceLoader([jinja2.PackageLoader(package), jinja2.PackageLoader("rotkeras.page")])
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template(template).render(title=title, version=__version__, **content)
+
+
+def check_page(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+    """The path of a page that may be written; a `UserError` when it may not.
+
+    Args:
+        path: a file that ends in `.html`; `~` is the home folder.
+        overwrite: whether a file that is there may be replaced.
+    """
+    file = Path(path).expanduser()
+    if file.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"The page {str(file)!r} ends in {file.suffix or 'nothing'}: expected .html; give such a name.")
+    if file.is_dir():
+        raise UserError(f"The page {str(file)!r} is a folder: give the name of a file in it.")
+    if file.exists() and not overwrite:
+        raise UserError(f"The page {str(file)!r} is there already: add --overwrite, or give another name.")
+    return file
+
+
+def write_page(path: Path, html: str) -> None:
+    """Write a page whole or not at all."""
+    try:
+        write_text(path, html)
+    except OSError as error:
+        raise UserError(f"The page {str(path)!r} could not be written ({error.strerror}): give another place.") from None
