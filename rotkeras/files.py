@@ -38,6 +38,11 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 @contextlib.contextmanager
 def one_writer(path: Path) -> Iterator[None]:
     """Hold a file for this process while it is read, added to and written; a kill lets it go.

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from rotkeras.files import write_text
+from rotkeras.files import read_json_lines, write_text
 
 
 class MetricsLog(keras.callbacks.Callback):
@@ -44,7 +44,7 @@ class MetricsLog(keras.callbacks.Callback):
 
 def read_metrics(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """The rows of a file that `MetricsLog` wrote."""
-    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    return read_json_lines(Path(path))
 
 
 def _plain(value: Any) -> Any:

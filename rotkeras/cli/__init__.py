@@ -15,6 +15,7 @@ COMMANDS = {
     "embed": "Write the features of images to a file.",
     "neighbours": "Show the images that an encoder takes for alike.",
     "attend": "Draw where a network looks in images.",
+    "report": "Make the page of one run, or of several side by side.",
     "reproduce": "Run what a table of the paper needs, and compare.",
     "recipes": "List the recipes that ship, or print one.",
     "schema": "Print the JSON schema of recipes.",

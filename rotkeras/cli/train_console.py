@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from rotkeras.data.source import Source
+from rotkeras.errors import UserError
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run
 from rotkeras.text import clock
@@ -44,8 +46,24 @@ class TrainConsole:
             summary = train.train(recipe, run, source, [progress, stop])
         finally:
             progress.close()
+        page = self._report(recipe, run)
         self.show(summary, run)
+        if page:
+            self.console.print(f"open:    {page}")
         return summary
+
+    def _report(self, recipe: Recipe, run: Run) -> Path | None:
+        """Make the page of the run when the recipe wants one; what goes wrong with it never loses a run."""
+        if recipe.report is None:
+            return None
+        from rotkeras.report import write_report
+
+        self.console.print("making the page …")
+        try:
+            return write_report([run.path], run.report)
+        except UserError as error:
+            self.console.print(f"no page: {error}")
+            return None
 
     def _check(self, interrupted: Sequence[int]) -> None:
         if interrupted:
@@ -118,7 +136,7 @@ class TrainConsole:
         print_(f"\nencoder: {run.path / 'encoder.keras'}  (tap {best['tap']}, epoch {best['epoch']}: {reason})")
         self._skipped(summary["images"]["skipped"])
         print_(f"load it: keras.models.load_model('{run.path / 'encoder.keras'}')")
-        print_(f"next:    tensorboard --logdir {run.tensorboard}")
+        print_(f"next:    rotkeras evaluate {run.path}   (the numbers to report)")
 
 
 def margin(accuracy: float, count: int) -> float:

@@ -46,19 +46,20 @@ def write_sheet(found: Neighbours, path: str | os.PathLike[str], overwrite: bool
     """
     file = check_file(path, (".png",), overwrite)
     check_sheet_size(*found.positions.shape)
-    sheet = _draw(found)
+    sheet = draw_sheet(found)
     write_whole(file, lambda working: sheet.save(working, "PNG"))
     return file
 
 
-def _draw(found: Neighbours) -> Image.Image:
+def draw_sheet(found: Neighbours, side: int = _SIDE) -> Image.Image:
+    """The sheet as an image of Pillow; `side` is that of each picture in pixels."""
     queries, k = found.positions.shape
     columns, rows = min(k, _COLUMNS), max(1, -(-k // _COLUMNS))
     lines = 3 if found.images.class_names or found.queries.class_names else 2
-    cell = _SIDE + 6 + lines * _LINE + 8
+    cell = side + 6 + lines * _LINE + 8
     block = rows * cell + 2 * _GAP
-    first = _MARGIN + _SIDE + 2 * _GAP + _GAP // 2  # where the neighbours begin
-    width = first + columns * (_SIDE + _GAP) - _GAP + _MARGIN
+    first = _MARGIN + side + 2 * _GAP + _GAP // 2  # where the neighbours begin
+    width = first + columns * (side + _GAP) - _GAP + _MARGIN
     top = _MARGIN + _LINE + _GAP
     sheet = Image.new("RGB", (width, top + queries * block + _MARGIN - 2 * _GAP), "white")
     draw = ImageDraw.Draw(sheet)
@@ -72,16 +73,16 @@ def _draw(found: Neighbours) -> Image.Image:
         draw.line((_MARGIN, y - _GAP // 2, width - _MARGIN, y - _GAP // 2), _RULE)
         neighbours = found.of(query)
         position = int(found.query_positions[query])
-        _paste(sheet, _MARGIN, y + _GAP // 2, _thumbnail(found.queries, position))
+        _paste(sheet, _MARGIN, y + _GAP // 2, side, _thumbnail(found.queries, position, side))
         about = [(found.queries.short_name(position), _INK, plain), (found.queries.class_of(position), _INK, bold)]
-        _write(draw, _MARGIN, y + _GAP // 2, about)
+        _write(draw, _MARGIN, y + _GAP // 2, side, about)
         positions = [int(each) for each in found.positions[query] if each >= 0]
-        pictures = ordered_map(lambda each: _thumbnail(found.images, each), positions)
+        pictures = ordered_map(lambda each: _thumbnail(found.images, each, side), positions)
         for place, (neighbour, picture) in enumerate(zip(neighbours, pictures, strict=True)):
-            left = first + place % columns * (_SIDE + _GAP)
+            left = first + place % columns * (side + _GAP)
             upper = y + _GAP // 2 + place // columns * cell
-            _paste(sheet, left, upper, picture)
-            _write(draw, left, upper, _caption(neighbour, found.images.short_name(positions[place]), plain, bold))
+            _paste(sheet, left, upper, side, picture)
+            _write(draw, left, upper, side, _caption(neighbour, found.images.short_name(positions[place]), plain, bold))
     return sheet
 
 
@@ -94,22 +95,22 @@ def _caption(neighbour: Neighbour, name: str, plain: Any, bold: Any) -> list[tup
     ]
 
 
-def _thumbnail(images: ImageList, position: int) -> Image.Image:
-    picture = Image.fromarray(images.read(images.item(position), _SIDE))
-    enlarging = Image.Resampling.NEAREST if 2 * picture.width <= _SIDE else Image.Resampling.BILINEAR
-    return picture.resize((_SIDE, _SIDE), enlarging)
+def _thumbnail(images: ImageList, position: int, side: int) -> Image.Image:
+    picture = Image.fromarray(images.read(images.item(position), side))
+    enlarging = Image.Resampling.NEAREST if 2 * picture.width <= side else Image.Resampling.BILINEAR
+    return picture.resize((side, side), enlarging)
 
 
-def _paste(sheet: Image.Image, x: int, y: int, picture: Any) -> None:
+def _paste(sheet: Image.Image, x: int, y: int, side: int, picture: Any) -> None:
     if isinstance(picture, Exception):  # a file that has gone since it was embedded
-        picture = Image.new("RGB", (_SIDE, _SIDE), _RULE)
+        picture = Image.new("RGB", (side, side), _RULE)
     sheet.paste(picture, (x, y))
 
 
-def _write(draw: ImageDraw.ImageDraw, x: int, y: int, lines: list[tuple[str, str, Any]]) -> None:
+def _write(draw: ImageDraw.ImageDraw, x: int, y: int, side: int, lines: list[tuple[str, str, Any]]) -> None:
     for number, (text, colour, font) in enumerate(lines):
-        short = shorten(text, lambda each, font=font: font.getlength(each) <= _SIDE)
-        draw.text((x, y + _SIDE + 6 + number * _LINE), short, colour, font)
+        short = shorten(text, lambda each, font=font: font.getlength(each) <= side)
+        draw.text((x, y + side + 6 + number * _LINE), short, colour, font)
 
 
 def shorten(text: str, fits: Any) -> str:

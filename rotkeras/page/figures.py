@@ -104,6 +104,7 @@ def to_figure(
         text = text.replace(stand_in, f"var(--{variable})")
     # Matplotlib names its own font in every label; the page's is meant.
     text = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", text)
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
     return Figure(text, title, description, table)
 
 

@@ -1,0 +1,71 @@
+"""Accuracy by class and the confusion matrix (table 9 of the paper)."""
+
+from typing import Any
+
+from rotkeras.evaluate import tables
+from rotkeras.evaluate.names import MODE_NAMES
+from rotkeras.page import Cell, Table
+from rotkeras.report.gathering import Evaluation
+from rotkeras.report.scores import chosen_rows, describe, untrained_twin
+
+MOST_CLASSES = 20
+"""A confusion matrix of more classes fits no screen; the pairs most often confused are listed instead."""
+
+
+def class_table(evaluation: Evaluation) -> Table | None:
+    """Accuracy of each class by the chosen rows, beside the same probe on an untrained network where it is there."""
+    rows = chosen_rows(evaluation)
+    first, twin = rows[0], untrained_twin(evaluation, rows)
+    part = evaluation.part([*rows, *twin])
+    columns = [(MODE_NAMES[first["mode"]], tables.per_class(rows, part))]
+    columns += [("untrained", tables.per_class(twin, part))] if twin and first["mode"] != "random" else []
+    lines = []
+    for label in columns[0][1]:
+        shares = [of.get(label) for _, of in columns]
+        if shares[0] is None:
+            continue
+        gain = None if len(shares) < 2 or shares[1] is None else shares[0] - shares[1]
+        line: list[Any] = [label, *(None if share is None else Cell(f"{100 * share:.1f}", share, share) for share in shares)]
+        lines.append(
+            [*line, Cell(f"{100 * gain:+.1f}".replace("-", "−"), gain) if gain is not None else None] if len(columns) > 1 else line
+        )
+    caption = f"% right of each class by the {describe(first)}: {evaluation.title(part)}."
+    return Table(caption, ["class", *(name for name, _ in columns), *(["gain"] if len(columns) > 1 else [])], lines)
+
+
+def confusion_table(evaluation: Evaluation) -> Table | None:
+    """The confusion matrix of the chosen row, or above 20 classes the pairs that are confused most."""
+    row = chosen_rows(evaluation)[0]
+    part = evaluation.part([row])
+    matrix, names = row[part]["confusion"], list(row[part]["per_class"])
+    if matrix is None:
+        return None
+    about = f"by the {describe(row)}, {evaluation.title(part)}"
+    if len(names) <= MOST_CLASSES:
+        lines: list[list[Any]] = []
+        for true, counts in enumerate(matrix):
+            total = max(1, sum(counts))
+            cells = [
+                Cell(
+                    f"{100 * count / total:.0f}" if count else "",
+                    count / total,
+                    count / total,
+                    title=f"{names[true]} taken for {names[told]}: {count:,}",
+                )
+                for told, count in enumerate(counts)
+            ]
+            lines.append([names[true], *cells])
+        return Table(
+            f"Rows are the true class, columns what it was taken for, % of the row, {about}.", ["", *names], lines, sortable=False
+        )
+    pairs = sorted(
+        (
+            (count / max(1, sum(counts)), count, true, told)
+            for true, counts in enumerate(matrix)
+            for told, count in enumerate(counts)
+            if true != told and count
+        ),
+        reverse=True,
+    )[:20]
+    lines = [[names[true], names[told], Cell(f"{100 * share:.1f}", share, share), count] for share, count, true, told in pairs]
+    return Table(f"The pairs confused most, {about}.", ["class", "taken for", "% of the class", "images"], lines)

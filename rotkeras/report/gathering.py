@@ -1,0 +1,126 @@
+"""What a run folder holds, read once for the page. Nothing here starts TensorFlow."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rotkeras.errors import UserError
+from rotkeras.files import read_json_lines
+from rotkeras.recipe import Recipe
+from rotkeras.run import Run
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One `evaluation*.json` of a run.
+
+    Attributes:
+        name: of the file, without `.json`.
+        content: what `rotkeras evaluate` wrote.
+    """
+
+    name: str
+    content: dict[str, Any]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """All its rows."""
+        rows: list[dict[str, Any]] = self.content["rows"]
+        return rows
+
+    def part(self, rows: list[dict[str, Any]]) -> str:
+        """The part that all these rows were judged on: test, or validation while one of them lacks it."""
+        return "test" if all(row["test"] for row in rows) else "validation"
+
+    def images(self, part: str) -> int:
+        """How many images a part has."""
+        count: int = self.content["images"][part]
+        return count
+
+    def title(self, part: str) -> str:
+        """Whose images, and which part of them."""
+        return f"{self.images(part):,} {part} images of {self.content['images']['source']}"
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A run, as the page needs it.
+
+    Attributes:
+        run: its folder.
+        name: unlike the others of the page.
+        key: a word for ids, such as `run1`.
+        recipe: its recipe.
+        summary: what came out, or None while it has not ended.
+        metrics: one object per epoch.
+        evaluations: of its own images first.
+        header: the lines at the top of its recipe.yaml: versions and machine.
+        notes: what is missing, in sentences.
+    """
+
+    run: Run
+    name: str
+    key: str
+    recipe: Recipe
+    summary: dict[str, Any] | None
+    metrics: list[dict[str, Any]]
+    evaluations: list[Evaluation]
+    header: list[str]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def angles(self) -> int:
+        """How many rotations the network tells apart."""
+        return len(self.recipe.task.angles)
+
+    def series(self, key: str) -> list[tuple[int, float]]:
+        """(epoch, value) of one name of the logs, where it is there and finite."""
+        return [(row["epoch"], row[key]) for row in self.metrics if row.get(key) is not None]
+
+
+def gather(path: Path, key: str, name: str | None = None) -> Gathered:
+    """Read a run folder.
+
+    Raises:
+        UserError: when the folder is no run, or a file in it is broken.
+    """
+    run = Run(path)
+    if not run.recipe.exists():
+        what = "is no run folder" if run.path.exists() else "does not exist"
+        raise UserError(f"{run.path} {what}: expected the folder that `rotkeras train` left, such as runs/quickstart.")
+    lines = run.recipe.read_text(encoding="utf-8").splitlines()
+    header = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
+    notes = []
+    try:
+        summary = run.load_summary()
+        metrics = read_json_lines(run.metrics) if run.metrics.exists() else []
+    except (ValueError, KeyError) as error:
+        raise UserError(
+            f"{run.path} has a broken summary.json or metrics.jsonl ({error}): expected those of `rotkeras train`."
+        ) from None
+    evaluations = []
+    for file in sorted(run.path.glob("evaluation*.json"), key=lambda each: (each.stem != "evaluation", each.stem)):
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            each = Evaluation(file.stem, content)
+            if each.rows and each.title("validation") and all(row["validation"]["accuracy"] >= 0 for row in each.rows):
+                evaluations.append(each)
+        except (ValueError, KeyError, TypeError) as error:
+            notes.append(f"{file.name} could not be read as an evaluation ({type(error).__name__}) and is left out.")
+    if summary is None:
+        notes.append("This run has not ended: the page shows what is there so far.")
+    return Gathered(run, name or run.path.resolve().name, key, run.load_recipe(), summary, metrics, evaluations, header, notes)
+
+
+def gather_all(paths: list[Path]) -> list[Gathered]:
+    """Read several run folders; runs of one name are told apart by the folders they lie in."""
+    resolved = [path.expanduser().resolve() for path in paths]
+    if len(set(resolved)) < len(resolved):
+        raise UserError("The same run was given twice: expected different run folders; give each once.")
+    names = [path.name for path in resolved]
+    depth = 1
+    while len(set(names)) < len(names):
+        depth += 1
+        names = ["/".join(path.parts[-depth:]) for path in resolved]
+    return [gather(path, f"run{number}", name) for number, (path, name) in enumerate(zip(paths, names, strict=True), start=1)]

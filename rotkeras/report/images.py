@@ -1,0 +1,85 @@
+"""Some images of a run's source, to look at: few are read, whatever the size of the source."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotkeras.data.source import Images
+from rotkeras.errors import UserError
+from rotkeras.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images that were drawn.
+
+    Attributes:
+        images: uint8 (n, S, S, 3) with labels, classes and names where the source has them.
+        part: "test", or "source" for folders and arrays without a test part.
+        of: how many there are to draw from.
+    """
+
+    images: Images
+    part: str
+    of: int
+
+
+def draw_sample(recipe: Recipe, size: int, count: int, seed: int = 0, data_dir: str | None = None) -> Sample:
+    """Draw images of a recipe's source: of its test part if it has one, else of all its images.
+
+    They are looked at and choose nothing, so the test part keeps its worth.
+
+    Args:
+        recipe: names the source.
+        size: pixels of each side.
+        count: how many; all when there are fewer.
+        seed: of the draw.
+        data_dir: where tensorflow-datasets keeps prepared sets; None for what the recipe says.
+
+    Raises:
+        UserError: when the source is not there any more, or nothing in it can be read.
+    """
+    from rotkeras.embedding.opening import open_images
+
+    data = recipe.data
+    where: Any = data.test_folder or getattr(data, data.kind) or "digits"
+    part, split = _part(recipe, where, data_dir)
+    where = Path(where) if data.kind == "folder" else where  # a path, even when no such folder is there
+    images = open_images(where, split=split, data_dir=data_dir or data.data_dir, resize=True)(size)
+    positions = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
+    read, kept = [], []
+    for position in positions:
+        try:
+            read.append(images.read(images.item(int(position)), size))
+            kept.append(int(position))
+        except Exception:  # a broken file is counted and named by training; here another one serves as well
+            continue
+    if not read:
+        raise UserError(f"None of the images of {where} could be read.")
+    labelled = images.labels is not None and data.labels != "none"
+    names = [images.names[position] for position in kept]
+    labels: Any = images.labels[kept] if labelled and images.labels is not None else None
+    return Sample(Images.of(_stack(read), labels, images.class_names if labelled else (), names), part, len(images))
+
+
+def _part(recipe: Recipe, where: str, data_dir: str | None) -> tuple[str, str | None]:
+    """What the page calls the images, and the split to open."""
+    data = recipe.data
+    if data.kind == "embedded":
+        return "test", "test"
+    if data.kind == "folder":
+        return ("test" if data.test_folder else "source"), None
+    if data.kind == "arrays":
+        with np.load(where) as arrays:
+            return ("test", "test") if {"test_images", "x_test"} & set(arrays.files) else ("source", None)
+    from rotkeras.data.tfds_source import open_builder, test_split_name
+
+    split = test_split_name(open_builder(where, data_dir or data.data_dir))
+    return ("test", split) if split else ("source", None)
+
+
+def _stack(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    return np.stack(images)

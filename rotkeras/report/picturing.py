@@ -1,0 +1,58 @@
+"""The part of a page that needs networks and images."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rotkeras.errors import UserError
+from rotkeras.report.gathering import Gathered
+
+
+def add_pictures(section: dict[str, Any], run: Gathered, data_dir: str | None, tell: Callable[[str], None]) -> None:
+    """Add attention, filters, neighbours and the map of embeddings to a section; what cannot be made is noted in it."""
+    from rotkeras import taps
+    from rotkeras.attention.network import load_network
+    from rotkeras.embedding import load_encoder
+    from rotkeras.report import encoders, looking
+    from rotkeras.report.images import draw_sample
+
+    notes = section["notes"]
+    tell(f"{run.name}: network")
+    try:
+        network = load_network(run.run.path)
+    except UserError as error:
+        notes.append(f"No pictures of the network: {error}")
+        return
+    untrained = taps.untrained_copy(network.model, run.recipe.train.seed)
+    networks = {"untrained": untrained, "trained": network.model}
+    supervised = looking.supervised_network(run)
+    if supervised is not None:
+        networks["supervised"] = supervised
+    try:
+        section["filters"], section["variety"] = looking.filters(networks)
+    except UserError as error:
+        notes.append(f"No filters: {error}")
+
+    tell(f"{run.name}: images")
+    settings = run.recipe.report
+    points = settings.points if settings else 600
+    try:
+        sample = draw_sample(run.recipe, network.size, points, run.recipe.train.seed, data_dir)
+    except (UserError, OSError) as error:
+        notes.append(f"No pictures of images: {error}")
+        return
+    section["sample"] = (
+        f"{len(sample.images):,} images drawn from {sample.of:,} of the {'test part' if sample.part == 'test' else 'source'}; they "
+        f"choose nothing."
+    )
+    tell(f"{run.name}: attention")
+    section["attention"], section["equivariance"] = looking.attention(run, network.model, untrained, sample.images)
+    tell(f"{run.name}: embeddings")
+    try:
+        encoder = load_encoder(run.run.path)
+        section["encoders"] = encoders.encoder_table(run, encoder, sample.images.array)
+        section["neighbours"], section["alike"] = looking.neighbours(run, encoder, sample.images)
+        section["map"] = looking.embedding_map(
+            encoder.embed(sample.images.array), sample.images, f"{run.key}-map", run.recipe.train.seed
+        )
+    except UserError as error:
+        notes.append(f"No embeddings: {error}")

@@ -1,0 +1,146 @@
+"""What the features are worth: taps by probe, trained beside untrained (table 1 of the paper)."""
+
+from typing import Any
+
+from rotkeras.evaluate import tables
+from rotkeras.evaluate.names import MODE_NAMES
+from rotkeras.page import Cell, Figure, Table, new_axes, to_figure
+from rotkeras.page.figures import MARKERS, SERIES
+from rotkeras.report.curves import put_legend
+from rotkeras.report.gathering import Evaluation, Gathered
+
+_DRAWN = ("ridge", "knn-20", "nonlinear", "conv")
+
+
+def with_all_labels(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """The rows that learned from all labels."""
+    return [row for row in evaluation.rows if row["labels_per_class"] == "all"]
+
+
+def taps_by_probe(evaluation: Evaluation) -> Table | None:
+    """Accuracy of every tap, with a column for each probe and state of the backbone; the best tap by validation is marked."""
+    rows = with_all_labels(evaluation)
+    if not rows:
+        return None
+    part = evaluation.part(rows)
+    count = evaluation.images(part)
+    columns = tables.columns(rows)
+    found = tables.grouped(rows, "tap", "probe", "mode", "budget")
+    chosen = {column: tables.best_tap([row for row in rows if column_of(row) == column]) for column in columns}
+    taps = list(dict.fromkeys(row["tap"] for row in rows))
+    cells = [cell for group in found.values() if (cell := tables.cell(group, part, count))]
+    low, high = min(cell.mean for cell in cells), max(cell.mean for cell in cells)
+    lines: list[list[Any]] = []
+    for tap in sorted(taps):
+        line: list[Any] = [tap]
+        for column in columns:
+            cell = tables.cell(found.get((tap, *column), []), part, count)
+            if cell is None:
+                line.append(None)
+                continue
+            shade = (cell.mean - low) / (high - low) if high > low else 0.0
+            line.append(Cell(cell.text(), cell.mean, shade, chosen[column] == tap, f"±{100 * cell.margin:.1f}, 95 % interval"))
+        lines.append(line)
+    budgets = sorted({row["budget"] for row in rows} - {"closed form"})
+    margin = 100 * max(cell.margin for cell in cells)
+    caption = (
+        f"% right of {evaluation.title(part)} (at most ±{margin:.1f}, 95 % interval), from all labels"
+        f"{f'; trained probes by the {budgets[0]} budget' if len(budgets) == 1 else ''}. ★: the tap that validation chooses."
+    )
+    several = len(budgets) > 1
+    headings = [f"{probe}\n{MODE_NAMES[mode]}{f', {budget}' if several else ''}" for probe, mode, budget in columns]
+    return Table(caption, ["tap", *headings], lines)
+
+
+def online_table(run: Gathered) -> Table | None:
+    """Taps by probe from training itself: a table of its own, for these numbers are no evaluation."""
+    probes = (run.summary or {}).get("probes") or {}
+    trained, untrained = probes.get("trained"), probes.get("untrained")
+    if not trained or not untrained:
+        return None
+    names = list(next(iter(trained.values())))
+    headings = [f"{name}\n{state}" for name in names for state in ("untrained", "trained")]
+    best = {name: max(trained, key=lambda tap: trained[tap][name]) for name in names}
+    rows = [
+        [
+            tap,
+            *(
+                Cell(f"{100 * state[tap][name]:.1f}", state[tap][name], best=state is trained and best[name] == tap)
+                for name in names
+                for state in (untrained, trained)
+            ),
+        ]
+        for tap in trained
+    ]
+    count = run.summary["images"]["validation"]  # type: ignore[index]
+    after = f"after epoch {probes['epoch']}"
+    caption = f"Online numbers: % right of {count:,} validation images {after}. They are not the published protocol."
+    return Table(caption, ["tap", *headings], rows)
+
+
+def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
+    """Accuracy over taps, trained beside untrained: a pair of lines for each of at most four probes."""
+    rows = [row for row in with_all_labels(evaluation) if row["mode"] in ("frozen", "random") and row["probe"] in _DRAWN]
+    taps = sorted({row["tap"] for row in rows})
+    if len(taps) < 2:
+        return None
+    part = evaluation.part(rows)
+    count = evaluation.images(part)
+    found = tables.grouped(rows, "probe", "mode", "budget", "tap")
+    lines = {
+        column: [(at, cell) for at, tap in enumerate(taps) if (cell := tables.cell(found.get((*column, tap), []), part, count))]
+        for column in tables.columns(rows)
+    }
+    probes = list(dict.fromkeys(probe for probe, _, _ in lines))
+    figure, axes = new_axes()
+    values: dict[str, list[str]] = {}
+    labels = []
+    for number, ((probe, mode, _), points) in enumerate(lines.items()):
+        index = probes.index(probe)
+        labels.append(f"{probe}, {MODE_NAMES[mode]}")
+        axes.plot(
+            [at for at, _ in points],
+            [100 * cell.mean for _, cell in points],
+            color=SERIES[index],
+            marker=MARKERS[index],
+            markersize=5,
+            linewidth=1.8,
+            linestyle="-" if mode == "frozen" else (0, (4, 3)),
+            markerfacecolor=SERIES[index] if mode == "frozen" else "none",
+            label=labels[-1],
+            gid=f"line{number}",
+        )
+        values[f"line{number}"] = [f"{labels[-1]}, {taps[at]}: {cell.text(margin=True)} %" for at, cell in points]
+    axes.set_xticks(range(len(taps)), taps)
+    axes.set_ylabel(f"{part} images told right, %")
+    put_legend(axes, labels)
+    chosen = chosen_rows(evaluation)
+    words = "Full lines are the trained network, broken lines an untrained one."
+    if chosen[0]["mode"] == "frozen":
+        mean = sum(row[part]["accuracy"] for row in chosen) / len(chosen)
+        words += f" Validation chooses {chosen[0]['probe']} on {chosen[0]['tap']}: {100 * mean:.1f} %."
+    return to_figure(figure, name, "Accuracy by tap, trained beside untrained", words, values)
+
+
+def chosen_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """The rows (of all seeds) of the frozen probe and tap that are best on validation; else of any mode."""
+    rows = with_all_labels(evaluation) or evaluation.rows
+    rows = [row for row in rows if row["mode"] == "frozen"] or rows
+    groups = tables.grouped(rows, "tap", "probe", "mode", "budget", "labels_per_class", "draw")
+    return max(groups.values(), key=lambda group: sum(row["validation"]["accuracy"] for row in group) / len(group))
+
+
+def describe(row: dict[str, Any]) -> str:
+    """A row in words: probe, tap, state of the backbone."""
+    return f"{row['probe']} probe on {row['tap']}, {MODE_NAMES[row['mode']]}"
+
+
+def untrained_twin(evaluation: Evaluation, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of the same probe, tap and labels on an untrained network."""
+    names = ("tap", "probe", "labels_per_class", "draw", "budget")
+    return [row for row in evaluation.rows if row["mode"] == "random" and all(row[name] == rows[0][name] for name in names)]
+
+
+def column_of(row: dict[str, Any]) -> tuple[str, str, str]:
+    """The column of a table that a row belongs to: (probe, mode, budget)."""
+    return row["probe"], row["mode"], row["budget"]

@@ -1,0 +1,116 @@
+"""Write the page: gather, draw, render."""
+
+import datetime
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rotkeras.errors import UserError
+from rotkeras.page import render, write_page
+from rotkeras.report import classes, comparing, curves, efficiency, encoders, scores
+from rotkeras.report.describing import facts, lead
+from rotkeras.report.gathering import Gathered, gather_all
+
+
+def write_report(
+    runs: Sequence[str | os.PathLike[str]],
+    path: str | os.PathLike[str],
+    *,
+    pictures: bool = True,
+    data_dir: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Path:
+    """Write one HTML page of a run, or of several side by side.
+
+    Args:
+        runs: run folders; one that has not ended shows what is there.
+        path: where the page goes; a page that is there is replaced.
+        pictures: whether networks and images are loaded, for attention, filters, neighbours and the map of embeddings. Without
+            them the page is made from the run's tables alone, without TensorFlow.
+        data_dir: where tensorflow-datasets keeps prepared sets; None for what the recipes say.
+        progress: called with the name of each step.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        UserError: for a folder that is no run, a run given twice, or a page that cannot be written. Images or networks that are
+            not there any more are noted on the page.
+    """
+    gathered = gather_all([Path(run) for run in runs])
+    if not gathered:
+        raise UserError("A report needs a run: give the folder of at least one.")
+    tell = progress or (lambda _step: None)
+    sections = []
+    for run in gathered:
+        tell(f"{run.name}: curves and tables")
+        section = _section(run)
+        if pictures:
+            from rotkeras.report.picturing import add_pictures
+
+            add_pictures(section, run, data_dir, tell)
+        sections.append(section)
+    several = len(gathered) > 1
+    title = f"rotkeras report: {', '.join(run.name for run in gathered)}"
+    html = render(
+        "rotkeras.report",
+        "report.html.j2",
+        title,
+        runs=sections,
+        several=several,
+        comparison=comparing.side_by_side(gathered) if several else [],
+        shared=[
+            each
+            for each in (curves.rotation_curve(gathered, "all-rotation"), curves.best_probe_curve(gathered, "all-probe"))
+            if each
+        ]
+        if several
+        else [],
+        made=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        command=shlex.join(["rotkeras", "report", *(str(run) for run in runs)]),
+    )
+    file = Path(path).expanduser()
+    write_page(file, html)
+    return file
+
+
+def _section(run: Gathered) -> dict[str, Any]:
+    """All of a run that needs no network."""
+    evaluated = [
+        {
+            "name": each.name,
+            "title": each.content["images"]["source"],
+            "taps": scores.taps_by_probe(each),
+            "figure": scores.taps_figure(each, f"{run.key}-taps{number}"),
+            "classes": classes.class_table(each),
+            "confusion": classes.confusion_table(each),
+            "labels": efficiency.label_efficiency(each, f"{run.key}-labels{number}"),
+            "protocol": each.content.get("protocol", ""),
+        }
+        for number, each in enumerate(run.evaluations)
+    ]
+    figures = [curves.rotation_curve([run], f"{run.key}-rotation"), *curves.probe_curves(run, f"{run.key}-probe")]
+    figures.append(curves.equivariance_curve(run, f"{run.key}-equivariance"))
+    return {
+        "key": run.key,
+        "name": run.name,
+        "path": str(run.run.path),
+        "notes": list(run.notes),
+        "lead": lead(run),
+        "facts": facts(run),
+        "curves": [figure for figure in figures if figure],
+        "online": scores.online_table(run),
+        "evaluations": evaluated,
+        "attention": None,
+        "equivariance": None,
+        "filters": [],
+        "variety": None,
+        "neighbours": None,
+        "alike": "",
+        "map": None,
+        "encoders": encoders.encoder_table(run, None, None),
+        "recipe": run.run.recipe.read_text(encoding="utf-8"),
+        "command": shlex.join(["rotkeras", "train", str(run.run.recipe), "--run-dir", f"{run.run.path}-again"]),
+    }
