@@ -124,6 +124,8 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
             jit_compile=settings.xla,
             steps_per_execution=settings.steps_per_execution,
         )
+        # Else its state is made inside the first step, and TensorFlow traces every step twice.
+        model.optimizer.build(model.trainable_variables)
     if recipe.encoder.tap != "best":
         taps.check(model, recipe.encoder.tap)
 

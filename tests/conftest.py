@@ -1,17 +1,32 @@
-"""Shared by all tests: quiet TensorFlow, real small images."""
+"""Shared by all tests: quiet TensorFlow, real small images, and what is expensive to make."""
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import json
+
 import numpy as np
 import pytest
+
+LONGEST = (
+    "test_train.py",
+    "test_devices.py",
+    "test_resume.py",
+    "test_fitting.py",
+    "test_evaluation.py",
+    "test_readme.py",
+    "test_callbacks.py",
+    "test_reproducing.py",
+    "test_probe_accuracy.py",
+    "test_augmentation.py",
+    "test_batches.py",
+)
 
 
 def pytest_collection_modifyitems(items):
     """The longest files first, so that two workers end together."""
-    longest = ("test_resume.py", "test_train.py", "test_devices.py", "test_callbacks.py")
-    items.sort(key=lambda item: longest.index(item.path.name) if item.path.name in longest else len(longest))
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +35,44 @@ def digit_source():
     from rotkeras.data import load
 
     return load("digits", image_size=16, validation_fraction=0.2)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A run of `small_training.SMALL` that was never stopped, and what `train` returned, by way of JSON.
+
+    Made once for all workers, by the one that asks first; copy the folder to write into it.
+    """
+    import fcntl
+
+    from small_training import SMALL
+
+    from rotkeras import recipe
+    from rotkeras.run import Run
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained"
+    folder.mkdir(exist_ok=True)
+    run, returned = Run(folder / "run"), folder / "returned.json"
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not returned.exists():
+            from rotkeras.train import train
+
+            made = recipe.validate(SMALL, "test")
+            run.check(made, overwrite=True)  # of a worker that failed here
+            returned.write_text(json.dumps(train(made, run)))
+    return json.loads(returned.read_text()), run
+
+
+@pytest.fixture
+def eagerly():
+    """Steps are not traced: a `fit` or `predict` of few steps costs a third. What is promised of compiled steps is tested without."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture
@@ -33,3 +86,10 @@ def small_backbone():
     from rotkeras.backbones import nin
 
     return nin(blocks=3, width=1 / 24, input_shape=(16, 16, 3))
+
+
+@pytest.fixture
+def quick_backbone():
+    from small_training import three_taps
+
+    return three_taps()

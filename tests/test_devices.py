@@ -5,15 +5,18 @@ import sys
 import keras
 import numpy as np
 import pytest
+from small_training import SMALL
 
 from rotkeras import UserError, devices
+from rotkeras.callbacks.metrics_log import read_metrics
 
-PARITY = """
-import json, keras, numpy as np, tensorflow as tf
+SCRIPT = """
+import json, shutil, sys, keras, numpy as np, tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 from contextlib import nullcontext
-from rotkeras import backbones, data, devices, optimizers, pretext
+from pathlib import Path
+from rotkeras import backbones, data, devices, optimizers, pretext, run, train
 from rotkeras.recipe import validate
 source = data.load("digits", image_size=16)
 results = {}
@@ -38,21 +41,54 @@ for count in (1, 2):
         assert all(np.array_equal(v[4 * i + k], np.rot90(v[4 * i], k)) for v in views for i in range(4) for k in range(4))
     weights = [float(np.abs(w).sum()) for w in model.get_weights()]
     results[count] = {"loss": history["loss"], "accuracy": history["accuracy"], "weights": weights, "seen": seen}
+
+made = validate(json.loads(sys.stdin.read()), "test")
+whole, resumed = (run.Run(Path(sys.argv[1]) / name) for name in ("whole", "resumed"))
+
+class Keep(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 0:
+            shutil.copytree(whole.path, resumed.path)
+
+whole.check(made)
+train.train(made, whole, callbacks=[Keep()])
+resumed.check(made, resume=True)
+train.train(made, resumed)
 print(json.dumps(results))
 """
 
 
-def test_two_replicas_give_the_losses_of_one_number_by_number():
-    """On the same global batches, with synchronised batch norm; and each replica gets whole quadruples."""
-    output = subprocess.run([sys.executable, "-c", PARITY], capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def on_two_devices(tmp_path_factory):
+    """What the script found in a process of two devices, and the folder of its two runs."""
+    settings = {"epochs": 2, "images_per_batch": 16, "devices": 2, "synchronized_batch_norm": True}
+    content = {**SMALL, "data": {**SMALL["data"], "train_images": 64}, "train": settings, "probe": {"every_epochs": 0}}
+    folder = tmp_path_factory.mktemp("runs")
+    code = [sys.executable, "-c", SCRIPT, str(folder)]
+    output = subprocess.run(code, input=json.dumps(content), capture_output=True, text=True, check=False)
     assert output.returncode == 0, output.stderr[-3000:]
-    one, two = json.loads(output.stdout.splitlines()[-1]).values()
+    return json.loads(output.stdout.splitlines()[-1]), folder
+
+
+def test_two_replicas_give_the_losses_of_one_number_by_number(on_two_devices):
+    """On the same global batches, with synchronised batch norm; and each replica gets whole quadruples."""
+    one, two = on_two_devices[0].values()
     assert two["seen"] == [[0, 1, 2, 3] * 4] * 2
     assert len(one["loss"]) == 20
     np.testing.assert_allclose(two["loss"], one["loss"], rtol=2e-5)
     np.testing.assert_allclose(two["accuracy"], one["accuracy"], atol=1e-6)
     np.testing.assert_allclose(two["weights"], one["weights"], rtol=2e-4)
     assert one["loss"][-1] < one["loss"][0]
+
+
+def test_a_run_on_two_devices_goes_on_from_what_its_first_epoch_left(on_two_devices):
+    _, folder = on_two_devices
+    whole, resumed = (keras.models.load_model(folder / name / "model.keras").get_weights() for name in ("whole", "resumed"))
+    for one, other in zip(whole, resumed, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
+    rows = read_metrics(folder / "resumed" / "metrics.jsonl")
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[-1]["probe/conv2/ridge"] > 0.2
 
 
 def test_one_device_needs_no_strategy():

@@ -1,7 +1,7 @@
-"""Trainings in processes of their own: killed, interrupted, resumed, on two devices, and compiled."""
+"""Trainings in processes of their own: compiled, interrupted, killed, and resumed."""
 
-import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,12 +10,13 @@ import time
 import keras
 import numpy as np
 import pytest
-from small_training import SMALL
+from click.testing import CliRunner
+from small_training import LEAN
 
 from rotkeras import recipe
 from rotkeras.callbacks.metrics_log import read_metrics
+from rotkeras.cli import main
 from rotkeras.run import Run
-from rotkeras.train import train
 
 
 def test_an_interrupt_that_a_library_swallows_still_stops_after_the_step():
@@ -27,15 +28,6 @@ def test_an_interrupt_that_a_library_swallows_still_stops_after_the_step():
         console._check([signal.SIGINT])
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A run that was never stopped."""
-    made = recipe.validate(SMALL, "test")
-    run = Run(tmp_path_factory.mktemp("whole") / "run")
-    run.check(made)
-    return train(made, run), run
-
-
 def begin(run, made):
     run.check(made)
     run.begin(made)
@@ -45,8 +37,43 @@ def command(run, *more):
     return [sys.executable, "-m", "rotkeras", "train", str(run.recipe), "--run-dir", str(run.path), "--resume", *more]
 
 
+def test_xla_compiles_the_step(tmp_path):
+    """In a process of its own: op determinism, which other tests turn on, turns XLA off. Without validation there is one step to
+    compile, and no probe."""
+    few = {**LEAN["data"], "train_images": 16, "validation_fraction": 0.0}
+    train = {"epochs": 1, "images_per_batch": 16, "xla": True, "deterministic": False}
+    run = Run(tmp_path / "run")
+    begin(run, recipe.validate({**LEAN, "data": few, "train": train}, "test"))
+    result = subprocess.run(
+        command(run), capture_output=True, text=True, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}
+    )
+    assert "jit_compile=False" not in result.stderr
+    assert "Compiled cluster using XLA" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def interrupted(trained, tmp_path_factory):
+    """The same run in a process of its own, stopped by Ctrl-C in its second epoch; and how that process ended."""
+    run = Run(tmp_path_factory.mktemp("interrupted") / "run")
+    begin(run, trained[1].load_recipe())
+    process = subprocess.Popen(command(run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (run.checkpoints / "state.json").exists():
+        assert process.poll() is None, process.stderr.read()[-2000:]
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    return run, process.returncode, error
+
+
+def test_ctrl_c_leaves_a_run_to_resume_and_says_how(interrupted):
+    run, code, error = interrupted
+    assert code == 130
+    assert f"Go on with: rotkeras train {run.recipe} --run-dir {run.path} --resume" in error
+    assert "Traceback" not in error
+
+
 def kill_once(run, until):
-    """Start the run, wait until something holds, and kill -9."""
+    """Go on with the run in a process of its own, wait until something holds, and kill -9."""
     process = subprocess.Popen(command(run), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         deadline = time.monotonic() + 120
@@ -59,87 +86,30 @@ def kill_once(run, until):
         process.wait()
 
 
-def test_after_kill_9_the_resumed_run_ends_with_the_same_weights_bit_for_bit(whole, tmp_path):
-    _, finished = whole
+def resume_here(run):
+    """What the command prints that goes on with the run in this process."""
+    result = CliRunner().invoke(main, command(run)[3:], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_after_ctrl_c_and_kill_9_the_resumed_run_ends_with_the_same_weights_bit_for_bit(
+    trained, interrupted, tmp_path, monkeypatch
+):
+    _, finished = trained
     run = Run(tmp_path / "killed")
-    begin(run, finished.load_recipe())
-    state = run.checkpoints / "state.json"
-    kill_once(run, lambda: state.exists())  # in the second epoch, or while the first one's files are written
-    kill_once(run, lambda: run.metrics.exists() and len(read_metrics(run.metrics)) == 3)  # between a log and its checkpoint
-    result = subprocess.run(command(run), capture_output=True, text=True, check=True)
-    assert "resuming after epoch" in result.stdout
+    shutil.copytree(interrupted[0].path, run.path)
+    kill_once(run, lambda: len(read_metrics(run.metrics)) == 3)  # between a log and its checkpoint
+    assert not run.summary.exists()
+    monkeypatch.setattr("rotkeras.devices.keep_freed_memory", lambda: None)  # it would hold for all tests that follow
+    assert "resuming after epoch" in resume_here(run)
     for name in ("model.keras", "encoder.keras", "encoder-last.keras"):
         ours, theirs = (keras.models.load_model(each.path / name).get_weights() for each in (run, finished))
         assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)), name
-    ignored = {"views_per_second", "input_wait", "probe/seconds"}
+    ignored = {"views_per_second", "input_wait", "probe/seconds", "attention/seconds"}
     ours, theirs = (
         [{k: v for k, v in row.items() if k not in ignored} for row in read_metrics(r.metrics)] for r in (run, finished)
     )
     assert ours == theirs
     assert not list(run.path.rglob(".part-*"))
-    again = subprocess.run(command(run), capture_output=True, text=True, check=True)
-    assert "has ended after 4 epochs; there is nothing to resume" in again.stdout
-
-
-def test_ctrl_c_leaves_a_run_to_resume_and_says_how(whole, tmp_path):
-    _, finished = whole
-    run = Run(tmp_path / "stopped")
-    begin(run, finished.load_recipe())
-    process = subprocess.Popen(command(run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not (run.checkpoints / "state.json").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert f"Go on with: rotkeras train {run.recipe} --run-dir {run.path} --resume" in error
-    assert "Traceback" not in error
-
-
-SEVERAL = """
-import sys, json, keras, numpy as np, tensorflow as tf
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-from pathlib import Path
-from rotkeras import recipe, run, train
-made = recipe.validate(json.loads(sys.stdin.read()), "test")
-
-class Stop(keras.callbacks.Callback):
-    def on_epoch_end(self, epoch, logs=None):
-        raise KeyboardInterrupt
-
-for name, callbacks in (("whole", []), ("stopped", [Stop()]), ("stopped", [])):
-    folder = run.Run(Path(sys.argv[1]) / name)
-    folder.check(made, resume=True)
-    try:
-        train.train(made, folder, callbacks=callbacks)
-    except KeyboardInterrupt:
-        print("stopped")
-"""
-
-
-def test_a_run_on_two_devices_is_stopped_and_resumed(tmp_path):
-    settings = {"epochs": 2, "images_per_batch": 16, "devices": 2, "synchronized_batch_norm": True}
-    content = {**SMALL, "data": {**SMALL["data"], "train_images": 64}, "train": settings, "probe": {"every_epochs": 0}}
-    code = [sys.executable, "-c", SEVERAL, str(tmp_path)]
-    result = subprocess.run(code, input=json.dumps(content), capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-2000:]
-    assert "stopped" in result.stdout
-    whole_run, resumed = (keras.models.load_model(tmp_path / name / "model.keras").get_weights() for name in ("whole", "stopped"))
-    for one, other in zip(whole_run, resumed, strict=True):
-        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
-    rows = read_metrics(tmp_path / "stopped" / "metrics.jsonl")
-    assert [row["epoch"] for row in rows] == [1, 2]
-    assert rows[-1]["probe/conv2/ridge"] > 0.2
-
-
-def test_xla_compiles_the_step(tmp_path):
-    """In a process of its own: op determinism, which other tests turn on, turns XLA off."""
-    made = recipe.validate({**SMALL, "train": {"epochs": 1, "images_per_batch": 16, "xla": True, "deterministic": False}}, "test")
-    run = Run(tmp_path / "run")
-    begin(run, made)
-    result = subprocess.run(
-        command(run), capture_output=True, text=True, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}
-    )
-    assert "jit_compile=False" not in result.stderr
-    assert "Compiled cluster using XLA" in result.stderr
+    assert "has ended after 4 epochs; there is nothing to resume" in resume_here(run)

@@ -8,9 +8,8 @@ import sys
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
-from small_training import SMALL
+from small_training import LEAN, SMALL
 
 from rotkeras import UserError, data, recipe
 from rotkeras.callbacks.metrics_log import read_metrics
@@ -18,19 +17,11 @@ from rotkeras.run import Run
 from rotkeras.train import train
 
 
-def run_in_process(path, content=SMALL, source=None, callbacks=(), **sections):
+def run_in_process(path, content=LEAN, source=None, callbacks=(), **sections):
     made = recipe.validate({**content, **sections}, "test")
     run = Run(path)
     run.check(made)
     return train(made, run, source, callbacks), run
-
-
-@pytest.fixture
-def eagerly():
-    """Nothing is traced: a run of few steps costs a third."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +75,7 @@ def test_the_model_tells_rotations_as_the_log_says(trained):
     assert right.mean() == pytest.approx(read_metrics(run.metrics)[-1]["val_accuracy"], abs=1e-6)
 
 
-def test_the_seed_makes_the_run(tmp_path, eagerly):
+def test_the_seed_makes_the_run(tmp_path, unlabelled, eagerly):
     losses = []
 
     class StopAfterAStep(keras.callbacks.Callback):
@@ -94,7 +85,8 @@ def test_the_seed_makes_the_run(tmp_path, eagerly):
 
     for name, seed in (("one", 0), ("same", 0), ("other", 1)):
         with pytest.raises(KeyboardInterrupt):
-            run_in_process(tmp_path / name, train={**SMALL["train"], "seed": seed}, callbacks=[StopAfterAStep()])
+            settings = {**SMALL["train"], "seed": seed}
+            run_in_process(tmp_path / name, source=unlabelled, callbacks=[StopAfterAStep()], train=settings)
     one, same, other = losses
     assert one == same != other
 
@@ -123,9 +115,8 @@ def test_every_way_of_training_trains(tmp_path, settings, unlabelled):
     section = {"epochs": 1, "images_per_batch": 16, "learning_rate": 0.02, **settings.get("train", {})}
     probed = settings["train"].get("precision") == "mixed_float16"
     small = {**SMALL["data"], "train_images": 96}
-    summary, run = run_in_process(
-        tmp_path / "run", source=None if probed else unlabelled, **{**settings, "train": section, "data": small}
-    )
+    content, source = (SMALL, None) if probed else (LEAN, unlabelled)
+    summary, run = run_in_process(tmp_path / "run", content, source, **{**settings, "train": section, "data": small})
     assert np.isfinite(summary["metrics"]["loss"])
     assert (summary["probes"]["trained"] is not None) == probed
     model = keras.models.load_model(run.model)
@@ -143,7 +134,7 @@ def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path, eage
         Image.fromarray(rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)).save(tmp_path / "photos" / f"{number}.png")
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8 no more")
     content = {
-        **SMALL,
+        **LEAN,
         "data": {"folder": str(tmp_path / "photos"), "image_size": 16},
         "augmentation": [{"name": "random_resized_crop", "size": 16}],
         "train": {"epochs": 2, "images_per_batch": 8},

@@ -85,6 +85,8 @@ def train_heads(
     if any(layer.compute_dtype == "float16" for layer in trained.layers if layer.trainable_weights):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)  # Keras sees to it for a model of that policy only
     trained.compile(optimizer, _summed_cross_entropy, jit_compile=xla)
+    # Else its state is made inside the first step, and TensorFlow traces every step twice.
+    trained.optimizer.build(trained.trainable_variables)
     judge = _judge(model, maps, on_maps, fits, validation, classes)
     choice = _ChooseEpoch(layers if frozen else {wanted[0]: [model]}, judge)
     trained.fit(

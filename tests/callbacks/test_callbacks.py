@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from rich.console import Console
+from small_training import three_taps
 
 from rotkeras import UserError
 from rotkeras.callbacks import EncoderCheckpoint, MetricsLog, Progress, RunCheckpoint, StopOnBadLoss, Throughput
@@ -37,22 +38,29 @@ class Inject(keras.callbacks.Callback):
             self.batch_end(batch)
 
 
-def fit(backbone, callbacks, epochs=1, **arguments):
+def compiled(backbone):
     model = Rotation().build_model(backbone)
     model.compile(keras.optimizers.SGD(0.01, momentum=0.9), Rotation().loss(), metrics=Rotation().metrics())
+    model.optimizer.build(model.trainable_variables)  # else Keras does so in the first step, and traces it twice
+    return model
+
+
+def fit(model, callbacks, epochs=1, **arguments):
+    """Fit a compiled model, or one made of a backbone; the model."""
+    model = model if model.compiled else compiled(model)
     model.fit(X, Y, batch_size=8, epochs=epochs, verbose=0, callbacks=callbacks, **arguments)
     return model
 
 
-def test_metrics_log_has_a_row_per_epoch_and_replaces_repeated_ones(tmp_path, small_backbone):
+def test_metrics_log_has_a_row_per_epoch_and_replaces_repeated_ones(tmp_path, quick_backbone):
     path = tmp_path / "run" / "metrics.jsonl"
     log = MetricsLog(path)
-    fit(small_backbone, [log], epochs=3, validation_data=(X, Y))
+    model = fit(quick_backbone, [log], epochs=3, validation_data=(X, Y))
     rows = read_metrics(path)
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "accuracy/90", "val_accuracy/270"} <= rows[0].keys()
     assert rows[0]["learning_rate"] == pytest.approx(0.01)
-    fit(small_backbone, [MetricsLog(path)], epochs=4, initial_epoch=1)
+    fit(model, [MetricsLog(path)], epochs=4, initial_epoch=1)
     again = read_metrics(path)
     assert [row["epoch"] for row in again] == [1, 2, 3, 4]
     assert again[0] == rows[0]
@@ -60,14 +68,14 @@ def test_metrics_log_has_a_row_per_epoch_and_replaces_repeated_ones(tmp_path, sm
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_metrics_log_writes_null_for_what_is_not_finite(tmp_path, small_backbone):
-    fit(small_backbone, [Inject([{"odd": float("nan"), "far": float("inf")}]), MetricsLog(tmp_path / "m.jsonl")])
+def test_metrics_log_writes_null_for_what_is_not_finite(tmp_path, quick_backbone):
+    fit(quick_backbone, [Inject([{"odd": float("nan"), "far": float("inf")}]), MetricsLog(tmp_path / "m.jsonl")])
     row = json.loads((tmp_path / "m.jsonl").read_text(), parse_constant=pytest.fail)
     assert row["odd"] is None
     assert row["far"] is None
 
 
-def test_throughput_leaves_out_the_first_execution_and_counts_views(small_backbone):
+def test_throughput_leaves_out_the_first_execution_and_counts_views(quick_backbone):
     seen = {}
 
     class Clock:
@@ -81,15 +89,15 @@ def test_throughput_leaves_out_the_first_execution_and_counts_views(small_backbo
         def on_epoch_end(self, epoch, logs=None):
             seen.update(logs)
 
-    fit(small_backbone, [Inject(batch_end=wait), Throughput(32, Clock()), Keep()])
+    fit(quick_backbone, [Inject(batch_end=wait), Throughput(32, Clock()), Keep()])
     # three steps of 32 views in at least 0.15 s; with the slow first one it would be under 200
     assert 3 * 32 / 2 < seen["views_per_second"] < 3 * 32 / 0.15
     assert 0 < seen["input_wait"] <= 0.06 / 0.15
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_bad_loss_stops_with_words_that_help(small_backbone, bad):
-    model = Rotation().build_model(small_backbone)
+def test_a_bad_loss_stops_with_words_that_help(quick_backbone, bad):
+    model = Rotation().build_model(quick_backbone)
     model.compile(keras.optimizers.SGD(0.5), lambda y, p: keras.ops.mean(p) * 0 + bad)
     with pytest.raises(UserError, match=r"became (nan|inf) in epoch 1, step 1, at learning rate 0.5: .* lower train.learning_rate"):
         model.fit(X, Y, batch_size=8, verbose=0, callbacks=[StopOnBadLoss()])
@@ -99,39 +107,40 @@ def probed(conv1, conv2):
     return {"probe/conv1/ridge": conv1, "probe/conv2/ridge": conv2, "probe/conv3/ridge": 0.1}
 
 
-def test_the_best_encoder_is_that_of_the_best_probe_and_the_last_that_of_the_last_epoch(tmp_path, small_backbone):
+def test_the_best_encoder_is_that_of_the_best_probe_and_the_last_that_of_the_last_epoch(tmp_path, quick_backbone):
     checkpoint = EncoderCheckpoint(tmp_path)
     logs = Inject([{}, probed(0.5, 0.6), probed(0.7, 0.4), probed(0.6, 0.65)])
-    model = fit(small_backbone, [logs, checkpoint], epochs=4, validation_data=(X, Y))
+    model = fit(quick_backbone, [logs, checkpoint], epochs=4, validation_data=(X, Y))
     assert checkpoint.best == {"epoch": 3, "tap": "conv1", "measure": "ridge probe", "value": 0.7}
     assert checkpoint.last == {"epoch": 4, "tap": "conv2", "measure": "ridge probe", "value": 0.65}
     best, last = (keras.models.load_model(tmp_path / name) for name in ("encoder.keras", "encoder-last.keras"))
-    assert best.output_shape == (None, 8)
+    assert (best.output_shape, last.output_shape) == ((None, 4), (None, 8))
     maps = keras.Model(model.input, model.get_layer("conv2").output)(X[:2])
     np.testing.assert_allclose(last(X[:2]), np.mean(maps, axis=(1, 2)), rtol=1e-5)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["encoder-last.keras", "encoder.keras"]
 
 
-def test_without_probes_rotation_accuracy_chooses_and_the_second_tap_is_cut(tmp_path, small_backbone):
+def test_without_probes_rotation_accuracy_chooses_and_the_second_tap_is_cut(tmp_path, quick_backbone):
     checkpoint = EncoderCheckpoint(tmp_path, pooling="none")
-    fit(small_backbone, [Inject([{"val_accuracy": v} for v in (0.5, 0.9, 0.7)]), checkpoint], epochs=3)
+    logs = Inject([{"val_accuracy": v} for v in (0.5, 0.9, 0.7)])
+    model = fit(quick_backbone, [logs, checkpoint], epochs=3)
     assert checkpoint.best == {"epoch": 2, "tap": "conv2", "measure": "rotation accuracy", "value": 0.9}
     assert keras.models.load_model(tmp_path / "encoder.keras").output_shape == (None, 4, 4, 8)
     checkpoint = EncoderCheckpoint(tmp_path)
-    fit(small_backbone, [checkpoint], epochs=2)
+    fit(model, [checkpoint], epochs=2)
     assert checkpoint.best["epoch"] == 2
 
 
-def test_a_tap_that_is_not_there_stops_before_the_first_step(tmp_path, small_backbone):
+def test_a_tap_that_is_not_there_stops_before_the_first_step(tmp_path, quick_backbone):
     with pytest.raises(UserError, match="no tap 'conv7'"):
-        fit(small_backbone, [EncoderCheckpoint(tmp_path, tap="conv7")])
+        fit(quick_backbone, [EncoderCheckpoint(tmp_path, tap="conv7")])
     assert not list(tmp_path.iterdir())
 
 
-def test_a_checkpoint_brings_back_weights_optimizer_and_state_bit_for_bit(tmp_path, small_backbone):
-    model = fit(small_backbone, [RunCheckpoint(tmp_path, lambda: {"note": 7})], epochs=2)
+def test_a_checkpoint_brings_back_weights_optimizer_and_state_bit_for_bit(tmp_path, quick_backbone):
+    model = fit(quick_backbone, [RunCheckpoint(tmp_path, lambda: {"note": 7})], epochs=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-0002.weights.h5", "state.json"]
-    twin = Rotation().build_model(keras.models.clone_model(small_backbone))
+    twin = Rotation().build_model(keras.models.clone_model(quick_backbone))
     twin.compile(keras.optimizers.SGD(0.01, momentum=0.9), Rotation().loss())
     assert restore(tmp_path, twin) == {"epoch": 2, "weights": "epoch-0002.weights.h5", "note": 7}
     for mine, theirs in ((model.variables, twin.variables), (model.optimizer.variables, twin.optimizer.variables)):
@@ -143,12 +152,11 @@ def test_a_checkpoint_brings_back_weights_optimizer_and_state_bit_for_bit(tmp_pa
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_a_checkpoint_of_mixed_precision_and_adam_comes_back_whole(tmp_path, policy):
-    from rotkeras.backbones import nin
     from rotkeras.devices import precision
 
     def build():
         with precision(policy):
-            model = Rotation().build_model(nin(blocks=3, width=1 / 24, input_shape=(16, 16, 3)))
+            model = Rotation().build_model(three_taps())
             model.compile(keras.optimizers.Adam(0.01), Rotation().loss())
         return model
 
@@ -163,18 +171,18 @@ def test_a_checkpoint_of_mixed_precision_and_adam_comes_back_whole(tmp_path, pol
     assert all(np.array_equal(a, b) for a, b in zip(*states, strict=True))
 
 
-def test_nothing_saved_is_none_and_a_damaged_checkpoint_says_so(tmp_path, small_backbone):
-    model = fit(small_backbone, [])
+def test_nothing_saved_is_none_and_a_damaged_checkpoint_says_so(tmp_path, quick_backbone):
+    model = compiled(quick_backbone)
     assert restore(tmp_path, model) is None
-    fit(small_backbone, [RunCheckpoint(tmp_path)])
+    fit(model, [RunCheckpoint(tmp_path)])
     (tmp_path / "epoch-0001.weights.h5").write_bytes(b"half")
     with pytest.raises(UserError, match="could not be read .* start again with --overwrite"):
         restore(tmp_path, model)
 
 
-def test_progress_prints_plain_lines_off_a_terminal(small_backbone):
+def test_progress_prints_plain_lines_off_a_terminal(quick_backbone):
     file = io.StringIO()
-    fit(small_backbone, [Progress(Console(file=file, width=200))], epochs=2)
+    fit(quick_backbone, [Progress(Console(file=file, width=200))], epochs=2)
     lines = file.getvalue().splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("epoch 1/2  loss ")
@@ -183,9 +191,9 @@ def test_progress_prints_plain_lines_off_a_terminal(small_backbone):
     assert "\x1b" not in file.getvalue()
 
 
-def test_progress_on_a_terminal_shows_a_bar_with_the_time_left(small_backbone):
+def test_progress_on_a_terminal_shows_a_bar_with_the_time_left(quick_backbone):
     file = io.StringIO()
-    fit(small_backbone, [Progress(Console(file=file, width=100, force_terminal=True))], epochs=2)
+    fit(quick_backbone, [Progress(Console(file=file, width=100, force_terminal=True))], epochs=2)
     assert "left" in file.getvalue()
     assert "epoch 2/2" in file.getvalue()
 

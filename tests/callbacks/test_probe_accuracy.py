@@ -16,12 +16,12 @@ def fit(model, task, source, callbacks, epochs=1):
 
 
 @pytest.mark.parametrize("rotate", ["host", "device"])
-def test_numbers_are_those_of_the_probes_on_the_final_features(digit_source, small_backbone, rotate):
+def test_numbers_are_those_of_the_probes_on_the_final_features(digit_source, quick_backbone, rotate):
     task = Rotation(rotate=rotate)
-    model = task.build_model(small_backbone)
+    model = task.build_model(quick_backbone)
     probe = ProbeAccuracy(digit_source, train_images=200, probes=("ridge", "knn-5"))
     history = fit(model, task, digit_source, [probe]).history
-    extractor = taps.extractor(small_backbone)
+    extractor = taps.extractor(quick_backbone)
     x, x_validation = (extractor.predict(part.take(slice(None)), verbose=0) for part in (probe.train, digit_source.validation))
     y, y_validation = probe.train.labels, digit_source.validation.labels
     for tap in ("conv1", "conv2", "conv3"):
@@ -42,13 +42,13 @@ def test_a_trained_probe_is_that_of_fit_without_a_choice_of_epoch(digit_source):
         ProbeAccuracy(digit_source, probes=("cnov",))
 
 
-def test_it_probes_every_so_many_epochs_and_after_the_last(digit_source, small_backbone):
+def test_it_probes_every_so_many_epochs_and_after_the_last(digit_source, quick_backbone, eagerly):
     task = Rotation()
     probe = ProbeAccuracy(digit_source, every_epochs=2, train_images=50)
-    fit(task.build_model(small_backbone), task, digit_source, [probe], epochs=5)
+    fit(task.build_model(quick_backbone), task, digit_source, [probe], epochs=5)
     assert list(probe.results) == [2, 4, 5]
     probe = ProbeAccuracy(digit_source, every_epochs=0, train_images=50)
-    fit(task.build_model(small_backbone), task, digit_source, [probe], epochs=3)
+    fit(task.build_model(quick_backbone), task, digit_source, [probe], epochs=3)
     assert list(probe.results) == [3]
 
 

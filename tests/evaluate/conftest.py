@@ -1,19 +1,31 @@
 import pytest
-from small_training import SMALL
+from small_training import SMALL, three_taps
 
 from rotkeras.recipe.files import validate
 from rotkeras.run import Run
-from rotkeras.train import load_source, train
+from rotkeras.train import load_source
 
 
 @pytest.fixture(scope="session")
 def ended_run(tmp_path_factory):
-    """A run of one epoch on the digits, and its images; copy the folder to write into it."""
-    recipe = validate({**SMALL, "train": {**SMALL["train"], "epochs": 1}}, "small")
+    """What an evaluation reads of a run that has ended, recipe and network, and its images; copy the folder to write into it.
+
+    The network has seen the images, so that its batch statistics are not the initial ones, but has learned nothing: a run that
+    has is evaluated in tests/reproduce.
+    """
+    import keras
+
+    recipe = validate(SMALL, "small")
     run = Run(tmp_path_factory.mktemp("runs") / "small")
     run.check(recipe)
+    run.begin(recipe)
     source = load_source(recipe)
-    train(recipe, run, source)
+    keras.utils.set_random_seed(0)
+    network = three_taps()
+    for _ in range(20):
+        network(source.train.take(slice(None)), training=True)
+    network.save(run.model)
+    run.checkpoints.mkdir()
     return run, source
 
 

@@ -40,7 +40,7 @@ def test_rows_are_the_probes_and_the_test_part_is_judged_by_them(run, source):
     assert row["peak_memory_mib"] > 100
 
 
-def test_a_second_call_adds_what_is_missing_and_repeats_nothing(run, source, monkeypatch):
+def test_a_second_call_adds_what_is_missing_and_repeats_nothing(run, source, monkeypatch, eagerly):
     evaluate(run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), source)
     before = content_of(run)
     fitted = []
@@ -59,7 +59,7 @@ def test_a_second_call_adds_what_is_missing_and_repeats_nothing(run, source, mon
     assert (run.path / "evaluation.json").stat().st_mtime_ns == written
 
 
-def test_an_interruption_keeps_finished_rows_and_leaves_the_test_part_unread(run, source):
+def test_an_interruption_keeps_finished_rows_and_leaves_the_test_part_unread(run, source, eagerly):
     class StoppedError(Exception):
         pass
 
@@ -78,7 +78,9 @@ def test_an_interruption_keeps_finished_rows_and_leaves_the_test_part_unread(run
     assert all(row["test"] for row in content["rows"])
 
 
-def test_worth_it_finds_the_rows_it_asks_for_and_a_backbone_that_trains_moves_but_the_run_does_not(run, source, monkeypatch):
+def test_worth_it_finds_the_rows_it_asks_for_and_a_backbone_that_trains_moves_but_the_run_does_not(
+    run, source, monkeypatch, eagerly
+):
     tiny = {name: replace(settings, epochs=1, at_epochs=(), epoch_images=32) for name, settings in FAST.items()}
     monkeypatch.setattr("rotkeras.probes.settings.BUDGETS", {"fast": tiny})
     before = run.model.read_bytes()
@@ -91,12 +93,12 @@ def test_worth_it_finds_the_rows_it_asks_for_and_a_backbone_that_trains_moves_bu
     assert compared["images"] == len(source.test)
     assert compared["counts"][2]["gain_margin"] > 0
 
-    trained = keras.models.load_model(run.model).get_layer("block1_1_conv").get_weights()[0]
+    trained = keras.models.load_model(run.model).get_layer("block1_conv").get_weights()[0]
     moved = {}
     for row in content["rows"]:
         assert (row["labels_per_class"], row["draw"], row["budget"]) == (2, "seeded", "fast" if row["epochs"] else "closed form")
         model = keras.models.load_model(run.path / "evaluation" / row["classifier"])  # stock layers: no rotkeras needed
-        moved[row["mode"], row["probe"]] = np.abs(model.get_layer("block1_1_conv").get_weights()[0] - trained).max()
+        moved[row["mode"], row["probe"]] = np.abs(model.get_layer("block1_conv").get_weights()[0] - trained).max()
         if row["mode"] == "scratch":
             scores = model.predict(source.test.take(slice(None)), verbose=0)["conv1"]
             assert row["test"]["accuracy"] == pytest.approx(np.mean(scores.argmax(axis=1) == source.test.labels))
@@ -186,7 +188,7 @@ def test_another_test_part_is_refused(tmp_path):
         record.begin_test(1, 1000, "other")
 
 
-def test_a_lost_classifier_is_fitted_again_and_rows_that_wait_are_judged_by_the_next_call(run, source):
+def test_a_lost_classifier_is_fitted_again_and_rows_that_wait_are_judged_by_the_next_call(run, source, eagerly):
     def stop(unit, rows):
         raise KeyboardInterrupt
 
@@ -201,7 +203,7 @@ def test_a_lost_classifier_is_fitted_again_and_rows_that_wait_are_judged_by_the_
     assert sorted((row["probe"], row["test"] is None) for row in content["rows"]) == [("knn-3", False), ("ridge", False)]
 
 
-def test_a_test_part_with_a_class_that_training_has_not(run, source):
+def test_a_test_part_with_a_class_that_training_has_not(run, source, eagerly):
     train, validation = (part.part(np.flatnonzero(part.labels < 9)) for part in (source.train, source.validation))
     names = tuple("012345678")
     train, validation = (data.Images(each.array, each.rows, each.labels, names) for each in (train, validation))

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from small_training import three_taps
 
 from rotkeras import UserError, data, taps
 from rotkeras.backbones import nin
@@ -20,7 +21,7 @@ def source():
 def backbone():
     """A network that has seen data, so that its batch statistics are not the initial ones."""
     keras.utils.set_random_seed(0)
-    network = nin(blocks=3, width=1 / 24, input_shape=(16, 16, 3))
+    network = three_taps()
     network(np.random.default_rng(0).integers(0, 256, (32, 16, 16, 3), dtype=np.uint8), training=True)
     return network
 
@@ -42,12 +43,12 @@ def test_a_frozen_backbone_keeps_every_bit(source, backbone, probe):
     if fitted.model is not None:  # and so does the copy inside the classifier, batch-norm statistics too
         inside = {layer.name: layer for layer in fitted.model.layers}
         shared = [layer for layer in backbone.layers if layer.name in inside and layer.weights]
-        assert len(shared) >= 6
+        assert len(shared) >= 4
         for layer in shared:
             assert bits(layer) == bits(inside[layer.name]), layer.name
 
 
-def test_kept_features_and_features_computed_anew_and_other_taps_beside_train_alike(source, backbone, monkeypatch):
+def test_kept_features_and_features_computed_anew_and_other_taps_beside_train_alike(source, backbone, monkeypatch, eagerly):
     kept = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv2"])
     together = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv3", "conv2"])
     monkeypatch.setattr("rotkeras.probes.training._KEEP_SHARE", 0.0)
@@ -57,7 +58,7 @@ def test_kept_features_and_features_computed_anew_and_other_taps_beside_train_al
         np.testing.assert_allclose(other.scores(source.validation)["conv2"], expected, rtol=1e-3, atol=1e-4)
 
 
-def test_the_first_step_of_a_linear_probe_by_hand(source, backbone):
+def test_the_first_step_of_a_linear_probe_by_hand(source, backbone, eagerly):
     """One step of Nesterov SGD with weight decay on the whole batch, in NumPy."""
     settings = Settings("test", 1, (), learning_rate=0.1, augment_frozen=False, epoch_images=128, weight_decay=0.5)
     fitted = fit(backbone, "linear", source.train, budget=settings, taps=["conv2"], seed=5)
@@ -82,7 +83,7 @@ def test_the_first_step_of_a_linear_probe_by_hand(source, backbone):
         np.testing.assert_allclose(after, before - 1.9 * 0.1 * gradient, rtol=2e-3, atol=2e-5)
 
 
-def test_the_epoch_kept_is_the_best_on_validation_for_each_tap(source, backbone):
+def test_the_epoch_kept_is_the_best_on_validation_for_each_tap(source, backbone, eagerly):
     maps = taps.maps(backbone, ["conv1", "conv2"]).predict(source.validation.take(slice(None)), verbose=0)
     seen = []
 
@@ -91,7 +92,7 @@ def test_the_epoch_kept_is_the_best_on_validation_for_each_tap(source, backbone)
             scores = np.asarray(self.model(maps))  # (N, taps, classes)
             seen.append((scores.argmax(axis=2) == source.validation.labels[:, None]).mean(axis=0))
 
-    settings = Settings("test", 5, (), learning_rate=0.5, augment_frozen=False, epoch_images=64)
+    settings = Settings("test", 5, (), learning_rate=1.0, augment_frozen=False, epoch_images=64)
     wanted = ["conv1", "conv2"]
     fitted = fit(backbone, "nonlinear", source.train, source.validation, budget=settings, taps=wanted, callbacks=[Judge()])
     assert fitted.epochs == dict(zip(wanted, (np.argmax(seen, axis=0) + 1).tolist(), strict=True))
@@ -99,12 +100,12 @@ def test_the_epoch_kept_is_the_best_on_validation_for_each_tap(source, backbone)
     assert set(fitted.epochs.values()) != {5}  # the last would be no choice; at this learning rate accuracy jumps
 
 
-def test_a_backbone_that_trains_is_a_copy(source, backbone):
+def test_a_backbone_that_trains_is_a_copy(source, backbone, eagerly):
     before = bits(backbone)
     fitted = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv2"], trainable=True)
     assert bits(backbone) == before
-    assert "block3_1_conv" not in {layer.name for layer in fitted.model.layers}  # cut at the tap
-    for name in ("block1_1_conv", "block2_3_norm"):
+    assert "block3_conv" not in {layer.name for layer in fitted.model.layers}  # cut at the tap
+    for name in ("block1_conv", "block2_norm"):
         assert bits(fitted.model.get_layer(name)) != bits(backbone.get_layer(name))
     with pytest.raises(UserError, match="expected one of conv1, conv2, conv3"):
         fit(backbone, "conv", source.train, budget=QUICK, trainable=True)
@@ -140,8 +141,8 @@ def test_closed_forms_are_those_on_the_pooled_features(source, backbone, probe):
             np.testing.assert_allclose(scores, fitted.scores(source.validation)[tap], rtol=1e-3, atol=2e-4)
 
 
-def test_no_two_kernels_of_backbone_and_head_are_drawn_alike(backbone):
-    network = taps.untrained_copy(backbone, 0)
+def test_no_two_kernels_of_backbone_and_head_are_drawn_alike(small_backbone):
+    network = taps.untrained_copy(small_backbone, 0)
     head = heads.conv(heads.Site((8, 8, 8), 10, seed=0, filters=8))
     x = keras.Input((8, 8, 8))
     heads.apply(head, x)
@@ -150,7 +151,7 @@ def test_no_two_kernels_of_backbone_and_head_are_drawn_alike(backbone):
     correlation = np.corrcoef(draws) - np.eye(len(draws))
     assert len(draws) >= 10
     assert np.abs(correlation).max() < 0.6
-    again = taps.untrained_copy(backbone, 0)
+    again = taps.untrained_copy(small_backbone, 0)
     assert bits(again) == bits(network)
 
 
@@ -179,7 +180,7 @@ def test_pooled_features_are_computed_once(source, backbone, monkeypatch):
     assert fit(backbone, "ridge", source.train, pooled=pooled).probe == "ridge"
 
 
-def test_few_images_of_two_labels_that_are_not_0_and_1(source, backbone):
+def test_few_images_of_two_labels_that_are_not_0_and_1(source, backbone, eagerly):
     part = source.train.part(np.flatnonzero(np.isin(source.train.labels, (3, 8)))).per_class(5)
     steps = []
     watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: steps.append(batch))
@@ -191,7 +192,7 @@ def test_few_images_of_two_labels_that_are_not_0_and_1(source, backbone):
     assert steps == [0, 0]  # 10 images six times: an epoch is one batch of 60
 
 
-def test_every_mistake_is_one_sentence(source, backbone):
+def test_every_mistake_is_one_sentence(source, backbone, eagerly):
     with pytest.raises(UserError, match="no probe 'lineer'; did you mean 'linear'"):
         fit(backbone, "lineer", source.train)
     for name in ("knn", "knn-0", "knn-x"):

@@ -48,7 +48,7 @@ def test_a_table_is_walked_killed_in_the_middle_and_resumed(tmp_path):
     table = Table("table0", "Table 0", "network", "block", entries)
     source = data.load("digits", image_size=16, train_images=64)
     base = ["data.embedded=digits", "data.image_size=16", "data.train_images=64", "backbone.width=0.04", "train.epochs=1"]
-    overrides = [*base, "train.schedule={name: constant}", "train.images_per_batch=32"]
+    overrides = [*base, "train.schedule={name: constant}", "train.images_per_batch=32", "attention=null", "report=null"]
 
     def run(shows):
         return reproduce(table, tmp_path, "cifar10", Scale(), [0], overrides, None, source, shows)
