@@ -7,13 +7,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rotkeras import attention, backbones, callbacks, data, embedding, evaluate, pretext, probes, recipe, taps
+    from rotkeras import attention, audit, backbones, callbacks, data, embedding, evaluate, pretext, probes, recipe, taps
     from rotkeras.errors import UserError
 
 __version__ = "0.1.0"
 __all__ = [
     "UserError",
     "attention",
+    "audit",
     "backbones",
     "callbacks",
     "data",

@@ -39,6 +39,8 @@ ALLOWED = {
     "probes": {"errors", "data", "taps", "backbones", "optimizers"},
     "attention": {"errors", "run", "taps"},
     "attend": {"attention", "data", "embedding", "errors", "files", "taps"},
+    "audit": {"data", "errors", "page"},
+    "report": {"attention", "data", "embedding", "errors", "evaluate", "files", "page", "recipe", "run", "taps", "text"},
     "page": {"errors", "files", "__version__"},
     "embedding": {"errors", "files", "text", "data"},
     "evaluate": {"errors", "files", "text", "data", "devices", "probes", "run", "taps", "train"},
@@ -59,7 +61,7 @@ def test_imports_run_one_way(room):
         assert not foreign, f"{path.relative_to(PACKAGE)} imports {foreign}"
 
 
-@pytest.mark.parametrize("room", ["backbones", "taps", "probes", "optimizers", "callbacks", "embedding"])
+@pytest.mark.parametrize("room", ["audit", "backbones", "taps", "probes", "optimizers", "callbacks", "embedding"])
 def test_models_and_callbacks_need_keras_alone(room):
     files = [PACKAGE / f"{room}.py"] if (PACKAGE / f"{room}.py").exists() else list((PACKAGE / room).glob("*.py"))
     for path in files:
@@ -90,7 +92,20 @@ def test_every_public_name_can_be_imported():
         getattr(rotkeras, name)
     import importlib
 
-    for room in ("attention", "data", "page", "pretext", "backbones", "probes", "callbacks", "recipe", "embedding", "evaluate"):
+    for room in (
+        "attention",
+        "audit",
+        "data",
+        "page",
+        "report",
+        "pretext",
+        "backbones",
+        "probes",
+        "callbacks",
+        "recipe",
+        "embedding",
+        "evaluate",
+    ):
         module = importlib.import_module(f"rotkeras.{room}")
         for name in module.__all__:
             assert getattr(module, name).__doc__ or name in ("augmentation", "METHODS"), f"{room}.{name}"

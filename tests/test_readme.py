@@ -40,6 +40,7 @@ def test_both_commands_are_one_line_and_name_what_exists():
         "docs/evaluate.md",
         "docs/reproduce.md",
         "docs/attention.md",
+        "docs/audit.md",
         "docs/report.md",
         "CONTRIBUTING.md",
     ],
@@ -59,7 +60,16 @@ def test_every_key_of_a_recipe_is_documented():
     from rotkeras.recipe import models
 
     text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
-    for section in (models.Task, models.Data, models.Optimizer, models.Train, models.Probe, models.Encoder, models.Attention, models.Report):
+    for section in (
+        models.Task,
+        models.Data,
+        models.Optimizer,
+        models.Train,
+        models.Probe,
+        models.Encoder,
+        models.Attention,
+        models.Report,
+    ):
         for name in section.model_fields:
             assert name in text, f"{section.__name__}.{name}"
 
@@ -87,4 +97,4 @@ def test_every_documented_command_has_the_options_it_is_shown_with():
                 if words[:1] == ["rotkeras"] and len(words) > 1 and ">" not in words:
                     main.get_command(None, words[1]).make_context(words[1], words[2:])
                     seen.add(words[1])
-    assert {"train", "evaluate", "reproduce", "worth-it", "embed", "neighbours", "attend", "report"} <= seen
+    assert {"train", "evaluate", "reproduce", "worth-it", "embed", "neighbours", "attend", "audit", "report"} <= seen

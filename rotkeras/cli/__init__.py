@@ -9,6 +9,7 @@ from rotkeras import __version__
 from rotkeras.errors import UserError
 
 COMMANDS = {
+    "audit": "Tell whether predicting rotations suits your images, before training.",
     "train": "Pre-train a recipe and leave a run folder.",
     "evaluate": "Tell how good the features of a run are, beside an untrained network's.",
     "worth-it": "Say whether pre-training was worth it for your labelled images.",

@@ -1,0 +1,70 @@
+"""The figure of the shortcut test: what each predictor tells, beside its control and chance."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rotkeras.audit.findings import percent, tells_too_much
+from rotkeras.audit.shortcuts import Told
+from rotkeras.page import Figure, Table, new_axes, to_figure
+from rotkeras.page.figures import INK, SERIES
+
+
+def shortcut_figure(shortcuts: Sequence[Told], network: float | None) -> Figure:
+    """Bars with 95 % intervals for each predictor and its control, with chance and the small network as lines.
+
+    Args:
+        shortcuts: of `shortcut_test`, at least one.
+        network: rotation accuracy of the small network, 0 … 1, or None.
+    """
+    figure, axes = new_axes(height=3.1)
+    place = np.arange(len(shortcuts))
+    words: dict[str, list[str]] = {}
+    for number, each in enumerate(shortcuts):
+        (bar,) = axes.barh(number - 0.19, 100 * each.accuracy, 0.36, color=SERIES[0], xerr=100 * each.margin, ecolor=INK)
+        bar.set_gid(f"told{number}")
+        words[f"told{number}"] = [f"{each.name}: {percent(each.accuracy)} ± {100 * each.margin:.1f}"]
+        if each.control is not None:
+            (bar,) = axes.barh(number + 0.19, 100 * each.control, 0.36, color=SERIES[1])
+            bar.set_gid(f"control{number}")
+            words[f"control{number}"] = [f"control of {each.name}, {each.control_sees}: {percent(each.control)}"]
+    axes.axvline(25, color=INK, linewidth=1, linestyle=":")
+    axes.text(25, -0.62, "chance", ha="right", va="bottom", fontsize=8, color=INK)
+    if network is not None:
+        axes.axvline(100 * network, color=INK, linewidth=1, linestyle="--")
+        axes.text(100 * network, -0.62, "network", ha="left", va="bottom", fontsize=8, color=INK)
+    axes.set_yticks(place, [each.name for each in shortcuts])
+    axes.set_ylim(len(shortcuts) - 0.4, -0.6)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("views told right, %")
+    axes.grid(visible=False)
+    found = [each.name for each in shortcuts if tells_too_much(each)]
+    what = f"beyond their limits: {', '.join(found)}." if found else "None is beyond its limit."
+    return to_figure(
+        figure,
+        "shortcuts",
+        "What small predictors tell of the rotation",
+        "Upper bar: the predictor, with its 95 % interval; lower bar: its control, which sees no more than honest images show. "
+        + what,
+        words,
+        shortcut_table(shortcuts),
+    )
+
+
+def shortcut_table(shortcuts: Sequence[Told]) -> Table:
+    """What each predictor sees and tells."""
+    rows = [
+        [
+            each.name,
+            each.sees,
+            f"{percent(each.accuracy)} ± {100 * each.margin:.1f}",
+            "" if each.control is None else f"{percent(each.control)} ({each.control_sees})",
+            ""
+            if each.excess is None or each.excess_margin is None
+            else f"{100 * each.excess:+.1f} ± {100 * each.excess_margin:.1f}",
+            "shortcut" if tells_too_much(each) else "",
+        ]
+        for each in shortcuts
+    ]
+    columns = ["predictor", "it sees", "told", "control", "beyond it", ""]
+    return Table("Share of held-out views whose angle is told, with 95 % intervals over images", columns, rows, sortable=False)

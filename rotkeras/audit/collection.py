@@ -1,0 +1,160 @@
+"""What DATA means to an audit: images with a folder and a part each, read one by one, files with what their headers say."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from rotkeras.data.decode import Progress, fit_square, to_rgb
+from rotkeras.data.folder import list_images
+from rotkeras.data.loading import guess_kind, load
+from rotkeras.data.source import BadImage, Images
+from rotkeras.errors import UserError
+
+FOLDER_IMAGE_SIZE = 64
+"""Pixels of each side for image files when nothing is said: that of the recipe `folder`."""
+
+TOP, TEST = "(top)", "(test part)"
+_EXIF_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One image as training sees it, and what its file says.
+
+    Attributes:
+        pixels: uint8 (S, S, 3).
+        width: of the upright picture, before the square was cut, in pixels.
+        height: the same.
+        orientation: 1 … 8 of the EXIF standard; 1 is upright, and for arrays.
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    orientation: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """Images to be audited.
+
+    Attributes:
+        name: for titles.
+        size: pixels of each side of what is read.
+        names: (N,) file names relative to the folder, or row numbers.
+        folders: names of the groups that figures are given for: the first folder below the top, or the class.
+        folder_of: int64 (N,), each image's place in `folders`.
+        trained_on: bool (N,); False for a test part, which is searched for duplicates alone.
+        read: position -> `Picture`; raises for a file that is no image.
+        is_files: whether there are files with headers.
+        unreadable: folders that could not be listed.
+    """
+
+    name: str
+    size: int
+    names: Sequence[str]
+    folders: tuple[str, ...]
+    folder_of: NDArray[np.int64]
+    trained_on: NDArray[np.bool_]
+    read: Callable[[int], Picture]
+    is_files: bool = False
+    unreadable: list[BadImage] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def open_collection(
+    source: Any, data_dir: str | os.PathLike[str] | None = None, image_size: int | None = None, progress: Progress | None = None
+) -> Collection:
+    """Find the images of a source; of a folder nothing is decoded yet.
+
+    Args:
+        source: a folder (searched recursively), a path that ends in `.npz`, `"digits"`, a name of tensorflow-datasets, a uint8
+            array (N, H, W, 3), or a pair (images, labels).
+        data_dir: where tensorflow-datasets keeps prepared sets.
+        image_size: pixels of each side of what training will see; None is 64 for files, and for the others what they have.
+        progress: called with (images read, images in all) for sets of tensorflow-datasets, which are read into memory.
+
+    Raises:
+        UserError: for anything missing, empty, or of the wrong form, and for images below 8 pixels a side.
+    """
+    if image_size is not None and image_size < 8:
+        raise UserError(f"--image-size: expected at least 8 pixels a side, received {image_size}; give the size of training.")
+    if guess_kind(source) == "folder":
+        return _folder(Path(source).expanduser(), image_size or FOLDER_IMAGE_SIZE)
+    try:
+        loaded = load(
+            source, data_dir=None if data_dir is None else os.fspath(data_dir), image_size=image_size,
+            validation_fraction=0, progress=progress,
+        )  # fmt: skip
+        parts = [loaded.train, *([loaded.test] if loaded.test is not None else [])]
+    except UserError as error:
+        # Sources name the keys of a recipe; here the same is said with options.
+        text = str(error).removeprefix("data.tfds: ").removeprefix("data.image_size: ")
+        raise UserError(
+            text.replace("set data.image_size", "add --image-size").replace("set the size", "give --image-size")
+        ) from None
+    if loaded.image_shape[0] < 8:
+        raise UserError(
+            f"The images of {loaded.name} are {loaded.image_shape[0]} pixels a side: expected 8 or more; add --image-size."
+        )
+    return _arrays(loaded.name, parts)
+
+
+def _folder(folder: Path, size: int) -> Collection:
+    unreadable: list[BadImage] = []
+    paths = list_images(folder, unreadable)
+    files = [path.as_posix() for path in paths]
+    first = [path.parts[0] if len(path.parts) > 1 else TOP for path in paths]
+    folders = tuple(sorted(set(first)))
+    number = {name: place for place, name in enumerate(folders)}
+    return Collection(
+        folder.resolve().name,
+        size,
+        [os.fsencode(each).decode("utf-8", "backslashreplace") for each in files],
+        tuple(os.fsencode(each).decode("utf-8", "backslashreplace") for each in folders),
+        np.array([number[each] for each in first], np.int64),
+        np.ones(len(files), bool),
+        lambda position: read_picture(folder / files[position], size),
+        is_files=True,
+        unreadable=unreadable,
+    )
+
+
+def _arrays(name: str, parts: list[Images]) -> Collection:
+    train = parts[0]
+    classes = train.class_names if train.labels is not None else ("(all)",)
+    folder_of = [train.labels if train.labels is not None else np.zeros(len(train), np.int64)]
+    folder_of += [np.full(len(part), len(classes), np.int64) for part in parts[1:]]
+    rows = np.concatenate([np.arange(len(part), dtype=np.int64) for part in parts])
+    which = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+
+    def read(position: int) -> Picture:
+        part = parts[which[position]]
+        pixels = np.asarray(part.array[part.rows[rows[position]]])
+        return Picture(pixels, pixels.shape[1], pixels.shape[0])
+
+    names = [f"{'test ' if part else ''}{row}" for part, row in zip(which, rows, strict=True)]
+    folders = (*classes, *([TEST] if len(parts) > 1 else []))
+    return Collection(name, train.image_shape[0], names, folders, np.concatenate(folder_of), which == 0, read)
+
+
+def read_picture(path: Path, size: int) -> Picture:
+    """Decode an image file once, as `rotkeras.data.decode.read_image` does, and keep what its header says.
+
+    Raises:
+        Exception: whatever Pillow raises for a file that is not a whole image.
+    """
+    with Image.open(path) as image:
+        image.load()
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+        upright = ImageOps.exif_transpose(image)
+        known = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+        return Picture(fit_square(to_rgb(upright), size), upright.width, upright.height, known)

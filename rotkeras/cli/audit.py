@@ -1,0 +1,90 @@
+"""`rotkeras audit`."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from rotkeras.cli.embed import interruptible, new_console, showing, start, tell_skipped
+
+
+@click.command()
+@click.argument("data")
+@click.option(
+    "-o", "--output", "path", type=click.Path(path_type=Path), default=Path("audit.html"), show_default=True,
+    help="The page to write, a .html file.",
+)  # fmt: skip
+@click.option(
+    "--json", "figures", type=click.Path(path_type=Path), help="Write all figures and the names of images to a .json file."
+)
+@click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
+@click.option("--image-size", type=int, help="Pixels of each side in training.  [default: 64 for files, else as they are]")
+@click.option("--images", type=int, default=5000, show_default=True, help="Most images for networks and shortcuts, drawn.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draw and the networks.")
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+def audit(
+    data: str,
+    path: Path,
+    figures: Path | None,
+    data_dir: str | None,
+    image_size: int | None,
+    images: int,
+    seed: int,
+    overwrite: bool,
+) -> None:
+    """Tell whether predicting rotations suits the images of DATA, before training.
+
+    Looks for images without an up, turned ones, empty corners, copies, and shortcuts: borders, colours, the grid of JPEG or noise
+    that tell the rotation. Exit code 0: fit. 1: something was found. 2: a mistake in the command.
+
+    DATA is a folder (searched recursively), an .npz of arrays, digits, or a name of tensorflow-datasets.
+
+    \b
+    rotkeras audit photos
+    rotkeras audit cifar10 --data-dir ~/tensorflow_datasets -o cifar10.html
+    """
+    from rotkeras.data.folder import check_folder
+    from rotkeras.data.loading import guess_kind
+    from rotkeras.embedding.feature_file import check_file
+    from rotkeras.files import write_json
+    from rotkeras.page import check_page
+
+    check_page(path, overwrite)  # before minutes of work
+    if figures is not None:
+        check_file(figures, (".json",), overwrite)
+    is_folder = guess_kind(data) == "folder"
+    if is_folder:
+        check_folder(Path(data).expanduser())
+    console = new_console()
+    with interruptible() as interrupted:
+        start(console)
+        from rotkeras.audit import audit as run
+        from rotkeras.audit import write
+        from rotkeras.audit.collection import FOLDER_IMAGE_SIZE
+
+        if is_folder and image_size is None:
+            console.print(
+                f"images as {FOLDER_IMAGE_SIZE} × {FOLDER_IMAGE_SIZE}, as the recipe folder has them; --image-size for another"
+            )
+        with ExitStack() as stack:
+            shown: list[str] = []
+
+            def progress(what: str, done: int, total: int) -> None:
+                if shown[-1:] != [what]:
+                    stack.close()
+                    report_to.append(stack.enter_context(showing(console, what, interrupted)))
+                    shown.append(what)
+                report_to[-1](done, total)
+
+            report_to: list = []
+            report = run(data, data_dir=data_dir, image_size=image_size, images=images, seed=seed, progress=progress)
+        write(report, path, overwrite)
+        if figures is not None:
+            write_json(figures, report.to_json())
+    from rotkeras.cli.audit_console import show
+
+    show(console, report)
+    tell_skipped(console, report.skipped)
+    console.print(f"open: {path}")
+    sys.exit(0 if report.fit else 1)

@@ -1,0 +1,147 @@
+"""`rotkeras audit`."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from rich.console import Console
+
+from rotkeras.audit.report import Folder
+from rotkeras.cli.audit import audit
+from rotkeras.cli.audit_console import folder_table
+from rotkeras.errors import UserError
+
+
+def call(*arguments):
+    result = CliRunner().invoke(audit, [str(each) for each in arguments])
+    if isinstance(result.exception, UserError):  # the group makes exit code 2 of it
+        raise result.exception
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Thirty pictures of soft noise in two folders, one of them turned by its EXIF orientation, and a file that is none."""
+    folder = tmp_path / "photographs"
+    random = np.random.default_rng(0)
+    for number in range(30):
+        small = random.integers(0, 256, (5, 5, 3), dtype=np.uint8)
+        picture = Image.fromarray(small).resize((40, 30), Image.Resampling.BICUBIC)
+        exif = picture.getexif()
+        if number == 0:
+            exif[0x0112] = 6
+        path = folder / ("cat", "dog [bold]x")[number % 2] / f"{number:02d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path, exif=exif)
+    (folder / "cat" / "bad.jpg").write_text("no image")
+    return folder
+
+
+def test_fit_images_end_with_exit_code_0_and_a_page(photographs, tmp_path):
+    result = call(photographs, "-o", tmp_path / "a.html", "--json", tmp_path / "a.json")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert "images as 64 × 64, as the recipe folder has them; --image-size for another" in lines
+    assert any(line.startswith("dog [bold]x") for line in lines)
+    assert any("1 of 30 files are turned by their EXIF orientation" in line for line in lines)
+    assert "fit: nothing was found that speaks against predicting rotations on photographs." in lines
+    assert any("bad.jpg: its content is no image" in line for line in lines)
+    assert lines[-1] == f"open: {tmp_path / 'a.html'}"
+    assert "Audit of photographs" in (tmp_path / "a.html").read_text()
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert told["fit"] is True
+    assert told["folders"][0]["images"] == 30
+
+
+def test_findings_end_with_exit_code_1_and_say_what_to_do(photographs, tmp_path):
+    for path in (photographs / "cat").glob("??.jpg"):
+        with Image.open(path) as picture:
+            picture.crop((5, 0, 35, 30)).rotate(25, Image.Resampling.BILINEAR).save(path, quality=95)
+    result = call(photographs, "-o", tmp_path / "a.html", "--image-size", 30)
+    assert result.exit_code == 1
+    assert "corners: " in result.output
+    assert "what to do: take the originals" in result.output
+    assert "images as" not in result.output
+    assert "corners" in (tmp_path / "a.html").read_text()
+
+
+def test_the_page_is_named_audit_html_and_kept(photographs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "audit.html").write_text("precious")
+    with pytest.raises(UserError, match="'audit.html' is there already: add --overwrite"):
+        call(photographs)
+    assert (tmp_path / "audit.html").read_text() == "precious"
+    assert call(photographs, "--overwrite").exit_code == 0
+    assert (tmp_path / "audit.html").read_text() != "precious"
+
+
+def test_mistakes_are_told_before_the_work(photographs, tmp_path):
+    for arguments, words in (
+        ((tmp_path / "nowhere",), "does not exist: expected a folder of images"),
+        ((photographs, "-o", tmp_path / "a.pdf"), "expected .html"),
+        ((photographs, "-o", tmp_path / "a.html", "--json", tmp_path / "a.txt"), "expected .json"),
+        ((photographs, "-o", tmp_path / "a.html", "--image-size", 3), "--image-size: expected at least 8"),
+        ((photographs, "-o", tmp_path / "a.html", "--images", 0), "--images: expected at least one"),
+    ):
+        with pytest.raises(UserError) as error:
+            call(*arguments)
+        assert words in str(error.value)
+    assert [each.name for each in tmp_path.iterdir()] == ["photographs"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing(photographs, tmp_path, monkeypatch, number):
+    from rotkeras.audit import collection
+
+    def interrupted(path, size):
+        os.kill(os.getpid(), number)
+        return np.zeros((size, size, 3), np.uint8)
+
+    monkeypatch.setattr(collection, "read_picture", interrupted)
+    result = call(photographs, "-o", tmp_path / "a.html")
+    assert result.exit_code == 128 + number
+    assert "Interrupted; no unfinished file was left." in result.output
+    assert [each.name for each in tmp_path.iterdir()] == ["photographs"]
+
+
+def test_tables_fit_eighty_columns(capsys):
+    folders = [Folder("a very long name of a folder 日本 " * 3, 123_456, 1, 1, 1.0, 1.0, 0.5, 0.5, 5000, 1.0, 0.012, 1.0, 1.0)] * 30
+    for plain in (True, False):
+        console = Console(width=80, force_terminal=not plain, color_system=None)
+        with console.capture() as captured:
+            console.print(folder_table(folders, plain))
+        lines = captured.get().splitlines()
+        assert len(lines) - (0 if plain else 3) <= 23
+        assert all(len(line.rstrip()) <= 80 for line in lines)
+        assert "123,456" in lines[-1] or "123,456" in lines[-2]
+        assert "100.0" in captured.get()
+
+
+def test_of_many_folders_those_with_the_least_up_are_shown():
+    folders = [Folder("(all)", 1, 0, 0, 0, 0, 0, 0)] + [
+        Folder(f"f{number:02d}", 1, 0, 0, 0, 0, 0, 0, 1, 1 - number / 100, 0.1, 0, 0) for number in range(40)
+    ]
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(folder_table(folders, True))
+    shown = [line.split()[0] for line in captured.get().splitlines()[1:]]
+    assert shown == ["(all)", *(f"f{number}" for number in range(39, 19, -1))]
+
+
+def test_help_imports_nothing_slow():
+    script = """
+import sys
+from click.testing import CliRunner
+from rotkeras.cli.audit import audit
+result = CliRunner().invoke(audit, ["--help"])
+assert result.exit_code == 0 and "Exit code 0: fit" in result.output, result.output
+print([name for name in ("tensorflow", "keras", "sklearn", "matplotlib") if name in sys.modules])"""
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
