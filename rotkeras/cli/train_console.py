@@ -63,7 +63,9 @@ class TrainConsole:
             return write_report([run.path], run.report)
         except UserError as error:
             self.console.print(f"no page: {error}")
-            return None
+        except Exception as error:  # the run has ended well, and is whole
+            self.console.print(f"no page, for a defect ({type(error).__name__}: {error}); rotkeras report {run.path} shows it")
+        return None
 
     def _check(self, interrupted: Sequence[int]) -> None:
         if interrupted:

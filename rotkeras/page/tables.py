@@ -49,9 +49,12 @@ class Table:
 
     @property
     def numeric(self) -> list[bool]:
-        """Of each column, whether every cell that is not empty has a number to sort by."""
+        """Of each column, whether it has numbers to sort by, and nothing else."""
         columns = list(zip(*self.cells, strict=True)) or [()] * len(self.columns)
-        return [any(c.text for c in column) and all(c.value is not None for c in column if c.text) for column in columns]
+        return [
+            any(each.value is not None for each in column) and all(each.value is not None for each in column if each.text)
+            for column in columns
+        ]
 
 
 def _cell(content: Any) -> Cell:
