@@ -1,7 +1,9 @@
 """Draw what networks look at in images of any size: one picture for each image."""
 
 import functools
+import itertools
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -75,25 +77,29 @@ def attend(
     view = view or View()
     chosen = _chosen(lists, most)
     names = _file_names([lists[which].names[position] for which, position in chosen], view)
-    targets = [network.target(view.target) for network in networks]
+    targets = _targets(networks, view)
     there = [name for name in names if (folder / name).exists()]
     if there and not overwrite:
         raise UserError(f"{folder / there[0]} is there already: add --overwrite, or give another folder with -o.")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     written = []
+    sizes = {view.side, *(network.size for network in networks)}
     for start in range(0, len(chosen), IMAGES_AT_ONCE):
         part, shown = [], []
         for (which, position), name in zip(chosen[start : start + IMAGES_AT_ONCE], names[start:], strict=False):
             images = lists[which]
             item = images.item(position)
             try:
-                part.append({size: images.read(item, size) for size in {view.side, *(network.size for network in networks)}})
+                part.append({size: _square(images.read(item, size), size) for size in sizes})
                 shown.append((folder / name, images.names[position]))
             except Exception as error:
                 images.skipped.append(BadImage(str(item), brief(error)))
         drawn = _draw(networks, targets, part, [title for _, title in shown], view) if part else iter(())
         for (path, _), picture in zip(shown, drawn, strict=True):
-            write_whole(path, functools.partial(picture.save, format="PNG"))
+            try:
+                write_whole(path, functools.partial(picture.save, format="PNG"))
+            except OSError as error:
+                raise UserError(f"{path} could not be written ({error.strerror}): give another folder with -o.") from None
             written.append(path)
         if progress:
             progress(min(start + IMAGES_AT_ONCE, len(chosen)), len(chosen))
@@ -116,7 +122,9 @@ def maps_of(network: Network, images: NDArray[np.uint8], view: View, target: int
             named = {tap if len(view.methods) == 1 else f"{tap} {method}": each for tap, each in maps.items()}
         else:
             named = {}
-            for tap in [None] if method == "saliency" else list(view.taps) or [taps.names(network.model)[-1]]:
+            marked = [layer.name for layer in network.model.layers if type(layer).__name__ == "Identity"]
+            # A classifier without taps is asked at its last feature map.
+            for tap in [None] if method == "saliency" else list(view.taps) or marked[-1:] or [None]:
                 title = method if tap is None else f"{tap} {method}"
                 named[title] = class_activation_maps(network.model, flat, method, tap, target, network.output)
         found |= {title: each.reshape(count, views, *each.shape[1:]) for title, each in named.items()}
@@ -178,9 +186,54 @@ def _file_names(names: Sequence[str], view: View) -> list[str]:
         re.sub(r"[^\w.+-]+", "-", str(PurePosixPath(name).with_suffix("")).replace("/", "-")).strip("-.") or "image"
         for name in names
     ]
-    seen: dict[str, int] = {}
+    seen: set[str] = set()
     found = []
-    for stem in (stem[-120:] for stem in stems):
-        seen[stem] = seen.get(stem, 0) + 1
-        found.append(f"{stem}{f'-{seen[stem]}' if seen[stem] > 1 else ''}-{ending}.png")
+    for stem in stems:
+        # A file name has 255 bytes, with the ending and what is put before it while it is written.
+        short = stem.encode()[-160:].decode(errors="ignore")
+        numbered = itertools.chain([short], (f"{short}-{number}" for number in itertools.count(2)))
+        name = next(each for each in numbered if each.casefold() not in seen)
+        seen.add(name.casefold())
+        found.append(f"{name}-{ending}.png")
     return found
+
+
+def _targets(networks: Sequence[Network], view: View) -> list[int | None]:
+    """The answer asked of each network; one that does not know it, such as a classifier beside, is asked about its own."""
+    if view.target is None or set(view.methods) == {ACTIVATION}:
+        return [None] * len(networks)
+    found: list[int | None] = []
+    unknown = None
+    for network in networks:
+        try:
+            found.append(network.target(view.target))
+        except UserError as error:
+            unknown = unknown or error
+            found.append(None)
+    if unknown and all(each is None for each in found):
+        raise unknown
+    return found
+
+
+def _square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """An image as it was read at a size: files have it already, those of arrays come as they are."""
+    if pixels.shape[:2] == (size, size):
+        return pixels
+    from PIL import Image
+
+    from rotkeras.attention.drawing import enlarge
+    from rotkeras.data.decode import fit_square
+
+    if max(pixels.shape[:2]) < size:
+        return np.asarray(enlarge(fit_square(Image.fromarray(pixels), min(pixels.shape[:2])), size, size))
+    return fit_square(Image.fromarray(pixels), size)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for the pictures; a `UserError` when it cannot be made or written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"The folder {str(folder)!r} cannot be written to ({error.strerror}): give another one with -o.") from None

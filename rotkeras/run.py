@@ -119,7 +119,9 @@ class Run:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _same_recipe(self, recipe: Recipe) -> None:
-        there, here = self.load_recipe().model_dump(), recipe.model_dump()
+        # What is drawn changes no weight: a run of before these sections goes on, and another page may be wanted.
+        drawn = {"attention", "report"}
+        there, here = self.load_recipe().model_dump(exclude=drawn), recipe.model_dump(exclude=drawn)
         difference = _first_difference(there, here)
         if difference:
             key, old, new = difference

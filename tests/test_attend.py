@@ -128,7 +128,7 @@ def test_targets_that_are_not_there(network, model):
     with pytest.raises(UserError, match="--target 45: expected one of the answers of small, 0°, 90°, 180°, 270°, or predicted"):
         network.target("45")
     assert Network(model, "x").target("3") == 3
-    with pytest.raises(UserError, match="a number, or predicted"):
+    with pytest.raises(UserError, match="a number from 0 to 3, or predicted"):
         Network(model, "x").target("cat")
 
 
@@ -172,3 +172,47 @@ def test_files_that_are_no_network_of_images(tmp_path):
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(tmp_path / "vectors.keras")
     with pytest.raises(UserError, match=r"expected one input of square RGB images \(B, S, S, 3\)"):
         load_network(tmp_path / "vectors.keras")
+
+
+def test_names_that_numbering_would_make_the_same(network, tmp_path):
+    for name in ("a.bmp", "a.png", "a-2.png", "A.gif"):
+        Image.new("RGB", (16, 16), "red").save(tmp_path / name)
+    written = attend([network], opened(tmp_path), tmp_path / "maps", View(side=16))
+    assert len({path.name.casefold() for path in written}) == 4
+    assert all(path.exists() for path in written)
+
+
+def test_long_names_in_any_letters(network, tmp_path):
+    Image.new("RGB", (16, 16), "red").save(tmp_path / ("図" * 80 + ".png"))
+    (written,) = attend([network], opened(tmp_path), tmp_path / "maps", View(side=16))
+    assert written.exists()
+
+
+def test_a_folder_that_cannot_be_made(network, photos):
+    with pytest.raises(UserError, match="cannot be written to .*: give another one with -o"):
+        attend([network], opened(photos / "grey.png"), photos / "grey.png" / "maps", View(side=16))
+
+
+def test_arrays_of_another_size_than_a_network(network, digit_source, tmp_path):
+    from rotkeras.backbones import nin
+
+    other = Network(nin(blocks=3, width=1 / 24, input_shape=(32, 32, 3)), "larger")
+    lists = [open_images(digit_source.validation.take(np.arange(2)), resize=True)(16)]
+    assert len(attend([network, other], lists, tmp_path, View(side=48, taps=("conv1",)))) == 2
+
+
+def test_a_target_that_only_one_of_two_networks_knows(network, model, photos, tmp_path):
+    pooled = keras.layers.GlobalAveragePooling2D()(model.get_layer("conv3").output)
+    classes = Network(keras.Model(model.input, keras.layers.Dense(10)(pooled)), "classes")
+    view = View(("gradcam",), side=16, target="90")
+    assert len(attend([network, classes], opened(photos / "grey.png"), tmp_path, view)) == 1
+    with pytest.raises(UserError, match="--target 90: expected one of the answers of classes, a number from 0 to 9"):
+        attend([classes], opened(photos / "grey.png"), tmp_path, view)
+    assert attend([classes], opened(photos / "grey.png"), tmp_path, View(side=16, target="90"))  # activation asks for no answer
+
+
+def test_a_classifier_without_taps_is_asked_at_its_last_feature_map(photos, tmp_path):
+    layers = [keras.Input((16, 16, 3)), keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+    network = Network(keras.Sequential(layers), "plain")
+    maps = maps_of(network, np.zeros((1, 1, 16, 16, 3), np.uint8), View(("gradcam",)))
+    assert list(maps) == ["gradcam"]

@@ -38,6 +38,16 @@ def test_an_existing_run_is_never_overwritten_unasked(tmp_path):
     assert run.load_recipe() == RECIPE
 
 
+def test_what_is_drawn_may_differ_and_a_run_of_before_it_was_drawn_goes_on(tmp_path):
+    run = Run(tmp_path / "one")
+    begin(run)
+    text = run.recipe.read_text()
+    run.recipe.write_text(text[: text.index("attention:")])  # as an earlier version wrote it
+    other = {"name": "one", "attention": {"every_epochs": 3}, "report": None}
+    run.check(recipe.validate(other, "test"), resume=True)
+    assert run.resuming
+
+
 def test_resume_wants_the_same_recipe_and_names_the_difference(tmp_path):
     run = Run(tmp_path / "one")
     begin(run, resume=True)  # nothing there yet: begin

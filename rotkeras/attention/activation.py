@@ -1,5 +1,6 @@
 """Activation attention: where the features of a tap are strong."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -12,7 +13,8 @@ from rotkeras.errors import UserError
 PUBLISHED_POWERS = (1.0, 2.0, 4.0)
 """Of the first, second and third tap; deeper ones go on with the last."""
 
-IMAGES_PER_PASS = 64
+BYTES_PER_PASS = 256 * 2**20
+"""About what the largest map of a pass may take."""
 
 Powers = float | Sequence[float] | Mapping[str, float] | None
 
@@ -49,12 +51,42 @@ def activation_maps(
             )
     power_of = resolve_powers(taps_.names(model), wanted, powers)
     found: dict[str, list[NDArray[np.float32]]] = {tap: [] for tap in wanted}
-    for start in range(0, len(images), IMAGES_PER_PASS):
+    count = images_per_pass(maps)
+    for start in range(0, len(images), count):
         # Called and not predicted: a trace costs more than the few passes that are made.
-        for tap, features in maps(images[start : start + IMAGES_PER_PASS], training=False).items():
+        for tap, features in maps(images[start : start + count], training=False).items():
             strength = np.abs(keras.ops.convert_to_numpy(keras.ops.cast(features, "float32")))
             found[tap].append(np.asarray(np.sum(strength ** power_of[tap], axis=-1, dtype=np.float64), np.float32))
     return {tap: np.concatenate(parts) for tap, parts in found.items()}
+
+
+def images_per_pass(model: keras.Model) -> int:
+    """How many images go through a model at once: at most 64, and fewer when its maps are large."""
+    sizes = [np.prod([side or 1 for side in layer.output.shape[1:]]) for layer in model.layers if hasattr(layer.output, "shape")]
+    return max(1, min(64, BYTES_PER_PASS // int(4 * max(sizes, default=1))))
+
+
+def network_of(model: keras.Model) -> keras.Model:
+    """The flat functional network inside a model, which sees the images as the model does.
+
+    Raises:
+        UserError: for a subclassed or unbuilt model, an input that is no image, and layers in front of a nested network, which
+            would be passed over.
+    """
+    if not getattr(model, "inputs", None):
+        raise UserError(f"The model {model.name!r} cannot be looked into: expected a functional model; build it from keras.Input.")
+    inner = taps_.flat(model)
+    before = itertools.takewhile(lambda layer: not isinstance(layer, keras.Model), model.layers if inner is not model else [])
+    if skipped := [layer.name for layer in before if not isinstance(layer, keras.layers.InputLayer)]:
+        raise UserError(
+            f"The model {model.name!r} has {', '.join(skipped)} in front of the network inside it: expected a flat model; build "
+            f"the network on the output of these layers, or give the network and images that went through them."
+        )
+    if len(inner.inputs) != 1 or len(inner.inputs[0].shape) != 4:
+        raise UserError(
+            f"The model {model.name!r} takes no images: expected one input (B, H, W, 3), received another; give such a one."
+        )
+    return inner
 
 
 def resolve_powers(there: Sequence[str], wanted: Sequence[str], powers: Powers) -> dict[str, float]:
@@ -84,8 +116,8 @@ def resolve_powers(there: Sequence[str], wanted: Sequence[str], powers: Powers) 
 
 
 def check_images(model: keras.Model, images: NDArray[np.uint8]) -> None:
-    """Raise a `UserError` unless the images are uint8 and of the model's size, and there is one."""
-    shape = tuple(taps_.flat(model).input.shape[1:])
+    """Raise a `UserError` unless the model can be looked into, and there are uint8 images of its size."""
+    shape = tuple(network_of(model).inputs[0].shape[1:])
     fits = images.ndim == 4 and all(side in (None, other) for side, other in zip(shape, images.shape[1:], strict=True))
     if images.dtype != np.uint8 or not fits or not len(images):
         wanted = ", ".join("?" if side is None else str(side) for side in shape)

@@ -26,6 +26,7 @@ METHODS = tuple(_CLASSES)
 """The methods by name."""
 
 IMAGES_PER_PASS = 32
+_SCORECAM_BYTES = 256 * 2**20  # of the copies of the images, one masked by each channel, that Score-CAM holds at once
 _WORTH_A_TRACE = 10
 
 
@@ -72,8 +73,12 @@ def class_activation_maps(
     layer = None if method == "saliency" else _place(scores, tap)
     visualise = visualisation(method, traced(scores) if method == "saliency" and smooth_samples >= _WORTH_A_TRACE else scores)
     found = []
-    for start in range(0, len(images), IMAGES_PER_PASS):
-        batch = images[start : start + IMAGES_PER_PASS].astype(np.float32)
+    count = IMAGES_PER_PASS
+    if method == "scorecam":
+        assert layer is not None  # only saliency has none
+        count = max(1, min(count, _SCORECAM_BYTES // (4 * int(np.prod(images.shape[1:])) * int(layer.output.shape[-1]))))
+    for start in range(0, len(images), count):
+        batch = images[start : start + count].astype(np.float32)
         answers = _targets(scores, batch, target, start, len(images))
         options: dict[str, Any]
         if method == "saliency":

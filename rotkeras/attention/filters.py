@@ -18,8 +18,8 @@ class FilterVariety:
     """How filters differ in orientation and frequency, each in 0 … 1.
 
     Attributes:
-        selectivity: how strongly a filter prefers one orientation, weighted by its energy: 1 for a pure wave, 0 for a blob or a
-            spot. Noise, as in an untrained network, lies between, with no two filters alike.
+        selectivity: how strongly a filter prefers one orientation, weighted by its energy: 0 for a blob or a spot, towards 1 for a
+            wave (a filter of 5×5 holds too little of one for more than about 0.8). Noise, as in an untrained network, has little.
         orientation_spread: entropy of the preferred orientations over eight bins, divided by its maximum; each filter counts by
             its energy times its selectivity.
         frequency_spread: entropy of the preferred frequencies over four bins between 0 and half a cycle per pixel, divided by
@@ -61,16 +61,17 @@ def describe(filters: NDArray[np.float32]) -> tuple[NDArray[np.float64], ...]:
         x axis towards y, with y upwards), frequency in cycles per pixel 0 … 0.71. Those without energy have selectivity 0.
     """
     filters = filters.astype(np.float64)
-    power = np.sum(np.abs(np.fft.fft2(filters, s=(_GRID, _GRID), axes=(1, 2))) ** 2, axis=-1)
     energy = np.sum(filters**2, axis=(1, 2, 3))
+    # Without its mean, which has neither orientation nor frequency: in a padded spectrum it leaks into the bins around zero.
+    varying = filters - filters.mean(axis=(1, 2), keepdims=True)
+    power = np.sum(np.abs(np.fft.fft2(varying, s=(_GRID, _GRID), axes=(1, 2))) ** 2, axis=-1)
     down, right = np.meshgrid(np.fft.fftfreq(_GRID), np.fft.fftfreq(_GRID), indexing="ij")
     radius = np.hypot(down, right)
     angle = np.arctan2(-down, right)
     total = np.maximum(power.sum((1, 2)), 1e-30)
     frequency = np.sum(power * radius, axis=(1, 2)) / total
-    # Orientation has a period of half a turn: its mean is taken at twice the angle. The mean colour has no direction.
-    directed = power * (radius > 0)
-    double = np.sum(directed * np.exp(2j * angle), axis=(1, 2)) / np.maximum(directed.sum((1, 2)), 1e-30)
+    # Orientation has a period of half a turn: its mean is taken at twice the angle.
+    double = np.sum(power * np.exp(2j * angle), axis=(1, 2)) / total
     return energy, np.abs(double), np.angle(double) / 2 % np.pi, frequency
 
 
@@ -89,7 +90,8 @@ def filter_variety(filters: NDArray[np.float32]) -> FilterVariety:
     weight = energy / max(energy.sum(), 1e-30)
     return FilterVariety(
         float(np.sum(weight * selectivity)),
-        _spread(orientation / np.pi, weight * selectivity, _ORIENTATIONS),
+        # Half a bin further: 0° and 180° are one orientation, the commonest, and must not lie on the edge between two bins.
+        _spread(orientation / np.pi + 0.5 / _ORIENTATIONS, weight * selectivity, _ORIENTATIONS),
         _spread(np.minimum(frequency / 0.5, 1 - 1e-9), weight, _FREQUENCIES),
         len(filters),
     )

@@ -42,9 +42,10 @@ class Network:
         bare = text.strip().removesuffix("°").removesuffix("deg")
         if bare in named:
             return named[bare]
-        if not self.answers and bare.isdigit():
+        outputs = self.model.output[self.output] if self.output else self.model.outputs[0]
+        if not self.answers and bare.isdigit() and int(bare) < (outputs.shape[-1] or 0):
             return int(bare)
-        what = ", ".join(self.answers) if self.answers else "a number"
+        what = ", ".join(self.answers) if self.answers else f"a number from 0 to {outputs.shape[-1] - 1}"
         raise UserError(f"--target {text}: expected one of the answers of {self.name}, {what}, or predicted; take one of these.")
 
 

@@ -116,7 +116,7 @@ def _folder(folder: Path, size: int) -> Collection:
     folders = tuple(sorted(set(first)))
     number = {name: place for place, name in enumerate(folders)}
     return Collection(
-        folder.resolve().name,
+        os.fsencode(folder.resolve().name).decode("utf-8", "backslashreplace"),
         size,
         [os.fsencode(each).decode("utf-8", "backslashreplace") for each in files],
         tuple(os.fsencode(each).decode("utf-8", "backslashreplace") for each in folders),

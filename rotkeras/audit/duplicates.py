@@ -96,11 +96,13 @@ def _near_pairs(
             shift = np.uint64(16 * band)
             mask = np.uint64(0xFFFF)
             for asked, there in _join((turned >> shift) & mask, (upright >> shift) & mask):
-                # The turn of one pair and its inverse are met both ways; each is kept once, the earlier image turned.
+                close = (asked != there) & (np.bitwise_count(turned[asked] ^ upright[there]) <= _MOST_BITS)
+                asked, there = asked[close], there[close]
+                # Of a bucket that was cut an image meets only the first ones, so a pair counts in whichever order it is met:
+                # when the later image was turned, the earlier one turns the other way.
                 ordered = asked < there
-                asked, there = asked[ordered], there[ordered]
-                close = np.bitwise_count(turned[asked] ^ upright[there]) <= _MOST_BITS
-                yield _compare(small, kept[asked[close]], kept[there[close]], turn)
+                yield _compare(small, kept[asked[ordered]], kept[there[ordered]], turn)
+                yield _compare(small, kept[there[~ordered]], kept[asked[~ordered]], -turn % 4)
     if tick:
         tick(4 * _BANDS, 4 * _BANDS)
 

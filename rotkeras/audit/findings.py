@@ -1,5 +1,6 @@
 """What is wrong with the images, and what to do: one sentence each."""
 
+import math
 from collections.abc import Sequence
 
 from rotkeras.audit import limits
@@ -92,7 +93,7 @@ def _files(folders: Sequence[Folder]) -> list[Finding]:
                     "turn their images upright",
                 )
             )
-        elif whole.turned is not None and whole.turned > limits.TURNED_SHARE:
+        elif whole.turned is not None and near_end(whole.turned, whole.judged) > limits.TURNED_SHARE:
             found.append(
                 Finding(
                     "turned",
@@ -100,7 +101,7 @@ def _files(folders: Sequence[Folder]) -> list[Finding]:
                     "look at them on the page; turn them upright or leave them out; --json lists them",
                 )
             )
-    if whole.corners > limits.CORNERS_SHARE:
+    if near_end(whole.corners, whole.images) > limits.CORNERS_SHARE:
         found.append(
             Finding(
                 "corners",
@@ -126,6 +127,15 @@ def _files(folders: Sequence[Folder]) -> list[Finding]:
             )
         )
     return found
+
+
+def near_end(share: float, count: int) -> float:
+    """The lower end of the 95 % interval of a share of so many images (Wilson's); 0 of none."""
+    if count == 0:
+        return 0.0
+    z = 1.96
+    centre = share + z * z / (2 * count)
+    return (centre - z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))) / (1 + z * z / count)
 
 
 def _shortcuts(shortcuts: Sequence[Told], size: int) -> list[Finding]:

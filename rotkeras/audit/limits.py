@@ -1,8 +1,8 @@
 """From which figures on an audit says that something is wrong, and the measurements that the limits come from.
 
-Each limit is held against the near end of a 95 % interval, so that few images never accuse. Measured with seed 0 on 5000 images of
-CIFAR-10 (32 pixels) and 1200 photographs of ten ImageNet classes (64 and 96 pixels); docs/audit.md has the whole table, and what
-measured it. "natural" is the images as they are.
+Each limit is held against the near end of a 95 % interval, so that few images never accuse; copies are counted, and
+need none. Measured with seed 0 on 5000 images of CIFAR-10 (32 pixels) and 1200 photographs of ten ImageNet classes (64 and 96
+pixels); docs/audit.md has the whole table, and what measured it. "natural" is the images as they are.
 """
 
 FEWEST_IMAGES = 500

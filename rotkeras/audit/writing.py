@@ -129,7 +129,8 @@ def _examples(report: Report, up: Up) -> list[tuple[str, str, Picture]]:
     found = []
     certain = up.way_up.max(axis=1)
     rows = np.argsort(certain, kind="stable")[:_EXAMPLES]
-    if up.ambiguous[rows].any():
+    rows = rows[up.ambiguous[rows]]
+    if len(rows):
         words = "The images for which the network has no way up at all."
         found.append(("Most ambiguous", words, _sheet(report, rows, "the most ambiguous images")))
     otherwise = up.way_up[:, 1:].max(axis=1)

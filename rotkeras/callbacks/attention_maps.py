@@ -3,6 +3,7 @@
 import io
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ class AttentionMaps(keras.callbacks.Callback):
     images, -1 … 1 (not there when all maps are constant), and `attention/seconds`. Put it before the callbacks that should see
     these.
 
+    What goes wrong while drawing, such as a full disk, is warned of once, and training goes on.
+
     Raises:
         UserError: without images; at the beginning of training, for images of another size than the model's or that are not
             square, or a tap that is not there.
@@ -72,6 +75,7 @@ class AttentionMaps(keras.callbacks.Callback):
         self.tensorboard = None if tensorboard is None else Path(tensorboard)
         self._epoch = 0
         self._drawn = -1
+        self._warned = False
         self._writer: Any = None
 
     def draw(self, epoch: int) -> dict[str, float]:
@@ -103,7 +107,7 @@ class AttentionMaps(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Draw the untrained network."""
         if epoch == 0:
-            self.draw(0)
+            self._try_to_draw(0)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Draw when it is due."""
@@ -112,7 +116,7 @@ class AttentionMaps(keras.callbacks.Callback):
         if not last and (self.every_epochs == 0 or (epoch + 1) % self.every_epochs):
             return
         start = time.perf_counter()
-        scores = self.draw(epoch + 1)
+        scores = self._try_to_draw(epoch + 1)
         if logs is not None:
             logs.update({f"equivariance/{tap}": score for tap, score in scores.items()})
             logs["attention/seconds"] = time.perf_counter() - start
@@ -120,10 +124,21 @@ class AttentionMaps(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Draw once more when training stopped before its last epoch."""
         if self._epoch and self._drawn != self._epoch:
-            self.draw(self._epoch)
+            self._try_to_draw(self._epoch)
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+    def _try_to_draw(self, epoch: int) -> dict[str, float]:
+        # A full disk, say: hours of training are worth more than a picture.
+        try:
+            return self.draw(epoch)
+        except Exception as error:
+            self._drawn = epoch
+            if not self._warned:
+                warnings.warn(f"AttentionMaps could not draw ({type(error).__name__}: {error}); training goes on.", stacklevel=2)
+            self._warned = True
+            return {}
 
     def _taps(self) -> list[str]:
         return taps_.names(self.model)[:3] if self.taps is None else list(self.taps)

@@ -60,7 +60,7 @@ def attend(
     rotkeras attend runs/quickstart photos/cat.jpg -o maps --rotations
     rotkeras attend runs/folder photos -o maps --method gradcam --method saliency --target 90
     """
-    from rotkeras.attend import View
+    from rotkeras.attend import View, make_folder
     from rotkeras.attend import attend as draw
     from rotkeras.attention.network import find_network, load_network
     from rotkeras.cli.embed import interruptible, new_console, showing, start, tell_skipped
@@ -72,6 +72,7 @@ def attend(
     if folder.exists() and not folder.is_dir():
         raise click.BadParameter(f"{folder} is a file: give a folder.", param_hint="-o")
     opened = [open_images(image, resize=True) for image in images]
+    make_folder(folder)
     view = View(methods, taps, powers, rotations, target, side)
     console = new_console()
     with interruptible() as interrupted:

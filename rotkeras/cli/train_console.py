@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -46,26 +45,26 @@ class TrainConsole:
             summary = train.train(recipe, run, source, [progress, stop])
         finally:
             progress.close()
-        page = self._report(recipe, run)
         self.show(summary, run)
-        if page:
-            self.console.print(f"open:    {page}")
+        self._report(recipe, run)
         return summary
 
-    def _report(self, recipe: Recipe, run: Run) -> Path | None:
+    def _report(self, recipe: Recipe, run: Run) -> None:
         """Make the page of the run when the recipe wants one; what goes wrong with it never loses a run."""
         if recipe.report is None:
-            return None
+            return
         from rotkeras.report import write_report
 
         self.console.print("making the page …")
         try:
-            return write_report([run.path], run.report)
+            self.console.print(f"open:    {write_report([run.path], run.report)}")
+        except KeyboardInterrupt:
+            self.console.print(f"no page; make it with: rotkeras report {run.path}")
         except UserError as error:
             self.console.print(f"no page: {error}")
         except Exception as error:  # the run has ended well, and is whole
-            self.console.print(f"no page, for a defect ({type(error).__name__}: {error}); rotkeras report {run.path} shows it")
-        return None
+            told = " ".join(str(error).split())[:160]
+            self.console.print(f"no page, for a defect ({type(error).__name__}: {told}); rotkeras report {run.path} shows it")
 
     def _check(self, interrupted: Sequence[int]) -> None:
         if interrupted:

@@ -13,12 +13,13 @@ from rotkeras.data.source import Images
 from rotkeras.errors import UserError, nearest
 
 
-def open_builder(name: str, data_dir: str | Path | None) -> Any:
+def open_builder(name: str, data_dir: str | Path | None, download: bool = True) -> Any:
     """The prepared tensorflow-datasets builder of a name; downloads and prepares it only when it is not prepared yet.
 
     Args:
         name: such as "cifar10" or "imagenette/160px-v2".
         data_dir: folder of prepared sets; None for the default of tensorflow-datasets.
+        download: whether a set that is not prepared may be fetched.
 
     Raises:
         UserError: for a name that does not exist, or a set that is not prepared and cannot be downloaded.
@@ -43,6 +44,10 @@ def open_builder(name: str, data_dir: str | Path | None) -> Any:
         raise UserError(
             f"data.tfds: {name!r} could not be opened ({_brief(error)}): check its configuration and version."
         ) from None
+    if not builder.info.splits and not download:
+        raise UserError(
+            f"data.tfds: {name!r} is not prepared in {builder.data_path.parent}: name the folder that holds it with --data-dir."
+        )
     if not builder.info.splits:
         # Its ten tries with growing pauses would keep a user without a network waiting for three minutes.
         from tensorflow_datasets.core.download import downloader

@@ -2,6 +2,7 @@
 
 import io
 import re
+import unicodedata
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,12 @@ class Figure:
     title: str
     description: str
     table: Table | None = None
+
+
+def plain(text: str) -> str:
+    """A user's words as Matplotlib and XML take them: no formula, no control character, and not left out of a legend."""
+    text = "".join("�" if unicodedata.category(each) in ("Cc", "Cs") else each for each in text).replace("$", r"\$")
+    return f"\N{ZERO WIDTH SPACE}{text}" if text.startswith("_") else text
 
 
 def new_axes(width: float = 4.4, height: float = 2.9) -> tuple[Any, Any]:
@@ -113,7 +120,7 @@ def _tell(root: Any, gid: str, words: Sequence[str]) -> None:
     points = [] if group is None else list(group.iter(f"{{{_SVG}}}use")) or [group]
     if len(points) != len(words):
         raise ValueError(f"the artist {gid!r} has {len(points)} points and {len(words)} values")
-    for point, word in zip(points, words, strict=True):
+    for point, word in zip(points, (plain(word).replace(r"\$", "$") for word in words), strict=True):
         point.set("class", "point")
         point.set("data-value", word)
         ElementTree.SubElement(point, f"{{{_SVG}}}title").text = word

@@ -42,6 +42,8 @@ def check_page(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
         raise UserError(f"The page {str(file)!r} ends in {file.suffix or 'nothing'}: expected .html; give such a name.")
     if file.is_dir():
         raise UserError(f"The page {str(file)!r} is a folder: give the name of a file in it.")
+    if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+        raise UserError(f"The folder {str(file.parent)!r} for {file.name} is not there or may not be written to: give another one.")
     if file.exists() and not overwrite:
         raise UserError(f"The page {str(file)!r} is there already: add --overwrite, or give another name.")
     return file
@@ -50,6 +52,7 @@ def check_page(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
 def write_page(path: Path, html: str) -> None:
     """Write a page whole or not at all."""
     try:
-        write_text(path, html)
+        # Names of files may hold bytes that are no text: they are shown as \\udcff.
+        write_text(path, html.encode("utf-8", "backslashreplace").decode("utf-8"))
     except OSError as error:
         raise UserError(f"The page {str(path)!r} could not be written ({error.strerror}): give another place.") from None

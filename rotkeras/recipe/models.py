@@ -228,6 +228,8 @@ class Attention(Section):
 
     @model_validator(mode="after")
     def _as_many(self) -> "Attention":
+        if self.taps is not None and len(set(self.taps)) < len(self.taps):
+            raise ValueError(f"taps: expected different taps, received {self.taps}; name each once")
         taps = 3 if self.taps is None else len(self.taps)
         if self.powers is not None and len(self.powers) != taps:
             raise ValueError(f"powers: expected {taps}, one for each tap, received {len(self.powers)}; give as many")

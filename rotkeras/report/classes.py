@@ -35,12 +35,14 @@ def class_table(evaluation: Evaluation) -> Table | None:
 
 def confusion_table(evaluation: Evaluation) -> Table | None:
     """The confusion matrix of the chosen row, or above 20 classes the pairs that are confused most."""
-    row = chosen_rows(evaluation)[0]
-    part = evaluation.part([row])
-    matrix, names = row[part]["confusion"], list(row[part]["per_class"])
-    if matrix is None:
+    rows = chosen_rows(evaluation)
+    part = evaluation.part(rows)
+    matrices, names = [row[part]["confusion"] for row in rows], list(rows[0][part]["per_class"])
+    if any(matrix is None or len(matrix) != len(names) for matrix in matrices):
         return None
-    about = f"by the {describe(row)}, {evaluation.title(part)}"
+    matrix = [[sum(cells) for cells in zip(*lines, strict=True)] for lines in zip(*matrices, strict=True)]
+    seeds = f", {len(rows)} seeds together" if len(rows) > 1 else ""
+    about = f"by the {describe(rows[0])}{seeds}, {evaluation.title(part)}"
     if len(names) <= MOST_CLASSES:
         lines: list[list[Any]] = []
         for true, counts in enumerate(matrix):

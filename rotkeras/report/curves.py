@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rotkeras.page import Cell, Figure, Table, new_axes, to_figure
-from rotkeras.page.figures import MARKERS, PALE, SERIES
+from rotkeras.page.figures import MARKERS, PALE, SERIES, plain
 from rotkeras.report.gathering import Gathered
 
 Line = tuple[str, list[tuple[int, float]]]
@@ -20,10 +20,11 @@ def rotation_curve(runs: Sequence[Gathered], name: str) -> Figure | None:
             lines += [("validation", validation)] if validation else []
             lines += [("training, augmented", training)] if training else []
         elif validation or training:
-            lines.append((each.name, validation or training))
-    chance = 1 / max(each.angles for each in runs)
+            lines.append((each.name if validation else f"{each.name} (training)", validation or training))
+    angles = {each.angles for each in runs}
+    level = ("chance", 1 / angles.pop()) if len(angles) == 1 else None
     title = "Rotation accuracy over epochs"
-    return over_epochs(lines, name, title, "rotations told right, %", level=("chance", chance))
+    return over_epochs(lines, name, title, "rotations told right, %", level=level)
 
 
 def probe_curves(run: Gathered, name: str) -> list[Figure]:
@@ -100,7 +101,7 @@ def over_epochs(
             marker=MARKERS[number % len(MARKERS)],
             markersize=size,
             linewidth=1.8,
-            label=each,
+            label=plain(each),
             gid=gid,
         )
         values[gid] = [f"{each}, {'untrained' if epoch == 0 else f'epoch {epoch}'}: {text(value)}" for epoch, value in points]

@@ -5,7 +5,7 @@ from typing import Any
 from rotkeras.evaluate import tables
 from rotkeras.evaluate.names import MODE_NAMES
 from rotkeras.page import Cell, Figure, Table, new_axes, to_figure
-from rotkeras.page.figures import MARKERS, SERIES
+from rotkeras.page.figures import MARKERS, SERIES, plain
 from rotkeras.report.curves import put_legend
 from rotkeras.report.gathering import Evaluation
 
@@ -26,8 +26,10 @@ def label_efficiency(evaluation: Evaluation, name: str) -> Figure | Table | None
     values: dict[str, list[str]] = {}
     lines: list[list[Any]] = []
     counts = sorted({row["labels_per_class"] for row in few})
-    for number, ((probe, mode, _budget, tap, draw), rows) in enumerate(groups.items()):
-        label = f"{probe}, {MODE_NAMES[mode]}{f', {tap}' if several_taps else ''}{', first images' if draw == 'first' else ''}"
+    several_budgets = len({key[2] for key in groups} - {"closed form"}) > 1
+    for number, ((probe, mode, budget, tap, draw), rows) in enumerate(groups.items()):
+        more = [tap] * several_taps + [budget] * several_budgets + ["first images"] * (draw == "first")
+        label = ", ".join([probe, MODE_NAMES[mode], *more])
         by_count = tables.grouped(rows, "labels_per_class")
         cells = {count: tables.cell(by_count.get((count,), []), part, images) for count in counts}
         there = [(count, cell) for count, cell in cells.items() if cell is not None]
@@ -47,7 +49,7 @@ def label_efficiency(evaluation: Evaluation, name: str) -> Figure | Table | None
             marker=MARKERS[number % len(MARKERS)],
             markersize=5,
             linewidth=1.8,
-            label=label,
+            label=plain(label),
             gid=f"line{number}",
         )
         values[f"line{number}"] = [

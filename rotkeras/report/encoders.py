@@ -39,8 +39,11 @@ def encoder_table(run: Gathered, encoder: Encoder | None, images: NDArray[np.uin
         rows.append(row)
     if not rows:
         return None
-    measure = next((entry["measure"] for entry in entries.values() if entry), "score")
-    headings = ["file", "size", "tap", "epoch", f"{measure}, online, %", "dimensions", "ms per image"]
+    measure = next((entry["measure"] for entry in entries.values() if entry and entry["measure"] != "epoch"), None)
+    if measure is None:  # without labels and validation there is no score
+        rows = [[*row[:4], *row[5:]] for row in rows]
+    score = [f"{measure}, online, %"] if measure else []
+    headings = ["file", "size", "tap", "epoch", *score, "dimensions", "ms per image"]
     key = {"ms per image": "median of ten passes over a batch on this machine, by Keras; measured while the page was made"}
     return Table("Encoders: uint8 images in, one vector per image out; they load with Keras alone.", headings, rows, key=key)
 

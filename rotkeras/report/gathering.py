@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rotkeras.errors import UserError
+from rotkeras.evaluate.record import KEY
 from rotkeras.files import read_json_lines
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run
@@ -55,7 +56,6 @@ class Gathered:
         summary: what came out, or None while it has not ended.
         metrics: one object per epoch.
         evaluations: of its own images first.
-        header: the lines at the top of its recipe.yaml: versions and machine.
         notes: what is missing, in sentences.
     """
 
@@ -66,7 +66,6 @@ class Gathered:
     summary: dict[str, Any] | None
     metrics: list[dict[str, Any]]
     evaluations: list[Evaluation]
-    header: list[str]
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -89,13 +88,17 @@ def gather(path: Path, key: str, name: str | None = None) -> Gathered:
     if not run.recipe.exists():
         what = "is no run folder" if run.path.exists() else "does not exist"
         raise UserError(f"{run.path} {what}: expected the folder that `rotkeras train` left, such as runs/quickstart.")
-    lines = run.recipe.read_text(encoding="utf-8").splitlines()
-    header = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
+    try:
+        run.recipe.read_text(encoding="utf-8")
+    except ValueError:
+        raise UserError(f"{run.recipe} is no text: expected the recipe that `rotkeras train` wrote.") from None
     notes = []
     try:
         summary = run.load_summary()
         metrics = read_json_lines(run.metrics) if run.metrics.exists() else []
-    except (ValueError, KeyError) as error:
+        if not all(isinstance(row, dict) and isinstance(row.get("epoch"), int) for row in metrics):
+            raise ValueError("a row without epoch")
+    except (ValueError, KeyError, OSError) as error:
         raise UserError(
             f"{run.path} has a broken summary.json or metrics.jsonl ({error}): expected those of `rotkeras train`."
         ) from None
@@ -104,13 +107,22 @@ def gather(path: Path, key: str, name: str | None = None) -> Gathered:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             each = Evaluation(file.stem, content)
-            if each.rows and each.title("validation") and all(row["validation"]["accuracy"] >= 0 for row in each.rows):
+            if each.rows and each.title("validation") and all(_complete(row) for row in each.rows):
                 evaluations.append(each)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OSError) as error:
             notes.append(f"{file.name} could not be read as an evaluation ({type(error).__name__}) and is left out.")
     if summary is None:
         notes.append("This run has not ended: the page shows what is there so far.")
-    return Gathered(run, name or run.path.resolve().name, key, run.load_recipe(), summary, metrics, evaluations, header, notes)
+    return Gathered(run, name or run.path.resolve().name, key, run.load_recipe(), summary, metrics, evaluations, notes)
+
+
+def _complete(row: dict[str, Any]) -> bool:
+    """Whether a row has all that the page reads of it; a KeyError where it has not."""
+    return all(name in row or _missing(name) for name in (*KEY, "test")) and row["validation"]["accuracy"] >= 0
+
+
+def _missing(name: str) -> bool:
+    raise KeyError(name)
 
 
 def gather_all(paths: list[Path]) -> list[Gathered]:

@@ -1,13 +1,13 @@
-"""Some images of a run's source, to look at: few are read, whatever the size of the source."""
+"""Some images of a run's source, to look at. Of a folder only these are read; of other sources the part they are drawn from."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rotkeras.data.source import Images
+from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError
 from rotkeras.recipe import Recipe
 
@@ -59,10 +59,20 @@ def draw_sample(recipe: Recipe, size: int, count: int, seed: int = 0, data_dir: 
             continue
     if not read:
         raise UserError(f"None of the images of {where} could be read.")
-    labelled = images.labels is not None and data.labels != "none"
     names = [images.names[position] for position in kept]
-    labels: Any = images.labels[kept] if labelled and images.labels is not None else None
-    return Sample(Images.of(_stack(read), labels, images.class_names if labelled else (), names), part, len(images))
+    labels, classes = _classes(recipe, images, kept)
+    return Sample(Images.of(np.stack(read), labels, classes, names), part, len(images))
+
+
+def _classes(recipe: Recipe, images: ImageList, kept: list[int]) -> tuple[Any, tuple[str, ...]]:
+    """Labels and class names of the images kept, as training saw them."""
+    if recipe.data.labels == "none":
+        return None, ()
+    if recipe.data.labels == "folders" and images.labels is None:  # nested class folders, which are no classes by themselves
+        first = [PurePosixPath(name).parts[0] for name in images.names]
+        names = tuple(sorted(set(first)))
+        return np.array([names.index(first[position]) for position in kept], np.int64), names
+    return (None if images.labels is None else images.labels[kept]), images.class_names
 
 
 def _part(recipe: Recipe, where: str, data_dir: str | None) -> tuple[str, str | None]:
@@ -73,13 +83,9 @@ def _part(recipe: Recipe, where: str, data_dir: str | None) -> tuple[str, str | 
     if data.kind == "folder":
         return ("test" if data.test_folder else "source"), None
     if data.kind == "arrays":
-        with np.load(where) as arrays:
+        with np.load(Path(where).expanduser()) as arrays:
             return ("test", "test") if {"test_images", "x_test"} & set(arrays.files) else ("source", None)
     from rotkeras.data.tfds_source import open_builder, test_split_name
 
-    split = test_split_name(open_builder(where, data_dir or data.data_dir))
+    split = test_split_name(open_builder(where, data_dir or data.data_dir, download=False))
     return ("test", split) if split else ("source", None)
-
-
-def _stack(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    return np.stack(images)

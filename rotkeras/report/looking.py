@@ -22,7 +22,7 @@ from rotkeras.embedding.contact_sheet import draw_sheet
 from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError
 from rotkeras.page import Cell, Figure, Picture, Table, new_axes, to_figure, to_picture
-from rotkeras.page.figures import MARKERS, PALE, SERIES
+from rotkeras.page.figures import MARKERS, PALE, SERIES, plain
 from rotkeras.report.curves import put_legend
 from rotkeras.report.gathering import Gathered
 
@@ -91,7 +91,7 @@ def filters(networks: dict[str, keras.Model]) -> tuple[list[Picture], Table]:
             ]
         )
     key = {
-        "selectivity": "how strongly a filter prefers one orientation: 1 for a pure wave, 0 for a spot",
+        "selectivity": "how strongly a filter prefers one orientation: 0 for a spot, towards 1 for a wave",
         "orientation spread": "entropy of the preferred orientations, 0 … 1",
         "frequency spread": "entropy of the preferred frequencies, 0 … 1",
     }
@@ -151,7 +151,9 @@ def embedding_map(features: NDArray[np.float32], images: Images, name: str, seed
         gid = f"group{number}"
         colour = PALE if label < 0 else SERIES[number]
         marker = "." if label < 0 else MARKERS[number]
-        axes.plot(*places[mask].T, color=colour, marker=marker, markersize=4, linestyle="none", alpha=0.85, label=title, gid=gid)
+        axes.plot(
+            *places[mask].T, color=colour, marker=marker, markersize=4, linestyle="none", alpha=0.85, label=plain(title), gid=gid
+        )
         values[gid] = [_title(images, int(position)) for position in np.flatnonzero(mask)]
     if images.labels is not None:
         put_legend(axes, [images.class_names[label] if label >= 0 else "other classes" for label, _ in groups])
@@ -171,10 +173,12 @@ def as_list(images: Images) -> ImageList:
     )
 
 
-def supervised_network(run: Gathered) -> keras.Model | None:
-    """A network that learned from labels alone, kept by an evaluation; of several the one with most labels."""
+def supervised_network(run: Gathered) -> tuple[str, keras.Model] | None:
+    """A name and a network that learned from labels alone, kept by an evaluation of the run's images; that of most labels."""
     found: list[tuple[float, Any]] = []
     for evaluation in run.evaluations:
+        if evaluation.name != "evaluation":
+            continue
         for row in evaluation.rows:
             file = run.run.path / evaluation.name / (row.get("classifier") or "")
             if row["mode"] == "scratch" and file.is_file():
@@ -182,8 +186,10 @@ def supervised_network(run: Gathered) -> keras.Model | None:
                 found.append((float("inf") if labels == "all" else float(labels), file))
     if not found:
         return None
+    labels, file = max(found, key=lambda each: each[0])
+    name = "supervised" if labels == float("inf") else f"supervised, {labels:.0f} labels per class"
     try:
-        return keras.models.load_model(max(found, key=lambda each: each[0])[1], compile=False)
+        return name, keras.models.load_model(file, compile=False)
     except (ValueError, OSError, UserError):
         return None
 

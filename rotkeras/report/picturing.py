@@ -1,5 +1,6 @@
 """The part of a page that needs networks and images."""
 
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ def add_pictures(section: dict[str, Any], run: Gathered, data_dir: str | None, t
     networks = {"untrained": untrained, "trained": network.model}
     supervised = looking.supervised_network(run)
     if supervised is not None:
-        networks["supervised"] = supervised
+        networks[supervised[0]] = supervised[1]
     try:
         section["filters"], section["variety"] = looking.filters(networks)
     except UserError as error:
@@ -37,7 +38,7 @@ def add_pictures(section: dict[str, Any], run: Gathered, data_dir: str | None, t
     points = settings.points if settings else 600
     try:
         sample = draw_sample(run.recipe, network.size, points, run.recipe.train.seed, data_dir)
-    except (UserError, OSError) as error:
+    except (UserError, OSError, ValueError, zipfile.BadZipFile) as error:
         notes.append(f"No pictures of images: {error}")
         return
     section["sample"] = (

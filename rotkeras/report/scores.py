@@ -5,7 +5,7 @@ from typing import Any
 from rotkeras.evaluate import tables
 from rotkeras.evaluate.names import MODE_NAMES
 from rotkeras.page import Cell, Figure, Table, new_axes, to_figure
-from rotkeras.page.figures import MARKERS, SERIES
+from rotkeras.page.figures import MARKERS, SERIES, plain
 from rotkeras.report.curves import put_legend
 from rotkeras.report.gathering import Evaluation, Gathered
 
@@ -91,13 +91,14 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
         column: [(at, cell) for at, tap in enumerate(taps) if (cell := tables.cell(found.get((*column, tap), []), part, count))]
         for column in tables.columns(rows)
     }
-    probes = list(dict.fromkeys(probe for probe, _, _ in lines))
+    probes = list(dict.fromkeys((probe, budget) for probe, _, budget in lines))
     figure, axes = new_axes()
     values: dict[str, list[str]] = {}
     labels = []
-    for number, ((probe, mode, _), points) in enumerate(lines.items()):
-        index = probes.index(probe)
-        labels.append(f"{probe}, {MODE_NAMES[mode]}")
+    several = len({budget for _, _, budget in lines} - {"closed form"}) > 1
+    for number, ((probe, mode, budget), points) in enumerate(lines.items()):
+        index = probes.index((probe, budget))
+        labels.append(f"{probe}, {MODE_NAMES[mode]}{f', {budget}' if several else ''}")
         axes.plot(
             [at for at, _ in points],
             [100 * cell.mean for _, cell in points],
@@ -107,18 +108,19 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
             linewidth=1.8,
             linestyle="-" if mode == "frozen" else (0, (4, 3)),
             markerfacecolor=SERIES[index] if mode == "frozen" else "none",
-            label=labels[-1],
+            label=plain(labels[-1]),
             gid=f"line{number}",
         )
         values[f"line{number}"] = [f"{labels[-1]}, {taps[at]}: {cell.text(margin=True)} %" for at, cell in points]
-    axes.set_xticks(range(len(taps)), taps)
+    axes.set_xticks(range(len(taps)), [plain(tap) for tap in taps])
     axes.set_ylabel(f"{part} images told right, %")
     put_legend(axes, labels)
     chosen = chosen_rows(evaluation)
     words = "Full lines are the trained network, broken lines an untrained one."
     if chosen[0]["mode"] == "frozen":
-        mean = sum(row[part]["accuracy"] for row in chosen) / len(chosen)
-        words += f" Validation chooses {chosen[0]['probe']} on {chosen[0]['tap']}: {100 * mean:.1f} %."
+        judged = evaluation.part(chosen)
+        mean = sum(row[judged]["accuracy"] for row in chosen) / len(chosen)
+        words += f" Validation chooses {chosen[0]['probe']} on {chosen[0]['tap']}: {100 * mean:.1f} % of {judged}."
     return to_figure(figure, name, "Accuracy by tap, trained beside untrained", words, values)
 
 

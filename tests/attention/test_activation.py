@@ -2,8 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from rotkeras.attention import activation_maps
-from rotkeras.attention.activation import IMAGES_PER_PASS
+from rotkeras.attention import activation, activation_maps
 from rotkeras.errors import UserError
 
 # Two channels: red − green, and three times blue.
@@ -41,10 +40,12 @@ def test_a_fourth_tap_goes_on_with_the_last_published_power():
 
 
 def test_more_images_than_one_pass_holds(network_by_hand):
-    images = np.random.default_rng(0).integers(0, 256, (IMAGES_PER_PASS + 3, 4, 4, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (67, 4, 4, 3), dtype=np.uint8)
     model = network_by_hand(4, KERNELS)
+    assert activation.images_per_pass(model) == 64
+    assert activation.images_per_pass(network_by_hand(2048, np.zeros((1, 1, 3, 8)))) == 2  # 128 MiB for each image
     found = activation_maps(model, images)["conv1"]
-    assert len(found) == IMAGES_PER_PASS + 3
+    assert len(found) == 67
     np.testing.assert_allclose(found[-1], activation_maps(model, images[-1:])["conv1"][0], rtol=1e-6)
 
 
@@ -93,4 +94,30 @@ def test_a_tap_of_vectors_has_no_places(photographs):
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1.0)(inputs))
     model = keras.Model(inputs, keras.layers.Identity(name="pooled")(x))
     with pytest.raises(UserError, match="The tap 'pooled' has no places"):
+        activation_maps(model, photographs)
+
+
+def test_models_that_cannot_be_looked_into_are_refused(small_backbone, photographs):
+    class Own(keras.Model):
+        def call(self, x):
+            return small_backbone(x)
+
+    vectors = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2), keras.layers.Identity(name="tap")])
+    for model, message in (
+        (Own(), "expected a functional model"),
+        (keras.Sequential([small_backbone]), None),
+        (vectors, "takes no images"),
+    ):
+        if message is None:
+            model.build((None, 16, 16, 3))
+            assert list(activation_maps(model, photographs)) == ["conv1", "conv2", "conv3"]
+            continue
+        with pytest.raises(UserError, match=message):
+            activation_maps(model, photographs)
+
+
+def test_layers_in_front_of_a_nested_network_are_not_passed_over(small_backbone, photographs):
+    inputs = keras.Input((16, 16, 3), dtype="uint8")
+    model = keras.Model(inputs, small_backbone(keras.layers.Rescaling(0.5, name="half", dtype="uint8")(inputs)))
+    with pytest.raises(UserError, match="has half in front of the network inside it: expected a flat model"):
         activation_maps(model, photographs)

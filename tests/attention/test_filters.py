@@ -45,7 +45,7 @@ def test_a_blob_prefers_no_orientation():
 
 def test_variety_grows_with_orientations_and_frequencies():
     same = filter_variety(np.stack([wave(40, 0.3)] * 8).astype(np.float32))
-    turned = filter_variety(np.stack([wave(11.25 + 22.5 * number, 0.3) for number in range(8)]).astype(np.float32))
+    turned = filter_variety(np.stack([wave(22.5 * number, 0.3) for number in range(8)]).astype(np.float32))
     scaled = filter_variety(np.stack([wave(40, frequency) for frequency in (0.08, 0.19, 0.31, 0.45)]).astype(np.float32))
     assert same.orientation_spread == same.frequency_spread == 0
     assert turned.orientation_spread == pytest.approx(1, abs=0.02)
@@ -88,3 +88,16 @@ def test_the_first_convolution_that_sees_colours(rotation_model):
     grey = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3)])
     with pytest.raises(UserError, match="has no Conv2D on three channels"):
         first_filters(grey)
+
+
+def test_the_mean_colour_of_a_filter_has_no_orientation_and_no_frequency():
+    plain = wave(30, 0.3).astype(np.float32)[None]
+    for mean in (0.5, 1.0):
+        for before, after in zip(describe(plain)[1:], describe(plain + np.float32(mean))[1:], strict=True):
+            np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+def test_edges_that_are_nearly_upright_have_one_orientation():
+    generator = np.random.default_rng(0)
+    edges = np.stack([wave(0, 0.3) + generator.normal(0, 0.02, (SIDE, SIDE, 3)) for _ in range(32)])
+    assert filter_variety(edges.astype(np.float32)).orientation_spread == 0

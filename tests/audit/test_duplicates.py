@@ -103,3 +103,11 @@ def test_progress_is_told(different):
     told = []
     find_duplicates(digests(different), thumbnails(different), lambda *each: told.append(each))
     assert told == [(step, 16) for step in range(17)]
+
+
+def test_many_frames_that_are_nearly_the_same(different):
+    noise = np.random.default_rng(1).integers(-1, 2, (300, 32, 32, 3))
+    frames = np.clip(different[3].astype(int) + noise, 0, 255).astype(np.uint8)
+    found = search(np.concatenate([different, frames]))
+    assert len(set(found.second.tolist())) == 300  # every one of them is a copy of an earlier image
+    assert not found.turns.any()

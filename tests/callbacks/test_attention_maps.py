@@ -97,3 +97,15 @@ def test_what_does_not_fit_is_said_before_training(tmp_path, small_backbone, ima
 def test_no_images():
     with pytest.raises(UserError, match="expected images, received 0"):
         AttentionMaps(X[:0])
+
+
+def test_a_picture_that_cannot_be_written_does_not_end_training(tmp_path, small_backbone):
+    (tmp_path / "maps").write_text("a file")
+    with pytest.warns(UserWarning, match="AttentionMaps could not draw .* training goes on") as warned:
+        fit(
+            small_backbone,
+            [AttentionMaps(X, every_epochs=1, count=1, folder=tmp_path / "maps"), MetricsLog(tmp_path / "m.jsonl")],
+            epochs=2,
+        )
+    assert sum("AttentionMaps" in str(each.message) for each in warned) == 1
+    assert len((tmp_path / "m.jsonl").read_text().splitlines()) == 2

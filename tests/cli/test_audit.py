@@ -64,7 +64,7 @@ def test_fit_images_end_with_exit_code_0_and_a_page(photographs, tmp_path):
 def test_findings_end_with_exit_code_1_and_say_what_to_do(photographs, tmp_path):
     for path in (photographs / "cat").glob("??.jpg"):
         with Image.open(path) as picture:
-            picture.crop((5, 0, 35, 30)).rotate(25, Image.Resampling.BILINEAR).save(path, quality=95)
+            picture.crop((5, 0, 35, 30)).rotate(40, Image.Resampling.BILINEAR).save(path, quality=95)
     result = call(photographs, "-o", tmp_path / "a.html", "--image-size", 30)
     assert result.exit_code == 1
     assert "corners: " in result.output

@@ -60,3 +60,19 @@ def test_it_is_the_same_at_every_run():
 def test_another_number_of_values_than_points_is_a_defect(values):
     with pytest.raises(ValueError, match="points and 1 values"):
         drawn(values=values)
+
+
+@pytest.mark.parametrize("name", ["a$\\alpha$", "b$_$", "_old", "line\nfeed \x01", '<b> & "q"'])
+def test_names_of_a_user_are_shown_as_they_are(name):
+    from rotkeras.page.figures import plain
+
+    figure, axes = new_axes()
+    axes.plot([1, 2], [3, 4], gid="line0", marker="o", label=plain(name))
+    axes.legend()
+    svg = to_figure(figure, "x", "t", "d", {"line0": [name, name]}).svg
+    texts = ["".join(each.itertext()).strip("\u200b") for each in ElementTree.fromstring(svg).iter() if each.tag.endswith("text")]
+    shown = name.replace("\n", "�").replace("\x01", "�")
+    assert shown in texts
+    assert [each.get("data-value") for each in ElementTree.fromstring(svg).iter() if each.get("data-value")] == [
+        shown.replace("_old", "\u200b_old")
+    ] * 2

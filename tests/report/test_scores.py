@@ -76,7 +76,7 @@ def test_the_chosen_row_is_the_best_frozen_one_on_validation():
 
 def test_taps_figure_says_what_validation_chose():
     figure = taps_figure(evaluation(row("conv1", validation=0.6, test=0.5), row("conv2", validation=0.5, test=0.7)), "x")
-    assert "Validation chooses ridge on conv1: 50.0 %." in figure.description
+    assert "Validation chooses ridge on conv1: 50.0 % of test." in figure.description
     assert figure.svg.count('class="point"') == 2
     assert "ridge, trained, conv2: 70.0 ±" in figure.svg
     assert taps_figure(evaluation(row()), "x") is None
@@ -119,3 +119,24 @@ def test_label_efficiency_has_a_line_for_each_way():
 def test_one_number_of_labels_is_a_table():
     table = label_efficiency(evaluation(row(labels=5, test=0.25)), "x")
     assert cells(table)[0][1].startswith("25.0 ±")
+
+
+def test_the_confusions_of_seeds_are_added():
+    rows = [row(seed=0, confusion=[[1, 1], [0, 2]]), row(seed=1, confusion=[[2, 0], [2, 0]])]
+    table = confusion_table(evaluation(*rows))
+    assert cells(table) == [["a", "75", "25"], ["b", "50", "50"]]
+    assert "2 seeds together" in table.caption
+
+
+def test_an_evaluation_that_was_interrupted_before_test():
+    rows = [row("conv1", test=0.5), row("conv2", test=0.6), row("conv1", "linear", validation=0.9, test=None)]
+    assert "Validation chooses linear on conv1: 90.0 % of validation." in taps_figure(evaluation(*rows), "x").description
+
+
+def test_two_budgets_are_two_lines_with_names_of_their_own():
+    rows = [row("conv1", "conv") | {"budget": budget} for budget in ("fast", "published")] + [
+        row("conv2", "conv") | {"budget": "fast"}
+    ]
+    figure = taps_figure(evaluation(*rows), "x")
+    assert "conv, trained, published, conv1" in figure.svg
+    assert "var(--series-1)" in figure.svg

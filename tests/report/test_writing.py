@@ -81,7 +81,7 @@ def test_everything_seen_has_words(page):
     assert all(len(image["alt"]) > 20 for image in reader.of("img"))
     plots = [each for each in reader.of("div") if each.get("class") == "plot"]
     assert len(plots) >= 4
-    assert all(each["role"] == "img" and len(each["aria-label"]) > 40 for each in plots)
+    assert all(each["role"] == "application" and len(each["aria-label"]) > 40 for each in plots)
     assert all(each["aria-label"] for each in reader.of("table"))
     ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
     assert len(set(ids)) == len(ids)
