@@ -125,7 +125,8 @@ def maps_of(network: Network, images: NDArray[np.uint8], view: View, target: int
             marked = [layer.name for layer in network.model.layers if type(layer).__name__ == "Identity"]
             # A classifier without taps is asked at its last feature map.
             for tap in [None] if method == "saliency" else list(view.taps) or marked[-1:] or [None]:
-                title = method if tap is None else f"{tap} {method}"
+                asked = "" if target is None else f" {network.answers[target] if network.answers else target}"
+                title = (method if tap is None else f"{tap} {method}") + asked
                 named[title] = class_activation_maps(network.model, flat, method, tap, target, network.output)
         found |= {title: each.reshape(count, views, *each.shape[1:]) for title, each in named.items()}
     return found

@@ -70,12 +70,12 @@ def test_columns_by_method_tap_power_and_target(network, digit_source):
     images = digit_source.validation.take(np.arange(2))[:, None]
     view = View(methods=("activation", "gradcam", "saliency"), taps=("conv2", "conv1"), powers=(3.0,))
     maps = maps_of(network, images, view, target=2)
-    assert list(maps) == ["conv2 activation", "conv1 activation", "conv2 gradcam", "conv1 gradcam", "saliency"]
+    assert list(maps) == ["conv2 activation", "conv1 activation", "conv2 gradcam 180°", "conv1 gradcam 180°", "saliency 180°"]
     np.testing.assert_allclose(
         maps["conv1 activation"][:, 0], activation_maps(network.model, images[:, 0], ["conv1"], 3)["conv1"], rtol=1e-5
     )
     expected = class_activation_maps(network.model, images[:, 0], "gradcam", "conv1", 2)
-    np.testing.assert_allclose(maps["conv1 gradcam"][:, 0], expected, atol=1e-5)
+    np.testing.assert_allclose(maps["conv1 gradcam 180°"][:, 0], expected, atol=1e-5)
     assert list(maps_of(network, images, View(methods=("gradcam",)))) == ["conv3 gradcam"]
 
 

@@ -128,4 +128,4 @@ def _spread(values: NDArray[np.float64], weights: NDArray[np.float64], bins: int
     histogram, _ = np.histogram(values % 1.0, bins=bins, range=(0, 1), weights=weights)
     share = histogram / max(histogram.sum(), 1e-30)
     share = share[share > 0]
-    return float(-np.sum(share * np.log(share)) / np.log(bins)) if len(share) else 0.0
+    return max(0.0, float(-np.sum(share * np.log(share)) / np.log(bins))) if len(share) else 0.0

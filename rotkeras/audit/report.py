@@ -100,8 +100,13 @@ class Report:
 
     @property
     def fit(self) -> bool:
-        """Whether nothing was found."""
-        return not self.findings
+        """Whether enough was judged, and nothing found."""
+        return not self.findings and self.up is not None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nothing was found because too few images could be judged."""
+        return not self.findings and self.up is None
 
     @property
     def whole(self) -> Folder:
@@ -118,7 +123,7 @@ class Report:
         ]
         found: dict[str, Any] = {
             "name": self.name,
-            "fit": self.fit,
+            "fit": None if self.undecided else self.fit,
             "image_size": self.size,
             "seed": self.seed,
             "findings": [asdict(each) for each in self.findings],

@@ -64,6 +64,8 @@ class AttentionMaps(keras.callbacks.Callback):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if images is None:  # the test part of a source that has none, say
+            raise UserError("AttentionMaps: expected images, received None; give another part of the source, such as validation.")
         part = images if isinstance(images, Images) else Images.of(np.asarray(images))
         if not len(part) or count < 1:
             raise UserError(f"AttentionMaps: expected images, received {len(part)} and a count of {count}; give one at least.")

@@ -65,6 +65,7 @@ def attend(
     from rotkeras.attention.network import find_network, load_network
     from rotkeras.cli.embed import interruptible, new_console, showing, start, tell_skipped
     from rotkeras.embedding.opening import open_images
+    from rotkeras.errors import UserError
 
     given = [network, *([beside] if beside else [])]
     for path in given:  # before the seconds that TensorFlow takes to start
@@ -73,6 +74,10 @@ def attend(
         raise click.BadParameter(f"{folder} is a file: give a folder.", param_hint="-o")
     opened = [open_images(image, resize=True) for image in images]
     make_folder(folder)
+    if target is not None and set(methods) == {"activation"}:
+        raise click.UsageError("--target goes with a method that asks for an answer: add --method gradcam, or leave it out.")
+    if powers and "activation" not in methods:
+        raise click.UsageError("--power goes with --method activation: add it, or leave --power out.")
     view = View(methods, taps, powers, rotations, target, side)
     console = new_console()
     with interruptible() as interrupted:
@@ -86,7 +91,7 @@ def attend(
     if count > most:
         console.print(f"{most:,} of {count:,} images, evenly spread; more with --most")
     if not written:
-        raise click.ClickException("none of the images could be read")
+        raise UserError("None of the images could be read: expected jpeg, png, bmp, gif or webp files; give others.")
     for path in written[:5]:
         console.print(f"written: {path}")
     if len(written) > 5:

@@ -36,7 +36,8 @@ def audit(
     """Tell whether predicting rotations suits the images of DATA, before training.
 
     Looks for images without an up, turned ones, empty corners, copies, and shortcuts: borders, colours, the grid of JPEG or noise
-    that tell the rotation. Exit code 0: fit. 1: something was found. 2: a mistake in the command.
+    that tell the rotation. Exit code 0: fit. 1: something was found. 2: a mistake in the
+    command. 3: too few images to tell.
 
     DATA is a folder (searched recursively), an .npz of arrays, digits, or a name of tensorflow-datasets.
 
@@ -47,12 +48,15 @@ def audit(
     from rotkeras.data.folder import check_folder
     from rotkeras.data.loading import guess_kind
     from rotkeras.embedding.feature_file import check_file
+    from rotkeras.errors import UserError
     from rotkeras.files import write_json
     from rotkeras.page import check_page
 
     check_page(path, overwrite)  # before minutes of work
     if figures is not None:
         check_file(figures, (".json",), overwrite)
+    if Path(data).expanduser().is_file() and not data.endswith(".npz"):
+        raise UserError(f"{data!r} is a file: expected a folder of images, an .npz, or a name of tensorflow-datasets; give one.")
     is_folder = guess_kind(data) == "folder"
     if is_folder:
         check_folder(Path(data).expanduser())
@@ -87,4 +91,4 @@ def audit(
     show(console, report)
     tell_skipped(console, report.skipped)
     console.print(f"open: {path}")
-    sys.exit(0 if report.fit else 1)
+    sys.exit(0 if report.fit else 3 if report.undecided else 1)

@@ -25,6 +25,11 @@ def show(console: "Console", report: "Report") -> None:
     for note in report.notes:
         console.print(f"note: {note}")
     whole = report.whole
+    if report.undecided:
+        console.print(
+            f"\ntoo few images to tell: nothing was found in the files of {report.name}, and whether they have an up could not be "
+            f"judged."
+        )
     if report.fit:
         told = f" A small network tells {percent(whole.accuracy)} of the views (chance 25 %)." if whole.accuracy is not None else ""
         console.print(f"\nfit: nothing was found that speaks against predicting rotations on {report.name}.{told}")

@@ -6,7 +6,7 @@ import click
 
 NEEDED = (
     "tensorflow", "keras", "keras-cv", "tensorflow-datasets", "importlib-resources", "tf-keras-vis", "click", "pydantic", "pyyaml",
-    "rich", "matplotlib", "scikit-learn", "pillow", "tensorboard", "ai-edge-litert", "pyarrow",
+    "rich", "jinja2", "numpy", "threadpoolctl", "matplotlib", "scikit-learn", "pillow", "tensorboard", "ai-edge-litert", "pyarrow",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from rotkeras.data.cache import memory_array
@@ -63,8 +64,17 @@ def open_builder(name: str, data_dir: str | Path | None, download: bool = True) 
     return builder
 
 
-def read_split(builder: Any, split: str, image_size: int | None, progress: Progress | None = None) -> Images:
+def read_split(
+    builder: Any, split: str, image_size: int | None, progress: Progress | None = None, positions: NDArray[np.int64] | None = None
+) -> Images:
     """One split of a builder, in its stored order, as images with labels where the set has a class label.
+
+    Args:
+        builder: of `open_builder`.
+        split: the name of one of its splits.
+        image_size: pixels of each side after a centred square cut; None keeps the images as they are.
+        progress: called with (images read, images in all).
+        positions: int64 (n,), ascending: the images wanted; the others are not decoded. None for all.
 
     Raises:
         UserError: when the split is not there, the set has no image, or its images differ in size and no size was given.
@@ -91,7 +101,7 @@ def read_split(builder: Any, split: str, image_size: int | None, progress: Progr
         raise UserError(
             f"data.image_size: the images of {builder.name!r} differ in size: set the size they should have, such as 96."
         )
-    count = builder.info.splits[split].num_examples
+    count = builder.info.splits[split].num_examples if positions is None else len(positions)
     size = image_size or height
     if image_size is None and height != width:
         raise UserError(f"data.image_size: the images of {builder.name!r} are {height}×{width}: set the side of the square to cut.")
@@ -102,7 +112,10 @@ def read_split(builder: Any, split: str, image_size: int | None, progress: Progr
         split=split,
         shuffle_files=False,
         read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+        decoders=None if positions is None else {image_key: tfds.decode.SkipDecoding()},
     )
+    if positions is not None:
+        dataset = _only(dataset, positions, lambda each: {**each, image_key: features[image_key].decode_example(each[image_key])})
     dataset = dataset.map(lambda each: (_eight_bits(each[image_key]), each[label_key] if label_key else 0))
     if (height, width) == (size, size):
         done = 0
@@ -126,6 +139,15 @@ def read_split(builder: Any, split: str, image_size: int | None, progress: Progr
                 progress(row + 1, count)
     class_names = tuple(features[label_key].names) if label_key else ()
     return Images.of(array, labels, class_names)
+
+
+def _only(dataset: Any, positions: NDArray[np.int64], decode: Any) -> Any:
+    """The images at some positions of a dataset whose images are not decoded yet."""
+    import tensorflow as tf
+
+    wanted = tf.constant(positions)
+    chosen = dataset.enumerate().filter(lambda at, _: tf.reduce_any(wanted == at))
+    return chosen.map(lambda _, each: decode(each))
 
 
 def test_split_name(builder: Any) -> str | None:

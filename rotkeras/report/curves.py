@@ -119,7 +119,7 @@ def put_legend(axes: Any, labels: Sequence[str]) -> None:
     from rotkeras.page.figures import INK
 
     figure = axes.figure
-    columns = 3 if max(map(len, labels)) <= 14 else 2 if max(map(len, labels)) <= 26 else 1
+    columns = 4 if max(map(len, labels)) <= 7 else 3 if max(map(len, labels)) <= 14 else 2 if max(map(len, labels)) <= 26 else 1
     figure.set_figheight(figure.get_figheight() + 0.17 * -(-len(labels) // columns))
     figure.legend(
         loc="outside upper left", ncols=columns, fontsize=8.5, frameon=False, labelcolor=INK, columnspacing=1.2, borderpad=0.1

@@ -1,10 +1,11 @@
-"""Some images of a run's source, to look at. Of a folder only these are read; of other sources the part they are drawn from."""
+"""Some images of a run's source, to look at: only these are decoded, whatever the size of the source."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rotkeras.data.source import Images
 from rotkeras.embedding.image_list import ImageList
@@ -42,14 +43,16 @@ def draw_sample(recipe: Recipe, size: int, count: int, seed: int = 0, data_dir: 
     Raises:
         UserError: when the source is not there any more, or nothing in it can be read.
     """
+    if recipe.data.kind == "tfds":
+        return _of_tfds(recipe, size, count, seed, data_dir)
     from rotkeras.embedding.opening import open_images
 
     data = recipe.data
     where: Any = data.test_folder or getattr(data, data.kind) or "digits"
-    part, split = _part(recipe, where, data_dir)
+    part, split = _part(recipe, where)
     where = Path(where) if data.kind == "folder" else where  # a path, even when no such folder is there
-    images = open_images(where, split=split, data_dir=data_dir or data.data_dir, resize=True)(size)
-    positions = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
+    images = open_images(where, split=split, resize=True)(size)
+    positions = _drawn(len(images), count, seed)
     read, kept = [], []
     for position in positions:
         try:
@@ -75,17 +78,31 @@ def _classes(recipe: Recipe, images: ImageList, kept: list[int]) -> tuple[Any, t
     return (None if images.labels is None else images.labels[kept]), images.class_names
 
 
-def _part(recipe: Recipe, where: str, data_dir: str | None) -> tuple[str, str | None]:
+def _drawn(of: int, count: int, seed: int) -> NDArray[np.int64]:
+    """Ascending positions of a seeded draw of at most so many."""
+    return np.sort(np.random.default_rng(seed).permutation(of)[:count]).astype(np.int64)
+
+
+def _of_tfds(recipe: Recipe, size: int, count: int, seed: int, data_dir: str | None) -> Sample:
+    from rotkeras.data.tfds_source import open_builder, read_split, test_split_name
+
+    builder = open_builder(str(recipe.data.tfds), data_dir or recipe.data.data_dir, download=False)
+    split = test_split_name(builder)
+    of = builder.info.splits[split or "train"].num_examples
+    positions = _drawn(of, count, seed)
+    images = read_split(builder, split or "train", size, positions=positions)
+    labels = None if recipe.data.labels == "none" else images.labels
+    names = [str(position) for position in positions]
+    classes = images.class_names if labels is not None else ()
+    return Sample(Images.of(images.array, labels, classes, names), "test" if split else "source", of)
+
+
+def _part(recipe: Recipe, where: str) -> tuple[str, str | None]:
     """What the page calls the images, and the split to open."""
     data = recipe.data
     if data.kind == "embedded":
         return "test", "test"
     if data.kind == "folder":
         return ("test" if data.test_folder else "source"), None
-    if data.kind == "arrays":
-        with np.load(Path(where).expanduser()) as arrays:
-            return ("test", "test") if {"test_images", "x_test"} & set(arrays.files) else ("source", None)
-    from rotkeras.data.tfds_source import open_builder, test_split_name
-
-    split = test_split_name(open_builder(where, data_dir or data.data_dir, download=False))
-    return ("test", split) if split else ("source", None)
+    with np.load(Path(where).expanduser()) as arrays:
+        return ("test", "test") if {"test_images", "x_test"} & set(arrays.files) else ("source", None)

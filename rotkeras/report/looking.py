@@ -198,6 +198,8 @@ def _title(images: Images, position: int) -> str:
     label = images.class_names[images.labels[position]] if images.labels is not None and images.class_names else ""
     name = images.names[images.rows[position]] if images.names is not None else str(images.rows[position])
     name = name.removeprefix(f"{label}/")
+    if name.isdigit():  # a row of an array, and no file
+        name = f"no. {name}"
     return f"{label}: {name}" if label else name
 
 

@@ -78,9 +78,10 @@ def test_the_page_says_what_was_found(report):
     assert "Not read" not in text
 
 
-def test_a_fit_report_says_so(crops):
+def test_a_report_of_too_few_images_says_so(crops):
     html = page(audit.audit(crops[:9]))
-    assert "<strong>Fit.</strong>" in html
+    assert "<strong>Too few images to tell.</strong>" in html
+    assert "<strong>Fit.</strong>" not in html
     assert "Shortcuts</h2>" not in html
     assert "Only 9 images could be judged" in html
 

@@ -48,7 +48,7 @@ def test_no_up():
 def test_a_folder_without_an_up_is_named():
     aerial = Folder("aerial", 500, 0, 0, 0, 0, 0, 0, 400, 0.26, 0.02, 0.9, 0.0)
     (finding,) = find([FIT, aerial, replace(FIT, name="street")], NATURAL, 64)
-    assert "the folder aerial has no up: a small network tells 26.0 %" in finding.what
+    assert "the folder or class aerial has no up: a small network tells 26.0 %" in finding.what
     assert "data.folder" in finding.fix
     (finding,) = find([FIT, *(replace(aerial, name=f"a{n}") for n in range(5))], NATURAL, 64)
     assert "the folders a0, a1, a2 and 2 more have no up" in finding.what
@@ -113,7 +113,8 @@ def test_the_near_end_of_an_interval_counts():
 
 def test_every_fix_names_keys_that_a_recipe_has():
     folders = [replace(FIT, turned=0.1, corners=0.1, turned_duplicates=0.1, duplicates=0.1)]
-    everything = find(folders, NATURAL, 64)
+    everything = find([replace(folders[0], corners=0.0)], NATURAL, 64)[:1]
+    everything += find(folders, NATURAL, 64)  # where corners are found, that is why images look turned
     for predictor in ("border", "mark", "colour", "grid", "residue"):
         everything += find([FIT], told(**{predictor: (0.95, 0.5)}), 64)
     assert [each.name for each in everything] == [

@@ -97,6 +97,8 @@ def test_what_does_not_fit_is_said_before_training(tmp_path, small_backbone, ima
 def test_no_images():
     with pytest.raises(UserError, match="expected images, received 0"):
         AttentionMaps(X[:0])
+    with pytest.raises(UserError, match="received None; give another part"):
+        AttentionMaps(None)
 
 
 def test_a_picture_that_cannot_be_written_does_not_end_training(tmp_path, small_backbone):

@@ -41,6 +41,8 @@ def test_it_draws_and_names_the_pictures(network, photo, tmp_path):
         (["{network}", "{photo}", "-o", "{out}", "--method", "cam"], "'cam' is not one of"),
         (["{network}", "{photo}", "-o", "{out}", "--tap", "conv9"], "There is no tap 'conv9': expected one of conv1, conv2, conv3"),
         (["{network}", "{photo}"], "Missing option '-o'"),
+        (["{network}", "{photo}", "-o", "{out}", "--target", "90"], "--target goes with a method that asks for an answer"),
+        (["{network}", "{photo}", "-o", "{out}", "--method", "gradcam", "--power", "2"], "--power goes with --method activation"),
     ],
 )
 def test_mistakes_exit_with_2_and_leave_nothing(network, photo, tmp_path, arguments, message):
@@ -55,6 +57,6 @@ def test_a_folder_in_which_nothing_can_be_read(network, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "x.jpg").write_bytes(b"no image")
     result = attend(network, tmp_path / "photos", "-o", tmp_path / "maps")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "1 file could not be read" in result.output
-    assert "none of the images could be read" in result.output
+    assert "None of the images could be read" in result.output
