@@ -51,7 +51,7 @@ def test_a_folder_without_an_up_is_named():
     assert "the folder or class aerial has no up: a small network tells 26.0 %" in finding.what
     assert "data.folder" in finding.fix
     (finding,) = find([FIT, *(replace(aerial, name=f"a{n}") for n in range(5))], NATURAL, 64)
-    assert "the folders a0, a1, a2 and 2 more have no up" in finding.what
+    assert "the folders or classes a0, a1, a2 and 2 more have no up" in finding.what
     assert names([FIT, replace(aerial, judged=limits.FEWEST_OF_A_FOLDER - 1)]) == []
 
 

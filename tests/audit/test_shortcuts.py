@@ -98,5 +98,5 @@ def test_every_size_can_be_seen(side):
                 assert np.isfinite(seen).all()
     told = []
     count = len(shortcut_test(images, progress=lambda *each: told.append(each)))
-    assert count == 3 + (side >= 16) + (side >= 24)
+    assert count == (5 if side >= 24 else 1)
     assert told == [(number, count) for number in range(1, count + 1)]
