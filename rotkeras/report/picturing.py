@@ -49,11 +49,9 @@ def add_pictures(section: dict[str, Any], run: Gathered, data_dir: str | None, t
     section["attention"], section["equivariance"] = looking.attention(run, network.model, untrained, sample.images)
     tell(f"{run.name}: embeddings")
     try:
-        encoder = load_encoder(run.run.path)
-        section["encoders"] = encoders.encoder_table(run, encoder, sample.images.array)
-        section["neighbours"], section["alike"] = looking.neighbours(run, encoder, sample.images)
-        section["map"] = looking.embedding_map(
-            encoder.embed(sample.images.array), sample.images, f"{run.key}-map", run.recipe.train.seed
-        )
+        embedded = encoders.embed_once(load_encoder(run.run.path), sample.images.array)
+        section["encoders"] = encoders.encoder_table(run, embedded)
+        section["neighbours"], section["alike"] = looking.neighbours(run, embedded.encoder, sample.images)
+        section["map"] = looking.embedding_map(embedded.features, sample.images, f"{run.key}-map", run.recipe.train.seed)
     except UserError as error:
         notes.append(f"No embeddings: {error}")

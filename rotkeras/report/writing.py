@@ -110,7 +110,7 @@ def _section(run: Gathered) -> dict[str, Any]:
         "neighbours": None,
         "alike": "",
         "map": None,
-        "encoders": encoders.encoder_table(run, None, None),
+        "encoders": encoders.encoder_table(run),
         "recipe": run.run.recipe.read_text(encoding="utf-8"),
         "command": shlex.join(["rotkeras", "train", str(run.run.recipe), "--run-dir", f"{run.run.path}-again"]),
     }
