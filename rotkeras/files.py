@@ -45,10 +45,10 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 
 @contextlib.contextmanager
 def one_writer(path: Path) -> Iterator[None]:
-    """Hold a file for this process while it is read, added to and written; a kill lets it go.
+    """Hold a file, or a folder, for this process while it is read, added to and written; a kill lets it go.
 
     Args:
-        path: the file, whose folder is there.
+        path: what is held; the folder it lies in is there.
 
     Raises:
         UserError: when another process holds it.
@@ -58,9 +58,18 @@ def one_writer(path: Path) -> Iterator[None]:
     except ImportError:  # not on Windows
         yield
         return
-    with open(path.with_name(f".{path.name}.lock"), "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"{path} is being written by another process: expected one at a time; wait for its end.") from None
-        yield
+    lock = path.with_name(f".{path.name}.lock")
+    while True:
+        with open(lock, "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(f"{path} is being written by another process: expected one at a time; wait for its end.") from None
+            # The one before may have taken the file away between our opening and our locking it: then nothing is held.
+            if not lock.exists() or os.fstat(file.fileno()).st_ino != lock.stat().st_ino:
+                continue
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return

@@ -94,8 +94,8 @@ class Run:
             raise UserError(f"{self.path} has no model.keras: expected the folder of a run that has ended; give its path.")
         if not self.model.exists():
             raise UserError(
-                f"The run {self.path} has not ended: expected model.keras in it; go on with `rotkeras train {self.recipe} "
-                f"--run-dir {self.path} --resume`."
+                f"The run {self.path} has not ended: expected model.keras in it; wait while it trains, or go on with "
+                f"`rotkeras train {self.recipe} --run-dir {self.path} --resume`."
             )
 
     def load_recipe(self) -> Recipe:

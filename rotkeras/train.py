@@ -24,7 +24,7 @@ from rotkeras.data import Source, evaluation_pipeline, load, pipeline
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.data.batches import count_steps
 from rotkeras.errors import UserError
-from rotkeras.files import write_whole
+from rotkeras.files import one_writer, write_whole
 from rotkeras.optimizers import add_l2, build_optimizer
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run, versions
@@ -79,8 +79,15 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
         The summary, as `summary.json` holds it.
 
     Raises:
-        UserError: for images, devices or settings that do not fit, and for a loss that is not finite.
+        UserError: for images, devices or settings that do not fit, for a loss that is not finite, and while another process
+            trains in the folder.
     """
+    run.path.parent.mkdir(parents=True, exist_ok=True)
+    with one_writer(run.path):  # two trainings in one folder would mix their epochs
+        return _train(recipe, run, source, callbacks)
+
+
+def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[Any]) -> dict[str, Any]:
     started = time.perf_counter()
     settings = recipe.train
     if settings.deterministic:

@@ -183,3 +183,16 @@ def test_overwrite_deletes_nothing_before_the_new_run_can_begin(tmp_path, traine
         train(wrong, run)
     assert run.load_summary()["epochs"] == 4
     assert run.load_recipe() == finished.load_recipe()
+
+
+def test_a_folder_in_which_another_process_trains_is_left_alone(tmp_path):
+    from rotkeras.files import one_writer
+
+    made = recipe.validate(LEAN, "test")
+    run = Run(tmp_path / "runs" / "small")
+    run.check(made)
+    run.path.parent.mkdir()
+    with one_writer(run.path), pytest.raises(UserError, match="small is being written by another process"):
+        train(made, run)
+    assert not run.path.exists()
+    assert not list(run.path.parent.iterdir())  # the lock goes with its holder

@@ -51,6 +51,7 @@ class EvaluateConsole:
             watching.close()
         self.show(content)
         self.console.print(f"\nwritten: {run.path / name}.json ({len(content['rows'])} rows)")
+        self.console.print(f"see it:  rotkeras report {run.path}")
 
     def show(self, content: dict[str, Any]) -> None:
         """Print the tables of an evaluation."""

@@ -35,7 +35,11 @@ def open_builder(name: str, data_dir: str | Path | None, download: bool = True) 
     try:
         builder = tfds.builder(name, data_dir=where)
     except tfds.core.DatasetNotFoundError:
-        hint = nearest(name.split("/")[0].split(":")[0], ["digits", *tfds.list_builders(with_community_datasets=False)])
+        # A folder whose name was mistyped is likelier than a set of a like name.
+        folders = [each.name for each in Path().iterdir() if each.is_dir() and not each.name.startswith(".")]
+        hint = nearest(name, folders)
+        if not hint.startswith("did"):
+            hint = nearest(name.split("/")[0].split(":")[0], ["digits", *tfds.list_builders(with_community_datasets=False)])
         hint = hint if hint.startswith("did") else "see the catalogue of tensorflow-datasets for the names"
         raise UserError(
             f"data.tfds: {name!r} is not a tensorflow-datasets name, and there is no folder of that name: expected one such as "
