@@ -102,6 +102,8 @@ def _trained(images: NDArray[np.uint8], seed: int, steps: int, report: Callable[
     model.compile(
         keras.optimizers.AdamW(_PEAK_RATE, weight_decay=1e-2), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     )
+    # Else its state is made inside the first step, and TensorFlow traces every step twice.
+    model.optimizer.build(model.trainable_variables)
     random = np.random.default_rng([seed, 1])
     per_step = min(VIEWS_PER_STEP // 4, len(images))
     labels = np.tile(np.arange(4), per_step)
