@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.attention.network import Network, brief
-from rotkeras.errors import UserError
+from rotkeras.attention.network import Network
+from rotkeras.errors import UserError, brief
 from rotkeras.files import write_whole
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """The one error that is the user's to mend."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -26,3 +27,9 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return "valid: " + ", ".join(repr(each) for each in valid)
+
+
+def brief(error: Exception) -> str:
+    """An error's text on one line of at most 160 characters, without the colours that Keras puts in."""
+    text = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split()) or type(error).__name__
+    return text if len(text) < 160 else text[:157] + "…"

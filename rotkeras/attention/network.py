@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rotkeras.errors import UserError
+from rotkeras.errors import UserError, brief
 from rotkeras.run import Run
 
 if TYPE_CHECKING:
@@ -92,9 +92,3 @@ def load_network(path: str | os.PathLike[str], tap: str | None = None) -> Networ
         return Network(model, file.stem, (), output)
     angles = run.load_recipe().task.angles
     return Network(model, file.parent.resolve().name, tuple(f"{angle}°" for angle in angles), output)
-
-
-def brief(error: Exception) -> str:
-    """An error's text on one line of at most 160 characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) < 160 else text[:157] + "…"

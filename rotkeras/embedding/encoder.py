@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.embedding.keras_file import Forward, brief, load_keras
-from rotkeras.errors import UserError
+from rotkeras.embedding.keras_file import Forward, load_keras
+from rotkeras.errors import UserError, brief
 
 IMAGES_PER_BATCH = 64
 

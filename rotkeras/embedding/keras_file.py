@@ -1,6 +1,5 @@
 """An encoder in a `.keras` file."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.errors import UserError
+from rotkeras.errors import UserError, brief
 
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """One forward pass: uint8 (B, S, S, 3) -> float32 (B, d)."""
@@ -77,9 +76,3 @@ def _ends(model: Any) -> tuple[list[Any], list[Any]]:
 
 def _shape(shape: Any) -> str:
     return "(" + ", ".join(["B", *("?" if each is None else str(each) for each in shape[1:])]) + ")"
-
-
-def brief(error: Exception) -> str:
-    """An error's text on one line of at most 160 characters, without the colours that Keras puts in."""
-    text = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split()) or type(error).__name__
-    return text if len(text) < 160 else text[:157] + "…"
