@@ -186,6 +186,10 @@ def _fields(location: Iterable[Any]) -> list[str]:
 
 
 def _resolve(place: Any, schema: Any) -> Any:
+    # A section that may be null is one of two: itself, and nothing.
+    sections = [each for each in place.get("anyOf", []) if "$ref" in each]
+    if len(sections) == 1:
+        place = sections[0]
     while "$ref" in place:
         place = schema["$defs"][place["$ref"].rsplit("/", 1)[-1]]
     return place

@@ -26,6 +26,7 @@ MISTAKES = [
     ({"data": {"tfds": "a", "folder": "b"}}, "data: expected one of tfds, folder, arrays, embedded, received tfds and folder; keep one"),
     ({"data": {"tfds": "a", "test_folder": "b"}}, "data: test_folder goes with folder"),
     ({"augmentation": [{"name": "pad_crop_flip", "pading": 3}]}, "augmentation.0.pading: unknown key; did you mean 'padding'?"),
+    ({"attention": {"every_epoch": 3}}, "attention.every_epoch: unknown key; did you mean 'every_epochs'?"),
     ({"train": {"steps": 5}}, "train.steps: unknown key; did you mean 'steps_per_execution'?"),
     ({"train": {"cosine": 5}}, "train.cosine: unknown key; valid: 'deterministic'"),
     ({"train": {"schedule": {"name": "steps", "at_epochs": [60, 30]}}}, "train.schedule: at_epochs: expected rising epochs, received"),
