@@ -223,7 +223,7 @@ def _square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     from PIL import Image
 
     from rotkeras.attention.drawing import enlarge
-    from rotkeras.data.decode import fit_square
+    from rotkeras.images import fit_square
 
     if max(pixels.shape[:2]) < size:
         return np.asarray(enlarge(fit_square(Image.fromarray(pixels), min(pixels.shape[:2])), size, size))

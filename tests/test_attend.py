@@ -56,7 +56,7 @@ def test_a_picture_for_each_image_and_the_broken_one_is_named(network, photos, t
 
 def test_rotations_draw_the_four_views(network, photos, tmp_path):
     (written,) = attend([network], opened(photos / "grey.png"), tmp_path, View(side=64, rotations=True))
-    from rotkeras.data.decode import read_image
+    from rotkeras.images import read_image
 
     pixels = np.asarray(Image.open(written))
     shown = read_image(photos / "grey.png", 64)

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from rotkeras.data.decode import Progress, fit_square, to_rgb
+from rotkeras.data.decode import Progress
 from rotkeras.data.folder import list_images
 from rotkeras.data.loading import guess_kind, load
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
+from rotkeras.images import fit_square, to_rgb
 
 FOLDER_IMAGE_SIZE = 64
 """Pixels of each side for image files when nothing is said: that of the recipe `folder`."""
@@ -147,7 +148,7 @@ def _arrays(name: str, parts: list[Images]) -> Collection:
 
 
 def read_picture(path: Path, size: int) -> Picture:
-    """Decode an image file once, as `rotkeras.data.decode.read_image` does, and keep what its header says.
+    """Decode an image file once, as `rotkeras.images.read_image` does, and keep what its header says.
 
     Raises:
         Exception: whatever Pillow raises for a file that is not a whole image.

@@ -28,7 +28,7 @@ def shrink(images: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
     """
     from PIL import Image
 
-    from rotkeras.data.decode import fit_square
+    from rotkeras.images import fit_square
 
     if images.shape[1] <= side:
         return images

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rotkeras.data.decode import fit_square
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError
+from rotkeras.images import fit_square
 
 _MOST_CLASSES = 100_000
 _IMAGE_KEYS = {"train": ("images", "train_images", "x_train", "x"), "test": ("test_images", "x_test")}

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from rotkeras.data.cache import cached_array
-from rotkeras.data.decode import Progress, check_bad, read_all, read_image
+from rotkeras.data.decode import Progress, check_bad, read_all
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
+from rotkeras.images import read_image
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 

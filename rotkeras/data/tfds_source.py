@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from rotkeras.data.cache import memory_array
-from rotkeras.data.decode import Progress, fit_square, ordered_map
+from rotkeras.data.decode import Progress, ordered_map
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError, nearest
+from rotkeras.images import fit_square
 
 
 def open_builder(name: str, data_dir: str | Path | None, download: bool = True) -> Any:

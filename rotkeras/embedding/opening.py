@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from rotkeras.data.decode import check_bad, read_image
+from rotkeras.data.decode import check_bad
 from rotkeras.data.folder import EXTENSIONS, class_folders, list_images
 from rotkeras.data.loading import guess_kind
 from rotkeras.data.source import BadImage, Images, split
 from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError, nearest
+from rotkeras.images import read_image
 
 Opened = Callable[[int], ImageList]
 """Images that were found, waiting for the size (pixels of each side) at which they are wanted."""

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from rotkeras.audit.collection import open_collection, read_picture
-from rotkeras.data.decode import read_image
 from rotkeras.errors import UserError
+from rotkeras.images import read_image
 
 
 @pytest.fixture

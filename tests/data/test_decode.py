@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rotkeras.data import decode
-from rotkeras.data.decode import fit_square, ordered_map, read_all, read_image
+from rotkeras import images
+from rotkeras.data.decode import ordered_map, read_all
 from rotkeras.errors import UserError
+from rotkeras.images import fit_square, read_image
 
 QUADRANTS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 0]]], np.uint8)
 
@@ -260,7 +261,7 @@ def test_parallel_reading_leaves_the_warning_filters_as_they_were(tmp_path, monk
         Image.fromarray(quadrants()).save(tmp_path / f"{name}.png")
     inside = {name: threading.Event() for name in "ab"}
     first_done = threading.Event()
-    to_rgb = decode.to_rgb
+    to_rgb = images.to_rgb
 
     def in_turn(image):  # both are inside at once, and the one that came first leaves first
         if threading.current_thread() is order[0]:
@@ -283,15 +284,15 @@ def test_parallel_reading_leaves_the_warning_filters_as_they_were(tmp_path, monk
             if path.stem == "a":
                 first_done.set()
 
-    original_exif = decode.ImageOps.exif_transpose
+    original_exif = images.ImageOps.exif_transpose
 
     def mark(image):
         inside["a"].set()
         return original_exif(image)
 
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(decode, "to_rgb", in_turn)
-    monkeypatch.setattr(decode.ImageOps, "exif_transpose", mark)
+    monkeypatch.setattr(images, "to_rgb", in_turn)
+    monkeypatch.setattr(images.ImageOps, "exif_transpose", mark)
     with warnings.catch_warnings():
         before = list(warnings.filters)
         read_all([tmp_path / "a.png", tmp_path / "b.png"], read, np.zeros((2, 16, 16, 3), np.uint8))

@@ -6,8 +6,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from rotkeras.data import load, tfds_source
-from rotkeras.data.decode import fit_square
 from rotkeras.errors import UserError
+from rotkeras.images import fit_square
 
 tf = pytest.importorskip("tensorflow")
 tfds = pytest.importorskip("tensorflow_datasets")
