@@ -7,7 +7,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rotkeras import attention, audit, backbones, callbacks, data, embedding, evaluate, pretext, probes, recipe, taps
+    from rotkeras import (
+        attention,
+        audit,
+        backbones,
+        callbacks,
+        data,
+        device,
+        embedding,
+        evaluate,
+        export,
+        pretext,
+        probes,
+        recipe,
+        taps,
+    )
     from rotkeras.errors import UserError
 
 __version__ = "0.1.0"
@@ -18,8 +32,10 @@ __all__ = [
     "backbones",
     "callbacks",
     "data",
+    "device",
     "embedding",
     "evaluate",
+    "export",
     "pretext",
     "probes",
     "recipe",
@@ -33,7 +49,14 @@ def __getattr__(name: str) -> Any:
 
         return UserError
     if name in __all__:
-        return importlib.import_module(f"rotkeras.{name}")
+        try:
+            return importlib.import_module(f"rotkeras.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"rotkeras.{name}":
+                raise
+            # The distribution rotkeras-device has this file, and few of the rooms.
+            message = f"rotkeras.{name} is not part of rotkeras-device, which only runs exported files: pip install rotkeras."
+            raise ModuleNotFoundError(message, name=error.name) from None
     raise AttributeError(f"module 'rotkeras' has no attribute {name!r}")
 
 

@@ -1,0 +1,85 @@
+"""`rotkeras benchmark`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rotkeras.device.benchmark import Benchmark
+
+
+class _Counts(click.ParamType):
+    """Whole numbers of at least 1, with commas between them."""
+
+    name = "counts"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            counts = tuple(int(each) for each in str(value).split(","))
+        except ValueError:
+            counts = ()
+        if not counts or min(counts) < 1:
+            self.fail(f"{value!r}: expected whole numbers of at least 1 with commas between them, such as 1,2.", param, context)
+        return counts
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--threads", type=_Counts(), default="1,2", show_default=True, help="Numbers of threads to measure.")
+@click.option("--runs", type=click.IntRange(1), default=50, show_default=True, help="Measured runs, and 1 s, at least.")
+@click.option("--warm-up-runs", type=click.IntRange(0), default=10, show_default=True, help="Runs before, and 0.5 s, at least.")
+@click.option("--signature", help="What to run.  [default: embed, rotation, or the first that takes images]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def benchmark(file: Path, threads: tuple[int, ...], runs: int, warm_up_runs: int, signature: str | None, as_json: bool) -> None:
+    """Measure the time and memory of a .tflite FILE on this machine.
+
+    Each number of threads is measured in a fresh process, which does not load TensorFlow.
+
+    \b
+    rotkeras benchmark export/encoder-int8.tflite
+    rotkeras benchmark export/encoder-float32.tflite --threads 1,2,4 --json
+    """
+    from rotkeras.device.benchmark import measure_latency
+
+    measured = measure_latency(file, threads, warm_up_runs, runs, signature)
+    if as_json:
+        click.echo(measured.json())
+    else:
+        _show(measured)
+
+
+def _show(measured: "Benchmark") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    what = f", {measured.signature!r}" if measured.signature else ""
+    fed = ", ".join(f"{name} {kind}" for name, kind in measured.inputs.items())
+    console.print(f"{measured.file}{what}: {measured.bytes / 1000:,.1f} kB, noise for {fed}")
+    table = Table("threads", "median", "95 %", "min", "first", "start", "memory", "peak", "runs")
+    for column in table.columns:
+        column.justify = "right"
+        column.no_wrap = True
+    for timing in measured.timings:
+        times = (timing.median_ms, timing.p95_ms, timing.min_ms, timing.first_run_ms, timing.initialization_ms)
+        memory = (_grown(timing.memory_loaded_mb, timing.memory_before_mb), _grown(timing.memory_peak_mb, timing.memory_before_mb))
+        table.add_row(
+            str(timing.threads), *(f"{time:.3g}" if time < 100 else f"{time:.0f}" for time in times), *memory, str(timing.runs)
+        )
+    console.print(table)
+    before = measured.timings[0].memory_before_mb
+    host = measured.host
+    console.print("Times of one run in ms, of the first run, and to open and allocate (start).")
+    if before is not None:
+        console.print(f"Memory in MB, opened and at its peak, over {before:.0f} MB of Python and the runtime.")
+    console.print(f"Delegate: {measured.delegate}; ai-edge-litert {host.ai_edge_litert}, Python {host.python}.")
+    cores = f"{host.cores} core{'s' if host.cores != 1 else ''}"
+    console.print(f"Processor: {host.processor}, {cores}; {host.system}.")
+    console.print(host.about_int8)
+
+
+def _grown(value: float | None, before: float | None) -> str:
+    return "–" if value is None or before is None else f"+{value - before:.1f}"

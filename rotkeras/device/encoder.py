@@ -1,0 +1,81 @@
+"""An exported encoder on a device: images in, one vector per image out."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotkeras.device.given_images import Images, each_image
+from rotkeras.device.tflite_file import TFLiteFile
+from rotkeras.errors import UserError
+
+
+class Encoder:
+    """An exported encoder, ready to run; see `rotkeras export`.
+
+    Args:
+        path: a `.tflite` file with the signature `embed`, of any profile; a learner's file has it too.
+        threads: of the CPU, 1 when None.
+
+    Attributes:
+        file: the opened `TFLiteFile`.
+        input_size: S, pixels of each side of the square images it takes.
+        dimensions: d, the length of the vector it gives for an image.
+
+    Raises:
+        UserError: for a file that is no whole TFLite file, or no encoder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
+        self.file = TFLiteFile(path, threads)
+        if "embed" not in self.file.signatures:
+            raise UserError(
+                f"{str(path)!r} is no encoder: expected a file with the signature 'embed', received {_what_it_is(self.file)}; give "
+                f"the file of an encoder or learner."
+            )
+        inputs, outputs = self.file.inputs("embed"), self.file.outputs("embed")
+        image, embedding = inputs.get("images"), outputs.get("embedding")
+        if image is None or embedding is None or len(inputs) > 1:
+            raise UserError(
+                f"{str(path)!r} is no encoder of rotkeras: expected 'embed' to turn 'images' into 'embedding', received "
+                f"{[*inputs]} and {[*outputs]}; export it again."
+            )
+        batch, *sides = image.shape
+        if image.dtype != np.uint8 or batch not in (1, None) or sides != [sides[0], sides[0], 3] or len(embedding.shape) != 2:
+            raise UserError(
+                f"{str(path)!r} is no encoder of rotkeras: expected uint8 (1, S, S, 3) in and (1, d) out, received {image} and "
+                f"{embedding}; export it again."
+            )
+        self.input_size: int = sides[0]  # type: ignore[assignment]
+        self.dimensions: int = embedding.shape[1]  # type: ignore[assignment]
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.file.path
+
+    def embed(self, images: Images) -> NDArray[np.float32]:
+        """The vectors of any number of images, in their order; those of an int8 file are dequantized.
+
+        Args:
+            images: uint8 (n, S, S, 3), S the `input_size`; one image (S, S, 3); the path of an image file; or several paths.
+                Files are turned upright by their EXIF orientation, cut to the centred square and resized, as in training.
+
+        Returns:
+            float32 (n, d).
+
+        Raises:
+            UserError: for images of another dtype or shape, and for files that are no images.
+        """
+        count, pixels = each_image(images, self.input_size, self.path)
+        embeddings = np.empty((count, self.dimensions), np.float32)
+        for row, image in zip(embeddings, pixels, strict=True):
+            row[:] = self.file.run("embed", images=image[None])["embedding"][0]
+        return embeddings
+
+
+def _what_it_is(file: TFLiteFile) -> str:
+    if "rotation" in file.signatures:
+        return "one that tells by how much an image is turned ('rotation'), for rotkeras.device.Orienter"
+    return "one with " + (", ".join(map(repr, file.signatures)) or "no signatures")

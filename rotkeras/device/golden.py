@@ -1,0 +1,71 @@
+"""Golden pairs: whether a file answers on this device as it did where it was exported."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rotkeras.device.tflite_file import TFLiteFile
+from rotkeras.errors import UserError, brief
+
+
+@dataclass(frozen=True)
+class GoldenCheck:
+    """How far a file's answers are from its golden ones.
+
+    Attributes:
+        file: the name of the file.
+        error: the largest difference of a number: in steps of an integer output, else in its own unit.
+        tolerance: the largest that is let pass.
+        passed: whether `error` is at most `tolerance`.
+    """
+
+    file: str
+    error: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the difference is within the tolerance."""
+        return self.error <= self.tolerance
+
+
+def check_golden(folder: str | os.PathLike[str], threads: int | None = None) -> list[GoldenCheck]:
+    """Run every TFLite file of an export on its golden images, and compare.
+
+    Args:
+        folder: that `rotkeras export` wrote, with `golden/` in it.
+        threads: of the CPU, 1 when None.
+
+    Returns:
+        One `GoldenCheck` for each file.
+
+    Raises:
+        UserError: when the folder holds no golden pairs, or a file of it is missing or damaged.
+    """
+    place = Path(folder).expanduser() / "golden"
+    try:
+        record: dict[str, Any] = json.loads((place / "golden.json").read_text(encoding="utf-8"))
+        images = _read(place, record["images"])
+        expected = {name: _read(place, each) for name, each in record["answers"].items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{str(place)!r} holds no whole golden pairs ({brief(error)}): expected a folder that rotkeras export wrote; copy it "
+            f"again."
+        ) from error
+    checks = []
+    for name, answers in expected.items():
+        each = record["answers"][name]
+        file = TFLiteFile(place.parent / name, threads)
+        given = [file.run(each["signature"], dequantized=False, images=image[None])[each["output"]] for image in images]
+        difference = float(np.abs(np.concatenate(given).astype(np.float64) - answers.astype(np.float64)).max())
+        checks.append(GoldenCheck(name, difference, float(each["tolerance"])))
+    return checks
+
+
+def _read(place: Path, entry: dict[str, Any]) -> Any:
+    dtype = np.dtype(entry["dtype"]).newbyteorder("<")
+    return np.frombuffer((place / entry["file"]).read_bytes(), dtype).reshape(entry["shape"])

@@ -1,0 +1,48 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from rotkeras.device.golden import check_golden
+from rotkeras.errors import UserError
+
+
+@pytest.fixture
+def copied(exported, tmp_path):
+    return shutil.copytree(exported, tmp_path / "export", ignore=shutil.ignore_patterns("saved_model"))
+
+
+def test_every_file_answers_as_it_did(exported):
+    checks = check_golden(exported)
+    assert len(checks) == 7
+    assert all(check.passed for check in checks)
+    assert {check.file for check in checks} == {each.name for each in exported.glob("*.tflite")}
+
+
+def test_numbers_are_raw_and_of_the_first_held_out_images(exported):
+    record = json.loads((exported / "golden" / "golden.json").read_text())
+    images = np.fromfile(exported / "golden" / "images.bin", np.uint8).reshape(record["images"]["shape"])
+    assert images.shape == (4, 16, 16, 3)
+    entry = record["answers"]["encoder-int8.tflite"]
+    raw = np.fromfile(exported / "golden" / entry["file"], np.int8).reshape(entry["shape"])
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(exported / "encoder-int8.tflite"))
+    runner = interpreter.get_signature_runner("embed")
+    assert np.abs(runner(images=images[:1])["embedding"].astype(int) - raw[:1]).max() <= entry["tolerance"]
+
+
+def test_a_file_of_another_network_is_found_out(copied):
+    shutil.copy(copied / "encoder-float32.tflite", copied / "encoder-float16.tflite")
+    images = np.fromfile(copied / "golden" / "images.bin", np.uint8)
+    (255 - images).tofile(copied / "golden" / "images.bin")
+    assert not any(check.passed for check in check_golden(copied) if check.file.startswith("encoder"))
+
+
+def test_missing_and_damaged_pairs_are_told(copied, tmp_path):
+    with pytest.raises(UserError, match="holds no whole golden pairs"):
+        check_golden(tmp_path)
+    (copied / "golden" / "images.bin").write_bytes(b"short")
+    with pytest.raises(UserError, match="holds no whole golden pairs .*copy it again"):
+        check_golden(copied)

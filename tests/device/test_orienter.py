@@ -1,0 +1,147 @@
+import zipfile
+
+import numpy as np
+import pytest
+from bright_side import bright_side, sky
+from PIL import Image
+
+from rotkeras.device.orienter import Orienter, parse_angles
+from rotkeras.errors import UserError
+
+SIZE = 12
+
+
+@pytest.mark.parametrize("single_look", [True, False])
+@pytest.mark.parametrize("angles", [(0, 90, 180, 270), (180, 0, 270, 90), (0, 180), (270, 90), (0, 90)])
+def test_the_angle_is_that_by_which_the_image_was_turned(angles, single_look):
+    orienter = Orienter.of(bright_side(angles), SIZE, angles)
+    images = np.stack([sky(SIZE, SIZE, angle) for angle in angles])
+    found = orienter.orient(images, single_look=single_look)
+    assert [each.angle for each in found] == list(angles)
+    for each, image in zip(found, images, strict=True):
+        assert each.confidence == each.probabilities.max() == each.probabilities[angles.index(each.angle)] > 0.95
+        assert each.probabilities.sum() == pytest.approx(1)
+        upright = np.rot90(image, -each.angle // 90)
+        assert upright[:2].mean() > upright[-2:].mean() + 100
+
+
+def habit(views):
+    """A network that knows the bright side, but likes to say 270."""
+    answers = bright_side(weight=0.02)(views) * [1, 1, 1, 8]
+    return answers / answers.sum(axis=-1, keepdims=True)
+
+
+def test_all_looks_together_outvote_a_habit_and_turn_exactly_with_the_image():
+    orienter = Orienter.of(habit, SIZE, (0, 90, 180, 270))
+    image = sky(SIZE, SIZE)
+    turned = np.stack([np.rot90(image, turns) for turns in range(4)])
+    assert orienter.orient(image, single_look=True)[0].angle == 270
+    found = orienter.orient(turned)
+    assert [each.angle for each in found] == [0, 90, 180, 270]
+    for turns, each in enumerate(found):
+        assert (each.probabilities == np.roll(found[0].probabilities, turns)).all()
+    expected = np.exp(np.mean([np.log(np.roll(habit(turned[i : i + 1])[0], -i)) for i in range(4)], axis=0))
+    np.testing.assert_allclose(found[0].probabilities, expected / expected.sum(), rtol=1e-5)
+
+
+def test_not_even_the_last_digit_depends_on_the_turn():
+    orienter = Orienter.of(bright_side(weight=0.05), SIZE, (0, 90, 180, 270))
+    for image in np.random.default_rng(0).integers(0, 256, (50, SIZE, SIZE, 3), dtype=np.uint8):
+        first, *others = orienter.orient([np.rot90(image, turns) for turns in range(4)])
+        for turns, each in enumerate(others, 1):
+            assert (each.probabilities == np.roll(first.probabilities, turns)).all()
+
+
+def test_an_image_without_an_up_gets_the_same_for_each_angle():
+    (found,) = Orienter.of(habit, SIZE, (0, 90, 180, 270)).orient(np.full((SIZE, SIZE, 3), 99, np.uint8))
+    assert (found.probabilities == 0.25).all()
+
+
+def test_a_zero_of_a_quantized_network_does_not_outvote_the_rest():
+    def network(views):
+        wrong = views[:, 0, 0, 0] < 10  # in one of four looks
+        return np.where(wrong[:, None], np.float32([0, 0, 1, 0]), bright_side(weight=0.05)(views))
+
+    image = sky(SIZE, SIZE)
+    image[0, -1] = 0
+    image[:, 0, 0] = np.maximum(image[:, 0, 0], 10)
+    image[-1, -1] = image[-1, 0] = 20
+    assert Orienter.of(network, SIZE, (0, 90, 180, 270)).orient(image)[0].angle == 0
+
+
+def test_files_are_judged_as_a_viewer_shows_them(tmp_path):
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    Image.fromarray(sky(30, 40, 90)).save(tmp_path / "upright.jpg", exif=tags)  # stored on its side, shown upright
+    Image.fromarray(sky(30, 40, 90)).save(tmp_path / "turned.png")
+    orienter = Orienter.of(bright_side(), SIZE, (0, 90, 180, 270))
+    assert [each.angle for each in orienter.orient([tmp_path / "upright.jpg", str(tmp_path / "turned.png")])] == [0, 90]
+    assert orienter.orient(tmp_path / "turned.png")[0].angle == 90
+    (tmp_path / "bad.jpg").write_text("no image")
+    for name in ("bad.jpg", "missing.jpg"):
+        with pytest.raises(UserError, match=f"{name}.*could not be read as an image"):
+            orienter.orient(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "images", [np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, SIZE, SIZE, 3)), np.zeros((1, SIZE, SIZE, 1), np.uint8)]
+)
+def test_images_of_another_form_are_refused(images):
+    with pytest.raises(UserError, match=r"12, 12, 3\)"):
+        Orienter.of(bright_side(), SIZE, (0, 90, 180, 270)).orient(images)
+
+
+@pytest.mark.parametrize("angles", [(0, 45), (0, 0, 90), (0,), (), (0, 360), (-90, 0)])
+def test_other_angles_than_quarter_turns_are_refused(angles):
+    with pytest.raises(UserError, match=r"distinct multiples of 90 from 0 to 270"):
+        Orienter.of(bright_side(), SIZE, angles)
+
+
+def test_a_network_with_another_number_of_answers_is_refused():
+    with pytest.raises(UserError, match=r"answers with \(1, 4\): expected \(1, 2\)"):
+        Orienter.of(bright_side(), SIZE, (0, 180))
+
+
+def test_an_exported_file_knows_digits(exported, digit_source):
+    orienter = Orienter(exported / "orient.tflite", threads=1)
+    assert orienter.angles == (0, 90, 180, 270)
+    digits = np.asarray(digit_source.test.take(slice(0, 60)))
+    assert orienter.input_size == digits.shape[1]
+    right = {True: 0, False: 0}
+    for turns in range(4):
+        views = np.ascontiguousarray(np.rot90(digits, turns, axes=(1, 2)))
+        for single_look in right:
+            right[single_look] += sum(each.angle == 90 * turns for each in orienter.orient(views, single_look=single_look))
+    assert right[True] > 0.4 * 240  # by chance 0.25; the network learned for seconds
+    assert right[False] > 0.5 * 240
+    (first, quarter) = orienter.orient(np.stack([digits[0], np.rot90(digits[0])]))
+    assert (np.roll(first.probabilities, 1) == quarter.probabilities).all()
+
+
+def test_files_for_other_things_are_refused(exported, tmp_path):
+    with pytest.raises(UserError, match=r"is an encoder \(signatures embed\): .*give the orient.tflite"):
+        Orienter(exported / "encoder-float32.tflite")
+    with pytest.raises(UserError, match="is a learner"):
+        Orienter(exported / "learner.tflite")
+    with pytest.raises(UserError, match="does not exist"):
+        Orienter(tmp_path / "none.tflite")
+    content = (exported / "orient.tflite").read_bytes()
+    bare = content[: content.index(b"PK\x03\x04")]
+    for angles, reason in (
+        (None, "the angles none apart"),
+        ("0\n45\n90\n135\n", "45"),
+        ("0\nleft\n", "no list of angles"),
+        ("0\n180\n", "answers with"),
+    ):
+        (tmp_path / "a.tflite").write_bytes(bare)
+        if angles is not None:
+            with zipfile.ZipFile(tmp_path / "a.tflite", "a") as archive:
+                archive.writestr("angles.txt", angles)
+        with pytest.raises(UserError, match=reason):
+            Orienter(tmp_path / "a.tflite")
+
+
+def test_angles_are_one_per_line(tmp_path):
+    assert parse_angles(b"0\n90\r\n180\n", tmp_path) == (0, 90, 180)
+    with pytest.raises(UserError, match="expected one whole number of degrees per line"):
+        parse_angles("0°\n".encode(), tmp_path)
