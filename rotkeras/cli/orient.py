@@ -1,0 +1,142 @@
+"""`rotkeras orient`."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rotkeras.orient import Told
+
+_SHOWN = 20
+_WIDTH = 80
+
+
+@click.command()
+@click.argument("encoder", type=click.Path(path_type=Path))
+@click.argument("images", type=click.Path(path_type=Path))
+@click.option("--fix", metavar="FOLDER", type=click.Path(path_type=Path), help="Write upright copies of the turned images there.")
+@click.option("--copy-all", is_flag=True, help="With --fix: copy the other images too, unchanged.")
+@click.option(
+    "--pixels",
+    is_flag=True,
+    help="With --fix: turn pixels instead of setting the orientation tag, for programs that ignore it. JPEG is coded again.",
+)
+@click.option(
+    "--confidence",
+    default=0.9,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Below it, an image is unsure and stays as it is.",
+)
+@click.option("--single-look", is_flag=True, help="Look once, not in all four turns: faster, and more often wrong.")
+@click.option("--csv", "table", metavar="FILE", type=click.Path(path_type=Path), help="Write the answer for each image as .csv.")
+@click.option("--overwrite", is_flag=True, help="Replace copies and a .csv that are there; never an original.")
+def orient(
+    encoder: Path,
+    images: Path,
+    fix: Path | None,
+    copy_all: bool,
+    pixels: bool,
+    confidence: float,
+    single_look: bool,
+    table: Path | None,
+    overwrite: bool,
+) -> None:
+    """Tell which way up photographs are, and write upright copies with --fix.
+
+    ENCODER is an orient.tflite, a run folder or a SavedModel folder. IMAGES is a folder (searched recursively) or an image file.
+    Images are judged as a viewer shows them, by their EXIF orientation. Originals are never written to.
+
+    \b
+    rotkeras orient runs/photographs photos
+    rotkeras orient runs/photographs/export/orient.tflite photos --fix upright
+    """
+    from rotkeras.cli.embed import interruptible, new_console, showing, start, tell_skipped
+    from rotkeras.data.source import BadImage
+    from rotkeras.embedding.feature_file import check_file
+    from rotkeras.errors import UserError
+    from rotkeras.orient import Wishes, check_copies, find_images, write_table
+    from rotkeras.orient import orient as tell
+    from rotkeras.orientation_network import find_orientation_file, load_orienter
+
+    if fix is None and (copy_all or pixels):
+        raise click.UsageError(f"--{'copy-all' if copy_all else 'pixels'} goes with --fix FOLDER: add it, or leave the option out.")
+    if table is not None:
+        check_file(table, (".csv",), overwrite)
+    file = find_orientation_file(encoder)
+    found = find_images(images)
+    if fix is not None:
+        fix = fix.expanduser()
+        check_copies(found, fix, overwrite)
+    wishes = Wishes(fix, confidence, single_look, pixels, copy_all, overwrite)
+    console = new_console()
+    with interruptible() as interrupted:
+        if file.needs_tensorflow:
+            start(console)
+        orienter = load_orienter(file)
+        with showing(console, "looking at images", interrupted) as progress:
+            told = tell(orienter, found, wishes, progress)
+        if table is not None:
+            write_table(table, told)
+    unread = [BadImage(str(found.folder / each.path), each.reason) for each in told if each.action == "unreadable"]
+    tell_skipped(console, found.skipped + unread)
+    if len(unread) == len(told):
+        raise UserError("None of the images could be read: expected jpeg, png, bmp, gif or webp files; give others.")
+    for line in summary(told, confidence) + turned_ones(told):
+        console.print(line)
+    if fix is not None:
+        for line in copies(told, fix):
+            console.print(line)
+    if table is not None:
+        console.print(f"written: {table}")
+
+
+def summary(told: list["Told"], confidence: float) -> list[str]:
+    """How many images are upright, turned by each angle, unsure and unreadable: lines of at most 80 columns."""
+    actions = Counter(each.action for each in told)
+    angles = Counter(each.angle for each in told if each.action == "turned")
+    rows = [("upright", actions["upright"], "")]
+    rows += [(f"turned {angle}°", count, "counter-clockwise") for angle, count in sorted(angles.items())]
+    rows += [("unsure", actions["unsure"], f"below a confidence of {confidence:g}, left as they are")]
+    if actions["unreadable"]:
+        rows.append(("unreadable", actions["unreadable"], ""))
+    lines = [f"{name:<12}{count:>9,}   {remark}".rstrip() for name, count, remark in rows]
+    return [*lines, f"{'images':<12}{len(told):>9,}"]
+
+
+def turned_ones(told: list["Told"]) -> list[str]:
+    """The first twenty images that are turned, with angle and confidence: lines of at most 80 columns."""
+    turned = [each for each in told if each.action == "turned"]
+    lines = ["", "turned  confidence  image"] if turned else []
+    for each in turned[:_SHOWN]:
+        lines.append(f"{each.angle:>5}°  {each.confidence:>10.3f}  {_short(each.path.as_posix(), _WIDTH - 20)}")
+    if len(turned) > _SHOWN:
+        lines.append(f"… and {len(turned) - _SHOWN:,} more; all of them with --csv FILE")
+    return lines
+
+
+def copies(told: list["Told"], folder: Path) -> list[str]:
+    """How many copies were written, how, and which could not be."""
+    words = {
+        "tag": "by the orientation tag, pixels untouched",
+        "pixels": "by turning pixels, without loss",
+        "re-encoded": "by turning pixels and coding them again",
+        "unchanged": "unchanged",
+    }
+    written = Counter(each.written for each in told if each.written)
+    count = sum(written.values())
+    lines = ["", f"{count:,} {'copy' if count == 1 else 'copies'} in {folder}"]
+    lines += [f"{written[how]:>9,} {text}" for how, text in words.items() if written[how]]
+    left = [each for each in told if each.reason and each.action != "unreadable"]
+    if left:
+        lines.append(f"{len(left):,} could not be put upright:")
+        lines += [f"  {each.path.as_posix()}: {each.reason}" for each in left[:5]]
+    if len(left) > 5:
+        lines.append(f"  … and {len(left) - 5:,} more; all of them with --csv FILE")
+    return lines
+
+
+def _short(name: str, width: int) -> str:
+    return name if len(name) <= width else "…" + name[1 - width :]

@@ -1,0 +1,196 @@
+"""Which way up the photographs of a folder are, and upright copies of them."""
+
+import contextlib
+import csv
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from rotkeras.data.decode import Progress, ordered_map
+from rotkeras.data.folder import list_images
+from rotkeras.data.source import BadImage
+from rotkeras.device.orienter import Orienter
+from rotkeras.device.upright import check_folder, shown_orientation, write_upright
+from rotkeras.errors import UserError, brief
+from rotkeras.files import write_whole
+from rotkeras.images import read_image
+
+COLUMNS = ("path", "angle", "confidence", "exif_orientation", "action", "written", "reason")
+
+
+@dataclass
+class Told:
+    """What was told of one image, and done with it.
+
+    Attributes:
+        path: in the folder of the images.
+        angle: degrees counter-clockwise by which it appears turned; None for a file that cannot be read.
+        confidence: the probability of this angle.
+        exif_orientation: 1 … 8; 1 without the tag.
+        action: "upright", "turned", "unsure" or "unreadable".
+        written: how its copy was made: "tag", "pixels", "re-encoded" or "unchanged"; "" without a copy.
+        reason: why it could not be read, or put upright.
+    """
+
+    path: Path
+    angle: int | None = None
+    confidence: float = 0.0
+    exif_orientation: int = 1
+    action: str = "unreadable"
+    written: str = ""
+    reason: str = ""
+
+
+@dataclass
+class Wishes:
+    """What is to be done with the answers.
+
+    Attributes:
+        fix: the folder for upright copies, or None.
+        confidence: below it, an image is unsure, and never turned.
+        single_look: one look at each image instead of one in each turn.
+        pixels: turn pixels rather than set the orientation tag.
+        copy_all: copy the images that are not turned too, unchanged.
+        overwrite: replace copies that are there.
+    """
+
+    fix: Path | None = None
+    confidence: float = 0.9
+    single_look: bool = False
+    pixels: bool = False
+    copy_all: bool = False
+    overwrite: bool = False
+
+
+@dataclass
+class Found:
+    """The images of a folder, or one image, before they are read.
+
+    Attributes:
+        given: the folder, or the file.
+        folder: where they lie.
+        paths: of the images, in the folder.
+        skipped: folders that may not be read.
+    """
+
+    given: Path
+    folder: Path
+    paths: list[Path]
+    skipped: list[BadImage] = field(default_factory=list)
+
+
+def find_images(images: Path) -> Found:
+    """List the images of a folder, recursively, or take one file.
+
+    Raises:
+        UserError: when nothing is there, or no image.
+    """
+    images = images.expanduser()
+    if images.is_file():
+        return Found(images, images.parent, [Path(images.name)])
+    if not images.exists():
+        raise UserError(f"{str(images)!r} does not exist: expected a folder of images or an image file; give the path of one.")
+    found = Found(images, images, [])
+    found.paths = list_images(images, found.skipped)
+    return found
+
+
+def check_copies(images: Found, folder: Path, overwrite: bool = False) -> None:
+    """Check, before any work, that copies may be written to a folder, and make it.
+
+    Raises:
+        UserError: when copies could replace originals or be taken for originals the next time, or the folder holds files or cannot
+            be made.
+    """
+    check_folder(folder, images.given, overwrite)
+    where = folder.resolve()
+    for path in images.paths:
+        # By a link, an original may lie where a copy goes.
+        if where in (original := (images.folder / path).resolve()).parents:
+            raise UserError(
+                f"The image {str(original)!r} lies in {str(folder)!r}: expected a folder without originals; give another."
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {str(folder)!r} cannot be made ({brief(error)}): give another path.") from error
+
+
+def orient(orienter: Orienter, images: Found, wishes: Wishes, progress: Progress | None = None) -> list[Told]:
+    """Tell which way up images are, and write the copies that are wished for.
+
+    Args:
+        orienter: a network.
+        images: of `find_images`.
+        wishes: what to do with the answers; `fix` was checked by `check_copies`.
+        progress: called with (images done, images in all).
+
+    Returns:
+        A `Told` for each image, in order. A file that cannot be read, or put upright without harm, stops nothing: it has a reason.
+    """
+    told = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # damaged EXIF blocks warn once a file; the pixels are what counts
+        for each, pixels in _read(images, orienter.input_size):
+            if pixels is not None:
+                (answer,) = orienter.orient(pixels, single_look=wishes.single_look)
+                each.angle, each.confidence = answer.angle, answer.confidence
+                each.action = "unsure" if each.confidence < wishes.confidence else "turned" if each.angle else "upright"
+            if wishes.fix is not None:
+                _write(each, images.folder, wishes.fix, wishes)
+            told.append(each)
+            if progress:
+                progress(len(told), len(images.paths))
+    return told
+
+
+def write_table(file: Path, told: list[Told]) -> None:
+    """Write a CSV file (UTF-8) with the columns `COLUMNS`; angle and confidence are empty for files that cannot be read."""
+
+    def write(working: Path) -> None:
+        # Names may hold bytes that are no text: they are written as \\xff.
+        with open(working, "w", newline="", encoding="utf-8", errors="backslashreplace") as stream:
+            table = csv.writer(stream)
+            table.writerow(COLUMNS)
+            for each in told:
+                answer = ("", "", "") if each.angle is None else (each.angle, f"{each.confidence:.4f}", each.exif_orientation)
+                table.writerow([each.path.as_posix(), *answer, each.action, each.written, each.reason])
+
+    try:
+        write_whole(file, write)
+    except OSError as error:
+        raise UserError(f"{str(file)!r} could not be written ({brief(error)}): make room, or give another path.") from error
+
+
+def _write(each: Told, originals: Path, folder: Path, wishes: Wishes) -> None:
+    wrong = each.action == "turned" or (wishes.pixels and each.action == "upright" and each.exif_orientation != 1)
+    if not wrong and not wishes.copy_all:
+        return
+    source, target = originals / each.path, folder / each.path
+    angle = each.angle or 0 if wrong else 0
+    try:
+        each.written = write_upright(source, target, angle, pixels=wishes.pixels and wrong, overwrite=wishes.overwrite)
+    except UserError as error:
+        each.reason = each.reason or str(error).removeprefix(f"{source.name}: ")
+        if wishes.copy_all and wrong:
+            with contextlib.suppress(UserError):  # the first reason says more
+                each.written = write_upright(source, target, 0, overwrite=wishes.overwrite)
+
+
+def _read(images: Found, size: int) -> Iterator[tuple[Told, NDArray[np.uint8] | None]]:
+    def read(path: Path) -> tuple[NDArray[np.uint8], int]:
+        with Image.open(images.folder / path) as image:
+            orientation = shown_orientation(image)
+        return read_image(images.folder / path, size), orientation
+
+    for path, result in zip(images.paths, ordered_map(read, images.paths), strict=True):
+        if isinstance(result, Exception):
+            reason = "its content is no image" if isinstance(result, UnidentifiedImageError) else brief(result)
+            yield Told(path, reason=reason), None
+        else:
+            yield Told(path, exif_orientation=result[1]), result[0]
