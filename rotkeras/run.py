@@ -28,6 +28,7 @@ class Run:
     checkpoints/         what --resume goes on from
     tensorboard/         logs for TensorBoard
     attention/           attention maps, a picture for each epoch that was due
+    export/              what `rotkeras export` makes: files for servers and devices, with proof
     report.html          the page of the run
 
     Args:
@@ -43,6 +44,7 @@ class Run:
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
         self.attention = self.path / "attention"
+        self.export = self.path / "export"
         self.report = self.path / "report.html"
         self.resuming = False
 
@@ -119,9 +121,9 @@ class Run:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _same_recipe(self, recipe: Recipe) -> None:
-        # What is drawn changes no weight: a run of before these sections goes on, and another page may be wanted.
-        drawn = {"attention", "report"}
-        there, here = self.load_recipe().model_dump(exclude=drawn), recipe.model_dump(exclude=drawn)
+        # These change no weight: a run of before these sections goes on, and another page or export may be wanted.
+        after = {"attention", "export", "report"}
+        there, here = self.load_recipe().model_dump(exclude=after), recipe.model_dump(exclude=after)
         difference = _first_difference(there, here)
         if difference:
             key, old, new = difference

@@ -11,6 +11,7 @@ import pytest
 
 LONGEST = (
     "test_train.py",
+    "test_tflite.py",
     "test_devices.py",
     "test_resume.py",
     "test_fitting.py",
@@ -63,6 +64,40 @@ def trained(tmp_path_factory):
             run.check(made, overwrite=True)  # of a worker that failed here
             returned.write_text(json.dumps(train(made, run)))
     return json.loads(returned.read_text()), run
+
+
+@pytest.fixture(scope="session")
+def exported_run(tmp_path_factory):
+    """A run of digits with a small network that tells rotations, and its export with all profiles in `export/`.
+
+    Made once for all workers; copy the folder to write into it.
+    """
+    import fcntl
+
+    from small_training import make_run
+
+    from rotkeras.run import Run
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "exported"
+    folder.mkdir(exist_ok=True)
+    run = Run(folder / "run")
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not run.export.exists():
+            from rotkeras.export import PROFILES, export_run
+            from rotkeras.recipe.models import Export
+
+            make_run(run)
+            settings = Export(profiles=list(PROFILES), max_drop=100, author="A. Author", licence="CC0-1.0")
+            export_run(run, settings, command=["rotkeras", "export", "runs/small"])
+    return run
+
+
+@pytest.fixture(scope="session")
+def exported(exported_run):
+    """The folder of the export of `exported_run`."""
+    return exported_run.export
 
 
 @pytest.fixture

@@ -40,6 +40,9 @@ def test_both_commands_are_one_line_and_name_what_exists():
         "docs/evaluate.md",
         "docs/reproduce.md",
         "docs/attention.md",
+        "docs/export.md",
+        "docs/device.md",
+        "docs/orient.md",
         "docs/audit.md",
         "docs/report.md",
         "CONTRIBUTING.md",
@@ -68,6 +71,7 @@ def test_every_key_of_a_recipe_is_documented():
         models.Probe,
         models.Encoder,
         models.Attention,
+        models.Export,
         models.Report,
     ):
         for name in section.model_fields:
@@ -97,4 +101,17 @@ def test_every_documented_command_has_the_options_it_is_shown_with():
                 if words[:1] == ["rotkeras"] and len(words) > 1 and ">" not in words:
                     main.get_command(None, words[1]).make_context(words[1], words[2:])
                     seen.add(words[1])
-    assert {"train", "evaluate", "reproduce", "worth-it", "embed", "neighbours", "attend", "audit", "report"} <= seen
+    assert {
+        "train",
+        "evaluate",
+        "reproduce",
+        "worth-it",
+        "embed",
+        "neighbours",
+        "attend",
+        "audit",
+        "report",
+        "export",
+        "benchmark",
+        "orient",
+    } <= seen

@@ -59,8 +59,8 @@ def embed(
 ) -> None:
     """Write the features of IMAGES by ENCODER to a file.
 
-    ENCODER is a .keras file or a run folder. IMAGES is a folder (searched recursively), an image file, an .npz of arrays,
-    digits, or a name of tensorflow-datasets.
+    ENCODER is a .keras or .tflite file, the folder of a SavedModel, or a run folder. IMAGES is a folder (searched recursively),
+    an image file, an .npz of arrays, digits, or a name of tensorflow-datasets.
 
     \b
     rotkeras embed runs/quickstart photos -o features.npz
@@ -73,11 +73,12 @@ def embed(
     from rotkeras.embedding.opening import open_images
 
     check_file(path, tuple(FORMATS), overwrite)  # before the seconds that TensorFlow takes to start
-    find_encoder(encoder)
+    found = find_encoder(encoder)
     opened = open_images(images, split=split, data_dir=data_dir, resize=resize, on_bad_image=on_bad_image)
     console = new_console()
     with interruptible() as interrupted:
-        start(console)
+        if found.suffix.lower() != ".tflite":
+            start(console)
         loaded = load_encoder(encoder, image_size, images_per_batch)
         with showing(console, "embedding images", interrupted) as progress:
             done = write(loaded, opened, path, on_bad_image=on_bad_image, overwrite=overwrite, progress=progress)

@@ -59,12 +59,13 @@ def neighbours(
     for path, suffix in ((sheet, ".png"), (table, ".csv")):  # before the seconds that TensorFlow takes to start
         if path is not None:
             check_file(path, (suffix,), overwrite)
-    find_encoder(encoder)
+    file = find_encoder(encoder)
     how: dict[str, Any] = {"data_dir": data_dir, "resize": resize, "on_bad_image": on_bad_image}
     asked, searched = (embedding.open_images(each, split=part, **how) for each, part in ((query, query_split), (images, split)))
     console = new_console()
     with interruptible() as interrupted:
-        start(console)
+        if file.suffix.lower() != ".tflite":
+            start(console)
         loaded = embedding.load_encoder(encoder, image_size, images_per_batch)
         lists = asked(loaded.input_size), searched(loaded.input_size)
         if sheet is not None:

@@ -49,8 +49,9 @@ def train(
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, interrupt)
+    console = TrainConsole()
     try:
-        TrainConsole().run(chosen, run, interrupted)
+        console.run(chosen, run, interrupted)
     except (KeyboardInterrupt, Exception) as error:
         if not interrupted and not isinstance(error, KeyboardInterrupt):
             raise
@@ -63,3 +64,5 @@ def train(
         sys.exit(130)
     finally:
         signal.signal(signal.SIGINT, before)
+    if console.rejected:
+        sys.exit(1)

@@ -20,6 +20,8 @@ class TrainConsole:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(soft_wrap=True, highlight=False)
+        self.rejected = False
+        """Whether an export was asked for and did not come about."""
 
     def run(self, recipe: Recipe, run: Run, interrupted: Sequence[int] = ()) -> dict[str, Any]:
         """Train, print the table, and return the summary; stop after the step in which `interrupted` is no longer empty."""
@@ -46,8 +48,29 @@ class TrainConsole:
         finally:
             progress.close()
         self.show(summary, run)
+        self._export(recipe, run, source, interrupted)
         self._report(recipe, run)
         return summary
+
+    def _export(self, recipe: Recipe, run: Run, source: Source, interrupted: Sequence[int]) -> None:
+        """Export the encoder when the recipe wants it; what goes wrong with it never loses a run."""
+        if recipe.export is None:
+            return
+        from rotkeras.cli.export_console import ExportConsole
+        from rotkeras.export import export_run
+
+        self.console.print("\nexporting …")
+        command = f"rotkeras export {run.path} --overwrite"
+        try:
+            with ExportConsole(self.console, interrupted) as shown:
+                exported = export_run(run, recipe.export, overwrite=True, source=source, command=command.split(), tell=shown.tell)
+            shown.show(exported)
+            self.rejected = bool(exported.rejected)
+        except KeyboardInterrupt:
+            self.console.print(f"no export; make it with: {command}")
+        except UserError as error:
+            self.rejected = True
+            self.console.print(f"no export: {error}")
 
     def _report(self, recipe: Recipe, run: Run) -> None:
         """Make the page of the run when the recipe wants one; what goes wrong with it never loses a run."""

@@ -60,35 +60,44 @@ class Encoder:
         return features
 
 
+_FORMS = "a .keras or .tflite file, a SavedModel, or a run folder of rotkeras train"
+
+
 def find_encoder(path: str | os.PathLike[str]) -> Path:
-    """The encoder file that a path means, found without starting Keras.
+    """The encoder that a path means, found without starting Keras.
 
     Args:
-        path: a `.keras` file, or a run folder, which means its `encoder.keras`; `~` is the home folder.
+        path: a `.keras` or `.tflite` file, the folder of a SavedModel, or a run folder, which means its `encoder.keras`; `~` is the
+            home folder.
 
     Raises:
         UserError: when nothing is there, or it is of another form.
     """
     given = Path(path).expanduser()
+    if (given / "saved_model.pb").is_file():
+        return given
     found = given / "encoder.keras" if given.is_dir() else given
     if given.is_dir() and not found.exists():
+        if (given / "verify.json").exists():
+            files = ", ".join(
+                sorted(each.name for each in given.iterdir() if each.suffix == ".tflite" or each.name == "saved_model")
+            )
+            raise UserError(f"{str(given)!r} is an export of several encoders: expected one of its files, {files}; give its path.")
         if (given / "recipe.yaml").exists():
             raise UserError(
                 f"The run folder {str(given)!r} has no encoder.keras: it is written after the first epoch; let the run go on with "
                 f"rotkeras train {given / 'recipe.yaml'} --run-dir {given} --resume."
             )
-        raise UserError(
-            f"The folder {str(given)!r} holds no encoder.keras: expected a .keras file or a run folder of rotkeras train; give the "
-            f"path of one."
-        )
+        raise UserError(f"The folder {str(given)!r} holds no encoder.keras: expected {_FORMS}; give the path of one.")
     if not found.exists():
-        raise UserError(f"The encoder {str(given)!r} does not exist: expected a .keras file or a run folder; give the path of one.")
-    if found.suffix.lower() != ".keras":
+        raise UserError(f"The encoder {str(given)!r} does not exist: expected {_FORMS}; give the path of one.")
+    form = found.suffix.lower()
+    if form not in (".keras", ".tflite"):
         raise UserError(
-            f"The encoder {str(given)!r} ends in {found.suffix or 'nothing'}: expected a .keras file or a run folder; save the "
-            f"model with model.save('encoder.keras')."
+            f"The encoder {str(given)!r} ends in {found.suffix or 'nothing'}: expected {_FORMS}; save the model with "
+            f"model.save('encoder.keras')."
         )
-    if not zipfile.is_zipfile(found):
+    if form == ".keras" and not zipfile.is_zipfile(found):
         raise UserError(
             f"{str(found)!r} is no whole .keras file: expected an archive that model.save('encoder.keras') wrote; save or copy it "
             f"again."
@@ -100,7 +109,7 @@ def load_encoder(path: str | os.PathLike[str], image_size: int | None = None, im
     """Load an encoder and try it out.
 
     Args:
-        path: a `.keras` file, or a run folder, which means its `encoder.keras`.
+        path: a `.keras` or `.tflite` file, the folder of a SavedModel, or a run folder, which means its `encoder.keras`.
         image_size: pixels of each side of its images; needed when its input size is open, and else None.
         images_per_batch: images in one forward pass; an encoder with a fixed batch keeps its own.
 
@@ -114,7 +123,7 @@ def load_encoder(path: str | os.PathLike[str], image_size: int | None = None, im
     found = find_encoder(path)
     if images_per_batch < 1 or (image_size is not None and image_size < 1):
         raise UserError(f"Expected a positive image size and batch, received {image_size} and {images_per_batch}; give others.")
-    shape, forward = load_keras(found)
+    shape, forward = _load(found)
     sides = set(shape[1:3]) - {None}
     if len(sides) == 2:
         raise UserError(
@@ -139,3 +148,15 @@ def load_encoder(path: str | os.PathLike[str], image_size: int | None = None, im
             f"--image-size or a smaller --images-per-batch."
         ) from error
     return Encoder(found, size, features.shape[1], batch, forward)
+
+
+def _load(found: Path) -> tuple[tuple[int | None, ...], Forward]:
+    if found.is_dir():
+        from rotkeras.embedding.saved_model import load_saved_model
+
+        return load_saved_model(found)
+    if found.suffix.lower() == ".tflite":
+        from rotkeras.embedding.tflite_file import load_tflite
+
+        return load_tflite(found)
+    return load_keras(found)

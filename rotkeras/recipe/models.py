@@ -244,6 +244,31 @@ class Report(Section):
     points: Annotated[int, Field(ge=10, le=5000)] = Field(600, description="Images on the map of the embeddings.")
 
 
+ProfileName = Literal["float32", "float16", "dynamic", "int8", "mediapipe", "learner", "orient"]
+
+
+class Export(Section):
+    """What is exported when training ends, and proven: TFLite files and a SavedModel, in export/."""
+
+    profiles: list[ProfileName] = Field(["float32", "int8"], description="Kinds of TFLite file; docs/export.md lists them.")
+    saved_model: bool = Field(True, description="Write a SavedModel too.")
+    tap: str | None = Field(None, description="Where the encoder is cut; null for the tap of section encoder.")
+    pooling: Literal["average", "max"] = Field("average", description="Over the positions of the feature map.")
+    l2_normalization: bool = Field(False, description="Give vectors of unit length.")
+    input_size: Annotated[int, Field(ge=8, le=4096)] | None = Field(
+        None, description="Pixels of each side of the images that the files take; null for the size of training."
+    )
+    resize: bool = Field(False, description="Resize images of input_size to the size of training inside the files.")
+    calibration_images: Annotated[int, Field(ge=100, le=1000)] = Field(200, description="Training images that set int8 ranges.")
+    verify_images: Positive = Field(1000, description="Most held-out images of the proof.")
+    max_drop: Annotated[float, Field(ge=0, le=100)] = Field(
+        0.5, description="Percentage points of accuracy that a file may lose against Keras."
+    )
+    classes: Annotated[int, Field(ge=2, le=10000)] = Field(10, description="Of profile learner: most classes it can tell apart.")
+    author: str = Field("", description="For the metadata and the model card.")
+    licence: str = Field("", description="Of the exported files, for the metadata and the model card.")
+
+
 class Recipe(Section):
     """One training, whole: a function of this object and the images."""
 
@@ -258,4 +283,5 @@ class Recipe(Section):
     probe: Probe = Probe()
     encoder: Encoder = Encoder()
     attention: Attention | None = Field(Attention(), description="Attention maps during training; null for none.")
+    export: Export | None = Field(None, description="Files for servers and devices, written when training ends; null for none.")
     report: Report | None = Field(Report(), description="The page of the run; null for none.")

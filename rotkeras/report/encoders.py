@@ -4,11 +4,13 @@ import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.embedding import Encoder
+from rotkeras.files import read_json
 from rotkeras.page import Cell, Table
 from rotkeras.report.gathering import Gathered
 
@@ -77,6 +79,60 @@ def encoder_table(run: Gathered, embedded: Embedded | None = None) -> Table | No
     return Table("Encoders: uint8 images in, one vector per image out; they load with Keras alone.", headings, rows, key=key)
 
 
+def export_table(run: Gathered) -> Table | None:
+    """The exported files of a run with their proof, from the `verify.json` of `rotkeras export`; None without an export."""
+    file = run.run.export / "verify.json"
+    try:
+        proof = read_json(file)
+        rows, headings = _exported(proof)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        run.notes.append("export/verify.json could not be read and is left out; make it again with rotkeras export.")
+        return None
+    if not rows:
+        return None
+    asked = "classes" if proof["probes"]["ask"] == "classes" else "by how much an image was turned"
+    key = {
+        "ms": f"median of single images on one thread of {proof['machine']['processor']}, while the export was proven",
+        "cosine": "similarity of embeddings to those of Keras, mean over held-out images",
+        **dict.fromkeys(
+            headings[4:],
+            f"accuracy of a probe of Keras' embeddings that tells {asked}, and in brackets points lost (−) or gained against Keras",
+        ),
+    }
+    caption = (
+        f"Exported files (tap {proof['encoder']['tap']}), each compared with Keras on {proof['held_out']['images']:,} held-out "
+        f"images; they lie in export/."
+    )
+    return Table(caption, headings, rows, key=key)
+
+
+def _exported(proof: dict[str, Any]) -> tuple[list[list[Any]], list[str]]:
+    files = proof["files"]
+    probes = list(dict.fromkeys(name for each in files.values() for name in each["drops"]))
+    rows: list[list[Any]] = []
+    for name, each in files.items():
+        similar = each.get("likeness", {}).get("cosine")
+        row = [
+            name,
+            _bytes(each["bytes"]),
+            Cell(f"{each['milliseconds']:.2f}", each["milliseconds"]),
+            None if similar is None else Cell(f"{similar:.5f}", similar),
+        ]
+        for probe in probes:
+            drop = each["drops"].get(probe)
+            text = "" if drop is None else f"{100 * drop['file']:.1f} ({-drop['drop']:+.1f})".replace("-", "−")
+            row.append(None if drop is None else Cell(text, drop["file"], title=f"± {drop['margin']:.1f} points"))
+        rows.append(row)
+    if "saved_model" in proof and rows:
+        rows.append(["saved_model", _bytes(proof["saved_model"]["bytes"]), *[None] * (len(rows[0]) - 2)])
+    return rows, ["file", "size", "ms", "cosine", *(f"{probe}, %" for probe in probes)]
+
+
 def _size(path: Path) -> Cell:
-    count = path.stat().st_size
+    return _bytes(path.stat().st_size)
+
+
+def _bytes(count: int) -> Cell:
     return Cell(f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB", count)

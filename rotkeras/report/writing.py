@@ -111,6 +111,7 @@ def _section(run: Gathered) -> dict[str, Any]:
         "alike": "",
         "map": None,
         "encoders": encoders.encoder_table(run),
+        "exports": encoders.export_table(run),
         "recipe": run.run.recipe.read_text(encoding="utf-8"),
         "command": shlex.join(["rotkeras", "train", str(run.run.recipe), "--run-dir", f"{run.run.path}-again"]),
     }

@@ -179,6 +179,7 @@ def test_the_schema_is_json_and_describes_every_key():
         "probe",
         "encoder",
         "attention",
+        "export",
         "report",
     }
     assert schema["$defs"]["Train"]["properties"]["precision"]["enum"] == ["float32", "mixed_bfloat16", "mixed_float16"]

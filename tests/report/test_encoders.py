@@ -42,3 +42,27 @@ def test_without_a_score_there_is_no_column_for_it(evaluated_run):
     for entry in gathered.summary["encoder"].values():
         entry.update(measure="epoch", value=0.0)
     assert encoder_table(gathered).columns == ["file", "size", "tap", "epoch", "dimensions", "ms per image"]
+
+
+def test_exported_files_are_listed_with_their_proof(trained, exported, tmp_path):
+    import json
+    import shutil
+
+    from rotkeras.report.encoders import export_table
+
+    run = shutil.copytree(trained[1].path, tmp_path / "run", ignore=shutil.ignore_patterns("tensorboard", "attention"))
+    assert export_table(gather(run, "run1")) is None
+    (run / "export").mkdir()
+    shutil.copy(exported / "verify.json", run / "export")
+    table = export_table(gather(run, "run1"))
+    proof = json.loads((exported / "verify.json").read_text())["files"]
+    assert table.columns == ["file", "size", "ms", "cosine", "ridge, %", "knn-20, %", "rotation, %"]
+    rows = {row[0].text: row for row in table.cells}
+    assert set(rows) == {*proof, "saved_model"}
+    drop = proof["encoder-int8.tflite"]["drops"]["ridge"]
+    assert rows["encoder-int8.tflite"][4].text.startswith(f"{100 * drop['file']:.1f} (")
+    assert rows["orient.tflite"][4].text == ""
+    (run / "export" / "verify.json").write_text('{"files": ')
+    broken = gather(run, "run1")
+    assert export_table(broken) is None
+    assert "export/verify.json could not be read" in broken.notes[-1]

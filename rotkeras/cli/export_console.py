@@ -1,0 +1,94 @@
+"""What an export shows: what it is doing, and the table of what came out."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rotkeras.export import Exported
+
+
+class ExportConsole:
+    """Shows an export on a terminal or as plain lines, and lets it be interrupted.
+
+    Args:
+        console: to print on.
+        interrupted: no longer empty once Ctrl-C was pressed.
+    """
+
+    def __init__(self, console: Console, interrupted: Sequence[int] = ()) -> None:
+        self.console, self._interrupted = console, interrupted
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task: Any = None
+        self._what, self._begun = "", time.monotonic()
+
+    def __enter__(self) -> "ExportConsole":
+        self._bar.start()
+        self._task = self._bar.add_task("", total=None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def tell(self, what: str, done: int, total: int) -> None:
+        """Show what is being done, and how far it is."""
+        if self._interrupted:
+            raise KeyboardInterrupt
+        self._bar.update(self._task, description=what, completed=done, total=total or None)
+        if what != self._what and not self.console.is_terminal and not what.startswith("proving"):
+            self.console.print(f"  {what} …")
+        self._what = what
+
+    def show(self, exported: "Exported") -> None:
+        """Print the table of files and whether they passed."""
+        proof = exported.proof
+        seconds = time.monotonic() - self._begun
+        if proof["files"]:
+            self.console.print(self._table(proof))
+            asked = "classes" if proof["probes"]["ask"] == "classes" else "by how much an image was turned (no labels)"
+            self.console.print(
+                f"{proof['held_out']['images']:,} held-out images; ms is the median of single images on one thread; drops are\n"
+                f"points of accuracy lost against Keras, ± half the 95 % interval, by probes that tell {asked}."
+            )
+        if proof["encoder"]["taps"]:
+            scores = ", ".join(f"{name} {100 * value:.1f}" for name, value in proof["encoder"]["taps"].items())
+            self.console.print(f"tap {proof['encoder']['tap']}: the best vectors by ridge on validation, in %: {scores}")
+        if "saved_model" in proof:
+            error = max(proof["saved_model"]["max_error"].values())
+            names = ", ".join(proof["saved_model"]["signatures"])
+            self.console.print(f"SavedModel: {names}; differs from Keras by at most {error:.1e}")
+        limit = proof["gate"]["max_drop"]
+        if exported.rejected:
+            for name, why in exported.rejected.items():
+                self.console.print(f"REJECTED: {name}: {why}; allowed are {limit}")
+            self.console.print(f"nothing was exported; all files are kept aside in {exported.folder}")
+            self.console.print("next:    more --calibration-images, another --tap, or profiles float16 and dynamic")
+            return
+        self.console.print(f"passed: no file loses more than {limit} points beyond chance ({seconds:.0f} s)")
+        self.console.print(f"exported: {exported.folder}, with verify.json and model_card.md")
+
+    def _table(self, proof: dict[str, Any]) -> Table:
+        from rich import box
+
+        from rotkeras.export.card import readable_size
+
+        plain = not self.console.is_terminal
+        table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
+        probes = list(dict.fromkeys(name for each in proof["files"].values() for name in each["drops"]))
+        for heading in ("profile", "size", "ms", "cosine", *(f"{probe}\ndrop" for probe in probes)):
+            table.add_column(heading, justify="left" if heading == "profile" else "right", no_wrap=True)
+        for each in proof["files"].values():
+            drops = [each["drops"].get(probe) for probe in probes]
+            table.add_row(
+                each["profile"],
+                readable_size(each["bytes"]),
+                f"{each['milliseconds']:.2f}",
+                f"{each['likeness']['cosine']:.5f}" if "likeness" in each else "",
+                *(f"{drop['drop']:+.1f} ±{drop['margin']:.1f}" if drop else "" for drop in drops),
+            )
+        return table

@@ -1,0 +1,115 @@
+"""The model card of an export, and examples of use in Python, Kotlin and C++."""
+
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from rotkeras import __version__
+from rotkeras.device.tflite_file import TFLiteFile
+from rotkeras.export.parts import Parts
+from rotkeras.export.profiles import Profile
+from rotkeras.files import write_text
+
+_EXAMPLES = ("example.py", "example.kt", "example.cpp")
+_SHOWN_FIRST = ("int8", "mediapipe", "dynamic", "float16", "float32", "learner", "orient")
+TENSORS = {"encoder": ("embed", "embedding"), "learner": ("embed", "embedding"), "orient": ("rotation", "probabilities")}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an exported network comes from.
+
+    Attributes:
+        name: of the encoder.
+        source: of the images.
+        command: that exported it; empty when a script did.
+        author: for the metadata; empty when nobody is named.
+        licence: of the files; empty when none is named.
+        train_images: how many it was trained on; 0 when that is not known.
+        recipe: the resolved recipe in YAML; empty without a run.
+        training: sentences on how training went.
+        numbers: (what, value in percent, how it was measured) of this encoder.
+    """
+
+    name: str
+    source: str
+    command: str = ""
+    author: str = ""
+    licence: str = ""
+    train_images: int = 0
+    recipe: str = ""
+    training: Sequence[str] = ()
+    numbers: Sequence[tuple[str, str, str]] = ()
+
+
+def write(folder: Path, parts: Parts, kinds: Sequence[Profile], proof: Mapping[str, Any], origin: Origin) -> None:
+    """Write `model_card.md` and, when there is a TFLite file, `example.py`, `example.kt` and `example.cpp` into a folder."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("rotkeras.export"), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    shown = min(kinds, key=lambda kind: _SHOWN_FIRST.index(kind.name), default=None)
+    content = {
+        "parts": parts,
+        "kinds": kinds,
+        "proof": proof,
+        "origin": origin,
+        "table": proof_table(proof),
+        "version": __version__,
+        "shown": shown,
+        "probes": {name: drop["keras"] for each in proof["files"].values() for name, drop in each["drops"].items()},
+    }
+    if shown is not None:
+        signature, output = TENSORS[shown.role]
+        tensor = TFLiteFile(folder / shown.file).outputs(signature)[output]
+        content |= {"signature": signature, "output": output, "tensor": tensor, "length": tensor.shape[-1]}
+        for name in _EXAMPLES:
+            write_text(folder / name, environment.get_template(f"{name}.jinja").render(content))
+    card = environment.get_template("model_card.md.jinja").render(content)
+    write_text(folder / "model_card.md", re.sub(r"\n{3,}", "\n\n", card))  # parts that are left out leave their blank lines
+
+
+def proof_table(proof: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """(headings, rows) of the TFLite files of a `verify.json`: size, milliseconds, likeness, and what each probe lost."""
+    files = proof["files"]
+    probes = list(dict.fromkeys(name for each in files.values() for name in each["drops"]))
+    headings = ["file", "size", "ms", "cosine", "least", *(f"{name} drop" for name in probes)]
+    rows = []
+    for name, each in files.items():
+        likeness = each.get("likeness")
+        drops = [each["drops"].get(probe) for probe in probes]
+        rows.append(
+            [
+                name,
+                readable_size(each["bytes"]),
+                f"{each['milliseconds']:.2f}",
+                f"{likeness['cosine']:.5f}" if likeness else "",
+                f"{likeness['cosine_min']:.4f}" if likeness else "",
+                *(f"{drop['drop']:+.2f} ±{drop['margin']:.2f}" if drop else "" for drop in drops),
+            ]
+        )
+    return headings, rows
+
+
+def readable_size(count: int) -> str:
+    """Bytes in the unit that suits them: `54.7 kB`, `1.47 MB`."""
+    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {"processor": _processor(), "cores": os.cpu_count(), "platform": platform.platform()}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]
+    return named[0] if named else platform.processor() or platform.machine()

@@ -1,0 +1,300 @@
+"""From a network to a folder of files that are proven: written and checked aside, put in place when all of them hold."""
+
+import functools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from rotkeras import __version__
+from rotkeras.data.source import Images, Source
+from rotkeras.errors import UserError
+from rotkeras.export import card
+from rotkeras.export.describing import describe
+from rotkeras.export.golden import write_golden
+from rotkeras.export.judging import exceeds
+from rotkeras.export.parts import Parts, Pooling, parts_of
+from rotkeras.export.profiles import PROFILES, Profile
+from rotkeras.export.profiles import profile as profile_of
+from rotkeras.export.saved_model import to_saved_model
+from rotkeras.export.tap_choice import choose_tap
+from rotkeras.export.target import check_target
+from rotkeras.export.tflite import CLASSES, FEWEST_IMAGES, to_tflite
+from rotkeras.export.verify import Reference, refer, verify_file, verify_saved_model
+from rotkeras.files import write_json
+
+SAVED_MODEL = "saved_model"
+_PROBE_IMAGES = 5000
+
+Tell = Callable[[str, int, int], None]
+"""Called with (what is being done, done, in all)."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export left.
+
+    Attributes:
+        folder: where its files lie: the folder that was asked for, or the one aside when something was rejected.
+        proof: the content of `verify.json`.
+        rejected: the files that lost more than was allowed, with what they lost.
+    """
+
+    folder: Path
+    proof: dict[str, Any]
+    rejected: dict[str, str] = field(default_factory=dict)
+
+
+def export(
+    model: keras.Model,
+    source: Source,
+    folder: str | os.PathLike[str],
+    *,
+    profiles: Sequence[str] = ("float32", "int8"),
+    saved_model: bool = True,
+    tap: str | None = None,
+    pooling: Pooling = "average",
+    l2_normalization: bool = False,
+    angles: Sequence[int] = (0, 90, 180, 270),
+    input_size: int | None = None,
+    resize: bool = False,
+    calibration_images: int = 200,
+    verify_images: int = 1000,
+    max_drop: float = 0.5,
+    classes: int = CLASSES,
+    seed: int = 0,
+    origin: Callable[[str], card.Origin] | None = None,
+    overwrite: bool = False,
+    tell: Tell | None = None,
+) -> Exported:
+    """Export an encoder as SavedModel and TFLite files, with proof that they answer as Keras does.
+
+    Args:
+        model: a functional backbone with taps, or the classifier of a rotation task on one.
+        source: its images, of the files' input size. Calibration is drawn from `train`; proof is made on `validation`, or, where
+            there is none, on training images that calibrated nothing. The test part is not read.
+        folder: where the files go.
+        profiles: names of `PROFILES`.
+        saved_model: whether to write a SavedModel too.
+        tap: where to cut; None for the tap whose pooled vectors a linear probe reads best on validation, see `choose_tap`.
+        pooling, l2_normalization, angles, input_size, resize: see `parts_of`.
+        calibration_images: training images that find the ranges of int8 activations, 100 to 1000.
+        verify_images: most held-out images.
+        max_drop: percentage points that a probe, or the rotation head, may lose against Keras.
+        classes: of the profile learner, the most classes that its head can tell apart.
+        seed: of the draws.
+        origin: gives, for the tap, where the network comes from: for the model card and the metadata.
+        overwrite: replace an export that is there.
+        tell: called as the work goes on.
+
+    Returns:
+        An `Exported`. When a file lost more than `max_drop` (and more than chance explains), nothing of the folder is touched,
+        and everything lies in `<folder>-rejected` instead.
+
+    Raises:
+        UserError: for settings, images or a network that do not fit, for a folder that is there, and when it cannot be written.
+    """
+    target = Path(folder).expanduser()
+    kinds = [profile_of(name) for name in dict.fromkeys(profiles)]
+    check_target(target, overwrite)
+    if not 0 <= max_drop <= 100:
+        raise UserError(f"max_drop: expected 0 to 100 percentage points, received {max_drop}; 0.5 is usual.")
+    if not kinds and not saved_model:
+        raise UserError("Nothing is left to export: expected a profile or a SavedModel; name one of " + ", ".join(PROFILES) + ".")
+    cut = functools.partial(
+        parts_of,
+        model,
+        pooling=pooling,
+        l2_normalization=l2_normalization,
+        angles=tuple(angles),
+        input_size=input_size,
+        resize=resize,
+    )
+    parts = cut(tap)
+    if source.image_shape[:2] != (parts.input_size, parts.input_size):
+        raise UserError(
+            f"The images are {source.image_shape[0]}×{source.image_shape[1]} and the files take {parts.input_size}×"
+            f"{parts.input_size}: load them with image_size={parts.input_size}."
+        )
+    for kind in kinds:
+        if kind.role == "orient" and parts.rotation is None:
+            raise UserError(
+                f"The profile orient needs a rotation head, and {model.name!r} has none: leave it out, or give the classifier of a "
+                f"rotation task."
+            )
+    calibration, held_out, labelled = _draws(source, kinds, calibration_images, verify_images, seed)
+    scores: dict[str, float] = {}
+    if tap is None:
+        if tell is not None:
+            tell("comparing taps", 0, 0)
+        best, scores = choose_tap(parts, model, source, seed)
+        parts = cut(best)
+    come_from = card.Origin(name=model.name, source=source.name) if origin is None else origin(parts.tap)
+    working = target.with_name(f".part-{os.getpid()}-{target.name}")
+    try:
+        shutil.rmtree(working, ignore_errors=True)
+        working.mkdir(parents=True)
+        proof = _write(working, parts, kinds, saved_model, calibration, held_out, labelled, classes, seed, come_from, tell)
+        proof["encoder"]["taps"] = scores or None
+        rejected = _rejected(proof, max_drop)
+        proof["gate"] = {"max_drop": max_drop, "passed": not rejected, "rejected": rejected}
+        write_json(working / "verify.json", proof)
+        card.write(working, parts, kinds, proof, come_from)
+        place = target if not rejected else target.with_name(f"{target.name}-rejected")
+        _put(working, place)
+    except OSError as error:
+        raise UserError(
+            f"The export could not be written to {target} ({error.strerror or error}): expected a folder that can be written, and "
+            f"room on its disk; give another with -o, or make room; what was there is untouched."
+        ) from error
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+    return Exported(place, proof, rejected)
+
+
+def _draws(
+    source: Source, kinds: Sequence[Profile], calibration_images: int, verify_images: int, seed: int
+) -> tuple[Images | None, Images, Images]:
+    """(calibration images, held-out images, images that probes are fitted on); the first two have none in common."""
+    if verify_images < 1:
+        raise UserError(f"verify_images: expected at least 1, received {verify_images}; proof needs images.")
+    calibrated = [kind.name for kind in kinds if kind.calibrated]
+    calibration, rest = None, source.train
+    if calibrated:
+        if not FEWEST_IMAGES <= calibration_images <= 1000:
+            raise UserError(
+                f"calibration_images: expected {FEWEST_IMAGES} to 1000, received {calibration_images}; 200 to 500 are usual."
+            )
+        if len(source.train) < calibration_images:
+            raise UserError(
+                f"The profiles {', '.join(calibrated)} are calibrated on {calibration_images} training images, and there are "
+                f"{len(source.train)}: give more images, set calibration_images lower (at least {FEWEST_IMAGES}), or take "
+                f"{', '.join(name for name, each in PROFILES.items() if not each.calibrated)}."
+            )
+        calibration = source.train.draw(calibration_images, seed)
+        rest = source.train.part(np.flatnonzero(~np.isin(source.train.rows, calibration.rows)))
+    if source.validation is not None:
+        return calibration, source.validation.draw(verify_images, seed), source.train.draw(_PROBE_IMAGES, seed)
+    if len(rest) < 2:
+        raise UserError(
+            "No image is left to prove the export on: expected a validation part, or more training images than calibrate; set "
+            "data.validation_fraction, or calibration_images lower."
+        )
+    held_out = rest.draw(min(verify_images, len(rest) // 2), seed)
+    return calibration, held_out, rest.part(np.flatnonzero(~np.isin(rest.rows, held_out.rows))).draw(_PROBE_IMAGES, seed)
+
+
+def _write(
+    folder: Path,
+    parts: Parts,
+    kinds: Sequence[Profile],
+    saved_model: bool,
+    calibration: Images | None,
+    held_out: Images,
+    labelled: Images,
+    classes: int,
+    seed: int,
+    origin: card.Origin,
+    tell: Tell | None,
+) -> dict[str, Any]:
+    """Write all files and prove them; the content of `verify.json`."""
+
+    def say(what: str, done: int = 0, total: int = 0) -> None:
+        if tell is not None:
+            tell(what, done, total)
+
+    say("asking Keras")
+    reference = refer(parts, labelled, held_out)
+    proof = _head(parts, held_out, labelled, reference, origin)
+    if saved_model:
+        say(SAVED_MODEL)
+        to_saved_model(parts, folder / SAVED_MODEL)
+        proof["saved_model"] = verify_saved_model(folder / SAVED_MODEL, parts, reference)
+    if calibration is not None:
+        names = None if calibration.names is None else [calibration.names[row] for row in calibration.rows]
+        content = {"source": origin.source, "part": "train", "seed": seed, "rows": calibration.rows.tolist(), "names": names}
+        write_json(folder / "calibration.json", content)
+    images = None if calibration is None else calibration.take(slice(None))
+    with tempfile.TemporaryDirectory(prefix="rotkeras-") as workshop:
+        for kind in kinds:
+            say(f"converting {kind.name}")
+            description = describe(parts, kind, origin.name, origin.author, origin.licence)
+            file = to_tflite(
+                parts,
+                folder / kind.file,
+                kind.name,
+                calibration=images,
+                classes=classes,
+                description=description,
+                workshop=Path(workshop),
+            )
+            proof["files"][kind.file] = verify_file(
+                file,
+                kind,
+                reference,
+                lambda done, total, kind=kind: say(f"proving {kind.name}", done, total),  # type: ignore[misc]
+            )
+    if kinds:
+        write_golden(folder, {kind.file: kind for kind in kinds}, reference.images)
+    return proof
+
+
+def _head(parts: Parts, held_out: Images, labelled: Images, reference: Reference, origin: card.Origin) -> dict[str, Any]:
+    from rotkeras.run import versions
+
+    return {
+        "name": origin.name,
+        "command": origin.command,
+        "rotkeras": __version__,
+        "versions": versions(),
+        "machine": card.machine(),
+        "encoder": {
+            "tap": parts.tap,
+            "pooling": parts.pooling,
+            "l2_normalization": parts.l2_normalization,
+            "dimensions": parts.dimensions,
+            "input_size": parts.input_size,
+            "trained_size": parts.trained_size,
+            "resize": parts.resize,
+            "angles": list(parts.angles) if parts.rotation is not None else None,
+            "parameters": int(parts.embed.count_params()),
+        },
+        "held_out": {"source": origin.source, "images": len(held_out), "fingerprint": held_out.fingerprint()},
+        "probes": {"ask": reference.asks, "fitted_on": len(labelled), "embeddings": "of Keras, for every file"},
+        "files": {},
+    }
+
+
+def _rejected(proof: dict[str, Any], max_drop: float) -> dict[str, str]:
+    """File name -> what it lost too much of."""
+    found = {}
+    for name, record in proof["files"].items():
+        lost = [
+            f"{probe} {drop['drop']:+.2f} points of accuracy lost ({100 * drop['keras']:.1f} -> {100 * drop['file']:.1f} %)"
+            for probe, drop in record["drops"].items()
+            if exceeds(drop, max_drop)
+        ]
+        if lost:
+            found[name] = "; ".join(lost)
+    return found
+
+
+def _put(working: Path, place: Path) -> None:
+    """Put a folder in place in one step; one that is there is taken away after."""
+    old = place.with_name(f".old-{os.getpid()}-{place.name}")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        os.replace(place, old)
+    try:
+        os.replace(working, place)
+    except OSError:
+        if old.exists():
+            os.replace(old, place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,133 @@
+"""Export of a run: its network, its images, and where both come from."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from rotkeras import train
+from rotkeras.data.source import Source
+from rotkeras.errors import UserError, brief
+from rotkeras.export.card import Origin
+from rotkeras.export.exporting import Exported, Tell, export
+from rotkeras.export.parts import parts_of
+from rotkeras.export.target import check_target
+from rotkeras.files import read_json
+from rotkeras.recipe import Recipe, dump
+from rotkeras.recipe.models import Export
+from rotkeras.run import Run
+
+
+def export_run(
+    run: Run,
+    settings: Export | None = None,
+    folder: Path | None = None,
+    *,
+    data_dir: str | None = None,
+    overwrite: bool = False,
+    source: Source | None = None,
+    command: Sequence[str] = (),
+    tell: Tell | None = None,
+) -> Exported:
+    """Export the network of a run that has ended, on the images of its recipe.
+
+    The network is `model.keras`, that of the last epoch, so that all signatures come from one network; unless a tap is
+    named, it is cut where the exported vectors are best on validation.
+
+    Args:
+        run: the run.
+        settings: what to export; None takes the section of the run's recipe, or the defaults.
+        folder: where to; None for `export/` in the run folder.
+        data_dir: where tensorflow-datasets keeps prepared sets, when they have moved.
+        overwrite: replace an export that is there.
+        source: the run's images, when they are loaded already.
+        command: that the model card names.
+        tell: called as the work goes on.
+
+    Raises:
+        UserError: for a run that has not ended, and as of `rotkeras.export.export`.
+    """
+    run.check_ended()
+    recipe = run.load_recipe()
+    settings = settings or recipe.export or Export()
+    folder = folder or run.export
+    check_target(folder, overwrite)
+    try:
+        model = keras.models.load_model(run.model, compile=False)
+    except Exception as error:
+        raise UserError(
+            f"{str(run.model)!r} could not be loaded by Keras ({brief(error)}): expected the network of a run; train it again."
+        ) from error
+    chosen = settings.tap or (recipe.encoder.tap if recipe.encoder.tap != "best" else None)
+    angles = recipe.task.angles
+    size = parts_of(model, chosen, angles=tuple(angles), input_size=settings.input_size, resize=settings.resize).input_size
+    if source is None or source.image_shape[:2] != (size, size):
+        changes: dict[str, Any] = {"image_size": size} | ({"data_dir": data_dir} if data_dir else {})
+        source = train.load_source(recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)}))
+    return export(
+        model,
+        source,
+        folder,
+        profiles=settings.profiles,
+        saved_model=settings.saved_model,
+        tap=chosen,
+        pooling=settings.pooling,
+        l2_normalization=settings.l2_normalization,
+        angles=angles,
+        input_size=settings.input_size,
+        resize=settings.resize,
+        calibration_images=settings.calibration_images,
+        verify_images=settings.verify_images,
+        max_drop=settings.max_drop,
+        classes=settings.classes,
+        seed=recipe.train.seed,
+        origin=lambda tap: origin_of(run, recipe, settings, source.name, tap, command),
+        overwrite=overwrite,
+        tell=tell,
+    )
+
+
+def origin_of(run: Run, recipe: Recipe, settings: Export, source: str, tap: str, command: Sequence[str]) -> Origin:
+    """What the card says of where the network comes from."""
+    summary = run.load_summary() or {}
+    images, metrics = summary.get("images") or {}, summary.get("metrics") or {}
+    training, numbers = [], []
+    if summary:
+        rotation = metrics.get("val_accuracy")
+        training.append(
+            f"Trained by rotkeras {summary['rotkeras']} in {summary['epochs']} epochs ({summary['seconds'] / 60:.0f} minutes on "
+            f"{summary['machine']['cores']} cores, {summary['machine']['platform']}), seed {recipe.train.seed}, by this recipe:"
+        )
+        if rotation is not None:
+            numbers.append(
+                ("rotation accuracy", f"{100 * rotation:.1f}", f"{images['validation']:,} validation images, each angle")
+            )
+        for state in ("untrained", "trained"):
+            for probe, value in ((summary["probes"] or {}).get(state) or {}).get(tap, {}).items():
+                numbers.append((f"{probe} at {tap}, {state}", f"{100 * value:.1f}", "online: validation, pooled grid of the tap"))
+    numbers += _evaluated(run, tap)
+    return Origin(
+        recipe.name,
+        source,
+        shlex.join(command),
+        settings.author,
+        settings.licence,
+        images.get("train", 0),
+        dump(recipe.model_copy(update={"data": recipe.data.model_copy(update={"data_dir": None})})),  # of this machine alone
+        training,
+        numbers,
+    )
+
+
+def _evaluated(run: Run, tap: str) -> list[tuple[str, str, str]]:
+    """The frozen probes of this tap with all labels in `evaluation.json`, which `rotkeras evaluate` leaves."""
+    file = run.path / "evaluation.json"
+    if not file.exists():
+        return []
+    content = read_json(file)
+    rows = [row for row in content["rows"] if row["tap"] == tap and row["mode"] == "frozen" and row["labels_per_class"] == "all"]
+    part = "test" if all(row["test"] for row in rows) else "validation"
+    how = f"{content['images'][part]:,} {part} images, `rotkeras evaluate`"
+    return [(f"{row['probe']} at {tap}, {row['budget']}", f"{100 * row[part]['accuracy']:.1f}", how) for row in rows]

@@ -1,0 +1,188 @@
+"""What leaves a network: an encoder with its pooling, the features of all taps, and the rotation head, all of one input."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+
+from rotkeras import taps
+from rotkeras.errors import UserError, brief
+
+Pooling = Literal["average", "max"]
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The functional models that are exported. They share their weights and take the same images.
+
+    Attributes:
+        embed: uint8 (B, S, S, 3) -> float32 (B, d), the features of `tap`, pooled.
+        taps: uint8 (B, S, S, 3) -> {tap: float32 (B, h, w, C)}.
+        rotation: uint8 (B, S, S, 3) -> float32 (B, K), the probability of each of `angles`; None without a rotation head.
+        tap: where `embed` was cut.
+        pooling: how its maps became vectors.
+        l2_normalization: whether the vectors have unit length.
+        angles: degrees counter-clockwise by which an image was turned, one for each probability.
+        input_size: S, pixels of each side of the images.
+        trained_size: pixels of each side of the images that the network was trained with.
+        resize: whether the images are resized to `trained_size` inside, rather than seen at their own size.
+    """
+
+    embed: keras.Model
+    taps: keras.Model
+    rotation: keras.Model | None
+    tap: str
+    pooling: Pooling
+    l2_normalization: bool
+    angles: tuple[int, ...]
+    input_size: int
+    trained_size: int
+    resize: bool
+
+    @property
+    def dimensions(self) -> int:
+        """The length d of an embedding."""
+        return int(self.embed.output.shape[-1])
+
+
+def parts_of(
+    model: keras.Model,
+    tap: str | None = None,
+    *,
+    pooling: Pooling = "average",
+    l2_normalization: bool = False,
+    angles: tuple[int, ...] = (0, 90, 180, 270),
+    input_size: int | None = None,
+    resize: bool = False,
+) -> Parts:
+    """Cut a network into what is exported.
+
+    Args:
+        model: a functional backbone with taps, or the classifier of a rotation task on one, of square uint8 images.
+        tap: where the encoder is cut; None for the second, the best of table 1 in Gidaris et al., ICLR 2018.
+        pooling: "average" or "max" over the positions of the feature map.
+        l2_normalization: divide each vector by its length.
+        angles: of the rotation head, in the order of its answers.
+        input_size: pixels of each side of the images that the files take; None for the size that the network was trained with.
+        resize: bring images of `input_size` to the size of training inside the graph: bilinearly to a multiple of it, then by the
+            mean of each block, so that nothing is skipped. False lets the network see them at their own size.
+
+    Raises:
+        UserError: for an unknown tap, images that are not square uint8 RGB, and a network that cannot take the input size.
+    """
+    network = taps.flat(model)
+    tap = taps.default(network) if tap is None else tap
+    taps.check(network, tap)
+    trained = _side(network)
+    size = trained if input_size is None else input_size
+    if size < 8 or size > 4096:
+        raise UserError(f"input_size: expected 8 to 4096 pixels, received {size}; give the side of the images on the device.")
+    images, maps, answer = _ends(network) if size == trained else _at_size(network, size, trained if resize else None)
+    layer = keras.layers.GlobalAveragePooling2D if pooling == "average" else keras.layers.GlobalMaxPooling2D
+    x = layer(name="embedding", dtype="float32")(maps[tap])
+    if l2_normalization:
+        x = keras.layers.UnitNormalization(axis=-1, name="l2_normalization", dtype="float32")(x)
+    # A layer of its own for each: an Identity vanishes from files, and mixed precision must end in float32.
+    features = {each: keras.layers.Activation("linear", dtype="float32")(value) for each, value in maps.items()}
+    return Parts(
+        keras.Model(images, x, name=f"encoder_{tap}"),
+        keras.Model(images, features, name="taps"),
+        _rotation(images, answer) if _has_rotation(network, angles) else None,
+        tap,
+        pooling,
+        l2_normalization,
+        angles,
+        size,
+        trained,
+        resize and size != trained,
+    )
+
+
+def as_parts(network: "keras.Model | Parts") -> Parts:
+    """The parts of what a user has: an encoder (one vector per image, such as `rotkeras.taps.cut` makes), or a network with taps.
+
+    Raises:
+        UserError: as of `parts_of`.
+    """
+    if isinstance(network, Parts):
+        return network
+    flat = taps.flat(network)
+    there = [layer.name for layer in flat.layers if isinstance(layer, keras.layers.Identity)]
+    outputs: list[Any] = list(getattr(network, "outputs", None) or ())
+    if len(outputs) != 1 or len(outputs[0].shape) != 2 or getattr(flat.layers[-1], "name", "") == "rotation":
+        return parts_of(network)
+    size = _side(flat)
+    maps = keras.Model(flat.inputs[0], {tap: flat.get_layer(tap).output for tap in there}, name="taps") if there else flat
+    return Parts(network, maps, None, there[-1] if there else flat.name, "average", False, (), size, size, False)
+
+
+def of_float_pixels(model: keras.Model) -> keras.Model:
+    """The same model, with the same weights, of images in float32, 0 … 255.
+
+    Quantised to int8 it takes uint8 images as they are; a model of uint8 images would turn them into floats first.
+    """
+    pixels = keras.Input(model.inputs[0].shape[1:], dtype="float32", name="images")
+    twin = keras.models.clone_model(keras.Model(model.inputs, model.outputs), input_tensors=[pixels])
+    twin.set_weights(model.get_weights())
+    return keras.Model(pixels, twin.outputs[0])
+
+
+def _side(network: keras.Model) -> int:
+    inputs: list[Any] = list(getattr(network, "inputs", None) or ())
+    shape: tuple[Any, ...] = tuple(inputs[0].shape) if len(inputs) == 1 else ()
+    if len(shape) != 4 or shape[3] != 3 or shape[1] is None or shape[1] != shape[2] or str(inputs[0].dtype) != "uint8":
+        what = f"{inputs[0].dtype} {shape}" if shape else f"{len(inputs)} inputs"
+        raise UserError(
+            f"The network {network.name!r} takes {what}: expected one input of square images, uint8 (B, S, S, 3); put "
+            f"keras.Input((S, S, 3), dtype='uint8') and the normalisation it was trained with in front."
+        )
+    return int(shape[1])
+
+
+def _has_rotation(network: keras.Model, angles: tuple[int, ...]) -> bool:
+    head = network.layers[-1]
+    return isinstance(head, keras.layers.Dense) and head.name == "rotation" and head.units == len(angles)
+
+
+def _rotation(images: Any, logits: Any) -> keras.Model:
+    return keras.Model(images, keras.layers.Softmax(name="probabilities", dtype="float32")(logits), name="rotation")
+
+
+def _ends(network: keras.Model) -> tuple[Any, dict[str, Any], Any]:
+    """(images, {tap: features}, the network's own output), symbolically."""
+    return network.inputs[0], {each: network.get_layer(each).output for each in taps.names(network)}, network.outputs[0]
+
+
+def _at_size(network: keras.Model, size: int, trained: int | None) -> tuple[Any, dict[str, Any], Any]:
+    """`_ends` of the same network on images of another size: seen as they are, or brought to the `trained` size first."""
+    side = size if trained is None else trained
+    try:
+        pixels = keras.Input((side, side, 3), dtype="uint8" if trained is None else "float32", name="images")
+        twin = keras.models.clone_model(keras.Model(network.inputs, network.outputs), input_tensors=[pixels])
+        twin.set_weights(network.get_weights())
+    except Exception as error:
+        there = _side(network)
+        raise UserError(
+            f"The network cannot take images of {size}×{size} ({brief(error)}): expected {there}×{there}, the size of its "
+            f"training; add --resize, which resizes inside the file, or leave --input-size out."
+        ) from error
+    if trained is None:
+        return _ends(twin)
+    images = keras.Input((size, size, 3), dtype="uint8", name="images")
+    _, maps, answer = _ends(twin)
+    inner = keras.Model(twin.input, {**maps, "answer": answer}, name="network")(_resized(images, trained))
+    return images, {each: inner[each] for each in maps}, inner["answer"]
+
+
+def _resized(images: Any, trained: int) -> Any:
+    """Images brought to a side of `trained` pixels, in float32, by builtin operators of TFLite.
+
+    Averaging whole blocks is an exact anti-aliased reduction; bilinear interpolation alone would skip pixels.
+    """
+    size = images.shape[1]
+    factor = max(1, size // trained)
+    x = keras.layers.Rescaling(1.0, dtype="float32", name="pixels")(images)
+    if size != factor * trained:
+        # Not the layer Resizing: its call trains by default, and Keras hands that on to the batch norm of the network behind it.
+        x = keras.ops.image.resize(x, (factor * trained, factor * trained), interpolation="bilinear")
+    return keras.layers.AveragePooling2D(factor, dtype="float32", name="reduce")(x) if factor > 1 else x

@@ -1,0 +1,72 @@
+"""A SavedModel with three signatures, which TensorFlow loads alone."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rotkeras.errors import UserError
+from rotkeras.export.parts import Parts, as_parts
+
+if TYPE_CHECKING:
+    import keras
+
+SIGNATURES = ("embed", "taps", "rotation")
+
+
+def to_saved_model(network: "keras.Model | Parts", path: str | os.PathLike[str]) -> Path:
+    """Write a SavedModel of an encoder.
+
+    Args:
+        network: a backbone or classifier with taps, an encoder, or its `parts_of`.
+        path: the folder to write; it must not be there yet.
+
+    Returns:
+        The folder. It loads with `tf.saved_model.load(path).signatures`, for any batch size:
+
+        `embed`: images uint8 (B, S, S, 3) -> embedding float32 (B, d);
+        `taps`: the same images -> float32 (B, h, w, C) for each tap by name;
+        `rotation` (with a rotation head): the same images -> probabilities float32 (B, K).
+
+    Raises:
+        UserError: when something is at the path already.
+    """
+    parts, path = as_parts(network), Path(path)
+    if path.exists():
+        raise UserError(f"{path} exists: expected a folder that is not there yet; delete it, or give another path.")
+    endpoints: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+        "embed": (parts.embed, lambda x: {"embedding": parts.embed(x, training=False)}),
+        "taps": (parts.taps, lambda x: parts.taps(x, training=False)),
+    }
+    if parts.rotation is not None:
+        endpoints["rotation"] = (parts.rotation, lambda x: {"probabilities": parts.rotation(x, training=False)})  # type: ignore[misc]
+    write_archive(path, endpoints, [None, parts.input_size, parts.input_size, 3])
+    return path
+
+
+def write_archive(
+    path: Path, endpoints: dict[str, tuple[Any, Callable[[Any], Any]]], shape: Sequence[int | None], dtype: str = "uint8"
+) -> None:
+    """Write functions of `images`, of a shape and dtype, as the signatures of a SavedModel: {name: (model, function)}."""
+    import keras
+    import tensorflow as tf
+
+    archive = keras.export.ExportArchive()
+    for model, _ in endpoints.values():
+        archive.track(model)
+    for name, (_, function) in endpoints.items():
+        # The wrapper names the argument, which becomes the name of the signature's input.
+        archive.add_endpoint(name, _of_images(function), [tf.TensorSpec(shape, dtype, name="images")])
+    try:
+        archive.write_out(str(path), verbose=False)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+def _of_images(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def call(images: Any) -> Any:
+        return function(images)
+
+    return call

@@ -1,0 +1,246 @@
+"""From a Keras model to a TFLite file of builtin operators, with metadata, in one of the profiles."""
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotkeras.data.source import Images
+from rotkeras.errors import UserError, brief
+from rotkeras.export.describing import describe
+from rotkeras.export.metadata import Description, add_metadata
+from rotkeras.export.operators import foreign_operators
+from rotkeras.export.parts import Parts, as_parts, of_float_pixels
+from rotkeras.export.profiles import PROFILES, Profile
+from rotkeras.export.profiles import profile as profile_of
+from rotkeras.files import write_whole
+
+if TYPE_CHECKING:
+    import keras
+
+_DRAWN, _CORRECTED_ON = 200, 200
+
+FEWEST_IMAGES = 100
+"""Images that finding the ranges of activations takes at least."""
+
+CLASSES = 10
+"""Classes that the head of the learner profile can tell apart, unless said otherwise."""
+
+
+def to_tflite(
+    network: "keras.Model | Parts",
+    path: str | os.PathLike[str],
+    profile: str = "float32",
+    *,
+    calibration: NDArray[np.uint8] | Images | None = None,
+    classes: int = CLASSES,
+    description: Description | None = None,
+    workshop: Path | None = None,
+) -> Path:
+    """Write one TFLite file: uint8 RGB in, batch 1, normalisation inside, builtin operators only.
+
+    Args:
+        network: an encoder such as `rotkeras.taps.cut` makes, a backbone or classifier with taps, or its `parts_of`.
+        path: the file to write; it is written whole or not at all.
+        profile: a name of `PROFILES`.
+        calibration: at least 100 training images, uint8 (n, S, S, 3), for the profiles that compute with int8; of a part of a
+            source, 200 are drawn.
+        classes: of the profile learner, the most classes that its head can tell apart.
+        description: metadata; None writes what is known of the parts.
+        workshop: a folder for what several files of one network have in common, so that it is made once.
+
+    Returns:
+        The path. The file's signatures:
+
+        `embed` (encoders, learner): images uint8 (1, S, S, 3) -> embedding (1, d), int8 with scale and zero point for profile
+        int8, else float32;
+        `classify`, `learn`, `get_head`, `set_head` (learner): see `rotkeras.export.learner.SoftmaxHead`;
+        `rotation` (orient): images -> probabilities float32 (1, K).
+
+    Example:
+        source = rotkeras.data.load("cifar10")
+        encoder = rotkeras.taps.cut(backbone, "conv2")
+        rotkeras.export.to_tflite(encoder, "encoder.tflite", "int8", calibration=source.train)
+
+    Raises:
+        UserError: for an unknown profile, too few or other calibration images, a network without the head that is asked for,
+            and operators that TFLite has no builtin for, by name.
+
+    Reference: Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference,
+    CVPR 2018, for int8.
+    """
+    kind, parts = profile_of(profile), as_parts(network)
+    if isinstance(calibration, Images):
+        calibration = calibration.draw(_DRAWN).take(slice(None))
+    images = _calibration(kind, parts, calibration)
+    if kind.role == "orient" and parts.rotation is None:
+        raise UserError(
+            f"The profile orient needs a rotation head, and {parts.embed.name!r} was cut from a network without one: give the "
+            f"classifier of a rotation task, such as the model.keras of a run."
+        )
+    if workshop is None:
+        with tempfile.TemporaryDirectory(prefix="rotkeras-") as folder:
+            model = _convert(parts, kind, images, classes, Path(folder))
+    else:
+        model = _convert(parts, kind, images, classes, workshop)
+    if kind.role != "orient" and kind.calibrated and parts.pooling == "average" and not parts.l2_normalization:
+        model = _corrected(parts, model, images)
+    if foreign := foreign_operators(model):
+        raise UserError(_foreign(kind, foreign))
+    content = add_metadata(model, description or describe(parts, kind))
+    write_whole(Path(path), lambda working: working.write_bytes(content))
+    return Path(path)
+
+
+def _calibration(kind: Profile, parts: Parts, images: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    size = parts.input_size
+    if not kind.calibrated:
+        return np.zeros((0, size, size, 3), np.uint8)
+    if images is None or len(images) < FEWEST_IMAGES:
+        received = "none" if images is None else f"{len(images)}"
+        raise UserError(
+            f"The profile {kind.name} is calibrated on training images: expected at least {FEWEST_IMAGES}, best 200 to 500, "
+            f"received {received}; give more, or take a profile without calibration: "
+            f"{', '.join(name for name, each in PROFILES.items() if not each.calibrated)}."
+        )
+    if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
+        raise UserError(
+            f"Calibration images: expected uint8 (n, {size}, {size}, 3), as the file takes them, received {images.dtype} of shape "
+            f"{images.shape}; convert or resize them."
+        )
+    return images
+
+
+def _convert(parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: int, workshop: Path) -> bytes:
+    import tensorflow as tf
+
+    written = workshop / f"{kind.role}-{'float' if _pixels_are_float(kind) else 'uint8'}"
+    if not written.exists():
+        _write(parts, kind, images, classes, written)
+    names = _SIGNATURES[kind.role]
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(written), signature_keys=list(names))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if kind.numbers != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if kind.numbers == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if kind.numbers == "int8":
+        converter.representative_dataset = lambda: _ranges(kind, names[0], images)
+    if _pixels_are_float(kind):
+        converter.inference_input_type = tf.uint8
+    if kind.output == "int8":
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_output_type = tf.int8
+    converter.experimental_enable_resource_variables = kind.role == "learner"
+    try:
+        with _without_chatter():
+            model: bytes = converter.convert()
+    except Exception as error:
+        missing = sorted(set(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", str(error))))
+        said = _foreign(kind, missing) if missing else f"TensorFlow could not make the profile {kind.name} ({brief(error)})."
+        raise UserError(said) from error
+    return model
+
+
+def _foreign(kind: Profile, names: list[str]) -> str:
+    return (
+        f"The profile {kind.name} cannot be made of TFLite's builtin operators alone, because it has none for {', '.join(names)}: "
+        f"expected layers that phones and microcontrollers can run; cut the network at an earlier tap, or replace that layer."
+    )
+
+
+_SIGNATURES = {
+    "encoder": ("embed",),
+    "orient": ("rotation",),
+    "learner": ("embed", "classify", "learn", "get_head", "set_head"),
+}
+"""The signatures of each role, that of images first."""
+
+
+def _write(parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: int, folder: Path) -> None:
+    """Write a SavedModel of what the profile holds."""
+    import keras
+    import tensorflow as tf
+
+    from rotkeras.export import learner
+    from rotkeras.export.saved_model import write_archive
+
+    shape = (1, parts.input_size, parts.input_size, 3)
+    if kind.role != "learner":
+        signature, answer, model = {
+            "encoder": ("embed", "embedding", parts.embed),
+            "orient": ("rotation", "probabilities", parts.rotation),
+        }[kind.role]
+        given: Any = of_float_pixels(model) if _pixels_are_float(kind) else model
+        dtype = "float32" if _pixels_are_float(kind) else "uint8"
+        write_archive(folder, {signature: (given, lambda x: {answer: given(x, training=False)})}, shape, dtype)
+        return
+    features = parts.embed.predict(images, verbose=0)
+    head = learner.SoftmaxHead(features.mean(axis=0), features.std(axis=0), classes)
+    archive = keras.export.ExportArchive()
+    archive.track(parts.embed)
+    archive.track(head)
+    archive.add_endpoint("embed", _embed(parts), [tf.TensorSpec(shape, tf.uint8, name="images")])
+    for name, (function, specification) in learner.signatures(head).items():
+        archive.add_endpoint(name, function, specification)
+    archive.write_out(str(folder), verbose=False)
+
+
+def _embed(parts: Parts) -> Callable[[Any], Any]:
+    def embed(images: Any) -> Any:
+        return {"embedding": parts.embed(images, training=False)}
+
+    return embed
+
+
+def _corrected(parts: Parts, model: bytes, images: NDArray[np.uint8]) -> bytes:
+    from rotkeras.export.bias_correction import correct_bias
+
+    some = images[:_CORRECTED_ON]
+    maps = parts.taps.predict(some, verbose=0)
+    there = maps.get(parts.tap) if isinstance(maps, dict) else None
+    if there is None or there.ndim != 4:
+        return model
+    return correct_bias(model, some, parts.embed.predict(some, verbose=0), (there > 0).mean(axis=(0, 1, 2)))[0]
+
+
+def _pixels_are_float(kind: Profile) -> bool:
+    """Whether the converter makes the uint8 input itself, so that no number on the way is a float; it does so for one signature."""
+    return kind.numbers == "int8" and kind.role != "learner"
+
+
+def _ranges(kind: Profile, signature: str, images: NDArray[np.uint8]) -> Iterator[Any]:
+    """Images for the ranges of activations: upright ones, and for the rotation head each turned by one of four angles."""
+    for number in range(len(images)):
+        image = np.rot90(images[number], number % 4) if kind.role == "orient" else images[number]
+        if _pixels_are_float(kind):
+            image = image.astype(np.float32)
+            if number == 0:  # the range of the input is 0 … 255 then, and pixels go in as they are
+                image[0, 0], image[0, 1] = 0.0, 255.0
+        given = {"images": image[None]}
+        # Of several signatures only the encoder's: a head that has learned nothing yet has no ranges, and stays in float32.
+        yield (signature, given) if kind.role == "learner" else given
+
+
+@contextlib.contextmanager
+def _without_chatter() -> Iterator[None]:
+    """The converter writes notes to the process's own stderr; what goes wrong it raises."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as sink, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            os.dup2(sink.fileno(), 2)
+            yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)

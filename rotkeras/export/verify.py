@@ -1,0 +1,198 @@
+"""Proof: each file is run as a device would run it, and compared with Keras on images it has not been calibrated on."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotkeras.data.source import Images
+from rotkeras.device.tflite_file import TFLiteFile
+from rotkeras.export.judging import compare, likeness
+from rotkeras.export.operators import operators_of
+from rotkeras.export.parts import Parts
+from rotkeras.export.profiles import Profile
+from rotkeras.export.saved_model import SIGNATURES
+from rotkeras.probes.knn_probe import knn
+from rotkeras.probes.linear import ridge
+
+Progress = Callable[[int, int], None]
+NEIGHBOURS = 20
+_IMAGES_PER_BATCH = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What Keras says of the held-out images, and the probes that were fitted on its embeddings.
+
+    A probe is fitted once, on Keras' embeddings of training images, and asked about the embeddings of each file: as a classifier
+    that was fitted on a workstation would meet the file on a device. Probes fitted anew on each file's embeddings would make good
+    what the file got wrong.
+
+    Attributes:
+        images: uint8 (n, S, S, 3), held out.
+        embeddings: float32 (n, d).
+        labels: what the probes are asked, (m,): classes, or, of images without labels, angles of their turned copies.
+        probed: uint8 (m, S, S, 3), the images that the probes are asked about: `images`, or turned copies of some of them.
+        probed_embeddings: float32 (m, d).
+        probes: name -> (fitted probe, its answers to Keras' embeddings).
+        asks: "classes" or "rotation".
+        turned: uint8 (k, S, S, 3), turned copies, for the rotation head.
+        angles: (k,), the number of the angle each was turned by.
+        rotation: (k,), the rotation head's answers; None without one.
+    """
+
+    images: NDArray[np.uint8]
+    embeddings: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    probed: NDArray[np.uint8]
+    probed_embeddings: NDArray[np.float32]
+    probes: dict[str, tuple[Any, NDArray[np.int64]]]
+    asks: str
+    turned: NDArray[np.uint8]
+    angles: NDArray[np.int64]
+    rotation: NDArray[np.int64] | None
+
+
+def refer(parts: Parts, train: Images, held_out: Images) -> Reference:
+    """Ask Keras about held-out images, and fit a linear and a kNN probe on its embeddings of training images.
+
+    Args:
+        parts: of `parts_of`.
+        train: labelled or unlabelled, of the files' input size; the probes are fitted on them.
+        held_out: other images. With labels in both, probes tell classes; without, by how much an image was turned.
+    """
+    images = held_out.take(slice(None))
+    embeddings = embed(parts, images)
+    turned, angles = turn(parts, images[: max(1, len(images) // 4)])
+    classes = train.labels is not None and held_out.labels is not None and len(np.unique(train.labels)) > 1
+    if classes:
+        fitted_on, targets = train.take(slice(None)), train.labels
+        probed, labels, asked = images, held_out.labels, embeddings
+    else:
+        fitted_on, targets = turn(parts, train.take(slice(None, max(1, len(train) // 4))))
+        probed, labels, asked = turned, angles, embed(parts, turned)
+    assert labels is not None
+    assert targets is not None
+    features = embed(parts, fitted_on)
+    probes: dict[str, Any] = {"ridge": ridge(features, targets), f"knn-{NEIGHBOURS}": knn(features, targets, NEIGHBOURS)}
+    answers = {name: (probe, probe.predict(asked)) for name, probe in probes.items()}
+    rotation = None
+    head: Any = parts.rotation
+    if head is not None:
+        answers_of_head: Any = head.predict(turned, batch_size=_IMAGES_PER_BATCH, verbose=0)
+        rotation = answers_of_head.argmax(axis=1)
+    asks = "classes" if classes else "rotation"
+    return Reference(images, embeddings, labels, probed, asked, answers, asks, turned, angles, rotation)
+
+
+def embed(parts: Parts, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Keras' embeddings, float32 (n, d), of uint8 (n, S, S, 3)."""
+    return np.asarray(parts.embed.predict(images, batch_size=_IMAGES_PER_BATCH, verbose=0), np.float32)
+
+
+def turn(parts: Parts, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Copies of each image turned by each right angle of the network, and the number of that angle: (k, S, S, 3), (k,)."""
+    quarter = [number for number, angle in enumerate(parts.angles) if angle % 90 == 0]
+    copies = [np.rot90(images, parts.angles[number] // 90, axes=(1, 2)) for number in quarter]
+    return np.concatenate(copies), np.repeat(np.array(quarter, np.int64), len(images))
+
+
+def verify_file(path: Path, kind: Profile, reference: Reference, progress: Progress | None = None) -> dict[str, Any]:
+    """Run a TFLite file image by image and compare it with Keras.
+
+    Args:
+        path: the file.
+        kind: its profile.
+        reference: of `refer`.
+        progress: called with (images done, images in all).
+
+    Returns:
+        Its part of `verify.json`: size in bytes, SHA-256, operators, inputs and outputs, median milliseconds per image on one
+        thread, `likeness` to Keras' embeddings, and what each probe, or the rotation head, loses (`Drop.record`).
+    """
+    content = path.read_bytes()
+    file = TFLiteFile(path, threads=1)
+    signature, output = ("rotation", "probabilities") if kind.role == "orient" else ("embed", "embedding")
+    record: dict[str, Any] = {
+        "profile": kind.name,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "operators": operators_of(content),
+        "signatures": {
+            name: {
+                "inputs": {key: str(tensor) for key, tensor in file.inputs(name).items()},
+                "outputs": {key: _described(tensor) for key, tensor in file.outputs(name).items()},
+            }
+            for name in file.signatures
+        },
+    }
+    asked_apart = kind.role == "encoder" or kind.role == "learner"
+    images = reference.images if asked_apart else reference.turned
+    separate = asked_apart and reference.asks == "rotation"
+    total = len(images) + (len(reference.probed) if separate else 0)
+    answers, seconds = _run(file, signature, output, images, 0, total, progress)
+    record["milliseconds"] = 1000.0 * float(np.median(seconds))
+    if kind.role == "orient":
+        assert reference.rotation is not None
+        record["drops"] = {"rotation": compare(reference.rotation, answers.argmax(axis=1), reference.angles).record()}
+        return record
+    record["likeness"] = likeness(reference.embeddings, answers)
+    probed = answers
+    if separate:
+        probed, _ = _run(file, signature, output, reference.probed, len(images), total, progress)
+    record["drops"] = {
+        name: compare(keras, probe.predict(probed), reference.labels).record() for name, (probe, keras) in reference.probes.items()
+    }
+    return record
+
+
+def verify_saved_model(path: Path, parts: Parts, reference: Reference) -> dict[str, Any]:
+    """Load a SavedModel with TensorFlow alone and compare its signatures with Keras, in batches of 1 and of up to 64.
+
+    Returns:
+        Its part of `verify.json`: size, signatures, and for each the largest difference from Keras' numbers.
+    """
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path)).signatures
+    images = reference.images[:64]
+    models: dict[str, Any] = {"embed": parts.embed, "taps": parts.taps, "rotation": parts.rotation}
+    errors: dict[str, float] = {}
+    names = [name for name in SIGNATURES if name in loaded]  # and serving_default, which Keras adds: it is the first of them
+    for name in names:
+        expected = models[name].predict(images, verbose=0)
+        for batch in (images[:1], images):
+            given = {key: value.numpy() for key, value in loaded[name](images=tf.constant(batch)).items()}
+            there = expected if isinstance(expected, dict) else {next(iter(given)): expected}
+            error = max(float(np.abs(given[key] - there[key][: len(batch)]).max()) for key in there)
+            errors[name] = max(errors.get(name, 0.0), error)
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    return {
+        "bytes": sum(each.stat().st_size for each in files),
+        "sha256": {each.relative_to(path).as_posix(): hashlib.sha256(each.read_bytes()).hexdigest() for each in files},
+        "signatures": names,
+        "max_error": errors,
+    }
+
+
+def _run(
+    file: TFLiteFile, signature: str, output: str, images: NDArray[np.uint8], done: int, total: int, progress: Progress | None
+) -> tuple[NDArray[np.float32], list[float]]:
+    rows, seconds = [], []
+    for number, image in enumerate(images):
+        begun = time.perf_counter()
+        answer = file.run(signature, images=image[None])[output]
+        seconds.append(time.perf_counter() - begun)
+        rows.append(answer[0])
+        if progress is not None and (number % 32 == 31 or number + 1 == len(images)):
+            progress(done + number + 1, total)
+    return np.stack(rows).astype(np.float32), seconds
+
+
+def _described(tensor: Any) -> str:
+    return str(tensor) if tensor.scale is None else f"{tensor}, scale {tensor.scale:.9g}, zero point {tensor.zero_point}"

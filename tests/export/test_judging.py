@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from rotkeras.export.judging import compare, exceeds, likeness
+
+
+def test_a_drop_is_counted_by_hand():
+    labels = np.array([0, 1, 2, 3, 0, 1, 2, 3])
+    keras = np.array([0, 1, 2, 3, 0, 0, 0, 0])  # five right
+    file = np.array([0, 1, 0, 0, 0, 1, 0, 1])  # loses two, gains one, changes one wrong answer for another
+    drop = compare(keras, file, labels)
+    assert (drop.images, drop.lost, drop.gained) == (8, 2, 1)
+    assert (drop.keras, drop.file) == (5 / 8, 4 / 8)
+    assert drop.points == pytest.approx(12.5)
+    assert drop.agreement == 4 / 8
+    assert drop.record()["drop"] == drop.points
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(0, 0), (3, 0), (5, 5), (40, 22), (1, 7), (300, 250)])
+def test_chance_is_the_sign_test(lost, gained):
+    labels = np.zeros(1000, int)
+    keras, file = np.zeros(1000, int), np.zeros(1000, int)
+    file[:lost] = 1
+    keras[lost : lost + gained] = 1
+    expected = binomtest(lost, lost + gained, alternative="greater").pvalue if lost + gained else 1.0
+    assert compare(keras, file, labels).chance == pytest.approx(expected)
+
+
+def test_the_margin_is_that_of_a_paired_difference():
+    rng = np.random.default_rng(0)
+    labels = np.zeros(400, int)
+    keras, file = (rng.random(400) < 0.3).astype(int), (rng.random(400) < 0.35).astype(int)
+    drop = compare(keras, file, labels)
+    differences = (keras == 0).astype(float) - (file == 0)
+    assert drop.margin == pytest.approx(196 * differences.std() / np.sqrt(400))
+
+
+def drop_of(lost, gained, images):
+    labels = np.zeros(images, int)
+    keras, file = np.zeros(images, int), np.zeros(images, int)
+    file[:lost] = 1
+    keras[lost : lost + gained] = 1
+    return compare(keras, file, labels).record()
+
+
+def test_only_a_loss_beyond_chance_exceeds_the_limit():
+    assert not exceeds(drop_of(2, 0, 288), 0.5)  # 0.7 points, of two images
+    assert exceeds(drop_of(8, 0, 288), 0.5)
+    assert not exceeds(drop_of(40, 20, 5000), 0.5)  # 0.4 points for certain
+    assert exceeds(drop_of(60, 20, 5000), 0.5)
+    assert not exceeds(drop_of(20, 60, 5000), 0.5)  # a gain
+    assert exceeds(drop_of(8, 0, 288), 0)
+
+
+def test_likeness_is_that_of_numpy():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(20, 5)).astype(np.float32)
+    b = a + rng.normal(size=(20, 5), scale=0.1).astype(np.float32)
+    found = likeness(a, b)
+    cosine = [float(np.dot(x, y) / np.linalg.norm(x) / np.linalg.norm(y)) for x, y in zip(a, b, strict=True)]
+    assert found["cosine"] == pytest.approx(np.mean(cosine))
+    assert found["cosine_min"] == pytest.approx(min(cosine))
+    assert found["max_error"] == pytest.approx(np.abs(a - b).max())
+    assert found["largest"] == pytest.approx(np.abs(a).max())
+
+
+def test_vectors_of_zeros_are_like_each_other_and_like_nothing_else():
+    zero, one = np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)
+    assert likeness(zero, zero)["cosine"] == 1
+    assert likeness(zero, one)["cosine"] == 0
