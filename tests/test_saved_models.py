@@ -29,5 +29,42 @@ def test_the_encoder_is_the_one_the_card_speaks_of_and_embeds(folder):
     assert summary["encoder"]["best"]["tap"] in taps.names(encoder)
 
 
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_export_reproduces_its_golden_pairs(folder):
+    from rotkeras.device import check_golden
+
+    checks = check_golden(folder / "export")
+    assert {check.file for check in checks} == {path.name for path in (folder / "export").glob("*.tflite")}
+    assert len(checks) == 7
+    assert all(check.passed for check in checks), checks
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_export_is_the_one_its_proof_and_card_speak_of(folder):
+    export = folder / "export"
+    proof = json.loads((export / "verify.json").read_text())
+    assert proof["gate"]["passed"]
+    assert proof["name"] == folder.name
+    hashes = {name: each["sha256"] for name, each in proof["files"].items()}
+    hashes |= {f"saved_model/{name}": digest for name, digest in proof["saved_model"]["sha256"].items()}
+    for name, digest in hashes.items():
+        assert hashlib.sha256((export / name).read_bytes()).hexdigest() == digest, name
+    card = (export / "model_card.md").read_text(encoding="utf-8")
+    assert all(name in card for name in proof["files"])
+    assert "/home/" not in card + json.dumps(proof)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_saved_model_gives_the_golden_embeddings(folder):
+    import tensorflow as tf
+
+    golden = json.loads((folder / "export" / "golden" / "golden.json").read_text())
+    images = np.fromfile(folder / "export" / "golden" / "images.bin", np.uint8).reshape(golden["images"]["shape"])
+    entry = golden["answers"]["encoder-float32.tflite"]
+    expected = np.fromfile(folder / "export" / "golden" / entry["file"], np.float32).reshape(entry["shape"])
+    given = tf.saved_model.load(str(folder / "export" / "saved_model")).signatures["embed"](images=tf.constant(images))["embedding"]
+    np.testing.assert_allclose(given, expected, atol=entry["tolerance"])
+
+
 def test_there_is_one():
     assert FOLDERS
