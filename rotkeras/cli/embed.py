@@ -66,6 +66,7 @@ def embed(
     rotkeras embed runs/quickstart photos -o features.npz
     rotkeras embed saved_models/cifar10-cpu cifar10 --split test -o features.parquet
     """
+    from rotkeras.device.notes import without_notes
     from rotkeras.embedding.encoder import find_encoder, load_encoder
     from rotkeras.embedding.feature_file import check_file
     from rotkeras.embedding.feature_file import embed as write
@@ -79,7 +80,8 @@ def embed(
     with interruptible() as interrupted:
         if found.suffix.lower() != ".tflite":
             start(console)
-        loaded = load_encoder(encoder, image_size, images_per_batch)
+        with without_notes():
+            loaded = load_encoder(encoder, image_size, images_per_batch)
         with showing(console, "embedding images", interrupted) as progress:
             done = write(loaded, opened, path, on_bad_image=on_bad_image, overwrite=overwrite, progress=progress)
     tell_skipped(console, done.skipped)

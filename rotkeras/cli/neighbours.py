@@ -52,6 +52,7 @@ def neighbours(
     rotkeras neighbours runs/quickstart digits digits --resize --query-split test
     """
     from rotkeras import embedding
+    from rotkeras.device.notes import without_notes
     from rotkeras.embedding.contact_sheet import check_sheet_size
     from rotkeras.embedding.encoder import find_encoder
     from rotkeras.embedding.feature_file import check_file
@@ -66,7 +67,8 @@ def neighbours(
     with interruptible() as interrupted:
         if file.suffix.lower() != ".tflite":
             start(console)
-        loaded = embedding.load_encoder(encoder, image_size, images_per_batch)
+        with without_notes():
+            loaded = embedding.load_encoder(encoder, image_size, images_per_batch)
         lists = asked(loaded.input_size), searched(loaded.input_size)
         if sheet is not None:
             check_sheet_size(min(queries, len(lists[0])), min(k, len(lists[1])))

@@ -55,6 +55,7 @@ def orient(
     """
     from rotkeras.cli.embed import interruptible, new_console, showing, start, tell_skipped
     from rotkeras.data.source import BadImage
+    from rotkeras.device.notes import without_notes
     from rotkeras.embedding.feature_file import check_file
     from rotkeras.errors import UserError
     from rotkeras.orient import Wishes, check_copies, find_images, write_table
@@ -75,7 +76,8 @@ def orient(
     with interruptible() as interrupted:
         if file.needs_tensorflow:
             start(console)
-        orienter = load_orienter(file)
+        with without_notes():
+            orienter = load_orienter(file)
         with showing(console, "looking at images", interrupted) as progress:
             told = tell(orienter, found, wishes, progress)
         if table is not None:

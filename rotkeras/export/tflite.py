@@ -1,9 +1,7 @@
 """From a Keras model to a TFLite file of builtin operators, with metadata, in one of the profiles."""
 
-import contextlib
 import os
 import re
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.data.source import Images
+from rotkeras.device.notes import without_notes
 from rotkeras.errors import UserError, brief
 from rotkeras.export.describing import describe
 from rotkeras.export.metadata import Description, add_metadata
@@ -141,7 +140,8 @@ def _convert(parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: in
         converter.inference_output_type = tf.int8
     converter.experimental_enable_resource_variables = kind.role == "learner"
     try:
-        with _without_chatter():
+        with without_notes(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             model: bytes = converter.convert()
     except Exception as error:
         missing = sorted(set(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", str(error))))
@@ -228,19 +228,3 @@ def _ranges(kind: Profile, signature: str, images: NDArray[np.uint8]) -> Iterato
         given = {"images": image[None]}
         # Of several signatures only the encoder's: a head that has learned nothing yet has no ranges, and stays in float32.
         yield (signature, given) if kind.role == "learner" else given
-
-
-@contextlib.contextmanager
-def _without_chatter() -> Iterator[None]:
-    """The converter writes notes to the process's own stderr; what goes wrong it raises."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with tempfile.TemporaryFile() as sink, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            os.dup2(sink.fileno(), 2)
-            yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.data.source import Images
+from rotkeras.device.notes import without_notes
 from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.export.judging import compare, likeness
 from rotkeras.export.operators import operators_of
@@ -116,7 +117,8 @@ def verify_file(path: Path, kind: Profile, reference: Reference, progress: Progr
         thread, `likeness` to Keras' embeddings, and what each probe, or the rotation head, loses (`Drop.record`).
     """
     content = path.read_bytes()
-    file = TFLiteFile(path, threads=1)
+    with without_notes():
+        file = TFLiteFile(path, threads=1)
     signature, output = ("rotation", "probabilities") if kind.role == "orient" else ("embed", "embedding")
     record: dict[str, Any] = {
         "profile": kind.name,

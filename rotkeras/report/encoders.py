@@ -93,13 +93,14 @@ def export_table(run: Gathered) -> Table | None:
     if not rows:
         return None
     asked = "classes" if proof["probes"]["ask"] == "classes" else "by how much an image was turned"
+    words = (
+        f"and the columns after it: accuracy from the file, by probes of Keras' embeddings that tell {asked} or by the rotation "
+        f"head; in brackets points lost (−) or gained against Keras"
+    )
     key = {
         "ms": f"median of single images on one thread of {proof['machine']['processor']}, while the export was proven",
         "cosine": "similarity of embeddings to those of Keras, mean over held-out images",
-        **dict.fromkeys(
-            headings[4:],
-            f"accuracy of a probe of Keras' embeddings that tells {asked}, and in brackets points lost (−) or gained against Keras",
-        ),
+        headings[4]: words,
     }
     caption = (
         f"Exported files (tap {proof['encoder']['tap']}), each compared with Keras on {proof['held_out']['images']:,} held-out "
@@ -122,7 +123,7 @@ def _exported(proof: dict[str, Any]) -> tuple[list[list[Any]], list[str]]:
         ]
         for probe in probes:
             drop = each["drops"].get(probe)
-            text = "" if drop is None else f"{100 * drop['file']:.1f} ({-drop['drop']:+.1f})".replace("-", "−")
+            text = "" if drop is None else f"{100 * drop['file']:.1f} ({0.0 - drop['drop']:+.1f})".replace("-", "−")
             row.append(None if drop is None else Cell(text, drop["file"], title=f"± {drop['margin']:.1f} points"))
         rows.append(row)
     if "saved_model" in proof and rows:

@@ -1,0 +1,100 @@
+"""Encoders that were exported: TFLite files and SavedModels, in the place of a `.keras` file."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from rotkeras.cli import main
+from rotkeras.embedding import load_encoder
+from rotkeras.embedding.encoder import find_encoder
+from rotkeras.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def expected(exported, exported_run, digit_source):
+    import keras
+
+    from rotkeras import taps
+
+    tap = json.loads((exported / "verify.json").read_text())["encoder"]["tap"]
+    encoder = taps.cut(keras.models.load_model(exported_run.model, compile=False), tap)
+    return encoder.predict(digit_source.validation.take(slice(0, 70)), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "tolerance"),
+    [("saved_model", 1e-5), ("encoder-float32.tflite", 1e-5), ("encoder-int8.tflite", 0.01), ("learner.tflite", 0.01)],
+)
+def test_every_form_embeds_as_keras_does(exported, digit_source, expected, name, tolerance):
+    encoder = load_encoder(exported / name)
+    assert (encoder.input_size, encoder.dimensions) == (16, expected.shape[1])
+    assert encoder.images_per_batch == (64 if name == "saved_model" else 1)
+    given = encoder.embed(digit_source.validation.take(slice(0, 70)))
+    assert given.dtype == np.float32
+    # The mean: an image beyond the calibration images saturates in int8.
+    assert np.abs(given - expected).mean() < tolerance * np.abs(expected).max()
+
+
+def test_embed_writes_the_features_of_a_tflite_file_without_starting_tensorflow(exported, tmp_path):
+    from PIL import Image
+
+    for number in range(3):
+        Image.fromarray(np.random.default_rng(number).integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(
+            tmp_path / f"{number}.png"
+        )
+    result = CliRunner().invoke(
+        main, ["embed", str(exported / "encoder-int8.tflite"), str(tmp_path), "-o", str(tmp_path / "f.npz")]
+    )
+    assert result.exit_code == 0, result.output
+    assert "starting TensorFlow" not in result.output
+    assert np.load(tmp_path / "f.npz")["features"].shape[0] == 3
+
+
+def test_neighbours_takes_a_saved_model(exported, tmp_path):
+    command = [
+        "neighbours",
+        str(exported / "saved_model"),
+        "digits",
+        "digits",
+        "--resize",
+        "--query-split",
+        "test",
+        "--queries",
+        "2",
+    ]
+    result = CliRunner().invoke(main, [*command, "--csv", str(tmp_path / "near.csv")])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "near.csv").read_text().count("\n") > 2
+
+
+def test_what_is_no_encoder_is_told(exported, tmp_path):
+    with pytest.raises(
+        UserError, match=r"an export of several encoders: expected one of its files, .*encoder-int8\.tflite.*saved_model"
+    ):
+        find_encoder(exported)
+    with pytest.raises(UserError, match="has the signatures rotation: expected embed"):
+        load_encoder(exported / "orient.tflite")
+    (tmp_path / "cut.tflite").write_bytes((exported / "encoder-int8.tflite").read_bytes()[:5000])
+    with pytest.raises(UserError, match=r"cut\.tflite"):
+        load_encoder(tmp_path / "cut.tflite")
+    broken = shutil.copytree(exported / "saved_model", tmp_path / "broken")
+    (broken / "saved_model.pb").write_bytes(b"\xff" * 20)
+    with pytest.raises(UserError, match="could not be loaded by TensorFlow .*copy or export it again"):
+        load_encoder(broken)
+
+
+def test_a_saved_model_of_another_kind_is_told(tmp_path):
+    import tensorflow as tf
+
+    class Doubling(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 3), tf.float32)])
+        def __call__(self, x):
+            return {"y": 2 * x}
+
+    module = Doubling()
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=module.__call__)
+    with pytest.raises(UserError, match=r"signatures serving_default and none that takes uint8 images"):
+        load_encoder(tmp_path / "model")
