@@ -33,6 +33,20 @@ def test_numbers_are_raw_and_of_the_first_held_out_images(exported):
     assert np.abs(runner(images=images[:1])["embedding"].astype(int) - raw[:1]).max() <= entry["tolerance"]
 
 
+@pytest.mark.parametrize("kernels", ["BUILTIN_WITHOUT_DEFAULT_DELEGATES", "BUILTIN_REF"])
+def test_the_tolerance_covers_other_kernels(exported, kernels):
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    record = json.loads((exported / "golden" / "golden.json").read_text())
+    images = np.fromfile(exported / "golden" / "images.bin", np.uint8).reshape(record["images"]["shape"])
+    for name, entry in record["answers"].items():
+        interpreter = Interpreter(str(exported / name), experimental_op_resolver_type=OpResolverType[kernels])
+        run = interpreter.get_signature_runner(entry["signature"])
+        given = np.concatenate([run(images=image[None])[entry["output"]] for image in images]).astype(float)
+        golden = np.fromfile(exported / "golden" / entry["file"], entry["dtype"]).reshape(entry["shape"])
+        assert np.abs(given - golden).max() <= entry["tolerance"], name
+
+
 def test_a_file_of_another_network_is_found_out(copied):
     shutil.copy(copied / "encoder-float32.tflite", copied / "encoder-float16.tflite")
     images = np.fromfile(copied / "golden" / "images.bin", np.uint8)
