@@ -48,6 +48,15 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def as_text(name: str) -> str:
+    """A file name as text that can be written: bytes that are no UTF-8 become `\\xff`."""
+    try:
+        name.encode()
+        return name
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 @contextlib.contextmanager
 def one_writer(path: Path) -> Iterator[None]:
     """Hold a file, or a folder, for this process while it is read, added to and written; a kill lets it go.

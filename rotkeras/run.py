@@ -79,8 +79,9 @@ class Run:
     def begin(self, recipe: Recipe) -> None:
         """Make the folder ready, as `check` found it may be: keep what is there, or delete it and write the recipe."""
         if self.resuming:
-            for left in self.path.rglob(".part-*"):  # of writes that a kill interrupted
-                left.unlink()
+            for left in list(self.path.rglob(".part-*")):  # of writes that a kill interrupted
+                if left.is_file():  # the folder of an export is cleaned by the next export
+                    left.unlink()
             return
         if self.recipe.exists():
             self._delete()

@@ -135,6 +135,8 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
         model.optimizer.build(model.trainable_variables)
     if recipe.encoder.tap != "best":
         taps.check(model, recipe.encoder.tap)
+    if recipe.export is not None:
+        check_export(recipe, task.classifier(model), source)
 
     state = (restore(run.checkpoints, model) if run.resuming else None) or {"epoch": 0, "seconds": 0.0}
     done = state["epoch"]
@@ -194,6 +196,27 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
     summary = _summary(recipe, source, plain, state, log)
     run.write_summary(summary)
     return summary
+
+
+def check_export(recipe: Recipe, model: keras.Model, source: Source) -> None:
+    """Raise a `UserError`, before the first step, for what an export at the end of this training could not make."""
+    from rotkeras.export.exporting import check
+
+    settings = recipe.export
+    assert settings is not None
+    check(
+        model,
+        source,
+        settings.profiles,
+        settings.tap,
+        settings.saved_model,
+        settings.l2_normalization,
+        recipe.task.angles,
+        settings.input_size,
+        settings.resize,
+        settings.calibration_images,
+        settings.classes,
+    )
 
 
 def _probe(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> ProbeAccuracy | None:

@@ -19,26 +19,24 @@ if TYPE_CHECKING:
     "--profile",
     "profiles",
     multiple=True,
-    help="float32, float16, dynamic, int8, mediapipe, learner or orient; may be given again. [default: the recipe's, or all]",
+    help="float32, float16, dynamic, int8, mediapipe, learner, orient or all; may be given again. [default: the recipe's, or all]",
 )
 @click.option("--saved-model/--no-saved-model", default=None, help="Write a SavedModel too. [default: the recipe's, or yes]")
-@click.option("--tap", help="Where the encoder is cut. [default: the best on validation]")
+@click.option("--tap", help="Where the encoder is cut. [default: the recipe's, or the best on validation]")
 @click.option(
     "--pooling", type=click.Choice(["average", "max"]), help="Over positions of the map. [default: the recipe's, or average]"
 )
-@click.option("--l2-normalization", is_flag=True, default=None, help="Give vectors of unit length.")
+@click.option("--l2-normalization/--no-l2-normalization", default=None, help="Give vectors of unit length.")
 @click.option("--input-size", type=int, help="Pixels of each side of the images that the files take. [default: as trained]")
-@click.option(
-    "--resize", is_flag=True, default=None, help="Resize images of --input-size to the size of training inside the files."
-)
+@click.option("--resize/--no-resize", default=None, help="Resize images of --input-size to the size of training inside the files.")
 @click.option("--calibration-images", type=int, help="Training images that set int8 ranges, 100 to 1000. [default: 200]")
-@click.option("--images", "verify_images", type=int, help="Most held-out images of the proof. [default: 1000]")
+@click.option("--images", "verify_images", type=int, help="Most held-out images of the proof. [default: 2000]")
 @click.option("--max-drop", type=float, help="Points of accuracy that a file may lose against Keras. [default: 0.5]")
 @click.option("--classes", type=int, help="Of profile learner: most classes it can tell apart. [default: 10]")
 @click.option("--author", help="For the metadata and the model card.")
 @click.option("--licence", help="Of the files, for the metadata and the model card.")
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets, when it is no longer where the recipe says.")
-@click.option("--overwrite", is_flag=True, help="Replace an export that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace an export that is there, with all that lies in its folder.")
 def export(run_folder: Path, folder: Path | None, data_dir: str | None, overwrite: bool, **options: Any) -> None:
     """Export the encoder of RUN for servers and devices, with proof that each file answers as Keras does.
 
@@ -48,13 +46,13 @@ def export(run_folder: Path, folder: Path | None, data_dir: str | None, overwrit
     rotkeras export runs/quickstart
     rotkeras export runs/cifar10-cpu --profile int8 --profile learner --classes 20 -o device
     """
-    from rotkeras.export.target import check_target
+    from rotkeras.export.target import check_target, resolved
     from rotkeras.run import Run
 
     run = Run(run_folder)
     run.check_ended()  # mistakes are told before the seconds that TensorFlow takes to start
     settings = _settings(run, options)
-    check_target(folder or run.export, overwrite)
+    check_target(resolved(folder or run.export), overwrite)
 
     from rotkeras.cli.embed import interruptible, new_console, start
     from rotkeras.cli.export_console import ExportConsole
@@ -74,7 +72,7 @@ def export(run_folder: Path, folder: Path | None, data_dir: str | None, overwrit
                 command=["rotkeras", *sys.argv[1:]] if sys.argv[1:2] == ["export"] else [],
                 tell=shown.tell,
             )
-    shown.show(exported)
+    shown.show(exported, run)
     if exported.rejected:
         sys.exit(1)
 
@@ -91,7 +89,8 @@ def _settings(run: Any, options: dict[str, Any]) -> "Export":
     content = recipe.export.model_dump() if recipe.export is not None else {"profiles": list(PROFILES)}
     given = {name: value for name, value in options.items() if value is not None and value != ()}
     if "profiles" in given:
-        given["profiles"] = [profile(name).name for name in given["profiles"]]
+        names = [each for name in given["profiles"] for each in (PROFILES if name == "all" else [name])]
+        given["profiles"] = [profile(name).name for name in names]
     try:
         return Export.model_validate(content | given)
     except ValidationError as error:

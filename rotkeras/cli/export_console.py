@@ -10,6 +10,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from rotkeras.export import Exported
+    from rotkeras.run import Run
 
 
 class ExportConsole:
@@ -44,20 +45,23 @@ class ExportConsole:
             self.console.print(f"  {what} …")
         self._what = what
 
-    def show(self, exported: "Exported") -> None:
+    def show(self, exported: "Exported", run: "Run") -> None:
         """Print the table of files and whether they passed."""
         proof = exported.proof
         seconds = time.monotonic() - self._begun
         if proof["files"]:
             self.console.print(self._table(proof))
             asked = "classes" if proof["probes"]["ask"] == "classes" else "by how much an image was turned (no labels)"
-            self.console.print(
-                f"{proof['held_out']['images']:,} held-out images; ms is the median of single images on one thread; drops are\n"
-                f"points of accuracy lost against Keras, ± half the 95 % interval, by probes that tell {asked}."
+            part = (
+                "held-out images" if proof["held_out"]["part"] == "validation" else "training images (there is no validation part)"
             )
-        if proof["encoder"]["taps"]:
-            scores = ", ".join(f"{name} {100 * value:.1f}" for name, value in proof["encoder"]["taps"].items())
-            self.console.print(f"tap {proof['encoder']['tap']}: the best vectors by ridge on validation, in %: {scores}")
+            keras = {name: drop["keras"] for each in proof["files"].values() for name, drop in each["drops"].items()}
+            self.console.print(
+                f"{proof['held_out']['images']:,} {part}; ms: median of single images, one thread. Drops: points\n"
+                f"of accuracy lost against Keras, ± half the 95 % interval. Probes tell {asked}."
+            )
+            self.console.print("from Keras: " + ", ".join(f"{name} {100 * value:.1f} %" for name, value in keras.items()))
+        self._encoder(proof["encoder"], run)
         if "saved_model" in proof:
             error = max(proof["saved_model"]["max_error"].values())
             names = ", ".join(proof["saved_model"]["signatures"])
@@ -70,7 +74,22 @@ class ExportConsole:
             self.console.print("next:    more --calibration-images, another --tap, or profiles float16 and dynamic")
             return
         self.console.print(f"passed: no file loses more than {limit} points beyond chance ({seconds:.0f} s)")
+        if undecided := proof["gate"]["undecided"]:
+            self.console.print(f"too few images to exclude a loss of {limit} points: {', '.join(undecided)}")
         self.console.print(f"exported: {exported.folder}, with verify.json and model_card.md")
+
+    def _encoder(self, encoder: dict[str, Any], run: "Run") -> None:
+        if encoder["taps"]:
+            scores = ", ".join(f"{name} {100 * value:.1f}" for name, value in encoder["taps"].items())
+            self.console.print(f"tap {encoder['tap']}: its vectors are best for ridge on validation\n({scores} %)")
+        best = ((run.load_summary() or {}).get("encoder") or {}).get("best") or {}
+        if best and best["tap"] != encoder["tap"]:
+            self.console.print(f"encoder.keras is another encoder, cut at {best['tap']}: do not mix its vectors with these")
+        if encoder["input_size"] != encoder["trained_size"] and not encoder["resize"]:
+            size = encoder["trained_size"]
+            self.console.print(
+                f"trained on {size}×{size} pixels: compare what Keras reaches above with --resize, or without --input-size"
+            )
 
     def _table(self, proof: dict[str, Any]) -> Table:
         from rich import box

@@ -1,6 +1,7 @@
 """What `rotkeras train` shows: reading, progress, and the table at the end."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from rotkeras.data.source import Source
-from rotkeras.errors import UserError
+from rotkeras.errors import UserError, brief
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run
 from rotkeras.text import clock
@@ -29,6 +30,8 @@ class TrainConsole:
         if finished:
             self.console.print(f"This run has ended after {finished['epochs']} epochs; there is nothing to resume.\n")
             self.show(finished, run)
+            if recipe.export is not None and not run.export.exists():
+                self.console.print(f"no export: make it with {shlex.join(['rotkeras', 'export', str(run.path)])}")
             return finished
         self.console.print(f"{recipe.name}: starting TensorFlow …")
         from rotkeras import devices
@@ -60,17 +63,22 @@ class TrainConsole:
         from rotkeras.export import export_run
 
         self.console.print("\nexporting …")
-        command = f"rotkeras export {run.path} --overwrite"
+        command = ["rotkeras", "export", str(run.path), "--overwrite"]
+        again = shlex.join(command)
         try:
             with ExportConsole(self.console, interrupted) as shown:
-                exported = export_run(run, recipe.export, overwrite=True, source=source, command=command.split(), tell=shown.tell)
-            shown.show(exported)
+                exported = export_run(run, recipe.export, overwrite=True, source=source, command=command, tell=shown.tell)
+            shown.show(exported, run)
             self.rejected = bool(exported.rejected)
         except KeyboardInterrupt:
-            self.console.print(f"no export; make it with: {command}")
+            self.console.print(f"no export; make it with: {again}")
+            raise
         except UserError as error:
             self.rejected = True
             self.console.print(f"no export: {error}")
+        except Exception as error:  # the run has ended well, and is whole
+            self.rejected = True
+            self.console.print(f"no export, for a defect ({type(error).__name__}: {brief(error)}); {again} shows it")
 
     def _report(self, recipe: Recipe, run: Run) -> None:
         """Make the page of the run when the recipe wants one; what goes wrong with it never loses a run."""

@@ -28,3 +28,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f"rotkeras.device.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'rotkeras.device' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

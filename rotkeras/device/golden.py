@@ -1,5 +1,6 @@
 """Golden pairs: whether a file answers on this device as it did where it was exported."""
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -20,17 +21,19 @@ class GoldenCheck:
         file: the name of the file.
         error: the largest difference of a number: in steps of an integer output, else in its own unit.
         tolerance: the largest that is let pass.
-        passed: whether `error` is at most `tolerance`.
+        intact: whether the file is the one that was exported, by its SHA-256.
+        passed: whether it is, and `error` is at most `tolerance`.
     """
 
     file: str
     error: float
     tolerance: float
+    intact: bool
 
     @property
     def passed(self) -> bool:
-        """Whether the difference is within the tolerance."""
-        return self.error <= self.tolerance
+        """Whether the file is intact and the difference within the tolerance."""
+        return self.intact and self.error <= self.tolerance
 
 
 def check_golden(folder: str | os.PathLike[str], threads: int | None = None) -> list[GoldenCheck]:
@@ -41,10 +44,10 @@ def check_golden(folder: str | os.PathLike[str], threads: int | None = None) -> 
         threads: of the CPU, 1 when None.
 
     Returns:
-        One `GoldenCheck` for each file.
+        One `GoldenCheck` for each file that is there: a device has few of them.
 
     Raises:
-        UserError: when the folder holds no golden pairs, or a file of it is missing or damaged.
+        UserError: when the folder holds no golden pairs or none of their files, and for a file that cannot be run.
     """
     place = Path(folder).expanduser() / "golden"
     try:
@@ -57,12 +60,18 @@ def check_golden(folder: str | os.PathLike[str], threads: int | None = None) -> 
             f"again."
         ) from error
     checks = []
-    for name, answers in expected.items():
+    there = {name: answers for name, answers in expected.items() if (place.parent / name).exists()}
+    if not there:
+        raise UserError(
+            f"{str(place.parent)!r} holds none of {', '.join(expected)}: expected a file to check; copy one beside golden/."
+        )
+    for name, answers in there.items():
         each = record["answers"][name]
         file = TFLiteFile(place.parent / name, threads)
         given = [file.run(each["signature"], dequantized=False, images=image[None])[each["output"]] for image in images]
+        intact = hashlib.sha256((place.parent / name).read_bytes()).hexdigest() == each["sha256"]
         difference = float(np.abs(np.concatenate(given).astype(np.float64) - answers.astype(np.float64)).max())
-        checks.append(GoldenCheck(name, difference, float(each["tolerance"])))
+        checks.append(GoldenCheck(name, difference, float(each["tolerance"]), intact))
     return checks
 
 

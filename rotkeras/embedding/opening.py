@@ -14,6 +14,7 @@ from rotkeras.data.loading import guess_kind
 from rotkeras.data.source import BadImage, Images, split
 from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError, nearest
+from rotkeras.files import as_text
 from rotkeras.images import read_image
 
 Opened = Callable[[int], ImageList]
@@ -67,7 +68,7 @@ def _one_file(path: Path) -> Opened:
         raise UserError(
             f"The image file {str(path)!r} does not exist: expected an image or a folder of images; give the path of one."
         )
-    images = ImageList([_text(path.name)], lambda _position: path, read_image)
+    images = ImageList([as_text(path.name)], lambda _position: path, read_image)
     return lambda _size: images
 
 
@@ -81,11 +82,11 @@ def _folder(folder: Path, on_bad_image: str) -> Opened:
     labels = None if classes is None else np.array([numbers[each] for each in classes], np.int64)
     files = [path.as_posix() for path in paths]  # a third of the memory of paths
     images = ImageList(
-        [_text(each) for each in files],
+        [as_text(each) for each in files],
         lambda position: folder / files[position],
         read_image,
         labels,
-        tuple(map(_text, class_names)),
+        tuple(map(as_text, class_names)),
         skipped,
     )
     return lambda _size: images
@@ -170,12 +171,3 @@ def _words_of_the_command() -> Iterator[None]:
     except UserError as error:
         text = str(error).removeprefix("data.tfds: ").replace("set data.image_size", "add --resize")
         raise UserError(text) from None
-
-
-def _text(name: str) -> str:
-    """A file name as text that can be written: bytes that are no UTF-8 become `\\xff`."""
-    try:
-        name.encode()
-        return name
-    except UnicodeEncodeError:
-        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

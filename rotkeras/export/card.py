@@ -1,7 +1,5 @@
 """The model card of an export, and examples of use in Python, Kotlin and C++."""
 
-import os
-import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -99,17 +97,3 @@ def proof_table(proof: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 def readable_size(count: int) -> str:
     """Bytes in the unit that suits them: `54.7 kB`, `1.47 MB`."""
     return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    return {"processor": _processor(), "cores": os.cpu_count(), "platform": platform.platform()}
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]
-    return named[0] if named else platform.processor() or platform.machine()

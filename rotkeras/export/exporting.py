@@ -14,23 +14,26 @@ import numpy as np
 
 from rotkeras import __version__
 from rotkeras.data.source import Images, Source
-from rotkeras.errors import UserError
+from rotkeras.errors import UserError, brief
 from rotkeras.export import card
 from rotkeras.export.describing import describe
 from rotkeras.export.golden import write_golden
-from rotkeras.export.judging import exceeds
+from rotkeras.export.judging import exceeds, proves
+from rotkeras.export.learner import statistics
 from rotkeras.export.parts import Parts, Pooling, parts_of
 from rotkeras.export.profiles import PROFILES, Profile
 from rotkeras.export.profiles import profile as profile_of
 from rotkeras.export.saved_model import to_saved_model
 from rotkeras.export.tap_choice import choose_tap
-from rotkeras.export.target import check_target
-from rotkeras.export.tflite import CLASSES, FEWEST_IMAGES, to_tflite
-from rotkeras.export.verify import Reference, refer, verify_file, verify_saved_model
-from rotkeras.files import write_json
+from rotkeras.export.target import check_target, clean, put, rejected_folder, resolved
+from rotkeras.export.tflite import CLASSES, FEWEST_IMAGES, check_length, to_tflite
+from rotkeras.export.verify import Reference, embed, refer, verify_file, verify_saved_model
+from rotkeras.files import as_text, one_writer, write_json
 
 SAVED_MODEL = "saved_model"
 _PROBE_IMAGES = 5000
+_MOST_ERROR, _MOST_SHARE = 1e-2, 1e-3
+"""Of a learner's signatures against NumPy, and of a SavedModel's against Keras, as a share of the largest number."""
 
 Tell = Callable[[str, int, int], None]
 """Called with (what is being done, done, in all)."""
@@ -65,7 +68,7 @@ def export(
     input_size: int | None = None,
     resize: bool = False,
     calibration_images: int = 200,
-    verify_images: int = 1000,
+    verify_images: int = 2000,
     max_drop: float = 0.5,
     classes: int = CLASSES,
     seed: int = 0,
@@ -90,7 +93,7 @@ def export(
         classes: of the profile learner, the most classes that its head can tell apart.
         seed: of the draws.
         origin: gives, for the tap, where the network comes from: for the model card and the metadata.
-        overwrite: replace an export that is there.
+        overwrite: replace an export that is there, with all that lies in its folder.
         tell: called as the work goes on.
 
     Returns:
@@ -100,13 +103,12 @@ def export(
     Raises:
         UserError: for settings, images or a network that do not fit, for a folder that is there, and when it cannot be written.
     """
-    target = Path(folder).expanduser()
+    target = resolved(folder)
     kinds = [profile_of(name) for name in dict.fromkeys(profiles)]
     check_target(target, overwrite)
     if not 0 <= max_drop <= 100:
         raise UserError(f"max_drop: expected 0 to 100 percentage points, received {max_drop}; 0.5 is usual.")
-    if not kinds and not saved_model:
-        raise UserError("Nothing is left to export: expected a profile or a SavedModel; name one of " + ", ".join(PROFILES) + ".")
+    check(model, source, profiles, tap, saved_model, l2_normalization, angles, input_size, resize, calibration_images, classes)
     cut = functools.partial(
         parts_of,
         model,
@@ -122,12 +124,6 @@ def export(
             f"The images are {source.image_shape[0]}×{source.image_shape[1]} and the files take {parts.input_size}×"
             f"{parts.input_size}: load them with image_size={parts.input_size}."
         )
-    for kind in kinds:
-        if kind.role == "orient" and parts.rotation is None:
-            raise UserError(
-                f"The profile orient needs a rotation head, and {model.name!r} has none: leave it out, or give the classifier of a "
-                f"rotation task."
-            )
     calibration, held_out, labelled = _draws(source, kinds, calibration_images, verify_images, seed)
     scores: dict[str, float] = {}
     if tap is None:
@@ -137,25 +133,104 @@ def export(
         parts = cut(best)
     come_from = card.Origin(name=model.name, source=source.name) if origin is None else origin(parts.tap)
     working = target.with_name(f".part-{os.getpid()}-{target.name}")
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        shutil.rmtree(working, ignore_errors=True)
-        working.mkdir(parents=True)
-        proof = _write(working, parts, kinds, saved_model, calibration, held_out, labelled, classes, seed, come_from, tell)
-        proof["encoder"]["taps"] = scores or None
-        rejected = _rejected(proof, max_drop)
-        proof["gate"] = {"max_drop": max_drop, "passed": not rejected, "rejected": rejected}
-        write_json(working / "verify.json", proof)
-        card.write(working, parts, kinds, proof, come_from)
-        place = target if not rejected else target.with_name(f"{target.name}-rejected")
-        _put(working, place)
+        with one_writer(target):
+            clean(target)
+            working.mkdir()
+            proof = _write(working, parts, kinds, saved_model, calibration, held_out, labelled, classes, seed, come_from, tell)
+            proof["held_out"]["part"] = "validation" if source.validation is not None else "train"
+            proof["encoder"]["taps"] = scores or None
+            rejected = _rejected(proof, max_drop)
+            undecided = _undecided(proof, max_drop)
+            proof["gate"] = {"max_drop": max_drop, "passed": not rejected, "rejected": rejected, "undecided": undecided}
+            write_json(working / "verify.json", proof)
+            card.write(working, parts, kinds, proof, come_from)
+            place = rejected_folder(target) if rejected else target
+            put(working, place)
+            if not rejected:  # that of an earlier try
+                shutil.rmtree(rejected_folder(target), ignore_errors=True)
     except OSError as error:
-        raise UserError(
-            f"The export could not be written to {target} ({error.strerror or error}): expected a folder that can be written, and "
-            f"room on its disk; give another with -o, or make room; what was there is untouched."
-        ) from error
+        raise _unwritable(target, error.strerror or str(error)) from error
+    except Exception as error:
+        # TensorFlow writes files too, and tells a full disk by errors of its own.
+        if type(error).__module__.startswith("tensorflow") and type(error).__name__ in _FULL:
+            raise _unwritable(target, brief(error)) from error
+        raise
     finally:
         shutil.rmtree(working, ignore_errors=True)
     return Exported(place, proof, rejected)
+
+
+_FULL = (
+    "DataLossError",
+    "FailedPreconditionError",
+    "OutOfRangeError",
+    "PermissionDeniedError",
+    "ResourceExhaustedError",
+    "UnknownError",
+)
+
+
+def _unwritable(target: Path, why: str) -> UserError:
+    return UserError(
+        f"The export could not be written to {target} ({why}): expected a folder that can be written, and room on its disk and in "
+        f"the folder for temporary files; give another with -o, or make room; what was there is untouched."
+    )
+
+
+def check(
+    model: keras.Model,
+    source: Source,
+    profiles: Sequence[str],
+    tap: str | None,
+    saved_model: bool,
+    l2_normalization: bool,
+    angles: Sequence[int],
+    input_size: int | None,
+    resize: bool,
+    calibration_images: int,
+    classes: int,
+) -> None:
+    """Raise a `UserError` for what cannot be exported: settings, a tap, an input size, a head, too few images.
+
+    The arguments are those of `export`; of the source, only how many images it has is looked at.
+    """
+    kinds = [profile_of(name) for name in dict.fromkeys(profiles)]
+    if not kinds and not saved_model:
+        raise UserError("Nothing is left to export: expected a profile or a SavedModel; name one of " + ", ".join(PROFILES) + ".")
+    if classes < 2:
+        raise UserError(f"classes: expected at least 2 for the learner to tell apart, received {classes}; give more.")
+    for kind in kinds:
+        check_length(kind, l2_normalization)
+    if resize and input_size is None:
+        raise UserError(
+            "resize needs the size to resize from: expected input_size, the pixels of each side of the images; give it."
+        )
+    parts = parts_of(model, tap, angles=tuple(angles), input_size=input_size, resize=resize)
+    for kind in kinds:
+        if kind.role == "orient" and parts.rotation is None:
+            raise UserError(
+                f"The profile orient needs a head named rotation with {len(parts.angles)} answers, one for each of the angles "
+                f"{list(parts.angles)}, and {model.name!r} has none: leave it out, or give the classifier of a rotation task and "
+                f"its angles."
+            )
+    _check_calibration(source, [kind.name for kind in kinds if kind.calibrated], calibration_images)
+
+
+def _check_calibration(source: Source, calibrated: Sequence[str], calibration_images: int) -> None:
+    if not calibrated:
+        return
+    if not FEWEST_IMAGES <= calibration_images <= 1000:
+        raise UserError(
+            f"calibration_images: expected {FEWEST_IMAGES} to 1000, received {calibration_images}; 200 to 500 are usual."
+        )
+    if len(source.train) < calibration_images:
+        raise UserError(
+            f"The profiles {', '.join(calibrated)} are calibrated on {calibration_images} training images, and there are "
+            f"{len(source.train)}: give more images, set calibration_images lower (at least {FEWEST_IMAGES}), or take "
+            f"{', '.join(name for name, each in PROFILES.items() if not each.calibrated)}."
+        )
 
 
 def _draws(
@@ -164,19 +239,8 @@ def _draws(
     """(calibration images, held-out images, images that probes are fitted on); the first two have none in common."""
     if verify_images < 1:
         raise UserError(f"verify_images: expected at least 1, received {verify_images}; proof needs images.")
-    calibrated = [kind.name for kind in kinds if kind.calibrated]
     calibration, rest = None, source.train
-    if calibrated:
-        if not FEWEST_IMAGES <= calibration_images <= 1000:
-            raise UserError(
-                f"calibration_images: expected {FEWEST_IMAGES} to 1000, received {calibration_images}; 200 to 500 are usual."
-            )
-        if len(source.train) < calibration_images:
-            raise UserError(
-                f"The profiles {', '.join(calibrated)} are calibrated on {calibration_images} training images, and there are "
-                f"{len(source.train)}: give more images, set calibration_images lower (at least {FEWEST_IMAGES}), or take "
-                f"{', '.join(name for name, each in PROFILES.items() if not each.calibrated)}."
-            )
+    if any(kind.calibrated for kind in kinds):
         calibration = source.train.draw(calibration_images, seed)
         rest = source.train.part(np.flatnonzero(~np.isin(source.train.rows, calibration.rows)))
     if source.validation is not None:
@@ -217,10 +281,11 @@ def _write(
         to_saved_model(parts, folder / SAVED_MODEL)
         proof["saved_model"] = verify_saved_model(folder / SAVED_MODEL, parts, reference)
     if calibration is not None:
-        names = None if calibration.names is None else [calibration.names[row] for row in calibration.rows]
+        names = None if calibration.names is None else [as_text(calibration.names[row]) for row in calibration.rows]
         content = {"source": origin.source, "part": "train", "seed": seed, "rows": calibration.rows.tolist(), "names": names}
         write_json(folder / "calibration.json", content)
     images = None if calibration is None else calibration.take(slice(None))
+    ranges = None if images is None else statistics(embed(parts, images))
     with tempfile.TemporaryDirectory(prefix="rotkeras-") as workshop:
         for kind in kinds:
             say(f"converting {kind.name}")
@@ -239,6 +304,7 @@ def _write(
                 kind,
                 reference,
                 lambda done, total, kind=kind: say(f"proving {kind.name}", done, total),  # type: ignore[misc]
+                ranges,
             )
     if kinds:
         write_golden(folder, {kind.file: kind for kind in kinds}, reference.images)
@@ -246,14 +312,16 @@ def _write(
 
 
 def _head(parts: Parts, held_out: Images, labelled: Images, reference: Reference, origin: card.Origin) -> dict[str, Any]:
+    from rotkeras.device.host import describe_host
     from rotkeras.run import versions
 
+    machine = describe_host()
     return {
         "name": origin.name,
         "command": origin.command,
         "rotkeras": __version__,
-        "versions": versions(),
-        "machine": card.machine(),
+        "versions": {**versions(), "ai-edge-litert": machine.ai_edge_litert},
+        "machine": {"processor": machine.processor, "cores": machine.cores, "platform": machine.system},
         "encoder": {
             "tap": parts.tap,
             "pooling": parts.pooling,
@@ -263,7 +331,7 @@ def _head(parts: Parts, held_out: Images, labelled: Images, reference: Reference
             "trained_size": parts.trained_size,
             "resize": parts.resize,
             "angles": list(parts.angles) if parts.rotation is not None else None,
-            "parameters": int(parts.embed.count_params()),
+            "parameters": parts.parameters,
         },
         "held_out": {"source": origin.source, "images": len(held_out), "fingerprint": held_out.fingerprint()},
         "probes": {"ask": reference.asks, "fitted_on": len(labelled), "embeddings": "of Keras, for every file"},
@@ -272,7 +340,7 @@ def _head(parts: Parts, held_out: Images, labelled: Images, reference: Reference
 
 
 def _rejected(proof: dict[str, Any], max_drop: float) -> dict[str, str]:
-    """File name -> what it lost too much of."""
+    """File name -> what it lost too much of, or got wrong."""
     found = {}
     for name, record in proof["files"].items():
         lost = [
@@ -280,21 +348,22 @@ def _rejected(proof: dict[str, Any], max_drop: float) -> dict[str, str]:
             for probe, drop in record["drops"].items()
             if exceeds(drop, max_drop)
         ]
+        lost += [
+            f"signature {signature} differs from NumPy by {error:.2g}"
+            for signature, error in record.get("learns", {}).items()
+            if not error <= _MOST_ERROR
+        ]
         if lost:
             found[name] = "; ".join(lost)
+    shares = proof.get("saved_model", {}).get("share", {})
+    wrong = [f"signature {name} differs from Keras by {share:.2g} of its largest number" for name, share in shares.items()]
+    wrong = [words for words, share in zip(wrong, shares.values(), strict=True) if not share <= _MOST_SHARE]
+    if wrong:
+        found[SAVED_MODEL] = "; ".join(wrong)
     return found
 
 
-def _put(working: Path, place: Path) -> None:
-    """Put a folder in place in one step; one that is there is taken away after."""
-    old = place.with_name(f".old-{os.getpid()}-{place.name}")
-    shutil.rmtree(old, ignore_errors=True)
-    if place.exists():
-        os.replace(place, old)
-    try:
-        os.replace(working, place)
-    except OSError:
-        if old.exists():
-            os.replace(old, place)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+def _undecided(proof: dict[str, Any], max_drop: float) -> list[str]:
+    """The files whose images are too few to exclude a loss of more than `max_drop`."""
+    files = proof["files"].items()
+    return [name for name, each in files if not all(proves(drop, max_drop) for drop in each["drops"].values())]

@@ -1,5 +1,6 @@
 """Golden pairs: a few images and what each file answers to them, as raw numbers that any language can read."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def write_golden(folder: Path, files: Mapping[str, Profile], images: NDArray[np.
         target = f"{Path(name).stem}.bin"
         _write(place / target, answers)
         record["answers"][name] = {
+            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
             "signature": signature,
             "output": output,
             "file": target,

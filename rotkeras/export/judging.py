@@ -1,7 +1,7 @@
 """What a probe loses when the embeddings come from a file instead of Keras, and whether that is more than chance."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,17 +12,19 @@ CHANCE = 0.05
 """A loss that would come about by chance more often than this proves nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drop:
     """The answers to the same images from Keras and from a file, counted.
 
     Attributes:
-        images: how many were asked about.
+        images: how many answers there are.
         keras: share that was right from Keras.
         file: share that was right from the file.
         lost: images that were right from Keras and are wrong from the file.
         gained: the other way round.
         agreement: share of images with the same answer, right or wrong.
+        changes: of each image, answers lost minus answers gained: one number where an image was asked about once, a sum over its
+            turned copies, which are not independent of each other.
     """
 
     images: int
@@ -31,6 +33,7 @@ class Drop:
     lost: int
     gained: int
     agreement: float
+    changes: NDArray[np.int64]
 
     @property
     def points(self) -> float:
@@ -39,20 +42,26 @@ class Drop:
 
     @property
     def margin(self) -> float:
-        """Half of the 95 % interval of `points` (normal approximation of a paired difference)."""
-        lost, gained = self.lost / self.images, self.gained / self.images
-        return 196.0 * math.sqrt(max(lost + gained - (lost - gained) ** 2, 0.0) / self.images)
+        """Half of the 95 % interval of `points`: of a paired difference, image by image (normal approximation).
+
+        When no answer changed, what n images can exclude at 95 %: 3/n of the answers (rule of three).
+        """
+        if not self.changes.any():
+            return 300.0 / len(self.changes)
+        copies = self.images / len(self.changes)
+        return float(196.0 * self.changes.std() / copies / math.sqrt(len(self.changes)))
 
     @property
     def chance(self) -> float:
-        """How often at least so many of the changed answers would be losses if losses and gains were as likely (sign test)."""
-        changed = self.lost + self.gained
-        return float(sum(math.comb(changed, count) for count in range(self.lost, changed + 1)) / 2**changed)
+        """How often at least so many of the changed images would lose if losing and gaining were as likely (sign test)."""
+        lost, changed = int((self.changes > 0).sum()), int((self.changes != 0).sum())
+        return float(sum(math.comb(changed, count) for count in range(lost, changed + 1)) / 2**changed)
 
     def record(self) -> dict[str, Any]:
         """As `verify.json` holds it: accuracies as shares, differences in points."""
         return {
-            "images": self.images,
+            "images": len(self.changes),
+            "answers": self.images,
             "keras": self.keras,
             "file": self.file,
             "drop": self.points,
@@ -72,8 +81,20 @@ def exceeds(record: Mapping[str, Any], points: float) -> bool:
     return bool(record["drop"] > points and record["chance"] < CHANCE)
 
 
-def compare(keras: Sequence[Any] | NDArray[Any], file: Sequence[Any] | NDArray[Any], labels: NDArray[Any]) -> Drop:
-    """Count what changed between two lists of answers (n,) to images of known labels (n,)."""
+def proves(record: Mapping[str, Any], points: float) -> bool:
+    """Whether the images were enough to exclude a loss of more than `points`: the upper end of the interval lies below it."""
+    return bool(record["drop"] + record["margin"] <= points)
+
+
+def compare(keras: NDArray[Any], file: NDArray[Any], labels: NDArray[Any], images: int | None = None) -> Drop:
+    """Count what changed between two lists of answers (n,) to images of known labels (n,).
+
+    Args:
+        keras: answers from Keras' numbers.
+        file: answers from the file's.
+        labels: what is right.
+        images: how many images the answers are about, when they are to copies of them: all images, then all of them again.
+    """
     first, second = np.asarray(keras), np.asarray(file)
     right, still = first == labels, second == labels
     return Drop(
@@ -83,6 +104,7 @@ def compare(keras: Sequence[Any] | NDArray[Any], file: Sequence[Any] | NDArray[A
         int((right & ~still).sum()),
         int((~right & still).sum()),
         float((first == second).mean()),
+        (right.astype(np.int64) - still).reshape(-1, images or len(labels)).sum(axis=0),
     )
 
 

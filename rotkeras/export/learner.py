@@ -13,7 +13,7 @@ class SoftmaxHead(tf.Module):
 
     Args:
         mean: float (d,), of the embeddings of training images.
-        deviation: float (d,), their standard deviation.
+        deviation: float (d,), their standard deviation, above 0.
         classes: C, the most classes it can tell apart.
 
     The gradient is written out rather than taken, because a file of builtin operators has no tape:
@@ -26,7 +26,7 @@ class SoftmaxHead(tf.Module):
         super().__init__(name="softmax_head")
         self.dimensions, self.classes = len(mean), classes
         self._mean = tf.constant(mean, tf.float32)
-        self._factor = tf.constant(1.0 / np.maximum(deviation, 1e-6), tf.float32)
+        self._factor = tf.constant(1.0 / deviation, tf.float32)
         self.weights = tf.Variable(tf.zeros((self.dimensions, classes)), name="weights")
         self.bias = tf.Variable(tf.zeros((classes,)), name="bias")
         self.weights_velocity = tf.Variable(tf.zeros((self.dimensions, classes)), name="weights_velocity")
@@ -70,6 +70,13 @@ class SoftmaxHead(tf.Module):
 
     def _logits(self, embeddings: Any) -> Any:
         return tf.matmul((embeddings - self._mean) * self._factor, self.weights) + self.bias
+
+
+def statistics(embeddings: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """(mean, deviation), (d,) each, of embeddings (n, d); a feature that hardly varies is not blown up to the others' size."""
+    deviation = embeddings.std(axis=0)
+    largest = max(float(deviation.max()), 1e-6)
+    return embeddings.mean(axis=0), np.where(deviation > 1e-3 * largest, deviation, largest)
 
 
 def signatures(head: SoftmaxHead) -> dict[str, tuple[Callable[..., Any], list[Any]]]:

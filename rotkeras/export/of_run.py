@@ -13,11 +13,13 @@ from rotkeras.errors import UserError, brief
 from rotkeras.export.card import Origin
 from rotkeras.export.exporting import Exported, Tell, export
 from rotkeras.export.parts import parts_of
-from rotkeras.export.target import check_target
+from rotkeras.export.target import check_target, resolved
 from rotkeras.files import read_json
 from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.models import Export
 from rotkeras.run import Run
+
+_GRID = ", on a grid of the map, not on this file's vector"
 
 
 def export_run(
@@ -52,7 +54,7 @@ def export_run(
     run.check_ended()
     recipe = run.load_recipe()
     settings = settings or recipe.export or Export()
-    folder = folder or run.export
+    folder = resolved(folder or run.export)
     check_target(folder, overwrite)
     try:
         model = keras.models.load_model(run.model, compile=False)
@@ -106,7 +108,13 @@ def origin_of(run: Run, recipe: Recipe, settings: Export, source: str, tap: str,
             )
         for state in ("untrained", "trained"):
             for probe, value in ((summary["probes"] or {}).get(state) or {}).get(tap, {}).items():
-                numbers.append((f"{probe} at {tap}, {state}", f"{100 * value:.1f}", "online: validation, pooled grid of the tap"))
+                numbers.append(
+                    (
+                        f"{probe} at {tap}, {state}",
+                        f"{100 * value:.1f}",
+                        "online: validation" + _GRID,
+                    )
+                )
     numbers += _evaluated(run, tap)
     return Origin(
         recipe.name,
@@ -128,6 +136,8 @@ def _evaluated(run: Run, tap: str) -> list[tuple[str, str, str]]:
         return []
     content = read_json(file)
     rows = [row for row in content["rows"] if row["tap"] == tap and row["mode"] == "frozen" and row["labels_per_class"] == "all"]
+    if not rows:
+        return []
     part = "test" if all(row["test"] for row in rows) else "validation"
-    how = f"{content['images'][part]:,} {part} images, `rotkeras evaluate`"
+    how = f"{content['images'][part]:,} {part} images, `rotkeras evaluate`" + _GRID
     return [(f"{row['probe']} at {tap}, {row['budget']}", f"{100 * row[part]['accuracy']:.1f}", how) for row in rows]

@@ -25,6 +25,7 @@ class Parts:
         angles: degrees counter-clockwise by which an image was turned, one for each probability.
         input_size: S, pixels of each side of the images.
         trained_size: pixels of each side of the images that the network was trained with.
+        parameters: of the encoder.
         resize: whether the images are resized to `trained_size` inside, rather than seen at their own size.
     """
 
@@ -37,6 +38,7 @@ class Parts:
     angles: tuple[int, ...]
     input_size: int
     trained_size: int
+    parameters: int
     resize: bool
 
     @property
@@ -70,7 +72,7 @@ def parts_of(
     Raises:
         UserError: for an unknown tap, images that are not square uint8 RGB, and a network that cannot take the input size.
     """
-    network = taps.flat(model)
+    network = in_float32(taps.flat(model))
     tap = taps.default(network) if tap is None else tap
     taps.check(network, tap)
     trained = _side(network)
@@ -94,8 +96,33 @@ def parts_of(
         angles,
         size,
         trained,
+        int(keras.Model(network.inputs, network.get_layer(tap).output).count_params()),
         resize and size != trained,
     )
+
+
+def in_float32(network: keras.Model) -> keras.Model:
+    """The network itself when it computes in float32, else a twin that does, with the same weights.
+
+    The layers of a network that was trained in mixed precision convert to sixteen bits and back, which TFLite has no operators for;
+    its weights are float32 anyway.
+    """
+    if all(getattr(layer, "compute_dtype", "float32") in ("float32", "uint8") for layer in network.layers):
+        return network
+
+    def anew(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if getattr(layer, "compute_dtype", "float32") != "float32":
+            config["dtype"] = "float32"
+        return type(layer).from_config(config)
+
+    given = network.inputs[0]
+    images = keras.Input(given.shape[1:], dtype=given.dtype, name=given.name)
+    twin = keras.models.clone_model(
+        keras.Model(network.inputs, network.outputs, name=network.name), input_tensors=[images], clone_function=anew
+    )
+    twin.set_weights(network.get_weights())
+    return twin
 
 
 def as_parts(network: "keras.Model | Parts") -> Parts:
@@ -111,9 +138,13 @@ def as_parts(network: "keras.Model | Parts") -> Parts:
     outputs: list[Any] = list(getattr(network, "outputs", None) or ())
     if len(outputs) != 1 or len(outputs[0].shape) != 2 or getattr(flat.layers[-1], "name", "") == "rotation":
         return parts_of(network)
+    if any(getattr(layer, "compute_dtype", "float32") not in ("float32", "uint8") for layer in flat.layers):
+        network = flat = in_float32(flat)
     size = _side(flat)
     maps = keras.Model(flat.inputs[0], {tap: flat.get_layer(tap).output for tap in there}, name="taps") if there else flat
-    return Parts(network, maps, None, there[-1] if there else flat.name, "average", False, (), size, size, False)
+    return Parts(
+        network, maps, None, there[-1] if there else flat.name, "average", False, (), size, size, int(network.count_params()), False
+    )
 
 
 def of_float_pixels(model: keras.Model) -> keras.Model:

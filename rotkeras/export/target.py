@@ -1,17 +1,68 @@
 """Where an export may go."""
 
+import os
+import shutil
 from pathlib import Path
 
 from rotkeras.errors import UserError
 
 
+def resolved(folder: str | os.PathLike[str]) -> Path:
+    """The folder itself, when a link or a path relative to others was given."""
+    return Path(folder).expanduser().resolve()
+
+
+def rejected_folder(folder: Path) -> Path:
+    """Where an export is kept aside that lost too much."""
+    return folder.with_name(f"{folder.name}-rejected")
+
+
 def check_target(folder: Path, overwrite: bool) -> None:
-    """Raise a `UserError` when an export may not go to a folder."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise UserError(f"{folder} is a file: expected a folder for the export; give another with -o.")
-    if any(folder.iterdir()) and not (folder / "verify.json").exists():
-        raise UserError(f"The folder {folder} is not empty and holds no export: give another with -o.")
-    if any(folder.iterdir()) and not overwrite:
-        raise UserError(f"{folder} holds an export already: add --overwrite to replace it, or give another folder with -o.")
+    """Raise a `UserError` when an export may not go to a folder, or could not be written beside it.
+
+    Args:
+        folder: where it is to go, `resolved`.
+        overwrite: whether an export that is there may be replaced, with all that lies in its folder.
+    """
+    here = Path.cwd().resolve()
+    if folder == here or folder in here.parents:
+        raise UserError(
+            f"{folder} is the current folder, or holds it: expected a folder of its own for the export; give another with -o."
+        )
+    aside = rejected_folder(folder)
+    for each, again in ((folder, overwrite), (aside, True)):
+        if not each.exists():
+            continue
+        if not each.is_dir():
+            raise UserError(f"{each} is a file: expected a folder for the export; give another with -o.")
+        if any(each.iterdir()) and not (each / "verify.json").exists():
+            what = "" if each == folder else ", where a rejected export would be kept,"
+            raise UserError(f"The folder {each}{what} is not empty and holds no export: give another with -o.")
+        if any(each.iterdir()) and not again:
+            raise UserError(f"{each} holds an export already: add --overwrite to replace it, or give another folder with -o.")
+    there = next(parent for parent in folder.parents if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{there} cannot be written to: expected a folder that can hold {folder.name}; give another with -o.")
+
+
+def clean(folder: Path) -> None:
+    """Take away what a killed export left beside a folder, and bring back an export that it had just taken out of its place."""
+    for left in folder.parent.glob(f".old-*-{folder.name}"):
+        if not folder.exists():
+            os.replace(left, folder)
+    for left in (*folder.parent.glob(f".part-*-{folder.name}"), *folder.parent.glob(f".old-*-{folder.name}")):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def put(working: Path, place: Path) -> None:
+    """Put a folder in place. An older one is moved aside first and taken away last; `clean` brings it back after a kill between."""
+    old = place.with_name(f".old-{os.getpid()}-{place.name}")
+    if place.exists():
+        os.replace(place, old)
+    try:
+        os.replace(working, place)
+    except OSError:
+        if old.exists():
+            os.replace(old, place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -80,6 +80,7 @@ def to_tflite(
     if isinstance(calibration, Images):
         calibration = calibration.draw(_DRAWN).take(slice(None))
     images = _calibration(kind, parts, calibration)
+    check_length(kind, parts.l2_normalization)
     if kind.role == "orient" and parts.rotation is None:
         raise UserError(
             f"The profile orient needs a rotation head, and {parts.embed.name!r} was cut from a network without one: give the "
@@ -97,6 +98,15 @@ def to_tflite(
     content = add_metadata(model, description or describe(parts, kind))
     write_whole(Path(path), lambda working: working.write_bytes(content))
     return Path(path)
+
+
+def check_length(kind: Profile, l2_normalization: bool) -> None:
+    """Raise a `UserError` for vectors of unit length in int8: TFLite's root is rounded, and lengths come out 10 to 20 % wrong."""
+    if l2_normalization and kind.calibrated and kind.role != "orient":
+        raise UserError(
+            f"The profile {kind.name} has no vectors of unit length, for int8 rounds the root and lengths come out 10 to 20 % off: "
+            f"expected float32, float16 or dynamic with l2_normalization; leave it out: cosine similarity needs no unit length."
+        )
 
 
 def _calibration(kind: Profile, parts: Parts, images: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
@@ -145,9 +155,16 @@ def _convert(parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: in
             model: bytes = converter.convert()
     except Exception as error:
         missing = sorted(set(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", str(error))))
-        said = _foreign(kind, missing) if missing else f"TensorFlow could not make the profile {kind.name} ({brief(error)})."
+        said = _foreign(kind, missing) if missing else _unmade(kind, error)
         raise UserError(said) from error
     return model
+
+
+def _unmade(kind: Profile, error: Exception) -> str:
+    return (
+        f"TensorFlow could not make the profile {kind.name} ({brief(error)}): expected a network of stock layers in float32; take "
+        f"another profile, or cut it at an earlier tap."
+    )
 
 
 def _foreign(kind: Profile, names: list[str]) -> str:
@@ -183,8 +200,7 @@ def _write(parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: int,
         dtype = "float32" if _pixels_are_float(kind) else "uint8"
         write_archive(folder, {signature: (given, lambda x: {answer: given(x, training=False)})}, shape, dtype)
         return
-    features = parts.embed.predict(images, verbose=0)
-    head = learner.SoftmaxHead(features.mean(axis=0), features.std(axis=0), classes)
+    head = learner.SoftmaxHead(*learner.statistics(parts.embed.predict(images, verbose=0)), classes)
     archive = keras.export.ExportArchive()
     archive.track(parts.embed)
     archive.track(head)

@@ -18,6 +18,7 @@ from rotkeras.export.operators import operators_of
 from rotkeras.export.parts import Parts
 from rotkeras.export.profiles import Profile
 from rotkeras.export.saved_model import SIGNATURES
+from rotkeras.export.softmax_twin import SoftmaxTwin
 from rotkeras.probes.knn_probe import knn
 from rotkeras.probes.linear import ridge
 
@@ -84,7 +85,7 @@ def refer(parts: Parts, train: Images, held_out: Images) -> Reference:
     answers = {name: (probe, probe.predict(asked)) for name, probe in probes.items()}
     rotation = None
     head: Any = parts.rotation
-    if head is not None:
+    if head is not None and sum(angle % 90 == 0 for angle in parts.angles) > 1:
         answers_of_head: Any = head.predict(turned, batch_size=_IMAGES_PER_BATCH, verbose=0)
         rotation = answers_of_head.argmax(axis=1)
     asks = "classes" if classes else "rotation"
@@ -99,11 +100,20 @@ def embed(parts: Parts, images: NDArray[np.uint8]) -> NDArray[np.float32]:
 def turn(parts: Parts, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Copies of each image turned by each right angle of the network, and the number of that angle: (k, S, S, 3), (k,)."""
     quarter = [number for number, angle in enumerate(parts.angles) if angle % 90 == 0]
-    copies = [np.rot90(images, parts.angles[number] // 90, axes=(1, 2)) for number in quarter]
-    return np.concatenate(copies), np.repeat(np.array(quarter, np.int64), len(images))
+    # A network of other angles has no answer for quarter turns, but its features tell them.
+    turns = [parts.angles[number] // 90 for number in quarter] if len(quarter) > 1 else list(range(4))
+    numbers = quarter if len(quarter) > 1 else list(range(4))
+    copies = [np.rot90(images, each, axes=(1, 2)) for each in turns]
+    return np.concatenate(copies), np.repeat(np.array(numbers, np.int64), len(images))
 
 
-def verify_file(path: Path, kind: Profile, reference: Reference, progress: Progress | None = None) -> dict[str, Any]:
+def verify_file(
+    path: Path,
+    kind: Profile,
+    reference: Reference,
+    progress: Progress | None = None,
+    statistics: tuple[NDArray[Any], NDArray[Any]] | None = None,
+) -> dict[str, Any]:
     """Run a TFLite file image by image and compare it with Keras.
 
     Args:
@@ -111,6 +121,7 @@ def verify_file(path: Path, kind: Profile, reference: Reference, progress: Progr
         kind: its profile.
         reference: of `refer`.
         progress: called with (images done, images in all).
+        statistics: of a learner, the mean and deviation (d,) that its head standardises embeddings by.
 
     Returns:
         Its part of `verify.json`: size in bytes, SHA-256, operators, inputs and outputs, median milliseconds per image on one
@@ -141,16 +152,55 @@ def verify_file(path: Path, kind: Profile, reference: Reference, progress: Progr
     record["milliseconds"] = 1000.0 * float(np.median(seconds))
     if kind.role == "orient":
         assert reference.rotation is not None
-        record["drops"] = {"rotation": compare(reference.rotation, answers.argmax(axis=1), reference.angles).record()}
+        right = compare(reference.rotation, answers.argmax(axis=1), reference.angles, _images_of(reference.turned, reference))
+        record["drops"] = {"rotation": right.record()}
         return record
     record["likeness"] = likeness(reference.embeddings, answers)
     probed = answers
     if separate:
         probed, _ = _run(file, signature, output, reference.probed, len(images), total, progress)
     record["drops"] = {
-        name: compare(keras, probe.predict(probed), reference.labels).record() for name, (probe, keras) in reference.probes.items()
+        name: compare(keras, probe.predict(probed), reference.labels, _images_of(reference.probed, reference)).record()
+        for name, (probe, keras) in reference.probes.items()
     }
+    if kind.role == "learner":
+        assert statistics is not None
+        record["learns"] = verify_learner(file, reference, statistics)
     return record
+
+
+def verify_learner(
+    file: TFLiteFile, reference: Reference, statistics: tuple[NDArray[Any], NDArray[Any]], steps: int = 5
+) -> dict[str, float]:
+    """Let the head learn a few steps from Keras' embeddings, and compare each signature with the same steps in NumPy.
+
+    Returns:
+        The largest differences: of the probabilities that `classify` gives after the steps, of the `loss` of each step (`learn`),
+        and of the head that `get_head` gives after `set_head`. The head is left as it was found.
+    """
+    dimensions, classes = (side or 0 for side in file.outputs("get_head")["weights"].shape)
+    embeddings = np.ascontiguousarray(reference.probed_embeddings[:32])
+    labels = (np.arange(len(embeddings)) % classes).astype(np.int32)
+    run = file.run
+    first = run("get_head", unused=0.0)
+    random = np.random.default_rng(0)
+    weights, bias = random.normal(0, 0.1, (dimensions, classes)), random.normal(0, 0.1, classes)
+    run("set_head", weights=weights.astype(np.float32), bias=bias.astype(np.float32))
+    there = run("get_head", unused=0.0)
+    head = max(float(np.abs(there["weights"] - weights).max()), float(np.abs(there["bias"] - bias).max()))
+    twin = SoftmaxTwin(*statistics, weights, bias)
+    losses = []
+    for _ in range(steps):
+        given = run("learn", embeddings=embeddings, labels=labels, learning_rate=0.1, momentum=0.9, weight_decay=0.01)
+        losses.append(abs(float(given["loss"]) - twin.step(embeddings, labels, 0.1, 0.9, 0.01)))
+    probabilities = run("classify", embeddings=embeddings)["probabilities"]
+    run("set_head", weights=first["weights"], bias=first["bias"])
+    return {"classify": float(np.abs(probabilities - twin.probabilities(embeddings)).max()), "learn": max(losses), "head": head}
+
+
+def _images_of(copies: NDArray[np.uint8], reference: Reference) -> int:
+    """How many images these are copies of: turned ones are not independent of each other."""
+    return len(copies) if copies is reference.images else len(copies) // len(np.unique(reference.angles))
 
 
 def verify_saved_model(path: Path, parts: Parts, reference: Reference) -> dict[str, Any]:
@@ -165,7 +215,9 @@ def verify_saved_model(path: Path, parts: Parts, reference: Reference) -> dict[s
     images = reference.images[:64]
     models: dict[str, Any] = {"embed": parts.embed, "taps": parts.taps, "rotation": parts.rotation}
     errors: dict[str, float] = {}
-    names = [name for name in SIGNATURES if name in loaded]  # and serving_default, which Keras adds: it is the first of them
+    shares: dict[str, float] = {}
+    wanted = {"embed", "taps"} | ({"rotation"} if parts.rotation is not None else set())
+    names = [name for name in SIGNATURES if name in wanted]  # beside serving_default, which Keras adds: it is the first of them
     for name in names:
         expected = models[name].predict(images, verbose=0)
         for batch in (images[:1], images):
@@ -173,12 +225,14 @@ def verify_saved_model(path: Path, parts: Parts, reference: Reference) -> dict[s
             there = expected if isinstance(expected, dict) else {next(iter(given)): expected}
             error = max(float(np.abs(given[key] - there[key][: len(batch)]).max()) for key in there)
             errors[name] = max(errors.get(name, 0.0), error)
+            shares[name] = errors[name] / max(1e-12, max(float(np.abs(each).max()) for each in there.values()))
     files = sorted(each for each in path.rglob("*") if each.is_file())
     return {
         "bytes": sum(each.stat().st_size for each in files),
         "sha256": {each.relative_to(path).as_posix(): hashlib.sha256(each.read_bytes()).hexdigest() for each in files},
         "signatures": names,
         "max_error": errors,
+        "share": shares,
     }
 
 

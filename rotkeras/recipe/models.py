@@ -252,7 +252,11 @@ class Export(Section):
 
     profiles: list[ProfileName] = Field(["float32", "int8"], description="Kinds of TFLite file; docs/export.md lists them.")
     saved_model: bool = Field(True, description="Write a SavedModel too.")
-    tap: str | None = Field(None, description="Where the encoder is cut; null for the tap of section encoder.")
+    tap: str | None = Field(
+        None,
+        description="Where the encoder is cut; null for the tap that section encoder names, or, for best, the one whose exported "
+        "vectors are best on validation.",
+    )
     pooling: Literal["average", "max"] = Field("average", description="Over the positions of the feature map.")
     l2_normalization: bool = Field(False, description="Give vectors of unit length.")
     input_size: Annotated[int, Field(ge=8, le=4096)] | None = Field(
@@ -260,7 +264,7 @@ class Export(Section):
     )
     resize: bool = Field(False, description="Resize images of input_size to the size of training inside the files.")
     calibration_images: Annotated[int, Field(ge=100, le=1000)] = Field(200, description="Training images that set int8 ranges.")
-    verify_images: Positive = Field(1000, description="Most held-out images of the proof.")
+    verify_images: Positive = Field(2000, description="Most held-out images of the proof.")
     max_drop: Annotated[float, Field(ge=0, le=100)] = Field(
         0.5, description="Percentage points of accuracy that a file may lose against Keras."
     )

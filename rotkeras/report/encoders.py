@@ -95,7 +95,7 @@ def export_table(run: Gathered) -> Table | None:
     asked = "classes" if proof["probes"]["ask"] == "classes" else "by how much an image was turned"
     words = (
         f"and the columns after it: accuracy from the file, by probes of Keras' embeddings that tell {asked} or by the rotation "
-        f"head; in brackets points lost (−) or gained against Keras"
+        f"head; in brackets the drop against Keras in points, negative for a gain"
     )
     key = {
         "ms": f"median of single images on one thread of {proof['machine']['processor']}, while the export was proven",
@@ -123,7 +123,7 @@ def _exported(proof: dict[str, Any]) -> tuple[list[list[Any]], list[str]]:
         ]
         for probe in probes:
             drop = each["drops"].get(probe)
-            text = "" if drop is None else f"{100 * drop['file']:.1f} ({0.0 - drop['drop']:+.1f})".replace("-", "−")
+            text = "" if drop is None else f"{100 * drop['file']:.1f} (drop {drop['drop']:+.1f})".replace("-", "−")
             row.append(None if drop is None else Cell(text, drop["file"], title=f"± {drop['margin']:.1f} points"))
         rows.append(row)
     if "saved_model" in proof and rows:

@@ -23,6 +23,8 @@ def test_one_file_and_its_proof_in_a_terminal_of_eighty_columns(run):
     assert "float32" in result.output
     assert "passed: no file loses more than 0.5 points" in result.output
     assert "30 held-out images" in result.output
+    assert "from Keras: ridge" in result.output
+    assert "too few images to exclude a loss of 0.5 points: encoder-float32.tflite" in result.output
     assert max(map(len, result.output.replace(str(run), "runs/small").splitlines())) <= 100
     proof = json.loads((run / "export" / "verify.json").read_text())
     assert proof["encoder"]["tap"] == "conv1"
@@ -87,6 +89,12 @@ def test_a_recipe_with_the_section_exports_when_training_ends(run):
         recipe.model_copy(update={"export": settings.model_copy(update={"tap": "conv7"})}), made, load_source(recipe), []
     )
     assert console.rejected
+
+
+def test_a_recipe_that_cannot_be_exported_is_told_before_training(tmp_path):
+    result = CliRunner().invoke(main, ["train", "quickstart", "--set", "export.tap=conv9", "--run-dir", str(tmp_path / "run")])
+    assert (result.exit_code, "no tap 'conv9'" in result.output) == (2, True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_training_whose_export_was_rejected_ends_with_exit_code_one(tmp_path, monkeypatch):

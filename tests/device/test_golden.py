@@ -54,6 +54,22 @@ def test_a_file_of_another_network_is_found_out(copied):
     assert not any(check.passed for check in check_golden(copied) if check.file.startswith("encoder"))
 
 
+def test_a_device_that_has_one_file_checks_that_one(copied):
+    for each in copied.glob("*.tflite"):
+        if each.name != "encoder-int8.tflite":
+            each.unlink()
+    (check,) = check_golden(copied)
+    assert (check.file, check.passed, check.intact) == ("encoder-int8.tflite", True, True)
+    content = bytearray((copied / "encoder-int8.tflite").read_bytes())
+    content.extend(b"\0")  # one byte more: still runs, and is another file
+    (copied / "encoder-int8.tflite").write_bytes(content)
+    (check,) = check_golden(copied)
+    assert (check.passed, check.intact) == (False, False)
+    (copied / "encoder-int8.tflite").unlink()
+    with pytest.raises(UserError, match=r"holds none of .*encoder-int8\.tflite"):
+        check_golden(copied)
+
+
 def test_missing_and_damaged_pairs_are_told(copied, tmp_path):
     with pytest.raises(UserError, match="holds no whole golden pairs"):
         check_golden(tmp_path)

@@ -1,4 +1,5 @@
 import hashlib
+import importlib.metadata
 import json
 import shutil
 
@@ -27,7 +28,8 @@ def test_all_that_was_promised_lies_there(exported, proof):
     files = {each.file for each in PROFILES.values()}
     assert names == files | examples | {"saved_model", "golden", "verify.json", "calibration.json", "model_card.md"}
     assert set(proof["files"]) == files
-    assert proof["gate"] == {"max_drop": 100, "passed": True, "rejected": {}}
+    assert proof["gate"] == {"max_drop": 100, "passed": True, "rejected": {}, "undecided": []}
+    assert proof["versions"]["ai-edge-litert"] == importlib.metadata.version("ai-edge-litert")
 
 
 def test_hashes_sizes_and_operators_are_of_the_files(exported, proof):
@@ -66,7 +68,7 @@ def test_the_proof_is_what_numpy_and_keras_say(exported, proof, exported_run):
     assert record["drops"]["ridge"]["keras"] == pytest.approx(accuracy, abs=0.05)
     assert set(record["drops"]) == {"ridge", "knn-20"}
     assert set(proof["files"]["orient.tflite"]["drops"]) == {"rotation"}
-    assert proof["files"]["orient.tflite"]["drops"]["rotation"]["images"] == 4 * (len(images) // 4)
+    assert proof["files"]["orient.tflite"]["drops"]["rotation"]["answers"] == 4 * (len(images) // 4)
 
 
 def test_calibration_images_are_training_images_that_are_kept_by_name(exported, exported_run):
@@ -141,7 +143,8 @@ def test_images_without_labels_are_proven_by_their_rotations(network, digit_sour
     done = export(network, source, tmp_path / "export", profiles=["dynamic"], saved_model=False, tap="conv1", max_drop=50)
     assert done.proof["probes"]["ask"] == "rotation"
     drops = done.proof["files"]["encoder-dynamic.tflite"]["drops"]
-    assert drops["ridge"]["images"] == 4 * (done.proof["held_out"]["images"] // 4)
+    assert drops["ridge"]["answers"] == 4 * drops["ridge"]["images"] == 4 * (done.proof["held_out"]["images"] // 4)
+    assert done.proof["held_out"]["part"] == "train"
     assert drops["ridge"]["keras"] > 0.4  # digits do tell by how much they were turned
     assert "no labels" in (done.folder / "model_card.md").read_text()
 
@@ -157,6 +160,10 @@ def test_images_without_labels_are_proven_by_their_rotations(network, digit_sour
         ({"verify_images": 0}, "at least 1, received 0"),
         ({"input_size": 24}, "images are 16×16 and the files take 24×24: load them with image_size=24"),
         ({"profiles": [], "saved_model": False}, "Nothing is left to export"),
+        ({"classes": 1}, "at least 2 for the learner"),
+        ({"resize": True}, "resize needs the size to resize from"),
+        ({"l2_normalization": True}, "The profile int8 has no vectors of unit length"),
+        ({"profiles": ["orient"], "angles": (0, 180)}, "a head named rotation with 2 answers, one for each of the angles [0, 180]"),
     ],
 )
 def test_settings_that_do_not_fit_say_so_and_leave_nothing(network, source, tmp_path, settings, words):
@@ -182,3 +189,95 @@ def test_folders_of_others_are_left_alone(network, source, tmp_path, exported):
     copy = shutil.copytree(exported, tmp_path / "copy")
     with pytest.raises(UserError, match="holds an export already: add --overwrite"):
         export(network, source, copy)
+
+
+def test_what_lies_where_a_rejected_export_would_go_is_left_alone(network, source, tmp_path):
+    (tmp_path / "export-rejected").mkdir()
+    (tmp_path / "export-rejected" / "thesis.tex").write_text("x")
+    with pytest.raises(UserError, match="where a rejected export would be kept, is not empty and holds no export"):
+        export(network, source, tmp_path / "export", profiles=["float32"], overwrite=True)
+    assert everything(tmp_path) == {"export-rejected/thesis.tex": b"x"}
+
+
+def test_a_saved_model_that_answers_otherwise_is_rejected(network, source, tmp_path, monkeypatch):
+    other = Rotation().build_model(three_taps())
+    write = exporting.to_saved_model
+    monkeypatch.setattr(exporting, "to_saved_model", lambda parts, path: write(exporting.parts_of(other, parts.tap), path))
+    done = export(network, source, tmp_path / "export", profiles=[])
+    assert "signature embed differs from Keras by" in done.rejected["saved_model"]
+    assert done.folder.name == "export-rejected"
+
+
+def test_a_learner_that_does_not_learn_is_rejected(network, source, tmp_path, monkeypatch):
+    from rotkeras.export.learner import SoftmaxHead
+
+    learn = SoftmaxHead.learn
+
+    def lazily(self, embeddings, labels, learning_rate, momentum, weight_decay):
+        return learn(self, embeddings, labels, 0.0 * learning_rate, momentum, weight_decay)
+
+    monkeypatch.setattr(SoftmaxHead, "learn", lazily)
+    done = export(network, source, tmp_path / "export", profiles=["learner"], saved_model=False, max_drop=100)
+    assert "signature learn differs from NumPy by" in done.rejected["learner.tflite"]
+
+
+def test_a_learner_is_proven_signature_by_signature(proof):
+    learns = proof["files"]["learner.tflite"]["learns"]
+    assert set(learns) == {"classify", "learn", "head"}
+    assert max(learns.values()) < 1e-3
+
+
+def test_links_leftovers_and_the_current_folder(network, source, tmp_path, monkeypatch):
+    quick = {"profiles": [], "overwrite": True}
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / ".part-77-real").mkdir()  # of an export that was killed
+    for _ in range(2):
+        done = export(network, source, tmp_path / "link", **quick)
+        assert done.folder == tmp_path / "real"
+    assert {each.name for each in tmp_path.iterdir()} == {"real", "link"}
+    # A kill between taking the old export away and putting the new one in place: the old one comes back.
+    (tmp_path / "real").rename(tmp_path / ".old-77-real")
+    from rotkeras.export.target import clean
+
+    clean(tmp_path / "real")
+    assert (tmp_path / "real" / "verify.json").exists()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="is the current folder, or holds it"):
+        export(network, source, ".", **quick)
+
+
+def test_a_disk_that_is_full_for_tensorflow_is_told_too(network, source, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "write failed; No space left on device")
+
+    monkeypatch.setattr(exporting, "to_saved_model", full)
+    with pytest.raises(UserError, match=r"could not be written .*No space left on device.*make room"):
+        export(network, source, tmp_path / "export", profiles=[])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_of_diagonal_angles_is_exported_by_its_features(source, tmp_path):
+    angles = (45, 135, 225, 315)
+    network = Rotation(angles=angles).build_model(three_taps())
+    done = export(network, source, tmp_path / "export", profiles=["dynamic"], saved_model=False, angles=angles, max_drop=100)
+    assert set(done.proof["files"]["encoder-dynamic.tflite"]["drops"]) == {"ridge", "knn-20"}
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_networks_trained_in_mixed_precision_are_exported_in_float32(source, tmp_path, policy):
+    from rotkeras import devices
+    from rotkeras.device import Encoder
+
+    with devices.precision(policy):
+        network = Rotation().build_model(three_taps())
+    done = export(network, source, tmp_path / "export", profiles=["float32", "int8"], saved_model=False, tap="conv2", max_drop=100)
+    images = source.validation.take(slice(0, 30))
+    import keras
+
+    mixed = keras.Model(network.input, network.get_layer("conv2").output)(images)
+    expected = np.asarray(keras.ops.cast(mixed, "float32")).mean(axis=(1, 2))
+    given = Encoder(done.folder / "encoder-float32.tflite").embed(images)
+    np.testing.assert_allclose(given, expected, atol=0.03 * expected.max())  # sixteen bits keep two or three digits

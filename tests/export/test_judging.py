@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from rotkeras.export.judging import compare, exceeds, likeness
+from rotkeras.export.judging import compare, exceeds, likeness, proves
 
 
 def test_a_drop_is_counted_by_hand():
@@ -42,6 +42,25 @@ def drop_of(lost, gained, images):
     file[:lost] = 1
     keras[lost : lost + gained] = 1
     return compare(keras, file, labels).record()
+
+
+def test_turned_copies_of_an_image_count_as_one():
+    labels = np.zeros(40, int)
+    keras, file = np.zeros(40, int), np.zeros(40, int)
+    file[[3, 13, 23, 33]] = 1  # all four copies of image 3 of ten
+    drop = compare(keras, file, labels, images=10)
+    assert (drop.points, drop.lost) == (10.0, 4)
+    assert drop.chance == 0.5  # one image that changed, not four
+    assert compare(keras, file, labels).chance == 0.5**4
+    assert drop.record()["images"] == 10
+    assert drop.margin == pytest.approx(196 * np.std([1] + [0] * 9) / np.sqrt(10))
+
+
+def test_few_images_prove_little():
+    assert compare(np.zeros(60, int), np.zeros(60, int), np.zeros(60, int)).margin == 5.0  # the rule of three
+    assert not proves(drop_of(0, 0, 60), 0.5)
+    assert proves(drop_of(0, 0, 1000), 0.5)
+    assert not proves(drop_of(10, 10, 1000), 0.5)
 
 
 def test_only_a_loss_beyond_chance_exceeds_the_limit():
