@@ -254,7 +254,7 @@ print(sorted({"tensorflow", "keras", "matplotlib", "pyarrow"} & set(sys.modules)
 def test_the_page_names_every_option_and_its_commands_parse():
     text = (Path(__file__).parents[2] / "docs" / "embed.md").read_text(encoding="utf-8")
     lines = [shlex.split(line, comments=True)[1:] for line in text.splitlines() if line.startswith("rotkeras ")]
-    assert len(lines) == 7
+    assert len(lines) == 8
     for name, *arguments in lines:
         command = {"embed": embed, "neighbours": neighbours}[name]
         assert command.make_context(name, arguments).params["encoder"]

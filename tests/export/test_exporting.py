@@ -9,7 +9,7 @@ from small_training import three_taps
 
 from rotkeras.data.source import Images, Source
 from rotkeras.errors import UserError
-from rotkeras.export import PROFILES, export, exporting
+from rotkeras.export import PROFILES, export, exporting, to_tflite
 from rotkeras.pretext import Rotation
 
 
@@ -228,7 +228,10 @@ def test_a_learner_is_proven_signature_by_signature(proof):
 
 
 def test_links_leftovers_and_the_current_folder(network, source, tmp_path, monkeypatch):
-    quick = {"profiles": [], "overwrite": True}
+    # Where the files go is looked at here, not what is in them.
+    monkeypatch.setattr(exporting, "_write", lambda *_: {"files": {}, "encoder": {}, "held_out": {}})
+    monkeypatch.setattr(exporting.card, "write", lambda *_: None)
+    quick = {"profiles": ["float32"], "tap": "conv1", "overwrite": True}
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     (tmp_path / ".part-77-real").mkdir()  # of an export that was killed
@@ -266,18 +269,18 @@ def test_a_network_of_diagonal_angles_is_exported_by_its_features(source, tmp_pa
     assert set(done.proof["files"]["encoder-dynamic.tflite"]["drops"]) == {"ridge", "knn-20"}
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_networks_trained_in_mixed_precision_are_exported_in_float32(source, tmp_path, policy):
+@pytest.mark.parametrize(("policy", "profile"), [("mixed_bfloat16", "int8"), ("mixed_float16", "float32")])
+def test_networks_trained_in_mixed_precision_are_exported_in_float32(source, tmp_path, policy, profile):
     from rotkeras import devices
     from rotkeras.device import Encoder
 
     with devices.precision(policy):
         network = Rotation().build_model(three_taps())
-    done = export(network, source, tmp_path / "export", profiles=["float32", "int8"], saved_model=False, tap="conv2", max_drop=100)
+    file = to_tflite(network, tmp_path / "encoder.tflite", profile, calibration=source.train)
     images = source.validation.take(slice(0, 30))
     import keras
 
     mixed = keras.Model(network.input, network.get_layer("conv2").output)(images)
     expected = np.asarray(keras.ops.cast(mixed, "float32")).mean(axis=(1, 2))
-    given = Encoder(done.folder / "encoder-float32.tflite").embed(images)
-    np.testing.assert_allclose(given, expected, atol=0.03 * expected.max())  # sixteen bits keep two or three digits
+    given = Encoder(file).embed(images)
+    assert np.abs(given - expected).mean() < 0.02 * expected.max()  # sixteen bits keep two or three digits
