@@ -5,7 +5,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from small_training import SMALL
+from small_training import LEAN
 
 from rotkeras import UserError, devices
 from rotkeras.callbacks.metrics_log import read_metrics
@@ -62,7 +62,7 @@ print(json.dumps(results))
 def on_two_devices(tmp_path_factory):
     """What the script found in a process of two devices, and the folder of its two runs."""
     settings = {"epochs": 2, "images_per_batch": 16, "devices": 2, "synchronized_batch_norm": True}
-    content = {**SMALL, "data": {**SMALL["data"], "train_images": 64}, "train": settings, "probe": {"every_epochs": 0}}
+    content = {**LEAN, "data": {**LEAN["data"], "train_images": 64}, "train": settings, "probe": {"every_epochs": 0}}
     folder = tmp_path_factory.mktemp("runs")
     code = [sys.executable, "-c", SCRIPT, str(folder)]
     output = subprocess.run(code, input=json.dumps(content), capture_output=True, text=True, check=False)
