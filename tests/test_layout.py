@@ -51,6 +51,7 @@ ALLOWED = {
         "recipe",
         "run",
         "taps",
+        "text",
         "train",
         "__version__",
     },

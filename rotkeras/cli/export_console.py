@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -70,13 +71,13 @@ class ExportConsole:
         if exported.rejected:
             for name, why in exported.rejected.items():
                 self.console.print(f"REJECTED: {name}: {why}; allowed are {limit}")
-            self.console.print(f"nothing was exported; all files are kept aside in {exported.folder}")
+            self.console.print(f"nothing was exported; all files are kept aside in {_from_here(exported.folder)}")
             self.console.print("next:    more --calibration-images, another --tap, or profiles float16 and dynamic")
             return
         self.console.print(f"passed: no file loses more than {limit} points beyond chance ({seconds:.0f} s)")
         if undecided := proof["gate"]["undecided"]:
             self.console.print(f"too few images to exclude a loss of {limit} points: {', '.join(undecided)}")
-        self.console.print(f"exported: {exported.folder}, with verify.json and model_card.md")
+        self.console.print(f"exported: {_from_here(exported.folder)}, with verify.json and model_card.md")
 
     def _encoder(self, encoder: dict[str, Any], run: "Run") -> None:
         if encoder["taps"]:
@@ -94,7 +95,7 @@ class ExportConsole:
     def _table(self, proof: dict[str, Any]) -> Table:
         from rich import box
 
-        from rotkeras.export.card import readable_size
+        from rotkeras.text import readable_size
 
         plain = not self.console.is_terminal
         table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
@@ -111,3 +112,9 @@ class ExportConsole:
                 *(f"{drop['drop']:+.1f} ±{drop['margin']:.1f}" if drop else "" for drop in drops),
             )
         return table
+
+
+def _from_here(folder: Path) -> Path:
+    """A path as the other lines name it: from the current folder, where it lies in it."""
+    here = Path.cwd().resolve()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder

@@ -13,6 +13,7 @@ from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.export.parts import Parts
 from rotkeras.export.profiles import Profile
 from rotkeras.files import write_text
+from rotkeras.text import readable_size
 
 _EXAMPLES = ("example.py", "example.kt", "example.cpp")
 _SHOWN_FIRST = ("int8", "mediapipe", "dynamic", "float16", "float32", "learner", "orient")
@@ -92,8 +93,3 @@ def proof_table(proof: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
             ]
         )
     return headings, rows
-
-
-def readable_size(count: int) -> str:
-    """Bytes in the unit that suits them: `54.7 kB`, `1.47 MB`."""
-    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

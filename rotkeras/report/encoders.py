@@ -13,6 +13,7 @@ from rotkeras.embedding import Encoder
 from rotkeras.files import read_json
 from rotkeras.page import Cell, Table
 from rotkeras.report.gathering import Gathered
+from rotkeras.text import readable_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,4 +137,4 @@ def _size(path: Path) -> Cell:
 
 
 def _bytes(count: int) -> Cell:
-    return Cell(f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB", count)
+    return Cell(readable_size(count), count)
