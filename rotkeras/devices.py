@@ -13,12 +13,18 @@ from rotkeras.errors import UserError
 
 
 def quiet() -> None:
-    """Keep TensorFlow's start-up chatter out of the terminal, unless TF_CPP_MIN_LOG_LEVEL is set already.
+    """Start TensorFlow: without its chatter in the terminal, unless TF_CPP_MIN_LOG_LEVEL is set already, and with oneDNN's kernels.
+
+    oneDNN is TensorFlow's library of convolutions for CPUs. By default TensorFlow uses it only on processors with instructions for
+    neural networks; without them it is the faster one too (docs/benchmark.md). TF_ENABLE_ONEDNN_OPTS=0 turns it off.
 
     TensorFlow writes some lines before it reads its log level, straight to the process's standard error; while it is imported that
     is a file, which is shown only when the import fails.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
+    if "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     # Its warnings about functions that are traced again are for those who wrote them: each probe is a new model.

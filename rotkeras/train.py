@@ -20,7 +20,7 @@ from rotkeras.callbacks import (
     Throughput,
 )
 from rotkeras.callbacks.run_checkpoint import restore
-from rotkeras.data import Source, evaluation_pipeline, load, pipeline
+from rotkeras.data import Pipeline, Source, evaluation_pipeline, load, pipeline
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.data.batches import count_steps
 from rotkeras.errors import UserError
@@ -66,6 +66,66 @@ def training_shape(source: Source, augmentation: Sequence[Any]) -> tuple[int, in
     return height, width, channels
 
 
+def build(recipe: Recipe, source: Source, shape: tuple[int, int, int]) -> tuple[Any, keras.Model]:
+    """The pretext task of a recipe and its compiled model, on the devices that the recipe wants.
+
+    Args:
+        recipe: what to train.
+        source: the images; their number sets the schedule.
+        shape: (H, W, 3) that the network sees, as `training_shape` gives it.
+
+    Returns:
+        (task, model); the model has its optimizer's state and no weight but the initial ones.
+
+    Raises:
+        UserError: for devices or settings that do not fit.
+    """
+    settings = recipe.train
+    task = pretext.NAMES[recipe.task.name](**recipe.task.model_dump(exclude={"name"}))
+    strategy = devices.strategy(settings.devices, settings.images_per_batch)
+    if strategy and settings.xla:
+        raise UserError(
+            f"train.xla: expected false with {strategy.num_replicas_in_sync} devices, received true; XLA compiles for one device: "
+            f"set train.devices to 1, or train.xla to false."
+        )
+    scope = strategy.scope() if strategy else nullcontext()
+    steps = count_steps(len(source.train), settings.images_per_batch, settings.steps_per_execution)
+    with scope, devices.precision(settings.precision):
+        backbone = backbones.NAMES[recipe.backbone.name](
+            input_shape=shape,
+            synchronized_batch_norm=settings.synchronized_batch_norm,
+            **recipe.backbone.model_dump(exclude={"name"}),
+        )
+        model = task.build_model(backbone)
+        backbones.fuse_batch_norm(model)
+        if settings.optimizer.weight_decay_as == "l2_in_gradient":
+            add_l2(model, settings.optimizer.weight_decay)
+        model.compile(
+            build_optimizer(settings, steps),
+            task.loss(settings.label_smoothing),
+            metrics=task.metrics(),
+            jit_compile=settings.xla,
+            steps_per_execution=settings.steps_per_execution,
+        )
+        # Else its state is made inside the first step, and TensorFlow traces every step twice.
+        model.optimizer.build(model.trainable_variables)
+    return task, model
+
+
+def build_pipeline(recipe: Recipe, source: Source, task: Any, augmentation: Sequence[Any], initial_epoch: int = 0) -> Pipeline:
+    """The training batches of a recipe, from an epoch on."""
+    settings = recipe.train
+    return pipeline(
+        source.train,
+        task,
+        images_per_batch=settings.images_per_batch,
+        seed=settings.seed,
+        augmentation=augmentation,
+        initial_epoch=initial_epoch,
+        steps_per_execution=settings.steps_per_execution,
+    )
+
+
 def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Sequence[Any] = ()) -> dict[str, Any]:
     """Train a recipe into an opened run folder, from its last checkpoint on.
 
@@ -98,7 +158,6 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
 
     source = source or load_source(recipe)
     augmentation = build_augmentation(recipe)
-    task = pretext.NAMES[recipe.task.name](**recipe.task.model_dump(exclude={"name"}))
     shape = training_shape(source, augmentation)
     if shape != source.image_shape and source.validation is not None:
         raise UserError(
@@ -107,32 +166,7 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
         )
 
     probe = _probe(recipe, source, augmentation)
-    strategy = devices.strategy(settings.devices, settings.images_per_batch)
-    if strategy and settings.xla:
-        raise UserError(
-            f"train.xla: expected false with {strategy.num_replicas_in_sync} devices, received true; XLA compiles for one device: "
-            f"set train.devices to 1, or train.xla to false."
-        )
-    scope = strategy.scope() if strategy else nullcontext()
-    steps = count_steps(len(source.train), settings.images_per_batch, settings.steps_per_execution)
-    with scope, devices.precision(settings.precision):
-        backbone = backbones.NAMES[recipe.backbone.name](
-            input_shape=shape,
-            synchronized_batch_norm=settings.synchronized_batch_norm,
-            **recipe.backbone.model_dump(exclude={"name"}),
-        )
-        model = task.build_model(backbone)
-        if settings.optimizer.weight_decay_as == "l2_in_gradient":
-            add_l2(model, settings.optimizer.weight_decay)
-        model.compile(
-            build_optimizer(settings, steps),
-            task.loss(settings.label_smoothing),
-            metrics=task.metrics(),
-            jit_compile=settings.xla,
-            steps_per_execution=settings.steps_per_execution,
-        )
-        # Else its state is made inside the first step, and TensorFlow traces every step twice.
-        model.optimizer.build(model.trainable_variables)
+    task, model = build(recipe, source, shape)
     if recipe.encoder.tap != "best":
         taps.check(model, recipe.encoder.tap)
     if recipe.export is not None:
@@ -140,15 +174,7 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
 
     state = (restore(run.checkpoints, model) if run.resuming else None) or {"epoch": 0, "seconds": 0.0}
     done = state["epoch"]
-    batches = pipeline(
-        source.train,
-        task,
-        images_per_batch=settings.images_per_batch,
-        seed=settings.seed,
-        augmentation=augmentation,
-        initial_epoch=done,
-        steps_per_execution=settings.steps_per_execution,
-    )
+    batches = build_pipeline(recipe, source, task, augmentation, done)
     encoder = EncoderCheckpoint(run.path, recipe.encoder.tap, recipe.encoder.pooling, recipe.probe.probes[0])
     encoder.best, encoder.last = state.get("best"), state.get("last")
     if probe:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rotkeras.data.cache import available_memory
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError
+from rotkeras.fused_batch_norm import fuse_batch_norm
 from rotkeras.optimizers import add_l2
 from rotkeras.probes import heads
 from rotkeras.probes.features import Features, extract
@@ -80,6 +81,7 @@ def train_heads(
         trained = keras.Model(model.input, _stacked(model.output))
         task, used = Labelled(train, classes), augmentation if augmented else ()
         batches = pipeline(train, task, images_per_batch=size, seed=seed, augmentation=used, repeats=repeats)
+    fuse_batch_norm(trained)
     add_l2(trained, settings.weight_decay)
     optimizer = _sgd(settings, steps)
     if any(layer.compute_dtype == "float16" for layer in trained.layers if layer.trainable_weights):

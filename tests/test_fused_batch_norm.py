@@ -1,0 +1,104 @@
+import keras
+import numpy as np
+import pytest
+
+from rotkeras.backbones import fuse_batch_norm, nin
+
+
+def trained(network, fused, steps=4):
+    """A copy of a network after some steps on noise: its losses and weights."""
+    keras.utils.set_random_seed(0)
+    images = np.random.default_rng(0).integers(0, 256, (steps * 8, 16, 16, 3), dtype=np.uint8)
+    model = keras.models.clone_model(network)
+    model.set_weights(network.get_weights())
+    pooled = keras.layers.GlobalAveragePooling2D()(model.output)
+    model = keras.Model(model.input, keras.layers.Dense(4, dtype="float32")(pooled))
+    if fused:
+        assert fuse_batch_norm(model) == 9
+    model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
+    losses = [model.train_on_batch(images[i : i + 8], np.arange(8) % 4) for i in range(0, len(images), 8)]
+    return np.array(losses, np.float64), model
+
+
+@pytest.fixture(scope="module")
+def network():
+    return nin(blocks=3, width=1 / 12, input_shape=(16, 16, 3))
+
+
+def test_steps_are_those_of_the_stock_layer(network):
+    """Losses, weights, and the running averages, whose variance the kernel gives with another divisor."""
+    losses, stock = trained(network, fused=False)
+    fused_losses, fused = trained(network, fused=True)
+    np.testing.assert_allclose(fused_losses, losses, rtol=2e-5)
+    for one, other in zip(stock.variables, fused.variables, strict=True):
+        np.testing.assert_allclose(other, one, rtol=2e-3, atol=2e-5, err_msg=one.path)
+
+
+def test_running_averages_by_hand():
+    layer = keras.layers.BatchNormalization(momentum=0.75)
+    inputs = keras.Input((2, 2, 1))
+    model = keras.Model(inputs, layer(inputs))
+    assert fuse_batch_norm(model) == 1
+    model(np.array([0.0, 2.0, 4.0, 6.0], np.float32).reshape(1, 2, 2, 1), training=True)
+    assert float(layer.moving_mean.numpy()[0]) == pytest.approx(0.25 * 3.0)
+    assert float(layer.moving_variance.numpy()[0]) == pytest.approx(0.75 * 1.0 + 0.25 * 5.0)  # 5, not 20/3
+
+
+@pytest.mark.parametrize("options", [{}, {"center": False, "scale": False}])
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_outputs_are_those_of_the_stock_layer(options, policy):
+    inputs = keras.Input((5, 5, 8))
+    layer = keras.layers.BatchNormalization(dtype=policy, **options)
+    model = keras.Model(inputs, layer(inputs))
+    x = np.random.default_rng(0).normal(3, 2, (6, 5, 5, 8)).astype(np.float32)
+    stock = model(x, training=True)
+    fuse_batch_norm(model)
+    fused = model(x, training=True)
+    assert fused.dtype == stock.dtype
+    tolerance = 1e-5 if policy == "float32" else 0.02
+    np.testing.assert_allclose(keras.ops.cast(fused, "float32"), keras.ops.cast(stock, "float32"), atol=tolerance)
+
+
+def test_inference_and_frozen_layers_use_the_running_averages(network):
+    images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    model = keras.models.clone_model(network)
+    expected = model(images, training=False)
+    fuse_batch_norm(model)
+    np.testing.assert_array_equal(model(images, training=False), expected)
+    model.trainable = False
+    before = model.get_weights()
+    np.testing.assert_array_equal(model(images, training=True), expected)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_only_what_computes_the_same_is_fused():
+    inputs = keras.Input((4, 4, 4))
+    others = [
+        keras.layers.BatchNormalization(axis=1),
+        keras.layers.BatchNormalization(synchronized=True),
+        keras.layers.BatchNormalization(renorm=True),
+        keras.layers.LayerNormalization(),
+    ]
+    x = inputs
+    for layer in others:
+        x = layer(x)
+    x = keras.layers.BatchNormalization()(keras.layers.Flatten()(x))
+    assert fuse_batch_norm(keras.Model(inputs, x)) == 0
+
+
+def test_files_hold_the_stock_layer(network, tmp_path):
+    model = keras.models.clone_model(network)
+    assert fuse_batch_norm(model) == fuse_batch_norm(model) == 9
+    model.save(tmp_path / "fused.keras")
+    again = keras.models.load_model(tmp_path / "fused.keras")
+    kinds = {type(layer) for layer in again.layers}
+    assert keras.layers.BatchNormalization in kinds
+    assert all(type(layer).__module__.startswith("keras.") for layer in again.layers)
+    assert fuse_batch_norm(again) == 9
+    assert fuse_batch_norm(keras.models.clone_model(model)) == 9  # a copy begins with stock layers
+
+
+def test_nested_models_are_fused_too(network):
+    inputs = keras.Input((16, 16, 3), dtype="uint8")
+    assert fuse_batch_norm(keras.Model(inputs, keras.models.clone_model(network)(inputs))) == 9
