@@ -2,14 +2,42 @@
 
 import contextlib
 import ctypes
+import importlib.util
+import json
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from rotkeras.errors import UserError
+
+
+def backend() -> str:
+    """The library that Keras runs on, or will: "tensorflow", "jax" … Keras is not imported for it."""
+    if "keras" in sys.modules:
+        import keras
+
+        return str(keras.config.backend())
+    if name := os.environ.get("KERAS_BACKEND"):
+        return name
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        return str(json.loads((home / "keras.json").read_text())["backend"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "tensorflow"
+
+
+def check_backend() -> None:
+    """Raise a `UserError` unless Keras runs on a library that networks are trained with here."""
+    if backend() not in ("tensorflow", "jax"):
+        raise UserError(f"KERAS_BACKEND: expected tensorflow or jax, received {backend()!r}; set one of these.")
+    if importlib.util.find_spec(backend()) is None:
+        raise UserError(
+            f"KERAS_BACKEND is {backend()}, which is not installed: pip install '{backend()}', or choose the other one."
+        )
 
 
 def quiet() -> None:
@@ -21,8 +49,8 @@ def quiet() -> None:
     TensorFlow writes some lines before it reads its log level, straight to the process's standard error; while it is imported that
     is a file, which is shown only when the import fails.
     """
-    if "tensorflow" in sys.modules:
-        return
+    if "tensorflow" in sys.modules or importlib.util.find_spec("tensorflow") is None:
+        return  # Keras imports it on other backends too, where it is installed
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
@@ -63,8 +91,67 @@ def keep_freed_memory() -> None:
         libc.mallopt(trim_threshold, 2**31 - 1)
 
 
+def make_deterministic() -> None:
+    """Ask for the same bits at every run. It holds for the rest of the process."""
+    if backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    elif "xla_gpu_deterministic_ops" not in os.environ.get("XLA_FLAGS", ""):  # read when JAX first looks for its devices
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
+
+
+@contextlib.contextmanager
+def parallel(devices: int | None, images_per_batch: int) -> Iterator[None]:
+    """On JAX, split batches over several devices, of this process or of all that train together; else change nothing.
+
+    Args:
+        devices: how many; None for every GPU there is, or one CPU. Several processes use all of theirs.
+        images_per_batch: the global batch, which must split into whole quadruples.
+
+    Raises:
+        UserError: when there are fewer devices, or the batch does not split evenly.
+    """
+    if backend() != "jax":
+        yield
+        return
+    import jax
+    import keras
+
+    there = jax.devices()
+    if jax.process_count() > 1:
+        if devices is not None and devices != len(there):
+            raise UserError(f"train.devices: expected null, all {len(there)} of several hosts, received {devices}; set it to null.")
+        devices = len(there)
+    if devices is None:
+        devices = 1 if there[0].platform == "cpu" else len(there)
+    _check_split(devices, len(there), there[0].platform.upper(), images_per_batch)
+    if devices == 1:
+        yield
+        return
+    names = [f"{device.platform}:{device.id}" for device in there[:devices]]
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names, auto_shard_dataset=False))
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(before)
+
+
+def _check_split(devices: int, there: int, kind: str, images_per_batch: int) -> None:
+    if devices > there:
+        raise UserError(
+            f"train.devices: expected at most {there} ({kind}), the devices there are, received {devices}; set it lower, or null."
+        )
+    if images_per_batch % devices:
+        raise UserError(
+            f"train.images_per_batch: expected a multiple of {devices}, the number of devices, received {images_per_batch}; "
+            f"an image's views stay on one device."
+        )
+
+
 def strategy(devices: int | None, images_per_batch: int) -> Any:
-    """`MirroredStrategy` for several devices, None for one: Keras turns XLA off under any strategy.
+    """TensorFlow's `MirroredStrategy` for several devices, None for one: Keras turns XLA off under any strategy.
 
     Args:
         devices: how many; None for every GPU there is, or one CPU.
@@ -73,23 +160,16 @@ def strategy(devices: int | None, images_per_batch: int) -> Any:
     Raises:
         UserError: when there are fewer devices, or the batch does not split evenly.
     """
+    if backend() != "tensorflow":
+        return None
     import tensorflow as tf
 
     there = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if devices is None:
         devices = len(there) if there[0].device_type == "GPU" else 1
-    if devices > len(there):
-        raise UserError(
-            f"train.devices: expected at most {len(there)} ({there[0].device_type}), the devices there are, received {devices}; "
-            f"set it lower, or null."
-        )
+    _check_split(devices, len(there), there[0].device_type, images_per_batch)
     if devices == 1:
         return None
-    if images_per_batch % devices:
-        raise UserError(
-            f"train.images_per_batch: expected a multiple of {devices}, the number of devices, received {images_per_batch}; "
-            f"an image's views stay on one device."
-        )
     return tf.distribute.MirroredStrategy([device.name for device in there[:devices]])
 
 

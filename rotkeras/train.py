@@ -1,5 +1,6 @@
 """Train a recipe: compile, fit, callbacks, and a run folder."""
 
+import importlib.util
 import os
 import platform
 import time
@@ -8,11 +9,13 @@ from contextlib import nullcontext
 from typing import Any
 
 import keras
+import numpy as np
 
-from rotkeras import __version__, backbones, devices, pretext, taps
+from rotkeras import __version__, backbones, devices, hosts, initial_weights, pretext, taps
 from rotkeras.callbacks import (
     AttentionMaps,
     EncoderCheckpoint,
+    InOneProcess,
     MetricsLog,
     ProbeAccuracy,
     RunCheckpoint,
@@ -22,7 +25,7 @@ from rotkeras.callbacks import (
 from rotkeras.callbacks.run_checkpoint import restore
 from rotkeras.data import Pipeline, Source, evaluation_pipeline, load, pipeline
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
-from rotkeras.data.batches import count_steps
+from rotkeras.data.epochs import count_steps
 from rotkeras.errors import UserError
 from rotkeras.files import one_writer, write_whole
 from rotkeras.optimizers import add_l2, build_optimizer
@@ -55,13 +58,17 @@ def build_augmentation(recipe: Recipe) -> list[Any]:
 
 def training_shape(source: Source, augmentation: Sequence[Any]) -> tuple[int, int, int]:
     """(H, W, 3) that the network sees: what the augmentations make of the source's images."""
-    import tensorflow as tf
-
     from rotkeras.data.augmentation import chain
-    from rotkeras.data.randomness import Key
+    from rotkeras.data.keyed import Key
 
-    zero = tf.constant(0, tf.int64)
-    one = chain(list(augmentation))(tf.constant(source.train.take(slice(0, 1))), Key(zero, zero, tf.zeros([1], tf.int64)))
+    image = source.train.take(slice(0, 1))
+    if all(getattr(step, "in_numpy", False) for step in augmentation):
+        one = chain(list(augmentation))(image, Key(np.int64(0), np.int64(0), np.zeros(1, np.int64)))
+    else:
+        import tensorflow as tf
+
+        zero = tf.constant(0, tf.int64)
+        one = chain(list(augmentation))(tf.constant(image), Key(zero, zero, tf.zeros([1], tf.int64)))
     _, height, width, channels = one.shape
     return height, width, channels
 
@@ -97,6 +104,7 @@ def build(recipe: Recipe, source: Source, shape: tuple[int, int, int]) -> tuple[
             **recipe.backbone.model_dump(exclude={"name"}),
         )
         model = task.build_model(backbone)
+        initial_weights.draw(model, settings.seed)
         backbones.fuse_batch_norm(model)
         if settings.optimizer.weight_decay_as == "l2_in_gradient":
             add_l2(model, settings.optimizer.weight_decay)
@@ -104,7 +112,7 @@ def build(recipe: Recipe, source: Source, shape: tuple[int, int, int]) -> tuple[
             build_optimizer(settings, steps),
             task.loss(settings.label_smoothing),
             metrics=task.metrics(),
-            jit_compile=settings.xla,
+            jit_compile=settings.xla or devices.backend() != "tensorflow",  # other backends run compiled, or very slowly
             steps_per_execution=settings.steps_per_execution,
         )
         # Else its state is made inside the first step, and TensorFlow traces every step twice.
@@ -123,6 +131,7 @@ def build_pipeline(recipe: Recipe, source: Source, task: Any, augmentation: Sequ
         augmentation=augmentation,
         initial_epoch=initial_epoch,
         steps_per_execution=settings.steps_per_execution,
+        shard=hosts.processes(),
     )
 
 
@@ -136,12 +145,16 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
         callbacks: more Keras callbacks, called after those of the recipe.
 
     Returns:
-        The summary, as `summary.json` holds it.
+        The summary, as `summary.json` holds it. Of several processes that train together (`keras.distribution.initialize` on JAX),
+        the first writes the run folder and returns it, and the others return {}.
 
     Raises:
         UserError: for images, devices or settings that do not fit, for a loss that is not finite, and while another process
             trains in the folder.
     """
+    devices.check_backend()
+    if hosts.processes()[0] > 0:
+        return _train(recipe, run, source, callbacks)
     run.path.parent.mkdir(parents=True, exist_ok=True)
     with one_writer(run.path):  # two trainings in one folder would mix their epochs
         return _train(recipe, run, source, callbacks)
@@ -151,10 +164,10 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
     started = time.perf_counter()
     settings = recipe.train
     if settings.deterministic:
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
+        devices.make_deterministic()
     keras.utils.set_random_seed(settings.seed)
+    number, count = hosts.processes()
+    first = number == 0
 
     source = source or load_source(recipe)
     augmentation = build_augmentation(recipe)
@@ -165,14 +178,45 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
             f"expected the same size, which validation sees too; set data.image_size to {shape[0]}, or the crop to that size."
         )
 
-    probe = _probe(recipe, source, augmentation)
+    with devices.parallel(settings.devices, settings.images_per_batch):
+        task, model, state, log = _fit(recipe, run, source, augmentation, shape, callbacks, started)
+    if count > 1:
+        hosts.part()
+    if not first:
+        return {}
+    classifier = task.classifier(model)
+    # A model that was never compiled: its file names no class that a reader would have to import from here.
+    plain = keras.Model(classifier.input, classifier.output, name=classifier.name)
+    write_whole(run.model, plain.save)
+    summary = {**_summary(recipe, source, plain, state, log), "processes": count}
+    run.write_summary(summary)
+    return summary
+
+
+def _fit(
+    recipe: Recipe,
+    run: Run,
+    source: Source,
+    augmentation: Sequence[Any],
+    shape: tuple[int, int, int],
+    callbacks: Sequence[Any],
+    started: float,
+) -> tuple[Any, keras.Model, dict[str, Any], MetricsLog]:
+    """(task, trained model, state, log). Of several processes, the first alone probes and writes."""
+    settings = recipe.train
+    number, count = hosts.processes()
+    first = number == 0
+    probe = _probe(recipe, source, augmentation) if first else None
     task, model = build(recipe, source, shape)
     if recipe.encoder.tap != "best":
         taps.check(model, recipe.encoder.tap)
-    if recipe.export is not None:
+    if recipe.export is not None and devices.backend() == "tensorflow":
         check_export(recipe, task.classifier(model), source)
 
-    state = (restore(run.checkpoints, model) if run.resuming else None) or {"epoch": 0, "seconds": 0.0}
+    restored = restore(run.checkpoints, model) if count == 1 and run.resuming else None
+    if count > 1:
+        restored = _restore_in_all(recipe, run, source, shape, model)
+    state = restored or {"epoch": 0, "seconds": 0.0}
     done = state["epoch"]
     batches = build_pipeline(recipe, source, task, augmentation, done)
     encoder = EncoderCheckpoint(run.path, recipe.encoder.tap, recipe.encoder.pooling, recipe.probe.probes[0])
@@ -180,7 +224,7 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
     if probe:
         probe.untrained = state.get("untrained")
         probe.results = {int(epoch): result for epoch, result in state.get("probed", {}).items()}
-    attention = _attention(recipe, run, source, model)
+    attention = _attention(recipe, run, source, model) if first else None
     log = MetricsLog(run.metrics)
 
     def summarise() -> dict[str, Any]:
@@ -192,8 +236,22 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
             "seconds": state["seconds"] + time.perf_counter() - started,
         }
 
-    run.begin(recipe)
+    writing: list[Any] = []
+    if first:
+        run.begin(recipe)
+        looking: list[Any] = [each for each in (probe, attention) if each]
+        writing = [
+            log,
+            encoder,
+            *([keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)] if _has_tensorflow() else []),
+            RunCheckpoint(run.checkpoints, summarise),
+        ]
+        if count > 1:
+            looking = [InOneProcess(each, on_a_copy=True) for each in looking]
+            writing = [InOneProcess(each) for each in writing]
+        writing = looking + writing
     if done < settings.epochs:
+        speed = Throughput(settings.images_per_batch * task.views_per_image(), batches.input_wait)
         model.fit(
             batches.dataset,
             steps_per_epoch=batches.steps_per_epoch,
@@ -202,26 +260,34 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
             validation_data=_validation(source, task, settings.images_per_batch),
             shuffle=False,
             verbose=0,
-            callbacks=[
-                StopOnBadLoss(),
-                Throughput(settings.images_per_batch * task.views_per_image(), batches.input_wait),
-                *([probe] if probe else []),
-                *([attention] if attention else []),
-                log,
-                encoder,
-                keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False),
-                RunCheckpoint(run.checkpoints, summarise),
-                *callbacks,
-            ],
+            callbacks=[StopOnBadLoss(), speed, *writing, *callbacks],
         )
         state = summarise()
-    classifier = task.classifier(model)
-    # A model that was never compiled: its file names no class that a reader would have to import from here.
-    plain = keras.Model(classifier.input, classifier.output, name=classifier.name)
-    write_whole(run.model, plain.save)
-    summary = _summary(recipe, source, plain, state, log)
-    run.write_summary(summary)
-    return summary
+    return task, model, state, log
+
+
+def _restore_in_all(
+    recipe: Recipe, run: Run, source: Source, shape: tuple[int, int, int], model: keras.Model
+) -> dict[str, Any] | None:
+    """Put the checkpoint that the first process has into the model of all of them; the others need no run folder."""
+    state, values = None, None
+    variables = [*model.weights, *model.optimizer.variables]
+    if hosts.processes()[0] == 0 and run.resuming:
+        with hosts.alone():
+            _, there = build(recipe, source, shape)
+            state = restore(run.checkpoints, there)
+            values = [np.asarray(value) for value in (*there.weights, *there.optimizer.variables)]
+    epoch = int(hosts.from_first(np.asarray(state["epoch"] if state else 0)))
+    if not epoch:
+        return None
+    values = values or [np.zeros(variable.shape, variable.dtype) for variable in variables]
+    for variable, value in zip(variables, hosts.from_first(values), strict=True):
+        variable.assign(value)
+    return state or {"epoch": epoch, "seconds": 0.0}
+
+
+def _has_tensorflow() -> bool:
+    return importlib.util.find_spec("tensorflow") is not None
 
 
 def check_export(recipe: Recipe, model: keras.Model, source: Source) -> None:
@@ -277,7 +343,7 @@ def _attention(recipe: Recipe, run: Run, source: Source, model: Any) -> Attentio
         settings.taps,
         settings.powers,
         folder=run.attention,
-        tensorboard=run.tensorboard / "attention",
+        tensorboard=run.tensorboard / "attention" if _has_tensorflow() else None,
         seed=recipe.train.seed,
     )
 
@@ -285,7 +351,7 @@ def _attention(recipe: Recipe, run: Run, source: Source, model: Any) -> Attentio
 def _validation(source: Source, task: Any, images_per_batch: int) -> Any:
     if source.validation is None:
         return None
-    return evaluation_pipeline(source.validation, task, images_per_batch=images_per_batch)
+    return evaluation_pipeline(source.validation, task, images_per_batch=images_per_batch, shard=hosts.processes())
 
 
 def _summary(recipe: Recipe, source: Source, model: Any, state: dict[str, Any], log: MetricsLog) -> dict[str, Any]:
@@ -316,4 +382,5 @@ def _summary(recipe: Recipe, source: Source, model: Any, state: dict[str, Any], 
         "rotkeras": __version__,
         "versions": versions(),
         "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
+        "backend": devices.backend(),
     }

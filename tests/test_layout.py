@@ -62,8 +62,11 @@ ALLOWED = {
     "page": {"errors", "files", "__version__"},
     "embedding": {"errors", "files", "images", "text", "data", "device"},
     "evaluate": {"errors", "files", "text", "data", "devices", "probes", "run", "taps", "train"},
+    "benchmark": {"callbacks", "data", "device", "devices", "errors", "pretext", "recipe", "run", "train"},
     "reproduce": {"data", "errors", "evaluate", "probes", "recipe", "run", "train"},
-    "callbacks": {"attention", "errors", "files", "text", "data", "probes", "taps"},
+    "callbacks": {"attention", "errors", "files", "hosts", "text", "data", "probes", "taps"},
+    "hosts": {"devices", "errors"},
+    "initial_weights": {"taps"},
     "optimizers": {"recipe"},
     "devices": {"errors"},
 }
@@ -113,6 +116,7 @@ def test_every_public_name_can_be_imported():
     for room in (
         "attention",
         "audit",
+        "benchmark",
         "data",
         "device",
         "export",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rotkeras.callbacks.attention_maps import AttentionMaps
     from rotkeras.callbacks.encoder_checkpoint import EncoderCheckpoint
+    from rotkeras.callbacks.in_one_process import InOneProcess
     from rotkeras.callbacks.metrics_log import MetricsLog
     from rotkeras.callbacks.probe_accuracy import ProbeAccuracy
     from rotkeras.callbacks.progress import Progress
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AttentionMaps",
     "EncoderCheckpoint",
+    "InOneProcess",
     "MetricsLog",
     "ProbeAccuracy",
     "Progress",
@@ -27,6 +29,7 @@ __all__ = [
 _HOMES = {
     "AttentionMaps": "attention_maps",
     "EncoderCheckpoint": "encoder_checkpoint",
+    "InOneProcess": "in_one_process",
     "MetricsLog": "metrics_log",
     "ProbeAccuracy": "probe_accuracy",
     "Progress": "progress",

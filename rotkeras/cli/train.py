@@ -1,5 +1,6 @@
 """`rotkeras train`."""
 
+import os
 import shlex
 import signal
 import sys
@@ -16,8 +17,17 @@ import click
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets; the same as --set data.data_dir=….")
 @click.option("--resume", is_flag=True, help="Go on with the run that is there; begin when there is none.")
 @click.option("--overwrite", is_flag=True, help="Delete the run that is there and begin again.")
+@click.option("--hosts", "addresses", metavar="A:PORT,B:PORT", help="All processes that train together, on JAX; the first writes.")
+@click.option("--host-id", "number", type=int, help="Which of --hosts this one is, from 0.")
 def train(
-    recipe: str, overrides: tuple[str, ...], run_dir: Path | None, data_dir: str | None, resume: bool, overwrite: bool
+    recipe: str,
+    overrides: tuple[str, ...],
+    run_dir: Path | None,
+    data_dir: str | None,
+    resume: bool,
+    overwrite: bool,
+    addresses: str | None,
+    number: int | None,
 ) -> None:
     """Pre-train RECIPE, a YAML file or the name of one that ships, and leave a run folder.
 
@@ -25,18 +35,28 @@ def train(
     rotkeras train quickstart
     rotkeras train recipes/cifar10.yaml --data-dir ~/tensorflow_datasets
     rotkeras train folder --set data.folder=photos --set train.epochs=20
+    rotkeras train cifar10 --hosts one:1234,two:1234 --host-id 0     # and on the host two: --host-id 1
     """
+    from rotkeras import devices, hosts
     from rotkeras import recipe as recipes
     from rotkeras.run import Run
 
     chosen = recipes.load(recipe, overrides, data_dir)
     run = Run(run_dir or Path("runs") / chosen.name)
-    run.check(chosen, resume=resume, overwrite=overwrite)
+    together = hosts.find(addresses, number)
+    if together:
+        hosts.check_backend()
+    devices.check_backend()
+    if together is None or together.number == 0:  # the others write nothing
+        run.check(chosen, resume=resume, overwrite=overwrite)
 
     if chosen.data.folder is not None:  # before the seconds that TensorFlow takes to start
         from rotkeras.data.folder import check_folder
 
         check_folder(Path(chosen.data.folder).expanduser())
+
+    if together and not hosts.watched():
+        sys.exit(hosts.watch(together, sys.argv[1:]))
 
     from rotkeras.cli.train_console import TrainConsole
 
@@ -49,20 +69,46 @@ def train(
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, interrupt)
-    console = TrainConsole()
+    console = TrainConsole(together=together)
     try:
         console.run(chosen, run, interrupted)
     except (KeyboardInterrupt, Exception) as error:
+        if together and not interrupted:
+            _leave(error)
         if not interrupted and not isinstance(error, KeyboardInterrupt):
             raise
+        if together and together.number > 0:
+            os._exit(130)
         if not run.recipe.exists():
             click.echo("\nInterrupted before training began; nothing was written.", err=True)
             sys.exit(130)
         command = f"rotkeras train {shlex.quote(str(run.recipe))} --run-dir {shlex.quote(str(run.path))} --resume"
         kept = "epochs that were finished are kept" if (run.checkpoints / "state.json").exists() else "no epoch was finished"
         click.echo(f"\nInterrupted; {kept}. Go on with: {command}", err=True)
+        if together:
+            os._exit(130)  # at a common exit the others would be waited for
         sys.exit(130)
     finally:
         signal.signal(signal.SIGINT, before)
     if console.rejected:
         sys.exit(1)
+
+
+def _leave(error: BaseException) -> NoReturn:
+    """End one of several processes after an error, without the common exit, which would wait for the others."""
+    import traceback
+
+    from rotkeras import hosts
+    from rotkeras.errors import UserError
+
+    code = 1
+    if isinstance(error, UserError):
+        click.echo(f"Error: {error}", err=True)
+        code = 2
+    elif hosts.was_lost(error):
+        code = hosts.LOST
+    else:
+        traceback.print_exception(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -3,7 +3,7 @@
 import math
 import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,12 +15,17 @@ from rotkeras.recipe import Recipe
 from rotkeras.run import Run
 from rotkeras.text import clock
 
+if TYPE_CHECKING:
+    from rotkeras.hosts import Hosts
+
 
 class TrainConsole:
     """Runs a training and shows it, on a terminal or as plain lines."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(soft_wrap=True, highlight=False)
+    def __init__(self, console: Console | None = None, together: "Hosts | None" = None) -> None:
+        silent = together is not None and together.number > 0  # the first of several processes shows it for all
+        self.console = console or Console(soft_wrap=True, highlight=False, quiet=silent)
+        self.together = together
         self.rejected = False
         """Whether an export was asked for and did not come about."""
 
@@ -33,11 +38,14 @@ class TrainConsole:
             if recipe.export is not None and not run.export.exists():
                 self.console.print(f"no export: make it with {shlex.join(['rotkeras', 'export', str(run.path)])}")
             return finished
-        self.console.print(f"{recipe.name}: starting TensorFlow …")
         from rotkeras import devices
 
+        library = {"tensorflow": "TensorFlow", "jax": "JAX"}.get(devices.backend(), devices.backend())
+        self.console.print(f"{recipe.name}: starting {library} …")
         devices.quiet()
         devices.keep_freed_memory()
+        if self.together:
+            self._meet(self.together)
         import keras
 
         from rotkeras import callbacks, train
@@ -50,10 +58,32 @@ class TrainConsole:
             summary = train.train(recipe, run, source, [progress, stop])
         finally:
             progress.close()
+        if not summary:  # not the first of several processes
+            print("trained; the run folder is that of process 0", flush=True)
+            return summary
         self.show(summary, run)
+        if devices.backend() != "tensorflow":
+            self._with_tensorflow(recipe, run)
+            return summary
         self._export(recipe, run, source, interrupted)
         self._report(recipe, run)
         return summary
+
+    def _meet(self, together: "Hosts") -> None:
+        from rotkeras import hosts
+
+        count = len(together.addresses)
+        what = "; progress is shown by process 0" if together.number else ""
+        print(f"process {together.number} of {count}: meeting the others at {together.addresses[0]} …{what}", flush=True)
+        hosts.join(together)
+
+    def _with_tensorflow(self, recipe: Recipe, run: Run) -> None:
+        """Name the commands for what needs TensorFlow."""
+        there = shlex.quote(str(run.path))
+        if recipe.export is not None:
+            self.console.print(f"export:  KERAS_BACKEND=tensorflow rotkeras export {there}")
+        if recipe.report is not None:
+            self.console.print(f"page:    KERAS_BACKEND=tensorflow rotkeras report {there}")
 
     def _export(self, recipe: Recipe, run: Run, source: Source, interrupted: Sequence[int]) -> None:
         """Export the encoder when the recipe wants it; what goes wrong with it never loses a run."""
@@ -125,6 +155,8 @@ class TrainConsole:
         self.console.print(
             f"{source.name}: {len(source.train):,} images to train on, {validation:,} for validation, {height}×{width}, {labels}"
         )
+        if source.kept:
+            self.console.print(f"images {source.kept}")
         if source.skipped:
             self.console.print(
                 f"{len(source.skipped)} files could not be read as images and are left out; they are named at the end"

@@ -1,21 +1,22 @@
-"""Image sources and the `tf.data` pipeline that turns them into batches of views."""
+"""Image sources and the pipelines that turn them into batches of views."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rotkeras.data import augmentation
-    from rotkeras.data.batches import Pipeline, evaluation_pipeline, pipeline
+    from rotkeras.data.epochs import Pipeline
     from rotkeras.data.loading import load
+    from rotkeras.data.pipelines import evaluation_pipeline, pipeline
     from rotkeras.data.source import BadImage, Images, Source, split
 
 __all__ = ["BadImage", "Images", "Pipeline", "Source", "augmentation", "evaluation_pipeline", "load", "pipeline", "split"]
 
 _HOMES = {
     "load": "loading",
-    "pipeline": "batches",
-    "evaluation_pipeline": "batches",
-    "Pipeline": "batches",
+    "pipeline": "pipelines",
+    "evaluation_pipeline": "pipelines",
+    "Pipeline": "epochs",
     "BadImage": "source",
     "Images": "source",
     "Source": "source",

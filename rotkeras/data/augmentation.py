@@ -1,16 +1,18 @@
-"""Augmentation of uint8 batches inside `tf.data`, before the views are made: once an image, then its copies.
+"""Augmentation of uint8 batches before the views are made: once an image, then its copies.
 
-Each is a function `(images, key) -> images` on uint8 (B, H, W, 3); its randomness is a function of the key alone.
+Each is a function `(images, key) -> images` on uint8 (B, H, W, 3) inside `tf.data`; its randomness is a function of the key alone.
+One with `in_numpy = True` takes NumPy arrays as well, and gives the same pixels.
 """
 
 import math
 from collections.abc import Callable
 from typing import Any
 
-import tensorflow as tf
+import numpy as np
+from numpy.typing import NDArray
 
-from rotkeras.data import randomness
-from rotkeras.data.randomness import Key
+from rotkeras.data import keyed
+from rotkeras.data.keyed import Key
 from rotkeras.errors import UserError
 
 Tensor = Any
@@ -32,7 +34,39 @@ def pad_crop_flip(padding: int = 4, flip: bool = True) -> Augmentation:
     Reference: the CIFAR-10 augmentation of Gidaris et al., ICLR 2018, section 4.1, and their published code.
     """
 
-    def apply(images: Tensor, key: Key) -> Tensor:
+    return _PadCropFlip(padding, flip)
+
+
+class _PadCropFlip:
+    in_numpy = True
+
+    def __init__(self, padding: int, flip: bool) -> None:
+        self.padding = padding
+        self.flip = flip
+
+    def __call__(self, images: Tensor, key: Key) -> Tensor:
+        return self._numpy(images, key) if isinstance(images, np.ndarray) else self._graph(images, key)
+
+    def _numpy(self, images: NDArray[np.uint8], key: Key) -> NDArray[np.uint8]:
+        count, height, width, _ = images.shape
+        padding = self.padding
+        padded = np.zeros((count, height + 2 * padding, width + 2 * padding, 3), np.uint8)
+        padded[:, padding : padding + height, padding : padding + width] = images
+        top = keyed.integers(key, _TOP, 2 * padding + 1)
+        left = keyed.integers(key, _LEFT, 2 * padding + 1)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))  # a view: nothing is copied
+        cut = windows[np.arange(count), top, left].transpose(0, 2, 3, 1)
+        if self.flip:
+            flipped = keyed.integers(key, _FLIP, 2)[:, None, None, None] == 1
+            cut = np.where(flipped, cut[:, :, ::-1], cut)
+        return np.ascontiguousarray(cut)
+
+    def _graph(self, images: Tensor, key: Key) -> Tensor:
+        import tensorflow as tf
+
+        from rotkeras.data import randomness
+
+        padding, flip = self.padding, self.flip
         height, width = images.shape[1], images.shape[2]
         padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
         top = randomness.integers(key, _TOP, 2 * padding + 1)
@@ -45,8 +79,6 @@ def pad_crop_flip(padding: int = 4, flip: bool = True) -> Augmentation:
         columns = left[:, None] + columns
         padded = tf.gather(padded, rows, axis=1, batch_dims=1)
         return tf.gather(padded, columns, axis=2, batch_dims=1)
-
-    return apply
 
 
 def random_flip() -> Augmentation:
@@ -69,6 +101,10 @@ def random_resized_crop(
     """
 
     def apply(images: Tensor, key: Key) -> Tensor:
+        import tensorflow as tf
+
+        from rotkeras.data import randomness
+
         height, width = float(images.shape[1]), float(images.shape[2])
         area = randomness.uniform(key, _AREA, *scale) * height * width
         aspect = tf.exp(randomness.uniform(key, _RATIO, *(math.log(each) for each in ratio)))
@@ -133,10 +169,19 @@ def chain(steps: list[Augmentation]) -> Augmentation:
 
     def apply(images: Tensor, key: Key) -> Tensor:
         for number, step in enumerate(steps):
-            if images.shape.rank != 4:
-                raise UserError(f"Augmentation {number} received a tensor of rank {images.shape.rank}, expected (B, H, W, 3).")
-            own = key if number == 0 else key._replace(seed=tf.bitcast(randomness.mix(key.seed, number), tf.int64))
-            images = step(images, own)
+            if len(images.shape) != 4:
+                raise UserError(f"Augmentation {number} received a tensor of rank {len(images.shape)}, expected (B, H, W, 3).")
+            images = step(images, key if number == 0 else key._replace(seed=_another_seed(key.seed, number)))
         return images
 
     return apply
+
+
+def _another_seed(seed: Any, number: int) -> Any:
+    if isinstance(seed, int | np.integer):
+        return keyed.mix(seed, number).astype(np.int64)
+    import tensorflow as tf
+
+    from rotkeras.data import randomness
+
+    return tf.bitcast(randomness.mix(seed, number), tf.int64)

@@ -1,4 +1,4 @@
-"""From images to batches of (views, labels): shuffled, augmented, and turned into views by a pretext task.
+"""From images to batches of (views, labels) by `tf.data`: shuffled, augmented, and turned into views by a pretext task.
 
 A batch is made whole: one gather, one augmentation, one call of the task. Nothing is done image by image, pixels stay uint8,
 and an image's views lie side by side, so that a batch split over devices never splits them.
@@ -6,63 +6,22 @@ and an image's views lie side by side, so that a batch split over devices never 
 
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from rotkeras.data.augmentation import Augmentation, chain
+from rotkeras.data.ending import ending
+from rotkeras.data.epochs import Pipeline, count_steps
 from rotkeras.data.input_wait import InputWait
-from rotkeras.data.randomness import Key, permute
+from rotkeras.data.keyed import Key
+from rotkeras.data.randomness import permute
 from rotkeras.data.source import Images
-from rotkeras.errors import UserError
 
 
-class Pipeline(NamedTuple):
-    """What `fit` needs of a training pipeline.
-
-    Attributes:
-        dataset: an endless `tf.data.Dataset` of (x, y); epoch follows epoch without a pause between.
-        steps_per_epoch: batches in an epoch, see `count_steps`; the images left over differ from epoch to epoch.
-        input_wait: the clock that says how long training waited for the dataset.
-        owner: what a `feature_pipeline` reads from; it can be read as long as this pipeline is kept.
-    """
-
-    dataset: Any
-    steps_per_epoch: int
-    input_wait: InputWait
-    owner: Any = None
-
-
-def count_steps(images: int, images_per_batch: int, steps_per_execution: int = 1) -> int:
-    """Batches in an epoch: whole batches only, and whole executions.
-
-    Keras always runs whole executions, so with steps left over an epoch would take batches of the next one, and a resumed run would
-    see other batches than one that was never stopped.
-
-    Args:
-        images: number of training images.
-        images_per_batch: images in a batch.
-        steps_per_execution: as given to `compile`.
-
-    Raises:
-        UserError: when the images do not fill one batch, or the batches one execution.
-    """
-    if not 1 <= images_per_batch <= images:
-        raise UserError(
-            f"images_per_batch: expected 1 to {images}, the number of training images, received {images_per_batch}; "
-            f"set it lower or add images."
-        )
-    steps = images // images_per_batch
-    if not 1 <= steps_per_execution <= steps:
-        raise UserError(
-            f"steps_per_execution: expected 1 to {steps}, the batches in an epoch, received {steps_per_execution}; set it lower."
-        )
-    return steps - steps % steps_per_execution
-
-
-def pipeline(
+def tf_pipeline(
     images: Images,
     task: Any,
     *,
@@ -73,24 +32,7 @@ def pipeline(
     steps_per_execution: int = 1,
     repeats: int = 1,
 ) -> Pipeline:
-    """The training pipeline: every epoch in another order, and everything random a function of (seed, epoch, index).
-
-    Args:
-        images: the part to train on.
-        task: a pretext task; its `views(images, key)` makes (x, y) of a batch of images.
-        images_per_batch: images, not views: with four rotations a batch has four times as many views.
-        seed: of order, augmentation and the task's own draws.
-        augmentation: one or several of `rotkeras.data.augmentation`, applied to the images before the views are made.
-        initial_epoch: the epoch to begin with; the same number goes to `fit(initial_epoch=…)`.
-        steps_per_execution: the same number as in `compile(steps_per_execution=…)`.
-        repeats: how often an image comes in one epoch, each time augmented anew; for epochs of a fixed length on few images.
-
-    Returns:
-        A `Pipeline`; call `model.fit(p.dataset, steps_per_epoch=p.steps_per_epoch, …)`.
-
-    Raises:
-        UserError: when there are fewer images than one batch takes, or fewer batches than one execution.
-    """
+    """See `rotkeras.data.pipeline`."""
     rows = tf.constant(images.rows)
     augment = chain([augmentation] if callable(augmentation) else list(augmentation))
     gather = _gather(images)
@@ -133,8 +75,9 @@ def feature_pipeline(
 
     def read(index: Any) -> Any:
         arrays = [reference() for reference in references]
-        # Gone after training has ended: what is still prefetched then is seen by no one.
-        return [empty if array is None else array[index] for array, empty in zip(arrays, blank, strict=True)]
+        with ending.reading() as worth_it:
+            # Gone after training has ended: what is still prefetched then is seen by no one.
+            return [array[index] if array is not None and worth_it else empty for array, empty in zip(arrays, blank, strict=True)]
 
     def batch(_seed: Any, _epoch: Any, index: Any, _repeat: Any) -> Any:
         values = tf.numpy_function(read, [index], [tf.float32] * len(names), stateful=False)
@@ -163,11 +106,8 @@ def _endless(
     return Pipeline(clock.measure(dataset), steps, clock)
 
 
-def evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) -> Any:
-    """A finite `tf.data.Dataset` of (x, y) over all images in the order of their index, without augmentation.
-
-    The last batch holds what is left. A task's draws come from seed 0 and epoch 0, the same at every evaluation.
-    """
+def tf_evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) -> Any:
+    """See `rotkeras.data.evaluation_pipeline`."""
     count = len(images)
     rows = tf.constant(images.rows)
     gather = _gather(images)
@@ -186,7 +126,8 @@ def _gather(images: Images) -> Any:
     shape = (None, *images.image_shape)
 
     def read(index: Any) -> Any:
-        return images.take(np.asarray(index))
+        with ending.reading() as worth_it:
+            return images.take(np.asarray(index)) if worth_it else np.zeros((len(index), *shape[1:]), np.uint8)
 
     def gather(index: Any) -> Any:
         batch = tf.numpy_function(read, [index], tf.uint8, stateful=False)

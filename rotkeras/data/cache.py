@@ -1,104 +1,230 @@
-"""Decoded images in memory, or kept on disk and memory-mapped, so that the next run starts at once."""
+"""Decoded images in memory, or in a file on disk, where they are found by the next run."""
 
+import errno
 import hashlib
 import json
+import math
 import os
+import re
 import shutil
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.data.image_file import ImageFile, NewImageFile
 from rotkeras.data.source import BadImage
 from rotkeras.errors import UserError
 
-Fill = Callable[[NDArray[np.uint8]], tuple[list[int], list[BadImage]]]
+MEMORY_SHARE = 0.5
+"""Images are held in memory when they take at most this share of what is available.
+
+The other half is for what comes after: TensorFlow, a training step, features of probes, and the images of a test folder. Little is
+lost by a file: the system keeps as much of it as fits in memory that it gives back when others need it.
+"""
+_DISK_SHARE = 0.95
+
+Fill = Callable[[Any], tuple[NDArray[np.int64], list[BadImage]]]
+"""Fills `out`, to whose rows uint8 images are assigned, from row 0; returns (positions int64 that were kept, bad images)."""
+
+
+class Decoded(NamedTuple):
+    """Decoded images.
+
+    Attributes:
+        array: uint8 (N, H, W, 3), the rows that were kept: an array or an `ImageFile`, which is indexed alike.
+        positions: int64 (N,), which of the items they are.
+        bad: files that could not be read.
+        kept: where they are, in words.
+    """
+
+    array: NDArray[np.uint8]
+    positions: NDArray[np.int64]
+    bad: list[BadImage]
+    kept: str
+
+
+class Stamp:
+    """A digest, taken line by line, of all that decoded images depend on.
+
+    Args:
+        source: lines that say which images these are and at which size; what is added later is their content.
+
+    Attributes:
+        source: sixteen hexadecimal digits for the first lines alone: the same before and after images change.
+    """
+
+    def __init__(self, *source: str) -> None:
+        self._digest = hashlib.sha256("\n".join(source).encode("utf-8", "surrogatepass"))
+        self.source = self.key()
+
+    def add(self, line: str) -> None:
+        """Add a line; file names may hold bytes that are no UTF-8."""
+        self._digest.update(f"\n{line}".encode("utf-8", "surrogatepass"))
+
+    def key(self) -> str:
+        """Sixteen hexadecimal digits for all lines."""
+        return self._digest.hexdigest()[:16]
 
 
 def available_memory() -> int:
-    """Bytes of memory that can be used without swapping; a very large number where the system does not say."""
+    """Bytes of memory that can be used without swapping, within a container's limit; a very large number where no one says."""
+    free = 1 << 62
     try:
         with open("/proc/meminfo") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
+            free = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
         pass
-    return 1 << 62
+    try:
+        group = Path("/sys/fs/cgroup")
+        files = next(line for line in (group / "memory.stat").read_text().splitlines() if line.startswith("inactive_file "))
+        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
+        return min(free, max(0, limit - used + int(files.split()[1])))
+    except (OSError, StopIteration, ValueError):  # no such group, or "max": no limit
+        return free
 
 
-def memory_array(shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """An empty uint8 array (N, H, W, 3) in memory; a `UserError` when it does not fit."""
-    need = int(np.prod(shape, dtype=np.int64))
-    if need > 0.8 * (free := available_memory()):
-        raise UserError(
-            f"{shape[0]} images of {shape[1]}×{shape[2]} pixels need {need / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB "
-            f"are free: set data.image_size smaller, or, for a folder of images, data.cache to a folder on disk."
-        )
-    return np.empty(shape, np.uint8)
+def default_cache() -> Path:
+    """The folder for images that do not fit in memory when none is named: `$XDG_CACHE_HOME/rotkeras`, or `~/.cache/rotkeras`."""
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if named.is_absolute():
+        return named / "rotkeras"
+    try:
+        return Path.home() / ".cache" / "rotkeras"
+    except RuntimeError:  # a user without a home, as in some containers
+        return Path(tempfile.gettempdir()) / "rotkeras"
 
 
 def cached_array(
-    shape: tuple[int, ...],
+    shape: tuple[int, int, int, int],
     fill: Fill,
     cache: str | Path | None,
     title: str,
-    stamp: Sequence[str],
-) -> tuple[NDArray[np.uint8], list[int], list[BadImage]]:
-    """An array of decoded images, filled now or found from an earlier time.
+    stamp: Stamp,
+    beside: Mapping[str, NDArray[np.int64]] | None = None,
+) -> Decoded:
+    """Decoded images, filled now or found from an earlier time.
 
     Args:
         shape: (N, H, W, 3), N the number of items before any is skipped.
-        fill: fills the array from row 0 and returns (positions kept, bad images).
-        cache: folder on disk to keep it in, or None to hold it in memory.
-        title: the beginning of the file's name.
-        stamp: what the content depends on; another stamp is another file.
-
-    Returns:
-        (uint8 array of the rows kept, positions kept, bad images).
+        fill: see `Fill`.
+        cache: folder on disk to keep them in. None holds them in memory when they fit, see `MEMORY_SHARE`, and else keeps them in
+            `default_cache()`, where images that have changed since take the place of what was kept of them.
+        title: the beginning of the folder's name.
+        stamp: of what the content depends on; another stamp is another folder.
+        beside: arrays that `fill` fills too; they are kept with the images.
 
     Raises:
-        UserError: when the images do not fit in memory and no cache folder is given.
+        UserError: when the cache cannot be written to, or has not enough room.
     """
-    if cache is None:
-        array = memory_array(shape)
-        kept, bad = fill(array)
-        return array[: len(kept)], kept, bad
+    need, beside = math.prod(shape), beside or {}
+    place = default_cache() if cache is None else Path(cache).expanduser()
+    if cache is None:  # where folders of one name meet
+        title = f"{title}-{stamp.source[:8]}"
+    home = place / f"{title}-{stamp.key()}"
+    how, found = "found in", _open(home, beside)
+    if found is None and cache is None and need <= MEMORY_SHARE * available_memory():
+        array = np.empty(shape, np.uint8)
+        positions, bad = fill(array)
+        return Decoded(array[: len(positions)], positions, bad, f"decoded into memory, {_size(need)}")
+    if found is None:
+        _prepare(place)
+        _sweep(home)
+        if cache is None:
+            _remove_outdated(home, title)
+        _check_room(place, shape)
+        _make(home, shape, fill, beside)
+        how, found = "decoded into", _open(home, beside)
+    if found is None:
+        raise UserError(f"The cache {str(home)!r} cannot be read back: set data.cache to a folder on another disk.")
+    return found._replace(kept=f"{how} the cache {home}, {_size(need)}, and read from there as they are needed")
 
-    key = hashlib.sha256("\n".join(stamp).encode()).hexdigest()[:16]
-    home = Path(cache).expanduser() / f"{title}-{key}"
-    if not home.is_dir():
-        mine = os.getpid()
-        _sweep(home, mine)
-        working = home.with_name(f"{home.name}.{mine}.part")
-        try:
-            working.mkdir(parents=True)
-        except OSError as error:
+
+def _open(home: Path, beside: Mapping[str, NDArray[np.int64]]) -> Decoded | None:
+    """What a cache holds; None when there is none, or when it is damaged."""
+    try:
+        index = json.loads((home / "index.json").read_text())
+        bad = [BadImage(each["path"], each["reason"]) for each in index["bad"]]
+        if "kept" in index:  # as it was written before, with a number for each image
+            positions = np.array(index["kept"], np.int64)
+        else:
+            positions = np.delete(np.arange(index["images"], dtype=np.int64), index["missing"])
+        for name, array in beside.items():
+            array[:] = np.load(home / f"{name}.npy")
+        if hasattr(os, "preadv"):
+            images = cast(NDArray[np.uint8], ImageFile(home / "images.npy", len(positions)))
+        else:  # Windows
+            images = np.load(home / "images.npy", mmap_mode="r")[: len(positions)]
+        return Decoded(images, positions, bad, "")
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _make(home: Path, shape: tuple[int, ...], fill: Fill, beside: Mapping[str, NDArray[np.int64]]) -> None:
+    """Fill a cache aside, then put it in place in one step."""
+    working = home.with_name(f"{home.name}.{os.getpid()}.part")
+    working.mkdir(parents=True)
+    try:
+        with NewImageFile(working / "images.npy", shape) as out:
+            positions, bad = fill(out)
+        for name, array in beside.items():
+            np.save(working / f"{name}.npy", array)
+        missing = np.setdiff1d(np.arange(shape[0]), positions, assume_unique=True)
+        content = {"images": shape[0], "missing": missing.tolist(), "bad": [vars(each) for each in bad]}
+        (working / "index.json").write_text(json.dumps(content))
+        if home.is_dir() and _open(home, {}) is None:
+            shutil.rmtree(home)
+        working.rename(home)
+    except OSError as error:
+        if _open(home, {}) is not None:  # another process was first, with the same images
+            return
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
-                f"data.cache: {str(cache)!r} cannot be written to ({(error.strerror or str(error)).lower()}): give a folder."
+                f"The disk became full while decoded images were written to {str(home.parent)!r}: make room there, or set "
+                f"data.cache to a folder on a larger disk."
             ) from None
-        try:
-            _write(working, shape, fill)
-            working.rename(home)  # whole or not at all
-        except OSError:
-            if not home.is_dir():  # else another process was first, with the same images
-                raise
-        finally:
-            shutil.rmtree(working, ignore_errors=True)
-    index = json.loads((home / "index.json").read_text())
-    bad = [BadImage(**each) for each in index["bad"]]
-    kept = index["kept"]
-    array = np.lib.format.open_memmap(home / "images.npy", mode="r")
-    return array[: len(kept)], kept, bad
+        raise
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
 
 
-def _sweep(home: Path, mine: int) -> None:
-    """Remove what processes that were killed left unfinished."""
-    for left in home.parent.glob(f"{home.name}.*.part"):
-        process = left.name.split(".")[-2]
-        if process.isdigit() and (int(process) == mine or not _alive(int(process))):
+def _prepare(place: Path) -> None:
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        if not os.access(place, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UserError(
+            f"data.cache: {str(place)!r} cannot be written to ({(error.strerror or str(error)).lower()}): give a folder."
+        ) from None
+
+
+def _check_room(place: Path, shape: tuple[int, ...]) -> None:
+    need, free = math.prod(shape), shutil.disk_usage(place).free
+    if need > _DISK_SHARE * free:
+        raise UserError(
+            f"{shape[0]:,} images of {shape[1]}×{shape[2]} pixels need {_size(need)} in the cache {str(place)!r}, and "
+            f"{_size(free)} are free there: make room, set data.image_size smaller, or set data.cache to a folder on a larger disk."
+        )
+
+
+def _remove_outdated(home: Path, title: str) -> None:
+    """Remove what was kept of the same images before they changed; a process that reads from it goes on doing so."""
+    for left in home.parent.iterdir():
+        if left != home and re.fullmatch(re.escape(title) + "-[0-9a-f]{16}", left.name):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _sweep(home: Path) -> None:
+    """Remove what processes that were killed left unfinished, of these images or others."""
+    for left in home.parent.iterdir():
+        if match := re.fullmatch(r"(.*-[0-9a-f]{16})\.(\d+)\.part", left.name, re.DOTALL):
+            process = int(match[2])
+            if not _alive(process) or (process == os.getpid() and match[1] == home.name):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _alive(process: int) -> bool:
@@ -111,8 +237,8 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _write(folder: Path, shape: tuple[int, ...], fill: Fill) -> None:
-    array = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
-    kept, bad = fill(array)
-    array.flush()
-    (folder / "index.json").write_text(json.dumps({"kept": kept, "bad": [vars(each) for each in bad]}))
+def _size(count: int) -> str:
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 2**10:.1f} KiB"

@@ -21,26 +21,29 @@ Progress = Callable[[int, int], None]
 def read_all(
     items: Sequence[Any],
     read: Callable[[Any], NDArray[np.uint8]],
-    out: NDArray[np.uint8],
+    out: Any,
     on_bad_image: str = "skip",
     progress: Progress | None = None,
-) -> tuple[list[int], list[BadImage]]:
+    name_of: Callable[[Any], str] = str,
+) -> tuple[NDArray[np.int64], list[BadImage]]:
     """Read every item in parallel into consecutive rows of `out`, leaving no gap for those that cannot be read.
 
     Args:
-        items: what `read` takes; `str(item)` names it.
+        items: what `read` takes.
         read: item -> uint8 (H, W, 3).
-        out: uint8 (at least len(items), H, W, 3), filled from row 0.
+        out: uint8 (at least len(items), H, W, 3), filled from row 0: an array, or anything to whose rows images can be assigned.
         on_bad_image: "skip" or "error".
         progress: called now and then with (done, all).
+        name_of: item -> what it is called when it cannot be read.
 
     Returns:
-        (positions of the items that were read, in order; those that were not, with the reason).
+        (positions int64 of the items that were read, in order; those that were not, with the reason).
 
     Raises:
         UserError: at the first bad image when `on_bad_image` is "error".
     """
-    kept: list[int] = []
+    whole = np.ones(len(items), bool)
+    row = 0
     bad: list[BadImage] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # damaged EXIF blocks warn once a file; the pixels are what counts
@@ -49,14 +52,15 @@ def read_all(
                 reason = " ".join(str(result).split()) or type(result).__name__
                 if isinstance(result, UnidentifiedImageError):
                     reason = "its content is no image"
-                bad.append(BadImage(str(item), reason))
+                whole[position] = False
+                bad.append(BadImage(name_of(item), reason))
                 check_bad(bad, on_bad_image)
             else:
-                out[len(kept)] = result
-                kept.append(position)
+                out[row] = result
+                row += 1
             if progress and (position % 64 == 63 or position + 1 == len(items)):
                 progress(position + 1, len(items))
-    return kept, bad
+    return np.flatnonzero(whole), bad
 
 
 def check_bad(bad: list[BadImage], on_bad_image: str) -> None:

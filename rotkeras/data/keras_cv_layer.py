@@ -9,7 +9,8 @@ import keras
 import tensorflow as tf
 from keras.src.backend.common import global_state
 
-from rotkeras.data.randomness import Key, mix
+from rotkeras.data.keyed import Key
+from rotkeras.data.randomness import mix
 from rotkeras.errors import UserError, nearest
 
 Tensor = Any

@@ -1,6 +1,7 @@
 """One loader for the four kinds of source."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,7 +57,9 @@ def load(
         train_images: keep a seeded draw of this many training images after the split; None keeps all.
         split_seed: seed of the split and of the draw, apart from any training seed.
         on_bad_image: "skip" leaves out, counts and names files that cannot be read; "error" stops at the first.
-        cache: folder that keeps the decoded images of a folder source, memory-mapped; None holds them in memory.
+        cache: folder that keeps the decoded images of a folder or a tensorflow-datasets set on disk, for later runs too. None
+            holds them in memory when they take at most half of what is available, and else keeps them in `~/.cache/rotkeras`
+            (or `$XDG_CACHE_HOME/rotkeras`); `Source.kept` says which.
         progress: called with (images read, images in all).
 
     Returns:
@@ -66,19 +69,19 @@ def load(
         UserError: one sentence for anything missing, empty, or of the wrong form.
     """
     kind = kind or guess_kind(source)
-    if cache is not None and kind != "folder":
-        raise UserError(f"cache goes with a folder of images, received cache={str(cache)!r} for kind {kind!r}; remove it.")
+    if cache is not None and kind in ("arrays", "embedded"):
+        raise UserError(f"cache goes with images that are decoded, received cache={str(cache)!r} for kind {kind!r}; remove it.")
     skipped: list[Any] = []
     if kind == "tfds":
         from rotkeras.data.tfds_source import open_builder, read_split, test_split_name
 
         builder = open_builder(str(source), data_dir)
         name = str(source)
-        everything = read_split(builder, "train", image_size, progress)
+        everything = read_split(builder, "train", image_size, progress, cache=cache)
         test_name = test_split_name(builder)
 
         def read_test() -> Images | None:
-            return read_split(builder, test_name, image_size) if test_name else None
+            return read_split(builder, test_name, image_size, cache=cache) if test_name else None
 
     elif kind == "folder":
         from rotkeras.data.folder import read_folder
@@ -138,4 +141,4 @@ def _arrays(source: Any, image_size: int | None) -> tuple[Images, Any, str]:
 
 
 def _without_labels(images: Images) -> Images:
-    return Images(images.array, images.rows, None, (), images.names)
+    return replace(images, labels=None, class_names=())

@@ -1,28 +1,17 @@
 """Random numbers as a pure function of (seed, epoch, index), so that resume is exact and order is testable.
 
 TensorFlow's stateless functions take one seed a call. Here every image of a batch has a key of its own, and gets the same number in
-whatever batch, thread or iterator it comes: a hash of the key, made of whole-batch integer operations.
+whatever batch, thread or iterator it comes: a hash of the key, made of whole-batch integer operations. `rotkeras.data.keyed` has
+the same in NumPy.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
+from rotkeras.data.keyed import Key
+
 Tensor = Any
-
-
-class Key(NamedTuple):
-    """What randomness is a function of.
-
-    Attributes:
-        seed: int64 scalar tensor.
-        epoch: int64 scalar tensor, 0 for the first.
-        index: int64 tensor of shape (B,), the stable index of each image of the batch (`Images.rows`).
-    """
-
-    seed: Tensor
-    epoch: Tensor
-    index: Tensor
 
 
 def mix(*words: Any) -> Tensor:

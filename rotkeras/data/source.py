@@ -16,11 +16,12 @@ class Images:
     """One part of a source (train, validation or test): images, optional labels, and a stable index.
 
     Attributes:
-        array: uint8 (M, H, W, 3), in memory or memory-mapped; the part may use only some of its rows.
+        array: uint8 (M, H, W, 3), in memory, or an `ImageFile`, which is indexed alike; the part may use only some of its rows.
         rows: int64 (N,), ascending: the rows of `array` that belong to this part. They are the stable index.
         labels: int64 (N,) or None when the images have no labels.
         class_names: the name of each label, empty without labels.
         names: (M,) file names, one per row of `array`, or None.
+        kept: where the images are, in words: "decoded into memory, 26.4 MiB"; empty where nothing was decoded.
     """
 
     array: NDArray[np.uint8]
@@ -28,6 +29,7 @@ class Images:
     labels: NDArray[np.int64] | None = None
     class_names: tuple[str, ...] = ()
     names: Sequence[str] | None = None
+    kept: str = ""
 
     @classmethod
     def of(
@@ -36,11 +38,12 @@ class Images:
         labels: NDArray[np.int64] | None = None,
         class_names: Sequence[str] = (),
         names: Sequence[str] | None = None,
+        kept: str = "",
     ) -> "Images":
         """All rows of a uint8 (N, H, W, 3) array as one part; the arguments are the attributes."""
         rows = np.arange(len(array), dtype=np.int64)
         labels = None if labels is None else np.asarray(labels, np.int64)
-        return cls(array, rows, labels, tuple(class_names), names)
+        return cls(array, rows, labels, tuple(class_names), names, kept)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -140,6 +143,11 @@ class Source:
     def test(self) -> Images | None:
         """The test part, read from its source only when first asked for; None when the source has none."""
         return self.read_test()
+
+    @property
+    def kept(self) -> str:
+        """Where the images to learn from are, in words; empty where nothing was decoded."""
+        return self.train.kept
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

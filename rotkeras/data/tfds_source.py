@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rotkeras.data.cache import memory_array
+from rotkeras.data.cache import Stamp, cached_array
 from rotkeras.data.decode import Progress, ordered_map
-from rotkeras.data.source import Images
+from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError, nearest
 from rotkeras.images import fit_square
 
@@ -70,7 +70,12 @@ def open_builder(name: str, data_dir: str | Path | None, download: bool = True) 
 
 
 def read_split(
-    builder: Any, split: str, image_size: int | None, progress: Progress | None = None, positions: NDArray[np.int64] | None = None
+    builder: Any,
+    split: str,
+    image_size: int | None,
+    progress: Progress | None = None,
+    positions: NDArray[np.int64] | None = None,
+    cache: str | Path | None = None,
 ) -> Images:
     """One split of a builder, in its stored order, as images with labels where the set has a class label.
 
@@ -79,10 +84,12 @@ def read_split(
         split: the name of one of its splits.
         image_size: pixels of each side after a centred square cut; None keeps the images as they are.
         progress: called with (images read, images in all).
-        positions: int64 (n,), ascending: the images wanted; the others are not decoded. None for all.
+        positions: int64 (n,), ascending: the images wanted, in memory; the others are not decoded. None for all.
+        cache: a folder that keeps the decoded images for later runs; None holds them in memory when they fit, see `cached_array`.
 
     Raises:
-        UserError: when the split is not there, the set has no image, or its images differ in size and no size was given.
+        UserError: when the split is not there, the set has no image, its images differ in size and no size was given, or a cache
+            cannot be written.
     """
     import tensorflow_datasets as tfds
 
@@ -110,9 +117,7 @@ def read_split(
     size = image_size or height
     if image_size is None and height != width:
         raise UserError(f"data.image_size: the images of {builder.name!r} are {height}×{width}: set the side of the square to cut.")
-    array = memory_array((count, size, size, 3))
     labels = np.empty(count, np.int64) if label_key else None
-
     dataset = builder.as_dataset(
         split=split,
         shuffle_files=False,
@@ -122,28 +127,49 @@ def read_split(
     if positions is not None:
         dataset = _only(dataset, positions, lambda each: {**each, image_key: features[image_key].decode_example(each[image_key])})
     dataset = dataset.map(lambda each: (_eight_bits(each[image_key]), each[label_key] if label_key else 0))
-    if (height, width) == (size, size):
+
+    def fill(out: Any) -> tuple[NDArray[np.int64], list[BadImage]]:
+        _read(dataset, out, labels, None if (height, width) == (size, size) else size, count, progress)
+        return np.arange(count, dtype=np.int64), []
+
+    class_names = tuple(features[label_key].names) if label_key else ()
+    if positions is not None:
+        array = np.empty((count, size, size, 3), np.uint8)
+        fill(array)
+        return Images.of(array, labels, class_names)
+    # A version names its content; the folder and the number of bytes tell sets apart that were made under one name.
+    stamp = Stamp(str(builder.data_path), split, str(size))
+    stamp.add(f"{count} {builder.info.splits[split].num_bytes}")
+    beside = {} if labels is None else {"labels": labels}
+    decoded = cached_array((count, size, size, 3), fill, cache, f"{builder.name}-{split}-{size}", stamp, beside)
+    return Images.of(decoded.array, labels, class_names, kept=decoded.kept)
+
+
+def _read(
+    dataset: Any, out: Any, labels: NDArray[np.int64] | None, size: int | None, count: int, progress: Progress | None
+) -> None:
+    """Write the images of a dataset, which decodes in parallel itself, and their labels; resized unless `size` is None."""
+    import tensorflow_datasets as tfds
+
+    if size is None:
         done = 0
         for images, numbers in tfds.as_numpy(dataset.batch(512).prefetch(2)):
-            array[done : done + len(images)] = images[..., :3]  # alpha is dropped; one channel broadcasts to three
+            out[done : done + len(images)] = images[..., :3]  # alpha is dropped; one channel broadcasts to three
             if labels is not None:
                 labels[done : done + len(images)] = numbers
             done += len(images)
             if progress:
                 progress(done, count)
-    else:
-        pairs = ordered_map(lambda pair: (_fit(pair[0], size), pair[1]), tfds.as_numpy(dataset.prefetch(64)))
-        for row, pair in enumerate(pairs):
-            if isinstance(pair, Exception):
-                raise pair
-            image, number = pair
-            array[row] = image
-            if labels is not None:
-                labels[row] = number
-            if progress and (row % 256 == 255 or row + 1 == count):
-                progress(row + 1, count)
-    class_names = tuple(features[label_key].names) if label_key else ()
-    return Images.of(array, labels, class_names)
+        return
+    pairs = ordered_map(lambda pair: (_fit(pair[0], size), pair[1]), tfds.as_numpy(dataset.prefetch(64)))
+    for row, pair in enumerate(pairs):
+        if isinstance(pair, Exception):
+            raise pair
+        out[row], number = pair
+        if labels is not None:
+            labels[row] = number
+        if progress and (row % 256 == 255 or row + 1 == count):
+            progress(row + 1, count)
 
 
 def _only(dataset: Any, positions: NDArray[np.int64], decode: Any) -> Any:

@@ -1,7 +1,7 @@
 """The three forms of a feature file, each written from chunks as they come.
 
 Every writer takes (path, chunks, dimensions d, class names) and leaves a whole file at `path`; memory does not grow with the
-features, only with the names.
+features, only with the names, of which each takes its letters and eight bytes.
 """
 
 import re
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from rotkeras.data.names import Names
 from rotkeras.embedding.streaming import Chunk
 
 _ROW_GROUP_BYTES = 2**24
@@ -22,13 +23,14 @@ _NEEDS_QUOTES = re.compile('[,"\r\n]')
 
 def write_npz(path: Path, chunks: Iterable[Chunk], dimensions: int, class_names: tuple[str, ...]) -> None:
     """An archive for `numpy.load`: features float32 (N, d), names (N,); with classes labels int64 (N,) and class_names."""
-    names: list[str] = []
+    names = Names()
     labels = [np.empty(0, np.int64)]
     # An array's header holds its length, known at the end only. Till then rows are in a file without a name: no kill leaves it.
     with tempfile.TemporaryFile(dir=path.parent) as rows:
         for chunk in chunks:
             rows.write(chunk.features.astype("<f4").tobytes())
-            names += chunk.names
+            for name in chunk.names:
+                names.append(name)
             if chunk.labels is not None:
                 labels.append(chunk.labels)
         rows.seek(0)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from rotkeras.data.decode import check_bad
-from rotkeras.data.folder import EXTENSIONS, class_folders, list_images
+from rotkeras.data.folder import EXTENSIONS, class_folders, find_images
 from rotkeras.data.loading import guess_kind
+from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage, Images, split
 from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError, nearest
@@ -41,7 +42,7 @@ def open_images(
 
     Returns:
         A function: image size -> `ImageList`. It raises a `UserError` for arrays of another size when `resize` is False.
-        Sets of tensorflow-datasets are read into memory when it is called; of folders nothing is decoded.
+        Sets of tensorflow-datasets are decoded when it is called, into memory or a cache on disk; of folders nothing is decoded.
 
     Raises:
         UserError: for anything missing, empty, or of the wrong form.
@@ -74,20 +75,13 @@ def _one_file(path: Path) -> Opened:
 
 def _folder(folder: Path, on_bad_image: str) -> Opened:
     skipped: list[BadImage] = []
-    paths = list_images(folder, skipped)
+    files = find_images(folder, skipped)
     check_bad(skipped, on_bad_image)
-    classes = class_folders(paths, "auto")
-    class_names = tuple(sorted(set(classes or ())))
-    numbers = {name: number for number, name in enumerate(class_names)}
-    labels = None if classes is None else np.array([numbers[each] for each in classes], np.int64)
-    files = [path.as_posix() for path in paths]  # a third of the memory of paths
+    labels, class_names = class_folders(files, "auto") or (None, ())
+    # Names are kept a second time only where some cannot be written as they are.
+    names = files if all(each == as_text(each) for each in files) else Names(map(as_text, files))
     images = ImageList(
-        [as_text(each) for each in files],
-        lambda position: folder / files[position],
-        read_image,
-        labels,
-        tuple(map(as_text, class_names)),
-        skipped,
+        names, lambda position: folder / files[position], read_image, labels, tuple(map(as_text, class_names)), skipped
     )
     return lambda _size: images
 
@@ -155,7 +149,7 @@ def _check_size(name: str, shape: Sequence[int | None], size: int) -> None:
 def _of(images: Images) -> ImageList:
     rows = images.rows
     return ImageList(
-        [str(row) for row in rows],
+        Names(map(str, rows.tolist())),
         lambda position: int(rows[position]),
         lambda row, _size: np.asarray(images.array[row]),
         images.labels,

@@ -76,7 +76,7 @@ def stream(
             None if progress is None else lambda done, _all, start=start: progress(start + done, len(order)),  # type: ignore[misc]
         )
         images.skipped.extend(bad)
-        if not kept:
+        if not len(kept):
             continue
         pixels = pixels[: len(kept)]
         features = encoder.embed(pixels)

@@ -14,7 +14,7 @@ class PretextTask(Protocol):
 
         Args:
             images: uint8 (B, H, W, 3).
-            key: `rotkeras.data.randomness.Key`, of which any randomness is a function.
+            key: `rotkeras.data.keyed.Key`, of which any randomness is a function.
         """
         ...
 

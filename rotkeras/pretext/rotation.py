@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rotkeras.errors import UserError
 from rotkeras.pretext.views import quarter_turn, rotate_and_enlarge
 
@@ -56,24 +59,28 @@ class Rotation:
             )
         self.view_choice = views
         self.rotate = rotate
+        self.in_numpy = self.exact
+        """Whether `views` takes NumPy arrays too: quarter turns need no resampling."""
 
     def views_per_image(self) -> int:
         """Views that pass through the backbone for each image of a batch: K, or 1 when one is drawn."""
         return len(self.angles) if self.view_choice == "all" else 1
 
     def views(self, images: Tensor, key: Any) -> tuple[Tensor, Tensor]:
-        """Views and angle indices of a batch, inside `tf.data`.
+        """Views and angle indices of a batch, inside `tf.data` or, when all angles are multiples of 90, in NumPy.
 
         Args:
-            images: uint8 (B, S, S, 3), square.
+            images: uint8 (B, S, S, 3), square; a tensor or an array.
             key: what randomness is a function of (used by views="one").
 
         Returns:
             (x, y), x uint8 in image-major order: views 0 … K−1 of image 0, then of image 1; y int32. Shapes: see the class.
         """
+        self._check_square(images.shape[1:3])
+        if isinstance(images, np.ndarray):
+            return self._numpy_views(images, key)
         import tensorflow as tf
 
-        self._check_square(images.shape[1:3])
         count = len(self.angles)
         if self.rotate == "device":
             labels = tf.tile(tf.range(count)[None], [tf.shape(images)[0], 1])
@@ -89,6 +96,20 @@ class Rotation:
         views = tf.reshape(views, (-1, *images.shape[1:]))
         labels = tf.tile(tf.range(count), [tf.shape(images)[0]])
         return views, tf.ensure_shape(labels, (None if batch is None else batch * count,))
+
+    def _numpy_views(self, images: NDArray[np.uint8], key: Any) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+        batch, count = len(images), len(self.angles)
+        labels = np.tile(np.arange(count, dtype=np.int32), (batch, 1))
+        if self.rotate == "device":
+            return images, labels
+        views = np.stack(self._rotated(images, np), axis=1)
+        if self.view_choice == "one":
+            from rotkeras.data import keyed
+            from rotkeras.data.augmentation import FIRST_FREE_STREAM
+
+            drawn = keyed.integers(key, FIRST_FREE_STREAM, count).astype(np.int32)
+            return views[np.arange(batch), drawn], drawn
+        return views.reshape(-1, *images.shape[1:]), labels.reshape(-1)
 
     def build_model(self, backbone: Any) -> Any:
         """Backbone, global average pooling and a dense layer of K logits.

@@ -12,7 +12,7 @@ def quarter_turn(images: Tensor, turns: int, library: Any) -> Tensor:
     Args:
         images: (B, H, W, C), any dtype.
         turns: number of quarter turns; equal to `numpy.rot90(image, turns)` for every image.
-        library: `keras.ops`, which runs on any backend and inside a model, or `tensorflow`, inside `tf.data`.
+        library: `keras.ops`, which runs on any backend and inside a model, `tensorflow`, inside `tf.data`, or `numpy`.
 
     Returns:
         (B, H, W, C), or (B, W, H, C) for an odd number of turns.

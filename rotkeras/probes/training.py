@@ -75,8 +75,8 @@ def train_heads(
         numbers = np.searchsorted(classes, check_labels(train.labels))
         batches = feature_pipeline(extract(maps, train), numbers, images_per_batch=size, seed=seed, repeats=repeats)
     else:
-        from rotkeras.data.batches import pipeline
         from rotkeras.data.labelled import Labelled
+        from rotkeras.data.pipelines import pipeline
 
         trained = keras.Model(model.input, _stacked(model.output))
         task, used = Labelled(train, classes), augmentation if augmented else ()

@@ -51,7 +51,10 @@ class Data(Section):
     validation_fraction: Fraction = Field(0.1, description="Share of the training images split off as validation.")
     train_images: Positive | None = Field(None, description="Keep a drawn part of the training images; null keeps all.")
     on_bad_image: Literal["skip", "error"] = Field("skip", description="What to do with a file that is no whole image.")
-    cache: str | None = Field(None, description="With folder: keeps decoded images between runs; null keeps them in memory.")
+    cache: str | None = Field(
+        None,
+        description="With folder or tfds: keeps decoded images on disk between runs; null keeps them in memory where they fit.",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> "Data":
@@ -60,10 +63,8 @@ class Data(Section):
             raise ValueError(f"expected one of {', '.join(SOURCES)}, received {' and '.join(named)}; keep one")
         if self.test_folder is not None and self.folder is None:
             raise ValueError("test_folder goes with folder, which is not set; set folder or remove test_folder")
-        if self.cache is not None and self.folder is None:
-            raise ValueError(
-                "cache goes with folder, which is not set; the other sources are read quickly as they are; remove cache"
-            )
+        if self.cache is not None and self.folder is None and self.tfds is None:
+            raise ValueError("cache goes with folder or tfds, which are not set; the other sources need no cache; remove it")
         return self
 
     @property

@@ -200,7 +200,7 @@ def test_a_bad_file_is_skipped_with_its_name_and_a_reason(bad_files, name):
     files = [bad_files / "whole.jpg", bad_files / name, bad_files / "whole.png"]
     out = np.zeros((3, 8, 8, 3), np.uint8)
     kept, bad = read_all(files, lambda path: read_image(path, 8), out)
-    assert kept == [0, 2]
+    assert kept.tolist() == [0, 2]
     assert [each.path for each in bad] == [str(files[1])]
     assert bad[0].reason.strip()
     assert "\n" not in bad[0].reason
@@ -225,7 +225,7 @@ def test_read_all_leaves_no_gaps_and_keeps_the_order():
     out = np.zeros((200, 2, 2, 3), np.uint8)
     kept, bad = read_all(range(200), read, out, progress=lambda *each: calls.append(each))
     expected = [number for number in range(200) if number % 3]
-    assert kept == expected
+    assert kept.tolist() == expected
     assert out[: len(kept), 0, 0, 0].tolist() == expected
     assert [each.path for each in bad] == [str(number) for number in range(0, 200, 3)]
     assert bad[1].reason == "number 3 is bad"

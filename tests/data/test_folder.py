@@ -1,8 +1,12 @@
+import os
+import tracemalloc
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from rotkeras.data.folder import read_folder
+from rotkeras.data.folder import find_images, list_images, read_folder
 from rotkeras.errors import UserError
 
 
@@ -184,3 +188,51 @@ def test_an_unknown_class_is_refused(tmp_path):
 def test_names_with_spaces_umlauts_and_newlines_are_read(tmp_path):
     make(tmp_path, "ein Bild ä.png", "line\nbreak.png")
     assert sorted(read_folder(tmp_path, 8)[0].names) == ["ein Bild ä.png", "line\nbreak.png"]
+
+
+def test_names_come_in_the_order_of_paths(tmp_path):
+    names = ["a.png", "a/z.png", "a-b/1.png", "a b/1.png", "a.b/c/2.png", "a.b/c.png", "A/1.png", "ä/1.png", "z.png", "a/é.png"]
+    make(tmp_path, *names)
+    expected = sorted(Path(name) for name in names)
+    assert list(read_folder(tmp_path, 8)[0].names) == [path.as_posix() for path in expected]
+    assert list_images(tmp_path) == expected
+
+
+def test_of_two_links_to_one_folder_the_first_is_read(tmp_path):
+    make(tmp_path, "c/real/a.png", "b.png")
+    (tmp_path / "a").symlink_to(tmp_path / "c" / "real")
+    (tmp_path / "d").symlink_to(tmp_path / "c")
+    assert list(read_folder(tmp_path, 8)[0].names) == ["a/a.png", "b.png"]
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    make(tmp_path, "a/1.png", "b/1.png")
+    original = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("b"):
+            raise PermissionError(13, "Permission denied", path)
+        return original(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # root may read anywhere
+    images, bad = read_folder(tmp_path, 8)
+    assert list(images.names) == ["a/1.png"]
+    assert [(each.path, each.reason) for each in bad] == [(str(tmp_path / "b"), "permission denied")]
+    with pytest.raises(UserError, match=r"b could not be read"):
+        read_folder(tmp_path, 8, on_bad_image="error")
+
+
+def test_a_file_takes_few_bytes_beside_its_pixels(tmp_path):
+    make(tmp_path, "a/0.png", "b/0.png")
+    for number in range(1, 400):
+        for name in "ab":
+            (tmp_path / name / f"{number:06d}.png").hardlink_to(tmp_path / name / "0.png")
+    names = find_images(tmp_path)
+    tracemalloc.start()
+    try:
+        names = find_images(tmp_path)
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(names) == 800
+    assert size / len(names) < 30  # 12 letters, 8 bytes of an index, an eighth to grow; a list of paths takes 300

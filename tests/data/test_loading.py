@@ -179,3 +179,20 @@ def test_an_unlabelled_folder_has_an_unlabelled_test_folder(tmp_path):
 def test_a_missing_folder_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         load(tmp_path / "nowhere")
+
+
+def test_where_images_are_kept_is_said_and_goes_with_every_part(tmp_path):
+    make(tmp_path / "photos", *class_names("ab", 10))
+    source = load(tmp_path / "photos", image_size=8, labels="none", train_images=5)
+    assert source.kept == source.train.kept == source.validation.kept == "decoded into memory, 3.8 KiB"
+    cached = load(tmp_path / "photos", image_size=8, cache=tmp_path / "cache", test_folder=tmp_path / "photos")
+    assert cached.kept.startswith(f"decoded into the cache {tmp_path}/cache/photos-8-")
+    assert cached.kept.endswith(", 3.8 KiB, and read from there as they are needed")
+    assert cached.test.kept.startswith(f"found in the cache {tmp_path}/cache/photos-8-")
+    assert load(images()).kept == load("digits").kept == ""
+
+
+def test_a_cache_goes_with_images_that_are_decoded(tmp_path):
+    for source in (images(), "digits"):
+        with pytest.raises(UserError, match=r"cache goes with images that are decoded.*remove it"):
+            load(source, cache=tmp_path)

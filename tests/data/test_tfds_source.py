@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from rotkeras.data import load, tfds_source
+from rotkeras.data import cache, load, tfds_source
+from rotkeras.data.image_file import ImageFile
 from rotkeras.errors import UserError
 from rotkeras.images import fit_square
 
@@ -108,9 +109,9 @@ def test_the_test_split_is_read_only_when_asked_for(data_dir, monkeypatch):
     splits = []
     original = tfds_source.read_split
 
-    def note(builder, split, *args):
+    def note(builder, split, *args, **options):
         splits.append(split)
-        return original(builder, split, *args)
+        return original(builder, split, *args, **options)
 
     monkeypatch.setattr(tfds_source, "read_split", note)
     source = read("small_digits", data_dir)
@@ -157,6 +158,31 @@ def test_alpha_is_dropped(data_dir, image_size):
 @pytest.mark.parametrize("image_size", [None, 4])
 def test_16_bit_images_are_scaled(data_dir, image_size):
     assert read("sixteen_bits", data_dir, image_size=image_size).train.array[:, 1, 1].tolist() == [[40 * n] * 3 for n in range(3)]
+
+
+def test_a_set_that_does_not_fit_in_memory_is_read_from_a_cache(data_dir, tmp_path, monkeypatch):
+    memory = read("small_digits", data_dir, image_size=12)
+    assert memory.kept.startswith("decoded into memory, ")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(cache, "available_memory", lambda: 1000)
+    for how in ("decoded into", "found in"):
+        disk = read("small_digits", data_dir, image_size=12)
+        assert disk.kept.startswith(f"{how} the cache {tmp_path}/rotkeras/small_digits-train-")
+        assert isinstance(disk.train.array, ImageFile)
+        for part, same in ((disk.train, memory.train), (disk.test, memory.test)):
+            assert np.array_equal(part.array, same.array)
+            assert part.labels.tolist() == same.labels.tolist()
+            assert part.class_names == tuple(NAMES)
+    assert len(list((tmp_path / "rotkeras").iterdir())) == 2  # train and test
+
+
+def test_a_named_cache_holds_a_set_and_is_another_for_another_size_or_set(data_dir, tmp_path):
+    first = read("with_alpha", data_dir, cache=tmp_path)
+    assert first.train.take(slice(None))[:, 1, 1].tolist() == [[40 * n] * 3 for n in range(3)]
+    again = read("with_alpha", data_dir, cache=tmp_path)
+    assert again.kept.startswith("found in")
+    assert again.train.labels.tolist() == [0, 1, 2]
+    assert read("with_alpha", data_dir, cache=tmp_path, image_size=4).kept.startswith("decoded into the cache")
 
 
 def test_an_image_that_cannot_be_resized_shows_its_own_error(data_dir, monkeypatch):

@@ -32,7 +32,7 @@ MISTAKES = [
     ({"train": {"schedule": {"name": "steps", "at_epochs": [60, 30]}}}, "train.schedule: at_epochs: expected rising epochs, received"),
     ({"train": {"schedule": {"name": "steps", "at_epochs": []}}}, "train.schedule.at_epochs: expected"),
     ({"train": {"schedule": {"name": "steps"}}}, "train.schedule.at_epochs: expected a value, received none"),
-    ({"data": {"tfds": "cifar10", "cache": "x"}}, "data: cache goes with folder"),
+    ({"data": {"arrays": "x.npz", "cache": "x"}}, "data: cache goes with folder or tfds"),
     ({"data": {"folder": 2024}}, "data.folder: expected text, received 2024; put it in quotes"),
     ({"augmentation": {"name": "random_flip"}}, "augmentation: expected a valid list"),
     ({"task": {"angles": [0, 10]}}, "task: angles: expected at least two distinct multiples of 45"),

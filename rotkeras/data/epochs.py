@@ -1,0 +1,48 @@
+"""What every training pipeline is: batches without an end, and the number of them that makes an epoch."""
+
+from typing import Any, NamedTuple
+
+from rotkeras.errors import UserError
+
+
+class Pipeline(NamedTuple):
+    """What `fit` needs of a training pipeline.
+
+    Attributes:
+        dataset: of (x, y) without an end, a `tf.data.Dataset` or a generator of arrays; epoch follows epoch without a pause.
+        steps_per_epoch: batches in an epoch, see `count_steps`; the images left over differ from epoch to epoch.
+        input_wait: the clock that says how long training waited for the dataset.
+        owner: what a `feature_pipeline` reads from; it can be read as long as this pipeline is kept.
+    """
+
+    dataset: Any
+    steps_per_epoch: int
+    input_wait: Any
+    owner: Any = None
+
+
+def count_steps(images: int, images_per_batch: int, steps_per_execution: int = 1) -> int:
+    """Batches in an epoch: whole batches only, and whole executions.
+
+    Keras always runs whole executions, so with steps left over an epoch would take batches of the next one, and a resumed run would
+    see other batches than one that was never stopped.
+
+    Args:
+        images: number of training images.
+        images_per_batch: images in a batch.
+        steps_per_execution: as given to `compile`.
+
+    Raises:
+        UserError: when the images do not fill one batch, or the batches one execution.
+    """
+    if not 1 <= images_per_batch <= images:
+        raise UserError(
+            f"images_per_batch: expected 1 to {images}, the number of training images, received {images_per_batch}; "
+            f"set it lower or add images."
+        )
+    steps = images // images_per_batch
+    if not 1 <= steps_per_execution <= steps:
+        raise UserError(
+            f"steps_per_execution: expected 1 to {steps}, the batches in an epoch, received {steps_per_execution}; set it lower."
+        )
+    return steps - steps % steps_per_execution

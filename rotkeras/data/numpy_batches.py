@@ -1,0 +1,105 @@
+"""From images to batches of (views, labels) in NumPy: the batches of `tf.data`'s pipeline, where TensorFlow is not used."""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Any
+
+import keras
+import numpy as np
+
+from rotkeras.data.augmentation import Augmentation, chain
+from rotkeras.data.epochs import Pipeline, count_steps
+from rotkeras.data.keyed import Key, permute
+from rotkeras.data.source import Images
+from rotkeras.errors import UserError
+
+_AHEAD = 4
+"""Batches that are made before they are asked for."""
+
+
+class Waiting:
+    """How long the consumer of a generator waited for it.
+
+    Attributes:
+        seconds: time waited so far.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+
+def numpy_pipeline(
+    images: Images,
+    task: Any,
+    *,
+    images_per_batch: int,
+    seed: int,
+    augmentation: Sequence[Augmentation],
+    initial_epoch: int,
+    steps_per_execution: int,
+    repeats: int,
+    shard: tuple[int, int] = (0, 1),
+) -> Pipeline:
+    """See `rotkeras.data.pipeline`."""
+    number, shards = shard
+    if images_per_batch % shards:
+        raise UserError(
+            f"images_per_batch: expected a multiple of {shards}, the number of processes, received {images_per_batch}; an image's "
+            f"views stay in one process."
+        )
+    total = len(images) * repeats
+    steps = count_steps(total, images_per_batch, steps_per_execution)
+    augment = chain(list(augmentation))
+    share = images_per_batch // shards
+
+    def batch(step: int) -> Any:
+        epoch = step // steps
+        position = (step % steps) * images_per_batch + number * share + np.arange(share, dtype=np.int64)
+        index = permute(position, seed, epoch, total)
+        # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
+        rows = images.rows[index % len(images)] + index // len(images) * len(images.array)
+        key = Key(np.int64(seed), np.int64(epoch), rows)
+        return task.views(augment(images.take(index % len(images)), key), key)
+
+    waiting = Waiting()
+    return Pipeline(_ahead(batch, initial_epoch * steps, waiting), steps, waiting)
+
+
+def _ahead(batch: Any, start: int, waiting: Waiting) -> Iterator[Any]:
+    """Batches for ever, made in a thread before they are asked for."""
+    with ThreadPoolExecutor(1, "batches") as pool:
+        upcoming = (pool.submit(batch, step) for step in count(start))
+        queue = [next(upcoming) for _ in range(_AHEAD)]
+        while True:
+            asked = time.perf_counter()
+            made = queue.pop(0).result()
+            waiting.seconds += time.perf_counter() - asked
+            queue.append(next(upcoming))
+            yield made
+
+
+def numpy_evaluation(images: Images, task: Any, images_per_batch: int, shard: tuple[int, int] = (0, 1)) -> Any:
+    """See `rotkeras.data.evaluation_pipeline`."""
+    return _Evaluation(images, task, images_per_batch, shard)
+
+
+class _Evaluation(keras.utils.PyDataset):
+    def __init__(self, images: Images, task: Any, images_per_batch: int, shard: tuple[int, int]) -> None:
+        super().__init__()
+        self.images = images
+        self.task = task
+        self.size = images_per_batch
+        self.number, self.shards = shard
+        self.count = len(images) - len(images) % self.shards
+
+    def __len__(self) -> int:
+        return -(-self.count // self.size)
+
+    def __getitem__(self, batch: int) -> Any:
+        start = batch * self.size
+        share = (min(start + self.size, self.count) - start) // self.shards
+        position = start + self.number * share + np.arange(share, dtype=np.int64)
+        key = Key(np.int64(0), np.int64(0), self.images.rows[position])
+        return self.task.views(self.images.take(position), key)

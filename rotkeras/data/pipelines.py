@@ -1,0 +1,114 @@
+"""The two pipelines behind one name: `tf.data` for TensorFlow, NumPy for the other backends. Their batches are the same."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from rotkeras.data.augmentation import Augmentation
+from rotkeras.data.epochs import Pipeline
+from rotkeras.data.source import Images
+from rotkeras.errors import UserError
+
+Library = Literal["auto", "tensorflow", "numpy"]
+
+
+def pipeline(
+    images: Images,
+    task: Any,
+    *,
+    images_per_batch: int,
+    seed: int = 0,
+    augmentation: Augmentation | Sequence[Augmentation] = (),
+    initial_epoch: int = 0,
+    steps_per_execution: int = 1,
+    repeats: int = 1,
+    library: Library = "auto",
+    shard: tuple[int, int] = (0, 1),
+) -> Pipeline:
+    """The training pipeline: every epoch in another order, and everything random a function of (seed, epoch, index).
+
+    Args:
+        images: the part to train on.
+        task: a pretext task; its `views(images, key)` makes (x, y) of a batch of images.
+        images_per_batch: images, not views: with four rotations a batch has four times as many views.
+        seed: of order, augmentation and the task's own draws.
+        augmentation: one or several of `rotkeras.data.augmentation`, applied to the images before the views are made.
+        initial_epoch: the epoch to begin with; the same number goes to `fit(initial_epoch=…)`.
+        steps_per_execution: the same number as in `compile(steps_per_execution=…)`.
+        repeats: how often an image comes in one epoch, each time augmented anew; for epochs of a fixed length on few images.
+        library: "tensorflow" makes batches in `tf.data`, "numpy" in a thread without TensorFlow; they are the same, bit for bit.
+            "auto" is TensorFlow where Keras runs on it, else NumPy, or TensorFlow for what NumPy cannot do.
+        shard: (number, count): of each batch, the part of one of several processes; whole images, in order. With "numpy" alone.
+
+    Returns:
+        A `Pipeline`; call `model.fit(p.dataset, steps_per_epoch=p.steps_per_epoch, …)`.
+
+    Raises:
+        UserError: when there are fewer images than one batch takes, or fewer batches than one execution; for a batch that does not
+            split evenly; for an augmentation or task that NumPy cannot do where TensorFlow is not installed or may not be used.
+    """
+    steps = [augmentation] if callable(augmentation) else list(augmentation)
+    settings: dict[str, Any] = {
+        "images_per_batch": images_per_batch,
+        "seed": seed,
+        "augmentation": steps,
+        "initial_epoch": initial_epoch,
+    }
+    settings |= {"steps_per_execution": steps_per_execution, "repeats": repeats}
+    if _chosen(library, task, steps, shard) == "numpy":
+        from rotkeras.data.numpy_batches import numpy_pipeline
+
+        return numpy_pipeline(images, task, shard=shard, **settings)
+    from rotkeras.data.batches import tf_pipeline
+
+    return tf_pipeline(images, task, **settings)
+
+
+def evaluation_pipeline(
+    images: Images, task: Any, *, images_per_batch: int, library: Library = "auto", shard: tuple[int, int] = (0, 1)
+) -> Any:
+    """(x, y) over all images in the order of their index, without augmentation.
+
+    The last batch holds what is left; of several shards each gets as many images, and at most count − 1 images are left out. A
+    task's draws come from seed 0 and epoch 0, the same at every evaluation.
+
+    Args:
+        images: the part to look at.
+        task: a pretext task.
+        images_per_batch: images of a batch of all shards.
+        library: as for `pipeline`.
+        shard: as for `pipeline`.
+
+    Returns:
+        A finite `tf.data.Dataset`, or a `keras.utils.PyDataset` of NumPy batches.
+    """
+    if _chosen(library, task, [], shard) == "numpy":
+        from rotkeras.data.numpy_batches import numpy_evaluation
+
+        return numpy_evaluation(images, task, images_per_batch, shard)
+    from rotkeras.data.batches import tf_evaluation_pipeline
+
+    return tf_evaluation_pipeline(images, task, images_per_batch=images_per_batch)
+
+
+def makes_numpy(task: Any, augmentation: Sequence[Any]) -> bool:
+    """Whether NumPy can make the batches of a task with these augmentations."""
+    return all(getattr(each, "in_numpy", False) for each in (task, *augmentation))
+
+
+def _chosen(library: Library, task: Any, steps: Sequence[Any], shard: tuple[int, int]) -> Library:
+    import keras
+
+    able = makes_numpy(task, steps)
+    if library == "auto":
+        library = "numpy" if able and keras.config.backend() != "tensorflow" else "tensorflow"
+    if library == "numpy" and not able:
+        raise UserError(
+            "The pipeline in NumPy makes quarter turns, pad_crop_flip and random_flip: expected these alone, received another task "
+            "or augmentation; use library='tensorflow'."
+        )
+    if library == "tensorflow" and shard != (0, 1):
+        raise UserError(
+            "Several hosts read their images with NumPy, which makes quarter turns, pad_crop_flip and random_flip: "
+            "expected these alone, received another task or augmentation; train on one host, or change the recipe."
+        )
+    return library

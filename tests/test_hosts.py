@@ -1,0 +1,152 @@
+"""Several processes that train one network: equal to one, a loss is said, and a resumed training ends as the unbroken one."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import yaml
+from small_training import LEAN
+
+from rotkeras import UserError, hosts
+from rotkeras.callbacks.metrics_log import read_metrics
+
+CONTENT = {
+    **LEAN,
+    "data": {**LEAN["data"], "train_images": 160},
+    "train": {"epochs": 3, "images_per_batch": 16, "learning_rate": 0.005},
+    "probe": {"every_epochs": 2, "train_images": 100},
+}
+
+
+def free_port():
+    with socket.socket() as there:
+        there.bind(("127.0.0.1", 0))
+        return there.getsockname()[1]
+
+
+def start(folder, name, number, addresses, *arguments):
+    """One process of a training, as a user would start it."""
+    command = [sys.executable, "-m", "rotkeras", "train", str(folder / "recipe.yaml"), "--run-dir", str(folder / name), *arguments]
+    if addresses:
+        command += ["--hosts", addresses, "--host-id", str(number)]
+    environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
+    environment |= {"JAX_PLATFORMS": "cpu"} | ({} if addresses else {"KERAS_BACKEND": "jax"})
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def train_in_two(folder, name, *arguments):
+    addresses = f"127.0.0.1:{free_port()},127.0.0.1:{free_port()}"
+    # Only the first process has the run folder: the others need none.
+    pair = [start(folder, name if number == 0 else f"{name}-other", number, addresses, *arguments) for number in (0, 1)]
+    outputs = [process.communicate(timeout=300) for process in pair]
+    for process, output in zip(pair, outputs, strict=True):
+        assert process.returncode == 0, output
+    return outputs
+
+
+def weights(path):
+    return keras.models.load_model(path / "model.keras", compile=False).get_weights()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    pytest.importorskip("jax", reason="JAX is not installed: pip install 'rotkeras[jax]'")
+    folder = tmp_path_factory.mktemp("hosts")
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(CONTENT))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unbroken(folder):
+    return folder / "two", train_in_two(folder, "two")
+
+
+def test_two_processes_are_equal_to_one_on_the_same_global_batches(folder, unbroken):
+    two, outputs = unbroken
+    process = start(folder, "one", 0, None)
+    output = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    rows, alone = read_metrics(two / "metrics.jsonl"), read_metrics(folder / "one/metrics.jsonl")
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    for ours, theirs in zip(rows, alone, strict=True):
+        for key in ("loss", "accuracy", "val_loss", "val_accuracy", "accuracy/90"):
+            assert ours[key] == pytest.approx(theirs[key], rel=2e-3, abs=2e-3), key
+        assert ours.keys() == theirs.keys()  # probes too
+    for ours, theirs in zip(weights(two), weights(folder / "one"), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0.02, atol=5e-3)
+    assert json.loads((two / "summary.json").read_text())["processes"] == 2
+    assert "probes after epoch 3" in outputs[0][0]
+    assert outputs[1][0].splitlines()[-1] == "trained; the run folder is that of process 0"
+    assert not (folder / "two-other").exists()
+
+
+def test_a_lost_process_stops_the_other_with_a_sentence_and_the_resumed_training_ends_as_the_unbroken_one(folder, unbroken):
+    addresses = f"127.0.0.1:{free_port()},127.0.0.1:{free_port()}"
+    first, second = (start(folder, "broken", number, addresses, "--set", "train.epochs=3") for number in (0, 1))
+    state = folder / "broken/checkpoints/state.json"
+    deadline = time.monotonic() + 200
+    while not state.exists() and time.monotonic() < deadline and first.poll() is None:
+        time.sleep(0.05)
+    second.send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    output, said = first.communicate(timeout=120)
+    assert time.monotonic() - killed < 60
+    assert first.returncode == 1, (output, said)
+    assert "Process 0 of 2 stopped, because another process of this training was lost" in said
+    assert "--resume" in said
+    assert "Traceback" not in said
+    second.communicate(timeout=60)
+    epoch = json.loads(state.read_text())["epoch"]
+    assert 1 <= epoch < 3
+    outputs = train_in_two(folder, "broken", "--resume")
+    assert f"resuming after epoch {epoch}" in outputs[0][0]
+    for ours, theirs in zip(weights(folder / "broken"), weights(unbroken[0]), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("a:1,b:2", None), r"--hosts and --host-id: expected the number of this process, 0 to 1, received None"),
+        (("a:1,b:2", 2), "0 to 1, received 2"),
+        (("a,b:2", 0), "expected host:port with commas between them, such as a:1234,b:1234, received 'a,b:2'"),
+        ((None, 0), "--host-id 0 goes with --hosts"),
+    ],
+)
+def test_addresses_that_do_not_fit_are_refused(arguments, message):
+    with pytest.raises(UserError, match=message):
+        hosts.find(*arguments)
+
+
+def test_the_usual_variables_are_read(monkeypatch):
+    for name in ("KERAS_DISTRIBUTION_JOB_ADDRESSES", "KERAS_DISTRIBUTION_PROCESS_ID", "TF_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    assert hosts.find() is None
+    assert hosts.find("a:1", 0) is None  # one is no cluster
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["x:1", "y:2"]}, "task": {"type": "worker", "index": 1}}))
+    assert hosts.find() == hosts.Hosts(("x:1", "y:2"), 1)
+    monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", "a:1,b:2,c:3")
+    monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "2")
+    assert hosts.find() == hosts.Hosts(("a:1", "b:2", "c:3"), 2)
+    assert hosts.find("d:4,e:5", 0) == hosts.Hosts(("d:4", "e:5"), 0)
+    monkeypatch.delenv("KERAS_DISTRIBUTION_JOB_ADDRESSES")
+    monkeypatch.setenv("TF_CONFIG", "{")
+    with pytest.raises(UserError, match="TF_CONFIG: expected JSON"):
+        hosts.find()
+
+
+def test_tensorflow_on_several_hosts_is_refused_with_the_reason(tmp_path):
+    command = [sys.executable, "-m", "rotkeras", "train", "quickstart", "--hosts", "a:1,b:2", "--host-id", "0"]
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "MultiWorkerMirroredStrategy fails inside Keras 3's fit" in done.stderr
+    assert "jax" in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,120 @@
+"""Training on JAX: the results of TensorFlow, without TensorFlow, and checkpoints that cross."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from small_training import LEAN
+
+from rotkeras import recipe
+from rotkeras.callbacks.metrics_log import read_metrics
+from rotkeras.run import Run
+from rotkeras.train import train
+
+# A low rate: at a high one the last digits, in which any two libraries differ, grow from step to step.
+SLOW = {**LEAN, "train": {**LEAN["train"], "epochs": 2, "learning_rate": 0.002}, "probe": {"every_epochs": 0, "train_images": 100}}
+
+WITHOUT_TENSORFLOW = """
+import importlib.util, json, sys
+
+class Missing:
+    def find_spec(self, name, *rest):
+        if name.split(".")[0] == "tensorflow":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+there = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name.split(".")[0] == "tensorflow" else there(name, *rest)
+from rotkeras import recipe, train
+from rotkeras.run import Run
+import keras
+assert keras.config.backend() == "jax"
+made = recipe.validate(json.loads(sys.stdin.read()), "test")
+run = Run(sys.argv[1])
+run.check(made, resume="resume" in sys.argv)
+print(json.dumps(train.train(made, run)))
+"""
+
+
+def on_jax(content, folder, *arguments):
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(folder), *arguments]
+    done = subprocess.run(command, input=json.dumps(content), capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """(folder, TensorFlow's summary, JAX's summary) of one recipe; after_one_epoch is TensorFlow's run as it was then."""
+    pytest.importorskip("jax", reason="JAX is not installed: pip install 'rotkeras[jax]'")
+    folder = tmp_path_factory.mktemp("both")
+
+    class Keep(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 0:
+                shutil.copytree(folder / "tensorflow", folder / "after_one_epoch")
+
+    made, run = recipe.validate(SLOW, "test"), Run(folder / "tensorflow")
+    run.check(made)
+    theirs = train(made, run, callbacks=[Keep()])
+    return folder, theirs, on_jax(SLOW, folder / "jax")
+
+
+def weights(path):
+    return keras.models.load_model(path / "model.keras", compile=False).get_weights()
+
+
+def test_the_same_recipe_gives_the_same_results_without_tensorflow(both):
+    folder, theirs, ours = both
+    assert (theirs["backend"], ours["backend"]) == ("tensorflow", "jax")
+    for a, b in zip(read_metrics(folder / "tensorflow/metrics.jsonl"), read_metrics(folder / "jax/metrics.jsonl"), strict=True):
+        assert b["loss"] == pytest.approx(a["loss"], rel=2e-3)
+        assert b["accuracy"] == pytest.approx(a["accuracy"], abs=0.01)
+        assert b["learning_rate"] == pytest.approx(a["learning_rate"], rel=1e-4)
+    for tap, probes in theirs["probes"]["trained"].items():
+        assert ours["probes"]["trained"][tap]["ridge"] == pytest.approx(probes["ridge"], abs=0.05)
+    for one, other in zip(weights(folder / "tensorflow"), weights(folder / "jax"), strict=True):
+        if one.ndim > 1:  # kernels; of the smaller ones many are next to nothing
+            assert np.linalg.norm(other - one) < 0.05 * np.linalg.norm(one)
+    assert not (folder / "jax/tensorboard").exists()  # it takes TensorFlow to write
+
+
+def test_a_run_goes_on_with_the_other_library(both):
+    """Begun on TensorFlow, resumed on JAX: weights, optimizer and epoch cross."""
+    folder, theirs, _ = both
+    crossed = on_jax(SLOW, folder / "after_one_epoch", "resume")
+    assert crossed["epochs"] == 2
+    rows = read_metrics(folder / "after_one_epoch/metrics.jsonl")
+    assert rows[0]["loss"] == read_metrics(folder / "tensorflow/metrics.jsonl")[0]["loss"]
+    assert rows[1]["loss"] == pytest.approx(theirs["metrics"]["loss"], rel=2e-3)
+
+
+def test_files_cross(both):
+    """What JAX wrote is read by TensorFlow, and gives its probabilities."""
+    folder, *_ = both
+    images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    model = keras.models.load_model(folder / "jax/model.keras")
+    code = "import keras, numpy as np, sys; m = keras.models.load_model(sys.argv[1]); np.save(sys.argv[3], m(np.load(sys.argv[2])))"
+    np.save(folder / "images.npy", images)
+    arguments = [str(folder / name) for name in ("jax/model.keras", "images.npy", "there.npy")]
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, env=environment, capture_output=True)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(images)), np.load(folder / "there.npy"), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("numpy", "expected tensorflow or jax, received 'numpy'"), ("torch", "received 'torch'")]
+)
+def test_other_backends_are_refused_at_once(name, message, tmp_path):
+    command = [sys.executable, "-m", "rotkeras", "train", "quickstart", "--run-dir", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "KERAS_BACKEND": name})
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
