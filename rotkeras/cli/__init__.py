@@ -14,7 +14,7 @@ COMMANDS = {
     "evaluate": "Tell how good the features of a run are, beside an untrained network's.",
     "worth-it": "Say whether pre-training was worth it for your labelled images.",
     "export": "Export the encoder of a run for servers and devices, with proof.",
-    "benchmark": "Measure how fast a TFLite file is, and what memory it needs.",
+    "benchmark": "Measure how fast a TFLite file is, or how fast a recipe trains.",
     "orient": "Tell which way up images are, and write upright copies.",
     "embed": "Write the features of images to a file.",
     "neighbours": "Show the images that an encoder takes for alike.",

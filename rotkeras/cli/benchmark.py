@@ -1,7 +1,7 @@
 """`rotkeras benchmark`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,14 +26,16 @@ class _Counts(click.ParamType):
         return counts
 
 
-@click.command()
+@click.command(name="benchmark")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--threads", type=_Counts(), default="1,2", show_default=True, help="Numbers of threads to measure.")
 @click.option("--runs", type=click.IntRange(1), default=50, show_default=True, help="Measured runs, and 1 s, at least.")
 @click.option("--warm-up-runs", type=click.IntRange(0), default=10, show_default=True, help="Runs before, and 0.5 s, at least.")
 @click.option("--signature", help="What to run.  [default: embed, rotation, or the first that takes images]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def benchmark(file: Path, threads: tuple[int, ...], runs: int, warm_up_runs: int, signature: str | None, as_json: bool) -> None:
+def benchmark_file(
+    file: Path, threads: tuple[int, ...], runs: int, warm_up_runs: int, signature: str | None, as_json: bool
+) -> None:
     """Measure the time and memory of a .tflite FILE on this machine.
 
     Each number of threads is measured in a fresh process, which does not load TensorFlow.
@@ -49,6 +51,55 @@ def benchmark(file: Path, threads: tuple[int, ...], runs: int, warm_up_runs: int
         click.echo(measured.json())
     else:
         _show(measured)
+
+
+class _FileOrCommand(click.Group):
+    """A group that is the command above when its first argument is none of its commands."""
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name != "train":
+            return None
+        from rotkeras.cli.benchmark_train import benchmark_train
+
+        return benchmark_train
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return ["train"]
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args and args[0] in ("train", "-h", "--help"):
+            return super().make_context(info_name, args, parent, **extra)
+        return benchmark_file.make_context(info_name, args, parent, **extra)
+
+    def invoke(self, context: click.Context) -> Any:
+        return super().invoke(context) if context.command is self else context.command.invoke(context)
+
+    def format_usage(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(context.command_path, "[OPTIONS] FILE")
+        formatter.write_usage(context.command_path, "train [OPTIONS] RECIPE", prefix=" " * len("Usage: "))
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        options = [each for each in benchmark_file.get_params(context) if isinstance(each, click.Option)]
+        records = [option.get_help_record(context) for option in options]
+        with formatter.section("Options for a FILE"):
+            formatter.write_dl([record for record in records if record])
+        with formatter.section("Commands"):
+            formatter.write_dl([("train", "Measure how fast a RECIPE trains; `rotkeras benchmark train --help`.")])
+
+
+@click.command(cls=_FileOrCommand)
+def benchmark() -> None:
+    """Measure the time and memory of a .tflite FILE on this machine, or how fast a RECIPE trains.
+
+    Each number of threads is measured in a fresh process, which does not load TensorFlow.
+
+    \b
+    rotkeras benchmark export/encoder-int8.tflite
+    rotkeras benchmark export/encoder-float32.tflite --threads 1,2,4 --json
+    rotkeras benchmark train cifar10-cpu
+    """
 
 
 def _show(measured: "Benchmark") -> None:

@@ -1,0 +1,28 @@
+"""How fast a recipe trains on this machine, what bounds it, and a PyTorch peer beside it."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rotkeras.benchmark.flops import Work, count_flops
+    from rotkeras.benchmark.results import TrainingBenchmark
+    from rotkeras.benchmark.training import benchmark_training
+
+__all__ = ["TrainingBenchmark", "Work", "benchmark_training", "count_flops"]
+
+_HOMES = {
+    "TrainingBenchmark": "results",
+    "Work": "flops",
+    "benchmark_training": "training",
+    "count_flops": "flops",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"rotkeras.benchmark.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'rotkeras.benchmark' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

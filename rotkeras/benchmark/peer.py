@@ -1,0 +1,199 @@
+"""Runs the PyTorch peer and sets its figures beside ours."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rotkeras.benchmark.fresh_process import lines
+from rotkeras.benchmark.results import Peer, PeerSetting, Spread, TrainingBenchmark
+from rotkeras.errors import UserError, brief
+from rotkeras.recipe import Recipe
+
+VARIABLE = "ROTKERAS_TORCH_PYTHON"
+_PROGRAM = Path(__file__).with_name("peer_torch.py")
+_MOST_IMAGES = 10_000
+_SETTINGS = ("contiguous, eager", "contiguous, compiled", "channels last, eager", "channels last, compiled")
+
+# What `rotkeras.devices.keep_freed_memory` sets for our own process: without it the peer would lose by its allocator alone.
+_ALLOCATOR = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+
+
+@dataclass(frozen=True)
+class Torch:
+    """A Python that has torch.
+
+    Attributes:
+        python: its path.
+        version: of torch.
+    """
+
+    python: str
+    version: str
+
+
+def find_torch(python: str | None = None) -> Torch:
+    """The Python that runs the peer.
+
+    Args:
+        python: its path; None for ROTKERAS_TORCH_PYTHON, or the one that runs this.
+
+    Raises:
+        UserError: when it does not run, or has no torch.
+    """
+    chosen = python or os.environ.get(VARIABLE) or sys.executable
+    try:
+        done = subprocess.run(
+            [chosen, "-c", "import numpy, torch; print(torch.__version__)"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONSAFEPATH": "1"},
+        )
+    except OSError as error:
+        raise UserError(
+            f"{chosen!r} cannot be run ({brief(error)}): expected a Python that has torch; give its path to --peer-python."
+        ) from None
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+        raise UserError(
+            f"The peer needs torch and numpy, and {chosen!r} cannot import them ({brief(RuntimeError(last))}): install torch "
+            f"there, or give the path of a Python that has it to --peer-python (or in {VARIABLE})."
+        )
+    return Torch(chosen, done.stdout.split()[-1])
+
+
+def check_alike(recipe: Recipe) -> None:
+    """Raise a `UserError` for a recipe that the peer cannot train."""
+    if recipe.backbone.name != "nin" or any(angle % 90 for angle in recipe.task.angles):
+        raise UserError(
+            f"The peer is a NIN that tells quarter turns apart: expected backbone.name nin and task.angles of multiples of 90, "
+            f"received {recipe.backbone.name} and {recipe.task.angles}; leave --peer out."
+        )
+
+
+def request(
+    recipe: Recipe, shape: tuple[int, int, int], images: int, steps: int | None, repeats: int, cores: int
+) -> dict[str, Any]:
+    """What the peer is asked for, as plain content.
+
+    Args:
+        recipe: what it should train.
+        shape: (H, W, 3) of a view.
+        images: in the training part.
+        steps, repeats: as of `benchmark_training`.
+        cores: workers of its loader.
+    """
+    settings = recipe.train
+    padding, flip = _crop(recipe)
+    return {
+        "settings": _SETTINGS,
+        "blocks": recipe.backbone.blocks,
+        "width": recipe.backbone.width,
+        "size": shape[0],
+        "angles": recipe.task.angles,
+        "one_view": recipe.task.views == "one",
+        "images": min(images, max(_MOST_IMAGES, 4 * settings.images_per_batch)),
+        "images_per_batch": settings.images_per_batch,
+        "padding": padding,
+        "flip": flip,
+        "precision": settings.precision,
+        "optimizer": settings.optimizer.model_dump(),
+        "learning_rate": settings.learning_rate,
+        "label_smoothing": settings.label_smoothing,
+        "seed": settings.seed,
+        "steps": steps,
+        "repeats": repeats,
+        "workers": cores,
+    }
+
+
+def _crop(recipe: Recipe) -> tuple[int | None, bool]:
+    """Padding of the peer's crop and whether it flips; None when the recipe augments in ways that the peer does not have."""
+    padding, flip = 0, False
+    for step in recipe.augmentation:
+        if step.name == "pad_crop_flip":
+            padding, flip = padding + step.padding, flip or step.flip
+        elif step.name == "random_flip":
+            flip = True
+        else:
+            return None, flip
+    return padding, flip
+
+
+def run_peer(
+    torch: Torch,
+    recipe: Recipe,
+    ours: TrainingBenchmark,
+    shape: tuple[int, int, int],
+    images: int,
+    steps: int | None,
+    tell: Callable[[str], None],
+) -> Peer:
+    """Measure the peer in a fresh process.
+
+    Args:
+        torch: as `find_torch` gives it.
+        recipe: what it should train.
+        ours: our own figures, for the number of parameters.
+        shape, images, steps: as of `request`.
+        tell: called with each setting as it comes.
+
+    Returns:
+        A `Peer` without ratios.
+
+    Raises:
+        UserError: when the peer ends early, or has another number of parameters.
+    """
+    cores = ours.machine["cores"]
+    wanted = request(recipe, shape, images, steps, ours.repeats, cores)
+    # A safe path: the modules beside the program are not those of the same name that torch imports.
+    environment = {"PYTHONSAFEPATH": "1", "TOKENIZERS_PARALLELISM": "false", **_allocator(cores)}
+    step: list[PeerSetting] = []
+    input_ = None
+    parameters, device = 0, ""
+    for line in lines([torch.python, str(_PROGRAM), json.dumps(wanted)], environment, "the PyTorch peer"):
+        if "tell" in line:
+            tell(f"peer: {line['tell']}")
+        elif "parameters" in line:
+            parameters, device = line["parameters"], line["device"]
+            if parameters != ours.parameters:
+                raise UserError(
+                    f"The peer has {parameters:,} parameters and the recipe's network {ours.parameters:,}: expected the same; a "
+                    f"comparison would mislead, so leave --peer out."
+                )
+        elif "setting" in line:
+            setting = _setting(line)
+            if line["part"] == "step":
+                step.append(setting)
+            else:
+                input_ = setting
+            rate = setting.views_per_second
+            tell(f"peer, {setting.name}: {f'{rate.median:,.0f} views/s' if rate else setting.error}")
+    return Peer(torch.version, device, parameters, tuple(step), input_, None, None, None, None)
+
+
+def compare(peer: Peer, ours: TrainingBenchmark) -> Peer:
+    """The same peer with the ratios of our rates to those of its best setting."""
+    best = peer.best
+    ours_step, theirs_step = ours.step.views_per_second, best.views_per_second if best else None
+    ours_input, theirs_input = ours.input.views_per_second, peer.input.views_per_second if peer.input else None
+    return replace(
+        peer,
+        step_ratio=ours_step.median / theirs_step.median if theirs_step else None,
+        input_ratio=ours_input.median / theirs_input.median if theirs_input else None,
+        fastest_step_ratio=ours_step.maximum / theirs_step.maximum if theirs_step else None,
+        fastest_input_ratio=ours_input.maximum / theirs_input.maximum if theirs_input else None,
+    )
+
+
+def _setting(line: dict[str, Any]) -> PeerSetting:
+    rates = line.get("views_per_second")
+    return PeerSetting(line["setting"], Spread.of(rates) if rates else None, line.get("steps", 0), line.get("error"))
+
+
+def _allocator(cores: int) -> dict[str, str]:
+    return {**_ALLOCATOR} if cores <= 8 else {name: value for name, value in _ALLOCATOR.items() if name != "MALLOC_ARENA_MAX"}
