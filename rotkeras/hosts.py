@@ -5,8 +5,10 @@ would understand; so each process is the child of a small one that watches it an
 """
 
 import contextlib
+import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rotkeras.errors import UserError
@@ -23,7 +26,9 @@ LOST = 75
 
 _WATCHED = "ROTKERAS_WATCHED_BY"
 _HEARTBEAT_SECONDS = 20
-_MEETING_SECONDS = 120
+_MEETING_SECONDS = int(os.environ.get("ROTKERAS_MEETING_SECONDS", 120))
+_LONGEST_SECONDS = 24 * 3600
+_WORDS_OF_LOSS = ("gloo", "nccl", "coordination", "heartbeat", "connection reset", "unavailable:")
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,12 @@ def find(addresses: str | None = None, number: int | None = None) -> Hosts | Non
         return None
     parts = tuple(part.strip() for part in addresses.split(","))
     if any(not host or not port.isdigit() for host, _, port in (part.rpartition(":") for part in parts)):
-        raise UserError(f"{said}: expected host:port with commas between them, such as a:1234,b:1234, received {addresses!r}.")
+        raise UserError(
+            f"{said}: expected host:port with commas between them, such as a:1234,b:1234, received {addresses!r}; mend it."
+        )
+    if len(parts) == 1 and said.startswith("KERAS"):  # where all meet is enough
+        count = int(os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES", 1))
+        parts += tuple(f"process {each} of {parts[0]}" for each in range(1, count))
     if number is None or not 0 <= number < len(parts):
         raise UserError(
             f"{said}: expected the number of this process, 0 to {len(parts) - 1}, received {number}; give each process its own."
@@ -73,15 +83,21 @@ def _from_environment() -> tuple[str | None, int | None, str]:
     if addresses := environment.get("KERAS_DISTRIBUTION_JOB_ADDRESSES"):
         number = environment.get("KERAS_DISTRIBUTION_PROCESS_ID", "")
         return addresses, int(number) if number.isdigit() else None, "KERAS_DISTRIBUTION_JOB_ADDRESSES and _PROCESS_ID"
+    text = environment.get("TF_CONFIG") or "{}"
     try:
-        config = json.loads(environment.get("TF_CONFIG") or "{}")
-        workers, task = config.get("cluster", {}).get("worker", []), config.get("task", {})
-        if len(workers) < 2:
+        config = json.loads(text)
+        cluster, task = config.get("cluster", {}), config.get("task", {})
+        trainers = {kind: cluster.get(kind, []) for kind in ("chief", "worker")}
+        everyone = [*trainers["chief"], *trainers["worker"]]
+        if len(everyone) < 2:
             return None, None, ""
-        return ",".join(workers), task.get("index") if task.get("type") == "worker" else None, "TF_CONFIG"
-    except (ValueError, AttributeError, TypeError):
+        before = 0 if task["type"] == "chief" else len(trainers["chief"])
+        place = before + int(task["index"]) if task["type"] in trainers else None
+        return ",".join(everyone), place, "TF_CONFIG"
+    except (ValueError, AttributeError, TypeError, KeyError):
         raise UserError(
-            'TF_CONFIG: expected JSON such as {"cluster": {"worker": ["a:1234", "b:1234"]}, "task": …}; mend it.'
+            'TF_CONFIG: expected JSON such as {"cluster": {"worker": ["a:1234", "b:1234"]}, "task": {"type": "worker", '
+            f'"index": 0}}}}, received {text[:100]!r}; mend it, or unset it and give --hosts.'
         ) from None
 
 
@@ -91,6 +107,8 @@ def check_backend() -> None:
 
     if "KERAS_BACKEND" not in os.environ and "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "jax"
+    if backend() == "jax" and importlib.util.find_spec("jax") is None:
+        raise UserError("Several hosts train on JAX, which is not installed: expected it on each; pip install 'rotkeras[jax]'.")
     if backend() != "jax":
         raise UserError(
             f"Several hosts train on JAX, and KERAS_BACKEND is {backend()}: MultiWorkerMirroredStrategy fails inside Keras 3's "
@@ -99,32 +117,58 @@ def check_backend() -> None:
 
 
 def watch(hosts: Hosts, arguments: Sequence[str]) -> int:
-    """Run this command again as a child, and say in a sentence when it ends because another process was lost.
+    """Run this command again as a child, and say in a sentence how it ended when it could not say so itself.
+
+    Interrupts and SIGTERM are handed on to the child.
 
     Returns:
-        The exit code: the child's, or 1 when a process was lost.
+        The exit code: the child's, or 1 when it could not end by itself.
     """
-    with tempfile.TemporaryFile() as chatter:
+    with tempfile.TemporaryDirectory() as folder, open(Path(folder, "said"), "w+b") as chatter:
+        met = Path(folder, "met")
         child = subprocess.Popen(
-            [sys.executable, "-m", "rotkeras", *arguments], env={**os.environ, _WATCHED: str(os.getpid())}, stderr=chatter
+            [sys.executable, "-P", "-m", "rotkeras", *arguments],
+            env={**os.environ, _WATCHED: f"{os.getpid()} {met}"},
+            stderr=chatter,
+            start_new_session=True,  # else a terminal would send interrupts to both
         )
-        while True:
-            try:
-                code = child.wait()
-                break
-            except KeyboardInterrupt:  # the terminal sends it to the child too, which ends by itself
-                continue
+        interrupts: list[int] = []
+
+        def hand_on(number: int, _frame: Any) -> None:
+            interrupts.append(number)
+            # While it meets the others it cannot hear; and who asks twice does not want to wait.
+            child.send_signal(number if met.exists() and len(interrupts) == 1 else signal.SIGKILL)
+
+        before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            code = child.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
         chatter.seek(0)
         said = chatter.read().decode(errors="replace")
-    if code not in (LOST, -6):
+        began = met.exists()
+    if code >= 0 and code != LOST:
         sys.stderr.write(said)
-        return code if code >= 0 else 128 - code
-    sys.stderr.write(
-        f"\nProcess {hosts.number} of {len(hosts.addresses)} stopped, because another process of this training was lost: expected "
-        f"all of {', '.join(hosts.addresses)} to run; start all of them again with --resume, and training goes on after the last "
-        f"epoch that was finished.\n"
-    )
-    return 1
+        return code
+    sys.stderr.write(f"\n{_how_it_ended(hosts, code, said, began, bool(interrupts))}\n")
+    return 130 if interrupts else 1
+
+
+def _how_it_ended(hosts: Hosts, code: int, said: str, began: bool, interrupted: bool) -> str:
+    everyone, this = ", ".join(hosts.addresses), f"Process {hosts.number} of {len(hosts.addresses)}"
+    if interrupted:
+        return f"Interrupted; {'epochs that were finished are kept' if began else 'nothing was written'}."
+    if not began and code == -signal.SIGABRT:
+        return (
+            f"{this} did not meet the others at {hosts.addresses[0]} within {_MEETING_SECONDS} s: expected all of {everyone} to be "
+            f"started with the same --hosts, and that port to be open; start them together."
+        )
+    again = "start all of them again with --resume, and training goes on after the last epoch that was finished"
+    if code == LOST or any(word in said.lower() for word in _WORDS_OF_LOSS):
+        return f"{this} stopped, because another process of this training was lost: expected all of {everyone} to run; {again}."
+    last = "\n".join(said.splitlines()[-20:])
+    return f"{last}\n{this} was ended by signal {-code} (when memory runs out it is 9): expected it to run to its end; {again}."
 
 
 def watched() -> bool:
@@ -133,13 +177,15 @@ def watched() -> bool:
 
 
 def join(hosts: Hosts) -> None:
-    """Meet the other processes. Call it before anything else of JAX.
+    """Meet the other processes. Call it before anything else of JAX; when they do not come, JAX ends the process.
 
     Raises:
-        UserError: when they do not come.
+        UserError: when they do not come, and JAX says so.
     """
-    _end_with(int(os.environ.get(_WATCHED, 0)))
+    watcher, _, met = os.environ.get(_WATCHED, "").partition(" ")
+    _end_with(int(watcher or 0))
     import jax
+    from jax.experimental import multihost_utils
 
     jax.config.update("jax_enable_preemption_service", False)  # it would swallow SIGTERM
     try:
@@ -149,12 +195,17 @@ def join(hosts: Hosts) -> None:
             hosts.number,
             initialization_timeout=_MEETING_SECONDS,
             heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=_LONGEST_SECONDS,
         )
+        # Now, and not after the images are read, which may take one host minutes more than another.
+        multihost_utils.sync_global_devices("met")
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(
             f"The {len(hosts.addresses)} processes did not meet at {hosts.addresses[0]} within {_MEETING_SECONDS} s "
             f"({' '.join(str(error).split())[:120]}): expected all to be started, with the same --hosts; start them together."
         ) from None
+    if met:
+        Path(met).touch()
 
 
 def _end_with(parent: int) -> None:
@@ -187,9 +238,13 @@ def part() -> None:
 
 
 def was_lost(error: BaseException) -> bool:
-    """Whether an error says that another process is gone."""
-    words = ("gloo", "nccl", "connection", "coordination", "heartbeat", "unavailable", "socket", "barrier")
-    return processes()[1] > 1 and not isinstance(error, UserError) and any(word in str(error).lower() for word in words)
+    """Whether an error of JAX says that another process is gone."""
+    if processes()[1] == 1:
+        return False
+    import jax
+
+    of_jax = isinstance(error, jax.errors.JaxRuntimeError | ValueError)
+    return of_jax and any(word in str(error).lower() for word in _WORDS_OF_LOSS)
 
 
 @contextlib.contextmanager

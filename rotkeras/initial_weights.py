@@ -1,6 +1,7 @@
 """Initial weights that do not depend on the library that Keras runs on."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -13,19 +14,23 @@ def draw(model: keras.Model, seed: int) -> None:
     """Draw the kernels of a model anew, by each layer's own initializer, with NumPy: TensorFlow and JAX draw differently.
 
     Args:
-        model: built; changed in place. Kernels of other initializers than `VarianceScaling` (Glorot, He, LeCun) stay as they are.
+        model: built; changed in place. Weights that are not called `kernel`, and initializers other than
+            `VarianceScaling` (Glorot, He, LeCun), stay as they are.
         seed: the same seed gives the same weights on every backend and machine.
 
     Reference: the distributions are those of `keras.initializers.VarianceScaling`.
     """
-    number = 0
+    for number, layer in enumerate(_with_kernel(model)):
+        generator = np.random.default_rng(hashed_seed(seed, "weights", number))
+        layer.kernel.assign(_values(layer.kernel_initializer, layer.kernel.shape, generator))
+
+
+def _with_kernel(model: keras.Model) -> Iterator[Any]:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            draw(layer, seed)
-        elif isinstance(initializer := getattr(layer, "kernel_initializer", None), keras.initializers.VarianceScaling):
-            generator = np.random.default_rng(hashed_seed(seed, "weights", number))
-            layer.kernel.assign(_values(initializer, layer.kernel.shape, generator))
-            number += 1
+            yield from _with_kernel(layer)
+        elif isinstance(getattr(layer, "kernel_initializer", None), keras.initializers.VarianceScaling):
+            yield layer
 
 
 def _values(initializer: Any, shape: tuple[int, ...], generator: np.random.Generator) -> Any:

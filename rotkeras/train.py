@@ -180,8 +180,6 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
 
     with devices.parallel(settings.devices, settings.images_per_batch):
         task, model, state, log = _fit(recipe, run, source, augmentation, shape, callbacks, started)
-    if count > 1:
-        hosts.part()
     if not first:
         return {}
     classifier = task.classifier(model)
@@ -246,7 +244,7 @@ def _fit(
             *([keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)] if _has_tensorflow() else []),
             RunCheckpoint(run.checkpoints, summarise),
         ]
-        if count > 1:
+        if keras.distribution.distribution() is not None:
             looking = [InOneProcess(each, on_a_copy=True) for each in looking]
             writing = [InOneProcess(each) for each in writing]
         writing = looking + writing
@@ -351,7 +349,10 @@ def _attention(recipe: Recipe, run: Run, source: Source, model: Any) -> Attentio
 def _validation(source: Source, task: Any, images_per_batch: int) -> Any:
     if source.validation is None:
         return None
-    return evaluation_pipeline(source.validation, task, images_per_batch=images_per_batch, shard=hosts.processes())
+    part = source.validation
+    if (distribution := keras.distribution.distribution()) is not None:  # each device gets as many
+        part = part.part(np.arange(len(part) - len(part) % distribution.device_mesh.devices.size))
+    return evaluation_pipeline(part, task, images_per_batch=images_per_batch, shard=hosts.processes())
 
 
 def _summary(recipe: Recipe, source: Source, model: Any, state: dict[str, Any], log: MetricsLog) -> dict[str, Any]:

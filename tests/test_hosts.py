@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -51,6 +52,12 @@ def train_in_two(folder, name, *arguments):
     return outputs
 
 
+def trainer_of(watcher):
+    """The process that trains: the child of the one that was started."""
+    children = Path(f"/proc/{watcher.pid}/task/{watcher.pid}/children").read_text().split()
+    return int(children[0])
+
+
 def weights(path):
     return keras.models.load_model(path / "model.keras", compile=False).get_weights()
 
@@ -89,12 +96,12 @@ def test_two_processes_are_equal_to_one_on_the_same_global_batches(folder, unbro
 
 def test_a_lost_process_stops_the_other_with_a_sentence_and_the_resumed_training_ends_as_the_unbroken_one(folder, unbroken):
     addresses = f"127.0.0.1:{free_port()},127.0.0.1:{free_port()}"
-    first, second = (start(folder, "broken", number, addresses, "--set", "train.epochs=3") for number in (0, 1))
+    first, second = (start(folder, "broken", number, addresses) for number in (0, 1))
     state = folder / "broken/checkpoints/state.json"
     deadline = time.monotonic() + 200
     while not state.exists() and time.monotonic() < deadline and first.poll() is None:
         time.sleep(0.05)
-    second.send_signal(signal.SIGKILL)
+    os.kill(trainer_of(second), signal.SIGKILL)
     killed = time.monotonic()
     output, said = first.communicate(timeout=120)
     assert time.monotonic() - killed < 60
@@ -102,7 +109,9 @@ def test_a_lost_process_stops_the_other_with_a_sentence_and_the_resumed_training
     assert "Process 0 of 2 stopped, because another process of this training was lost" in said
     assert "--resume" in said
     assert "Traceback" not in said
-    second.communicate(timeout=60)
+    _, said = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert "Process 1 of 2 was ended by signal 9 (when memory runs out it is 9)" in said
     epoch = json.loads(state.read_text())["epoch"]
     assert 1 <= epoch < 3
     outputs = train_in_two(folder, "broken", "--resume")
@@ -136,7 +145,13 @@ def test_the_usual_variables_are_read(monkeypatch):
     monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "2")
     assert hosts.find() == hosts.Hosts(("a:1", "b:2", "c:3"), 2)
     assert hosts.find("d:4,e:5", 0) == hosts.Hosts(("d:4", "e:5"), 0)
+    monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", "a:1")  # Keras needs no more than where all meet
+    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "3")
+    assert len(hosts.find().addresses) == 3
     monkeypatch.delenv("KERAS_DISTRIBUTION_JOB_ADDRESSES")
+    chief = {"cluster": {"chief": ["x:1"], "worker": ["y:2"]}, "task": {"type": "worker", "index": "0"}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(chief))
+    assert hosts.find() == hosts.Hosts(("x:1", "y:2"), 1)
     monkeypatch.setenv("TF_CONFIG", "{")
     with pytest.raises(UserError, match="TF_CONFIG: expected JSON"):
         hosts.find()
@@ -150,3 +165,15 @@ def test_tensorflow_on_several_hosts_is_refused_with_the_reason(tmp_path):
     assert "MultiWorkerMirroredStrategy fails inside Keras 3's fit" in done.stderr
     assert "jax" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_waits_in_vain_says_so(folder, tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"} | {"JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-m", "rotkeras", "train", "quickstart", "--run-dir", str(tmp_path / "run")]
+    command += ["--hosts", f"127.0.0.1:{free_port()},127.0.0.1:{free_port()}", "--host-id", "1"]
+    environment["ROTKERAS_MEETING_SECONDS"] = "3"
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=100)
+    assert done.returncode in (1, 2)
+    assert "did not meet" in done.stderr
+    assert "start them together" in done.stderr
+    assert "another process of this training was lost" not in done.stderr

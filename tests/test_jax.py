@@ -41,8 +41,8 @@ print(json.dumps(train.train(made, run)))
 """
 
 
-def on_jax(content, folder, *arguments):
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+def on_jax(content, folder, *arguments, flags=""):
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(folder), *arguments]
     done = subprocess.run(command, input=json.dumps(content), capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -118,3 +118,13 @@ def test_other_backends_are_refused_at_once(name, message, tmp_path):
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_several_devices_of_one_process_whatever_is_left_over(tmp_path):
+    """Three devices: neither the validation part nor the probes' batches split evenly."""
+    pytest.importorskip("jax", reason="JAX is not installed: pip install 'rotkeras[jax]'")
+    train_settings = {**SLOW["train"], "epochs": 1, "images_per_batch": 15, "devices": 3}
+    content = {**SLOW, "data": {**SLOW["data"], "train_images": 60}, "train": train_settings}
+    summary = on_jax(content, tmp_path / "run", flags="--xla_force_host_platform_device_count=3")
+    assert summary["images"]["validation"] == 144
+    assert summary["probes"]["trained"]["conv1"]["ridge"] > 0.2

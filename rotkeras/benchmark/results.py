@@ -48,7 +48,7 @@ class Part:
 
 @dataclass(frozen=True)
 class FirstStep:
-    """Seconds from the first import of a fresh process to the end of the first training step, and where they went.
+    """Seconds from the start of a fresh process to the end of the first training step, and where they went.
 
     Attributes:
         seconds: all of it.

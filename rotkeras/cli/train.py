@@ -83,6 +83,10 @@ def train(
             click.echo("\nInterrupted before training began; nothing was written.", err=True)
             sys.exit(130)
         command = f"rotkeras train {shlex.quote(str(run.recipe))} --run-dir {shlex.quote(str(run.path))} --resume"
+        if together:
+            command += f" --hosts {','.join(together.addresses)} --host-id 0 (and with their numbers on the others)"
+        elif devices.backend() != "tensorflow":
+            command = f"KERAS_BACKEND={devices.backend()} {command}"
         kept = "epochs that were finished are kept" if (run.checkpoints / "state.json").exists() else "no epoch was finished"
         click.echo(f"\nInterrupted; {kept}. Go on with: {command}", err=True)
         if together:

@@ -31,21 +31,24 @@ class TrainConsole:
 
     def run(self, recipe: Recipe, run: Run, interrupted: Sequence[int] = ()) -> dict[str, Any]:
         """Train, print the table, and return the summary; stop after the step in which `interrupted` is no longer empty."""
+        if self.together:
+            self._meet(self.together, recipe)
         finished = run.load_summary() if run.resuming else None
+        if self.together and self._all_finished(bool(finished)) and not finished:
+            print("this run has ended; there is nothing to resume", flush=True)
+            return {}
         if finished:
             self.console.print(f"This run has ended after {finished['epochs']} epochs; there is nothing to resume.\n")
             self.show(finished, run)
             if recipe.export is not None and not run.export.exists():
                 self.console.print(f"no export: make it with {shlex.join(['rotkeras', 'export', str(run.path)])}")
             return finished
-        from rotkeras import devices
+        from rotkeras import devices, hosts
 
         library = {"tensorflow": "TensorFlow", "jax": "JAX"}.get(devices.backend(), devices.backend())
         self.console.print(f"{recipe.name}: starting {library} …")
         devices.quiet()
         devices.keep_freed_memory()
-        if self.together:
-            self._meet(self.together)
         import keras
 
         from rotkeras import callbacks, train
@@ -58,6 +61,8 @@ class TrainConsole:
             summary = train.train(recipe, run, source, [progress, stop])
         finally:
             progress.close()
+        if self.together:
+            hosts.part()
         if not summary:  # not the first of several processes
             print("trained; the run folder is that of process 0", flush=True)
             return summary
@@ -69,9 +74,18 @@ class TrainConsole:
         self._report(recipe, run)
         return summary
 
-    def _meet(self, together: "Hosts") -> None:
+    def _all_finished(self, finished: bool) -> bool:
+        import numpy as np
+
         from rotkeras import hosts
 
+        return bool(hosts.from_first(np.asarray(finished)))
+
+    def _meet(self, together: "Hosts", recipe: Recipe) -> None:
+        from rotkeras import devices, hosts
+
+        if recipe.train.deterministic:
+            devices.make_deterministic()  # JAX reads it when it starts
         count = len(together.addresses)
         what = "; progress is shown by process 0" if together.number else ""
         print(f"process {together.number} of {count}: meeting the others at {together.addresses[0]} …{what}", flush=True)

@@ -122,7 +122,7 @@ def tf_evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) 
 
 
 def _gather(images: Images) -> Any:
-    """(index (B,)) -> uint8 (B, H, W, 3), from memory or from a memory-mapped file."""
+    """(index (B,)) -> uint8 (B, H, W, 3), from memory or from a file of the cache."""
     shape = (None, *images.image_shape)
 
     def read(index: Any) -> Any:

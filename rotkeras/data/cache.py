@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import platform
 import re
 import shutil
 import tempfile
@@ -25,6 +26,7 @@ MEMORY_SHARE = 0.5
 The other half is for what comes after: TensorFlow, a training step, features of probes, and the images of a test folder. Little is
 lost by a file: the system keeps as much of it as fits in memory that it gives back when others need it.
 """
+_HOST = re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "host"
 _DISK_SHARE = 0.95
 
 Fill = Callable[[Any], tuple[NDArray[np.int64], list[BadImage]]]
@@ -165,7 +167,7 @@ def _open(home: Path, beside: Mapping[str, NDArray[np.int64]]) -> Decoded | None
 
 def _make(home: Path, shape: tuple[int, ...], fill: Fill, beside: Mapping[str, NDArray[np.int64]]) -> None:
     """Fill a cache aside, then put it in place in one step."""
-    working = home.with_name(f"{home.name}.{os.getpid()}.part")
+    working = home.with_name(f"{home.name}.{_HOST}.{os.getpid()}.part")
     working.mkdir(parents=True)
     try:
         with NewImageFile(working / "images.npy", shape) as out:
@@ -198,7 +200,8 @@ def _prepare(place: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise UserError(
-            f"data.cache: {str(place)!r} cannot be written to ({(error.strerror or str(error)).lower()}): give a folder."
+            f"data.cache: decoded images cannot be kept in {str(place)!r} ({(error.strerror or str(error)).lower()}): expected a "
+            f"folder that can be written to; set data.cache to one."
         ) from None
 
 
@@ -221,7 +224,8 @@ def _remove_outdated(home: Path, title: str) -> None:
 def _sweep(home: Path) -> None:
     """Remove what processes that were killed left unfinished, of these images or others."""
     for left in home.parent.iterdir():
-        if match := re.fullmatch(r"(.*-[0-9a-f]{16})\.(\d+)\.part", left.name, re.DOTALL):
+        # Of this host alone: in a folder that several share, another one's processes cannot be seen from here.
+        if match := re.fullmatch(rf"(.*-[0-9a-f]{{16}})\.{re.escape(_HOST)}\.(\d+)\.part", left.name, re.DOTALL):
             process = int(match[2])
             if not _alive(process) or (process == os.getpid() and match[1] == home.name):
                 shutil.rmtree(left, ignore_errors=True)

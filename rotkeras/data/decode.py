@@ -1,5 +1,6 @@
 """Many images into one array, in parallel, and without ever failing half way."""
 
+import errno
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +17,10 @@ from rotkeras.errors import UserError
 
 Progress = Callable[[int, int], None]
 """Called with (images read, images in all) while a source is read."""
+
+
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.EINTR)
+"""Failures of the system that another time would not happen."""
 
 
 def read_all(
@@ -77,7 +82,11 @@ def ordered_map(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterato
     def attempt(item: Any) -> Any:
         try:
             return function(item)
+        except MemoryError:
+            raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _PASSING:
+                raise  # not the item's fault: it must not be remembered as one that cannot be read
             return error
 
     workers = os.cpu_count() or 1

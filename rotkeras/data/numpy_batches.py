@@ -44,11 +44,7 @@ def numpy_pipeline(
 ) -> Pipeline:
     """See `rotkeras.data.pipeline`."""
     number, shards = shard
-    if images_per_batch % shards:
-        raise UserError(
-            f"images_per_batch: expected a multiple of {shards}, the number of processes, received {images_per_batch}; an image's "
-            f"views stay in one process."
-        )
+    _check_split(images_per_batch, shards)
     total = len(images) * repeats
     steps = count_steps(total, images_per_batch, steps_per_execution)
     augment = chain(list(augmentation))
@@ -65,6 +61,14 @@ def numpy_pipeline(
 
     waiting = Waiting()
     return Pipeline(_ahead(batch, initial_epoch * steps, waiting), steps, waiting)
+
+
+def _check_split(images_per_batch: int, shards: int) -> None:
+    if images_per_batch % shards:
+        raise UserError(
+            f"images_per_batch: expected a multiple of {shards}, the number of processes, received {images_per_batch}; set it to "
+            f"one."
+        )
 
 
 def _ahead(batch: Any, start: int, waiting: Waiting) -> Iterator[Any]:
@@ -88,6 +92,7 @@ def numpy_evaluation(images: Images, task: Any, images_per_batch: int, shard: tu
 class _Evaluation(keras.utils.PyDataset):
     def __init__(self, images: Images, task: Any, images_per_batch: int, shard: tuple[int, int]) -> None:
         super().__init__()
+        _check_split(images_per_batch, shard[1])
         self.images = images
         self.task = task
         self.size = images_per_batch

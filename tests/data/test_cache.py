@@ -175,9 +175,10 @@ def test_another_process_that_was_first_is_used(tmp_path, monkeypatch):
 def test_what_a_killed_process_left_is_swept_up_and_a_living_ones_is_not(tmp_path):
     gone = subprocess.Popen(["true"])
     gone.wait()
-    mine, other = f"photos-{'0' * 16}", f"photos-{'1' * 16}"
-    stays = [f"{mine}.{os.getppid()}.part", f"{other}.{os.getpid()}.part", f"notes.{gone.pid}.part", "video.part"]
-    goes = [f"{mine}.{gone.pid}.part", f"{other}.{gone.pid}.part", f"{mine}.{os.getpid()}.part"]
+    mine, other, host = f"photos-{'0' * 16}", f"photos-{'1' * 16}", cache_module._HOST
+    stays = [f"{mine}.{host}.{os.getppid()}.part", f"{other}.{host}.{os.getpid()}.part", f"notes.{gone.pid}.part", "video.part"]
+    stays.append(f"{mine}.another-host.{gone.pid}.part")
+    goes = [f"{mine}.{host}.{gone.pid}.part", f"{other}.{host}.{gone.pid}.part", f"{mine}.{host}.{os.getpid()}.part"]
     for name in stays + goes:
         (tmp_path / name).mkdir()
     cached_array(SHAPE, fill_two, tmp_path, "photos", SimpleNamespace(key=lambda: "0" * 16))
@@ -287,7 +288,7 @@ def test_a_disk_that_fills_while_writing_is_one_sentence_and_leaves_nothing(tmp_
 def test_a_cache_folder_that_may_not_be_written_is_a_user_error(photos, tmp_path, monkeypatch, little_memory):
     monkeypatch.setattr(cache_module.os, "access", lambda place, how: False)  # root may write anywhere
     for cache in (None, tmp_path / "cache"):
-        with pytest.raises(UserError, match=r"data\.cache: '.*' cannot be written to \(permission denied\): give a folder"):
+        with pytest.raises(UserError, match=r"data\.cache: decoded images cannot be kept in '.*' \(permission denied\): expected"):
             read_folder(photos, 8, cache=cache)
 
 
