@@ -146,7 +146,7 @@ def _check_split(devices: int, there: int, kind: str, images_per_batch: int) -> 
     if images_per_batch % devices:
         raise UserError(
             f"train.images_per_batch: expected a multiple of {devices}, the number of devices (an image's views stay on one), "
-            f"received {images_per_batch}; set it to one."
+            f"received {images_per_batch}; change it to one."
         )
 
 

@@ -26,7 +26,7 @@ LOST = 75
 
 _WATCHED = "ROTKERAS_WATCHED_BY"
 _HEARTBEAT_SECONDS = 20
-_MEETING_SECONDS = int(os.environ.get("ROTKERAS_MEETING_SECONDS", 120))
+MEETING_SECONDS = int(os.environ.get("ROTKERAS_MEETING_SECONDS", 120))
 _LONGEST_SECONDS = 24 * 3600
 _WORDS_OF_LOSS = ("gloo", "nccl", "coordination", "heartbeat", "connection reset", "unavailable:")
 
@@ -73,7 +73,8 @@ def find(addresses: str | None = None, number: int | None = None) -> Hosts | Non
         parts += tuple(f"process {each} of {parts[0]}" for each in range(1, count))
     if number is None or not 0 <= number < len(parts):
         raise UserError(
-            f"{said}: expected the number of this process, 0 to {len(parts) - 1}, received {number}; give each process its own."
+            f"{said}: expected the number of this process, 0 to {len(parts) - 1}, received "
+            f"{'none' if number is None else number}; give each process its own."
         )
     return Hosts(parts, number) if len(parts) > 1 else None
 
@@ -113,6 +114,15 @@ def check_backend() -> None:
         raise UserError(
             f"Several hosts train on JAX, and KERAS_BACKEND is {backend()}: MultiWorkerMirroredStrategy fails inside Keras 3's "
             f"fit, so TensorFlow cannot; leave KERAS_BACKEND unset, or set it to jax (pip install 'rotkeras[jax]')."
+        )
+
+
+def check_split(hosts: Hosts, images_per_batch: int) -> None:
+    """Raise a `UserError` for a batch that does not split over the processes."""
+    if images_per_batch % len(hosts.addresses):
+        raise UserError(
+            f"train.images_per_batch: expected a multiple of {len(hosts.addresses)}, the number of processes, received "
+            f"{images_per_batch}; change it to one."
         )
 
 
@@ -161,7 +171,7 @@ def _how_it_ended(hosts: Hosts, code: int, said: str, began: bool, interrupted: 
         return f"Interrupted; {'epochs that were finished are kept' if began else 'nothing was written'}."
     if not began and code == -signal.SIGABRT:
         return (
-            f"{this} did not meet the others at {hosts.addresses[0]} within {_MEETING_SECONDS} s: expected all of {everyone} to be "
+            f"{this} did not meet the others at {hosts.addresses[0]} within {MEETING_SECONDS} s: expected all of {everyone} to be "
             f"started with the same --hosts, and that port to be open; start them together."
         )
     again = "start all of them again with --resume, and training goes on after the last epoch that was finished"
@@ -193,7 +203,7 @@ def join(hosts: Hosts) -> None:
             hosts.addresses[0],
             len(hosts.addresses),
             hosts.number,
-            initialization_timeout=_MEETING_SECONDS,
+            initialization_timeout=MEETING_SECONDS,
             heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
             shutdown_timeout_seconds=_LONGEST_SECONDS,
         )
@@ -201,7 +211,7 @@ def join(hosts: Hosts) -> None:
         multihost_utils.sync_global_devices("met")
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(
-            f"The {len(hosts.addresses)} processes did not meet at {hosts.addresses[0]} within {_MEETING_SECONDS} s "
+            f"The {len(hosts.addresses)} processes did not meet at {hosts.addresses[0]} within {MEETING_SECONDS} s "
             f"({' '.join(str(error).split())[:120]}): expected all to be started, with the same --hosts; start them together."
         ) from None
     if met:

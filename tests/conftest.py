@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 LONGEST = (
+    "test_hosts.py",
+    "test_jax.py",
     "test_train.py",
     "test_tflite.py",
     "test_devices.py",

@@ -21,8 +21,8 @@ from rotkeras.callbacks.metrics_log import read_metrics
 CONTENT = {
     **LEAN,
     "data": {**LEAN["data"], "train_images": 160},
-    "train": {"epochs": 3, "images_per_batch": 16, "learning_rate": 0.005},
-    "probe": {"every_epochs": 2, "train_images": 100},
+    "train": {"epochs": 4, "images_per_batch": 16, "learning_rate": 0.005},
+    "probe": {"every_epochs": 0, "train_images": 100},
 }
 
 
@@ -70,34 +70,12 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def unbroken(folder):
-    return folder / "two", train_in_two(folder, "two")
-
-
-def test_two_processes_are_equal_to_one_on_the_same_global_batches(folder, unbroken):
-    two, outputs = unbroken
-    process = start(folder, "one", 0, None)
-    output = process.communicate(timeout=300)
-    assert process.returncode == 0, output
-    rows, alone = read_metrics(two / "metrics.jsonl"), read_metrics(folder / "one/metrics.jsonl")
-    assert [row["epoch"] for row in rows] == [1, 2, 3]
-    for ours, theirs in zip(rows, alone, strict=True):
-        for key in ("loss", "accuracy", "val_loss", "val_accuracy", "accuracy/90"):
-            assert ours[key] == pytest.approx(theirs[key], rel=2e-3, abs=2e-3), key
-        assert ours.keys() == theirs.keys()  # probes too
-    for ours, theirs in zip(weights(two), weights(folder / "one"), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=0.02, atol=5e-3)
-    assert json.loads((two / "summary.json").read_text())["processes"] == 2
-    assert "probes after epoch 3" in outputs[0][0]
-    assert outputs[1][0].splitlines()[-1] == "trained; the run folder is that of process 0"
-    assert not (folder / "two-other").exists()
-
-
-def test_a_lost_process_stops_the_other_with_a_sentence_and_the_resumed_training_ends_as_the_unbroken_one(folder, unbroken):
+def test_a_lost_process_is_said_and_the_resumed_training_ends_as_one_process_that_was_never_stopped(folder):
+    """Two processes, of which one is killed, and both again: the losses, metrics and weights of one, on the same global batches."""
     addresses = f"127.0.0.1:{free_port()},127.0.0.1:{free_port()}"
-    first, second = (start(folder, "broken", number, addresses) for number in (0, 1))
-    state = folder / "broken/checkpoints/state.json"
+    # Only the first has the run folder: the others need none.
+    first, second = (start(folder, ("two", "two-other")[number], number, addresses) for number in (0, 1))
+    state = folder / "two/checkpoints/state.json"
     deadline = time.monotonic() + 200
     while not state.exists() and time.monotonic() < deadline and first.poll() is None:
         time.sleep(0.05)
@@ -113,17 +91,39 @@ def test_a_lost_process_stops_the_other_with_a_sentence_and_the_resumed_training
     assert second.returncode == 1
     assert "Process 1 of 2 was ended by signal 9 (when memory runs out it is 9)" in said
     epoch = json.loads(state.read_text())["epoch"]
-    assert 1 <= epoch < 3
-    outputs = train_in_two(folder, "broken", "--resume")
+    assert 1 <= epoch < 4
+
+    outputs = train_in_two(folder, "two", "--resume")
     assert f"resuming after epoch {epoch}" in outputs[0][0]
-    for ours, theirs in zip(weights(folder / "broken"), weights(unbroken[0]), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert "probes after epoch 4" in outputs[0][0]
+    assert outputs[1][0].splitlines()[-1] == "trained; the run folder is that of process 0"
+    assert not (folder / "two-other").exists()
+    assert json.loads((folder / "two/summary.json").read_text())["processes"] == 2
+
+    process = start(folder, "one", 0, None)
+    output = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    rows, alone = (read_metrics(folder / name / "metrics.jsonl") for name in ("two", "one"))
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    for ours, theirs in zip(rows, alone, strict=True):
+        assert ours.keys() == theirs.keys()  # probes too
+        for key in ("loss", "accuracy", "val_loss", "val_accuracy", "accuracy/90"):
+            assert ours[key] == pytest.approx(theirs[key], rel=2e-3, abs=2e-3), key
+    for ours, theirs in zip(weights(folder / "two"), weights(folder / "one"), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0.02, atol=5e-3)
+
+
+def test_a_batch_that_does_not_split_is_refused_before_anyone_is_waited_for(folder, tmp_path):
+    process = start(folder, "odd", 0, "a:1,b:2", "--set", "train.images_per_batch=15")
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "train.images_per_batch: expected a multiple of 2, the number of processes, received 15" in said
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a:1,b:2", None), r"--hosts and --host-id: expected the number of this process, 0 to 1, received None"),
+        (("a:1,b:2", None), r"--hosts and --host-id: expected the number of this process, 0 to 1, received none"),
         (("a:1,b:2", 2), "0 to 1, received 2"),
         (("a,b:2", 0), "expected host:port with commas between them, such as a:1234,b:1234, received 'a,b:2'"),
         ((None, 0), "--host-id 0 goes with --hosts"),

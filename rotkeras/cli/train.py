@@ -46,6 +46,7 @@ def train(
     together = hosts.find(addresses, number)
     if together:
         hosts.check_backend()
+        hosts.check_split(together, chosen.train.images_per_batch)
     devices.check_backend()
     if together is None or together.number == 0:  # the others write nothing
         run.check(chosen, resume=resume, overwrite=overwrite)

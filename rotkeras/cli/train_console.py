@@ -88,7 +88,8 @@ class TrainConsole:
             devices.make_deterministic()  # JAX reads it when it starts
         count = len(together.addresses)
         what = "; progress is shown by process 0" if together.number else ""
-        print(f"process {together.number} of {count}: meeting the others at {together.addresses[0]} …{what}", flush=True)
+        there, seconds = together.addresses[0], hosts.MEETING_SECONDS
+        print(f"process {together.number} of {count}: meeting the others at {there}, for at most {seconds} s{what}", flush=True)
         hosts.join(together)
 
     def _with_tensorflow(self, recipe: Recipe, run: Run) -> None:

@@ -66,8 +66,8 @@ def numpy_pipeline(
 def _check_split(images_per_batch: int, shards: int) -> None:
     if images_per_batch % shards:
         raise UserError(
-            f"images_per_batch: expected a multiple of {shards}, the number of processes, received {images_per_batch}; set it to "
-            f"one."
+            f"images_per_batch: expected a multiple of {shards}, the number of processes, received {images_per_batch}; change it "
+            f"to one."
         )
 
 
