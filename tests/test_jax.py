@@ -9,7 +9,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from small_training import LEAN
+from small_training import LEAN, QUICK_COMPILING
 
 from rotkeras import recipe
 from rotkeras.callbacks.metrics_log import read_metrics
@@ -42,7 +42,7 @@ print(json.dumps(train.train(made, run)))
 
 
 def on_jax(content, folder, *arguments, flags=""):
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"{QUICK_COMPILING} {flags}"}
     command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(folder), *arguments]
     done = subprocess.run(command, input=json.dumps(content), capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]

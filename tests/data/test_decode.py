@@ -1,3 +1,4 @@
+import errno
 import os
 import threading
 import warnings
@@ -235,9 +236,20 @@ def test_read_all_leaves_no_gaps_and_keeps_the_order():
 
 def test_read_all_without_a_message_gives_the_kind_of_error():
     def read(item):
-        raise MemoryError
+        raise EOFError
 
-    assert read_all(["a"], read, np.zeros((1, 2, 2, 3), np.uint8))[1][0].reason == "MemoryError"
+    assert read_all(["a"], read, np.zeros((1, 2, 2, 3), np.uint8))[1][0].reason == "EOFError"
+
+
+@pytest.mark.parametrize("failure", [MemoryError(), OSError(errno.EMFILE, "too many open files")])
+def test_failures_of_the_system_are_no_bad_images(failure):
+    """They would be remembered in a cache, and the image be missing for ever."""
+
+    def read(item):
+        raise failure
+
+    with pytest.raises(type(failure)):
+        read_all(["a"], read, np.zeros((1, 2, 2, 3), np.uint8))
 
 
 def test_ordered_map_keeps_the_order_and_yields_exceptions():
