@@ -130,8 +130,17 @@ def parallel(devices: int | None, images_per_batch: int) -> Iterator[None]:
         yield
         return
     names = [f"{device.platform}:{device.id}" for device in there[:devices]]
+    with distributed(keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)):
+        yield
+
+
+@contextlib.contextmanager
+def distributed(distribution: Any) -> Iterator[None]:
+    """Inside it, what Keras makes is laid out by a distribution, or by none when it is None."""
+    import keras
+
     before = keras.distribution.distribution()
-    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names, auto_shard_dataset=False))
+    keras.distribution.set_distribution(distribution)
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -257,17 +257,11 @@ def was_lost(error: BaseException) -> bool:
     return of_jax and any(word in str(error).lower() for word in _WORDS_OF_LOSS)
 
 
-@contextlib.contextmanager
-def alone() -> Iterator[None]:
+def alone() -> contextlib.AbstractContextManager[None]:
     """Inside it, what Keras makes belongs to this process alone and asks nothing of the others."""
-    import keras
+    from rotkeras.devices import distributed
 
-    before = keras.distribution.distribution()
-    keras.distribution.set_distribution(None)
-    try:
-        yield
-    finally:
-        keras.distribution.set_distribution(before)
+    return distributed(None)
 
 
 def from_first(values: Any) -> Any:

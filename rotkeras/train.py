@@ -60,9 +60,10 @@ def training_shape(source: Source, augmentation: Sequence[Any]) -> tuple[int, in
     """(H, W, 3) that the network sees: what the augmentations make of the source's images."""
     from rotkeras.data.augmentation import chain
     from rotkeras.data.keyed import Key
+    from rotkeras.data.pipelines import makes_numpy
 
     image = source.train.take(slice(0, 1))
-    if all(getattr(step, "in_numpy", False) for step in augmentation):
+    if makes_numpy(*augmentation):
         one = chain(list(augmentation))(image, Key(np.int64(0), np.int64(0), np.zeros(1, np.int64)))
     else:
         import tensorflow as tf

@@ -26,15 +26,15 @@ def tf_pipeline(
     task: Any,
     *,
     images_per_batch: int,
-    seed: int = 0,
-    augmentation: Augmentation | Sequence[Augmentation] = (),
-    initial_epoch: int = 0,
-    steps_per_execution: int = 1,
-    repeats: int = 1,
+    seed: int,
+    augmentation: Sequence[Augmentation],
+    initial_epoch: int,
+    steps_per_execution: int,
+    repeats: int,
 ) -> Pipeline:
     """See `rotkeras.data.pipeline`."""
     rows = tf.constant(images.rows)
-    augment = chain([augmentation] if callable(augmentation) else list(augmentation))
+    augment = chain(list(augmentation))
     gather = _gather(images)
 
     def batch(seed: Any, epoch: Any, index: Any, repeat: Any) -> Any:

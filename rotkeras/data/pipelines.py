@@ -90,15 +90,15 @@ def evaluation_pipeline(
     return tf_evaluation_pipeline(images, task, images_per_batch=images_per_batch)
 
 
-def makes_numpy(task: Any, augmentation: Sequence[Any]) -> bool:
-    """Whether NumPy can make the batches of a task with these augmentations."""
-    return all(getattr(each, "in_numpy", False) for each in (task, *augmentation))
+def makes_numpy(*steps: Any) -> bool:
+    """Whether tasks and augmentations take NumPy arrays."""
+    return all(getattr(step, "in_numpy", False) for step in steps)
 
 
 def _chosen(library: Library, task: Any, steps: Sequence[Any], shard: tuple[int, int]) -> Library:
     import keras
 
-    able = makes_numpy(task, steps)
+    able = makes_numpy(task, *steps)
     if library == "auto":
         library = "numpy" if able and keras.config.backend() != "tensorflow" else "tensorflow"
     if library == "numpy" and not able:
