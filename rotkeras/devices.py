@@ -195,6 +195,28 @@ def precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
+def accelerators() -> list[str]:
+    """The accelerators that the backend sees, by their names; empty where there is a CPU alone."""
+    if backend() == "jax":
+        import jax
+
+        return [device.device_kind for device in jax.local_devices() if device.platform != "cpu"]
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in found]
+
+
+def device_memory() -> int | None:
+    """Bytes that the first accelerator lends to this process; None without one, or where the backend does not say."""
+    if backend() != "jax" or not accelerators():
+        return None
+    import jax
+
+    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+    return None if limit is None else int(limit)
+
+
 def reset_peak_memory() -> None:
     """Begin anew to note the most memory that this process holds (Linux; elsewhere the peak is that of its whole life)."""
     with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:

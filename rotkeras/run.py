@@ -122,8 +122,8 @@ class Run:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _same_recipe(self, recipe: Recipe) -> None:
-        # These change no weight: a run of before these sections goes on, and another page or export may be wanted.
-        after = {"attention", "export", "report"}
+        # These change no weight: a run of before these sections goes on, another page or export may be wanted, or another machine.
+        after: Any = {"attention": True, "export": True, "report": True, "train": {"placement"}}
         there, here = self.load_recipe().model_dump(exclude=after), recipe.model_dump(exclude=after)
         difference = _first_difference(there, here)
         if difference:

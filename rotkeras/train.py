@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rotkeras import __version__, backbones, devices, hosts, initial_weights, pretext, taps
+from rotkeras import __version__, backbones, devices, hosts, initial_weights, placement, pretext, taps
 from rotkeras.callbacks import (
     AttentionMaps,
     EncoderCheckpoint,
@@ -74,13 +74,29 @@ def training_shape(source: Source, augmentation: Sequence[Any]) -> tuple[int, in
     return height, width, channels
 
 
-def build(recipe: Recipe, source: Source, shape: tuple[int, int, int]) -> tuple[Any, keras.Model]:
+def build_task(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> Any:
+    """The pretext task of a recipe; where `train.placement` wants it, an `InStep` that makes the views inside the step.
+
+    Raises:
+        UserError: for a placement that cannot be.
+    """
+    task = pretext.NAMES[recipe.task.name](**recipe.task.model_dump(exclude={"name"}))
+    where = placement.choose(recipe.train.placement, task, list(augmentation), source, compiled=_compiled(recipe))
+    return placement.place(where, task, list(augmentation), source)
+
+
+def _compiled(recipe: Recipe) -> bool:
+    return recipe.train.xla or devices.backend() != "tensorflow"  # other backends run compiled, or very slowly
+
+
+def build(recipe: Recipe, source: Source, shape: tuple[int, int, int], augmentation: Sequence[Any] = ()) -> tuple[Any, keras.Model]:
     """The pretext task of a recipe and its compiled model, on the devices that the recipe wants.
 
     Args:
         recipe: what to train.
-        source: the images; their number sets the schedule.
+        source: the images; their number sets the schedule, and they may be put into the memory of the device.
         shape: (H, W, 3) that the network sees, as `training_shape` gives it.
+        augmentation: of the recipe, for the step to apply where it is not left to the host.
 
     Returns:
         (task, model); the model has its optimizer's state and no weight but the initial ones.
@@ -89,7 +105,7 @@ def build(recipe: Recipe, source: Source, shape: tuple[int, int, int]) -> tuple[
         UserError: for devices or settings that do not fit.
     """
     settings = recipe.train
-    task = pretext.NAMES[recipe.task.name](**recipe.task.model_dump(exclude={"name"}))
+    task = build_task(recipe, source, augmentation)
     strategy = devices.strategy(settings.devices, settings.images_per_batch)
     if strategy and settings.xla:
         raise UserError(
@@ -113,7 +129,7 @@ def build(recipe: Recipe, source: Source, shape: tuple[int, int, int]) -> tuple[
             build_optimizer(settings, steps),
             task.loss(settings.label_smoothing),
             metrics=task.metrics(),
-            jit_compile=settings.xla or devices.backend() != "tensorflow",  # other backends run compiled, or very slowly
+            jit_compile=_compiled(recipe),
             steps_per_execution=settings.steps_per_execution,
         )
         # Else its state is made inside the first step, and TensorFlow traces every step twice.
@@ -129,7 +145,7 @@ def build_pipeline(recipe: Recipe, source: Source, task: Any, augmentation: Sequ
         task,
         images_per_batch=settings.images_per_batch,
         seed=settings.seed,
-        augmentation=augmentation,
+        augmentation=task.on_host if isinstance(task, pretext.InStep) else augmentation,
         initial_epoch=initial_epoch,
         steps_per_execution=settings.steps_per_execution,
         shard=hosts.processes(),
@@ -187,7 +203,7 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
     # A model that was never compiled: its file names no class that a reader would have to import from here.
     plain = keras.Model(classifier.input, classifier.output, name=classifier.name)
     write_whole(run.model, plain.save)
-    summary = {**_summary(recipe, source, plain, state, log), "processes": count}
+    summary = {**_summary(recipe, source, task, plain, state, log), "processes": count}
     run.write_summary(summary)
     return summary
 
@@ -206,7 +222,7 @@ def _fit(
     number, count = hosts.processes()
     first = number == 0
     probe = _probe(recipe, source, augmentation) if first else None
-    task, model = build(recipe, source, shape)
+    task, model = build(recipe, source, shape, augmentation)
     if recipe.encoder.tap != "best":
         taps.check(model, recipe.encoder.tap)
     if recipe.export is not None and devices.backend() == "tensorflow":
@@ -214,7 +230,7 @@ def _fit(
 
     restored = restore(run.checkpoints, model) if count == 1 and run.resuming else None
     if count > 1:
-        restored = _restore_in_all(recipe, run, source, shape, model)
+        restored = _restore_in_all(recipe, run, source, shape, augmentation, model)
     state = restored or {"epoch": 0, "seconds": 0.0}
     done = state["epoch"]
     batches = build_pipeline(recipe, source, task, augmentation, done)
@@ -266,14 +282,17 @@ def _fit(
 
 
 def _restore_in_all(
-    recipe: Recipe, run: Run, source: Source, shape: tuple[int, int, int], model: keras.Model
+    recipe: Recipe, run: Run, source: Source, shape: tuple[int, int, int], augmentation: Sequence[Any], model: keras.Model
 ) -> dict[str, Any] | None:
     """Put the checkpoint that the first process has into the model of all of them; the others need no run folder."""
     state, values = None, None
-    variables = [*model.weights, *model.optimizer.variables]
+    variables = [
+        *model.weights,
+        *model.optimizer.variables,
+    ]
     if hosts.processes()[0] == 0 and run.resuming:
         with hosts.alone():
-            _, there = build(recipe, source, shape)
+            _, there = build(recipe, source, shape, augmentation)
             state = restore(run.checkpoints, there)
             values = [np.asarray(value) for value in (*there.weights, *there.optimizer.variables)]
     epoch = int(hosts.from_first(np.asarray(state["epoch"] if state else 0)))
@@ -356,7 +375,7 @@ def _validation(source: Source, task: Any, images_per_batch: int) -> Any:
     return evaluation_pipeline(part, task, images_per_batch=images_per_batch, shard=hosts.processes())
 
 
-def _summary(recipe: Recipe, source: Source, model: Any, state: dict[str, Any], log: MetricsLog) -> dict[str, Any]:
+def _summary(recipe: Recipe, source: Source, task: Any, model: Any, state: dict[str, Any], log: MetricsLog) -> dict[str, Any]:
     from rotkeras.callbacks.metrics_log import read_metrics
 
     rows = log.rows or read_metrics(log.path)
@@ -370,6 +389,7 @@ def _summary(recipe: Recipe, source: Source, model: Any, state: dict[str, Any], 
             "validation": len(source.validation) if source.validation else 0,
             "skipped": [vars(bad) for bad in source.skipped],
         },
+        "placement": placement.of(task),
         "epochs": len(rows),
         "seconds": round(state["seconds"], 1),
         "parameters": model.count_params(),

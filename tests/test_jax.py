@@ -85,11 +85,12 @@ def test_the_same_recipe_gives_the_same_results_without_tensorflow(both):
     assert not (folder / "jax/tensorboard").exists()  # it takes TensorFlow to write
 
 
-def test_a_run_goes_on_with_the_other_library(both):
-    """Begun on TensorFlow, resumed on JAX: weights, optimizer and epoch cross."""
+def test_a_run_goes_on_with_the_other_library_and_with_images_on_the_device(both):
+    """Begun on TensorFlow with views of the host, resumed on JAX with views made inside the step: weights, optimizer, epoch cross."""
     folder, theirs, _ = both
-    crossed = on_jax(SLOW, folder / "after_one_epoch", "resume")
-    assert crossed["epochs"] == 2
+    resident = {**SLOW, "train": {**SLOW["train"], "placement": "resident", "steps_per_execution": 1}}
+    crossed = on_jax(resident, folder / "after_one_epoch", "resume")
+    assert (crossed["epochs"], crossed["placement"]) == (2, "resident")
     rows = read_metrics(folder / "after_one_epoch/metrics.jsonl")
     assert rows[0]["loss"] == read_metrics(folder / "tensorflow/metrics.jsonl")[0]["loss"]
     assert rows[1]["loss"] == pytest.approx(theirs["metrics"]["loss"], rel=2e-3)

@@ -36,6 +36,7 @@ ALLOWED = {
     "run": {"errors", "files", "recipe", "__version__"},
     "data": {"errors", "images"},
     "pretext": {"errors", "data"},
+    "placement": {"data", "devices", "errors", "hosts", "pretext"},
     "fused_batch_norm": set(),
     "backbones": {"errors", "fused_batch_norm"},
     "taps": {"errors"},

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from rotkeras import UserError, taps
-from rotkeras.pretext import Rotation
+from rotkeras.pretext import InStep, Rotation
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
 
@@ -11,7 +11,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint
 def test_names_in_order_also_of_a_nested_model(small_backbone):
     assert taps.names(small_backbone) == ["conv1", "conv2", "conv3"]
     assert taps.names(Rotation().build_model(small_backbone)) == ["conv1", "conv2", "conv3"]
-    assert taps.names(Rotation(rotate="device").build_model(small_backbone)) == ["conv1", "conv2", "conv3"]
+    assert taps.names(InStep(Rotation()).build_model(small_backbone)) == ["conv1", "conv2", "conv3"]
 
 
 def test_a_cut_is_the_mean_over_the_tap_and_shares_its_weights(small_backbone):

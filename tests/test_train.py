@@ -95,8 +95,8 @@ def test_the_seed_makes_the_run(tmp_path, unlabelled, eagerly):
     "settings",
     [
         {
-            "task": {"rotate": "device"},
             "train": {
+                "placement": "resident",
                 "steps_per_execution": 3,
                 "optimizer": {"name": "adam", "weight_decay_as": "decoupled"},
                 "learning_rate": 0.001,
@@ -120,7 +120,7 @@ def test_every_way_of_training_trains(tmp_path, settings, unlabelled):
     assert np.isfinite(summary["metrics"]["loss"])
     assert (summary["probes"]["trained"] is not None) == probed
     model = keras.models.load_model(run.model)
-    assert model(np.zeros((1, 16, 16, 3), np.uint8)).shape == (1, len(settings["task"].get("angles", range(4))))
+    assert model(np.zeros((1, 16, 16, 3), np.uint8)).shape == (1, len(settings.get("task", {}).get("angles", range(4))))
     if "encoder" in settings:
         encoder = keras.models.load_model(run.path / "encoder.keras")
         assert encoder.output_shape == (None, 4, 4, 8)

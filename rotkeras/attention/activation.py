@@ -77,7 +77,7 @@ def network_of(model: keras.Model) -> keras.Model:
         raise UserError(f"The model {model.name!r} cannot be looked into: expected a functional model; build it from keras.Input.")
     inner = taps_.flat(model)
     before = itertools.takewhile(lambda layer: not isinstance(layer, keras.Model), model.layers if inner is not model else [])
-    if skipped := [layer.name for layer in before if not isinstance(layer, keras.layers.InputLayer)]:
+    if skipped := [layer.name for layer in before if not _sees_images(layer)]:
         raise UserError(
             f"The model {model.name!r} has {', '.join(skipped)} in front of the network inside it: expected a flat model; build "
             f"the network on the output of these layers, or give the network and images that went through them."
@@ -87,6 +87,11 @@ def network_of(model: keras.Model) -> keras.Model:
             f"The model {model.name!r} takes no images: expected one input (B, H, W, 3), received another; give such a one."
         )
     return inner
+
+
+def _sees_images(layer: keras.layers.Layer) -> bool:
+    """Whether what comes out is the images: of an input, and of the layer that turns them inside a training step."""
+    return isinstance(layer, keras.layers.InputLayer) or getattr(layer, "makes_views", False)
 
 
 def resolve_powers(there: Sequence[str], wanted: Sequence[str], powers: Powers) -> dict[str, float]:

@@ -68,8 +68,8 @@ def measure_both(
 
     Returns:
         `part` and `first_step` as dicts of the classes of results.py, `waiting` (a Spread as dict, or None), and what the other
-        parts need: `images`, `image_shape`, `shape`, `views_per_step`, `bytes_per_view`, `parameters`, `forward_flops`,
-        `training_flops`, `not_counted`.
+        parts need: `images`, `validation`, `image_shape`, `shape`, `views_per_step`, `bytes_per_view`, `parameters`,
+        `forward_flops`, `training_flops`, `not_counted`.
     """
     began = time.perf_counter() - (time.time() - started)
     tell("starting")
@@ -86,7 +86,7 @@ def measure_both(
     augmentation = train.build_augmentation(made)
     shape = train.training_shape(source, augmentation)
     with devices.parallel(made.train.devices, made.train.images_per_batch):
-        task, model = train.build(made, source, shape)
+        task, model = train.build(made, source, shape, augmentation)
         batches = train.build_pipeline(made, source, task, augmentation)
         built = time.perf_counter() - began
         views = made.train.images_per_batch * task.views_per_image()
@@ -95,18 +95,23 @@ def measure_both(
         used = _devices(model)
     first = clock.first - began
     # After all that is timed: another pipeline begins with the same first batch.
-    x, y = (np.asarray(each) for each in next(iter(train.build_pipeline(made, source, task, augmentation).dataset)))
-    np.savez(batch_file, x=x, y=y)
+    x, y = next(iter(train.build_pipeline(made, source, task, augmentation).dataset))
+    batch: dict[str, Any] = (
+        {f"x/{name}": np.asarray(value) for name, value in x.items()} if isinstance(x, dict) else {"x": np.asarray(x)}
+    )
+    batch["y"] = np.asarray(y)
+    np.savez(batch_file, **batch)
     work = count_flops(task.classifier(model))
     return {
         "part": asdict(part),
         "waiting": asdict(Spread.of(waited)) if waited else None,
         "first_step": asdict(FirstStep(first, imported, read - imported, built - read, first - built)),
         "images": len(source.train),
+        "validation": 0 if source.validation is None else len(source.validation),
         "image_shape": source.image_shape,
         "shape": shape,
         "views_per_step": views,
-        "bytes_per_view": (x.nbytes + y.nbytes) / views,
+        "bytes_per_view": sum(value.nbytes for value in batch.values()) / views,
         "parameters": work.parameters,
         "forward_flops": work.forward,
         "training_flops": work.training,
@@ -122,6 +127,7 @@ def measure_step(
     repeats: int,
     batch_file: str,
     images: int,
+    validation: int,
     image_shape: tuple[int, int, int],
     shape: tuple[int, int, int],
     tell: Tell,
@@ -130,7 +136,7 @@ def measure_step(
 
     Args:
         recipe, steps, repeats, tell: as of `measure_both`.
-        batch_file, images, image_shape, shape: what `measure_both` left and gave.
+        batch_file, images, validation, image_shape, shape: what `measure_both` left and gave.
 
     Returns:
         `part`, as a dict, and `matrix_product`: operations per second of an accelerator, None without one.
@@ -143,14 +149,16 @@ def measure_step(
     tell("building the network")
     product = None
     with devices.parallel(made.train.devices, made.train.images_per_batch):
-        task, model = train.build(made, _stand_in(images, image_shape), shape)
+        source = _stand_in(images, validation, image_shape)
+        task, model = train.build(made, source, shape, train.build_augmentation(made))
         with np.load(batch_file) as batch:
-            dataset = _again_and_again(batch["x"], batch["y"])
+            inputs = {name[2:]: batch[name] for name in batch.files if name.startswith("x/")}
+            dataset = _again_and_again(inputs or batch["x"], batch["y"])
         views = made.train.images_per_batch * task.views_per_image()
         tell("the first step")
         part, _, _ = _fit(made, model, dataset, views, steps, repeats, tell)
         used = _devices(model)["used"]
-    if _accelerators():
+    if devices.accelerators():
         tell("what a product of matrices reaches on the device")
         product = device_matrix_product(made.train.precision) * used
     return {"part": asdict(part), "matrix_product": product}
@@ -179,12 +187,13 @@ def measure_input(recipe: dict[str, Any], steps: int | None, repeats: int, tell:
     """
     tell("starting")
     made = start(recipe)
-    from rotkeras import devices, pretext, train
+    from rotkeras import devices, train
 
     tell("reading images")
     source = train.load_source(made)
-    task = pretext.NAMES[made.task.name](**made.task.model_dump(exclude={"name"}))
-    batches = train.build_pipeline(made, source, task, train.build_augmentation(made))
+    augmentation = train.build_augmentation(made)
+    task = train.build_task(made, source, augmentation)
+    batches = train.build_pipeline(made, source, task, augmentation)
     views = made.train.images_per_batch * task.views_per_image()
     iterator = iter(batches.dataset)
     for _ in range(_INPUT_WARM_UP_STEPS):
@@ -248,19 +257,21 @@ def _fit(
     return part, clock, waited
 
 
-def _stand_in(images: int, image_shape: tuple[int, int, int]) -> "Source":
-    """A source of as many images that takes no memory: their number sets the schedule, and nothing reads them."""
+def _stand_in(images: int, validation: int, image_shape: tuple[int, int, int]) -> "Source":
+    """A source of as many black images that takes no memory, for what depends on their number alone."""
     from rotkeras.data import Images, Source
 
     one = np.zeros((1, *image_shape), np.uint8)
-    return Source("stand-in", Images.of(np.broadcast_to(one, (images, *image_shape))), None)
+    every = Images.of(np.broadcast_to(one, (images + validation, *image_shape)))
+    train, held_out = (every.part(rows) for rows in np.split(np.arange(len(every)), [images]))
+    return Source("stand-in", train, held_out if validation else None)
 
 
 def device_peak_mib() -> float | None:
     """The most memory that was held on the first accelerator, in MiB; None without one, or where the backend does not say."""
     from rotkeras import devices
 
-    if not _accelerators():
+    if not devices.accelerators():
         return None
     if devices.backend() == "jax":
         import jax
@@ -274,30 +285,18 @@ def device_peak_mib() -> float | None:
     return None if peak is None else round(peak / 2**20, 1)
 
 
-def _accelerators() -> list[str]:
-    """The accelerators that the backend sees, by their names."""
-    from rotkeras import devices
-
-    if devices.backend() == "jax":
-        import jax
-
-        return [device.device_kind for device in jax.local_devices() if device.platform != "cpu"]
-    import tensorflow as tf
-
-    found = tf.config.list_physical_devices("GPU")
-    return [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in found]
-
-
 def _devices(model: Any) -> dict[str, Any]:
     """What training runs on: the accelerators, and how many of them (or one CPU) share a batch."""
     import keras
+
+    from rotkeras import devices
 
     used = 1
     if keras.config.backend() == "tensorflow":
         used = model.distribute_strategy.num_replicas_in_sync
     elif distribution := keras.distribution.distribution():
         used = distribution.device_mesh.devices.size
-    return {"accelerators": _accelerators(), "used": used}
+    return {"accelerators": devices.accelerators(), "used": used}
 
 
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {

@@ -64,7 +64,7 @@ def benchmark_training(
         sizes: dict[str, Any] = {"recipe": content, "steps": steps, "repeats": repeats}
         batch_file = str(Path(folder) / "batch.npz")
         both = part("both", "both", **sizes, batch_file=batch_file, started=time.time())
-        shapes = {name: both[name] for name in ("images", "image_shape", "shape")}
+        shapes = {name: both[name] for name in ("images", "validation", "image_shape", "shape")}
         step = part("step", "step", **sizes, batch_file=batch_file, **shapes)
         input_ = part("input", "input", **sizes)
     result = _result(recipe, repeats, load, machine, both, step, input_)

@@ -88,7 +88,7 @@ class Progress(keras.callbacks.Callback):
 
 
 def epoch_line(epoch: int, epochs: int, logs: dict[str, Any], left: str) -> str:
-    """One epoch in under a hundred characters."""
+    """One epoch in one line."""
     parts = [f"epoch {epoch:>{len(str(epochs))}}/{epochs}", f"loss {logs.get('loss', float('nan')):.3f}"]
     if "accuracy" in logs:
         validated = f" (validation {100 * logs['val_accuracy']:.1f} %)" if "val_accuracy" in logs else ""
@@ -100,4 +100,6 @@ def epoch_line(epoch: int, epochs: int, logs: dict[str, Any], left: str) -> str:
         parts.append(f"{first} probe {best.split('/')[1]} {100 * probed[best]:.1f} %")
     if "views_per_second" in logs:
         parts.append(f"{logs['views_per_second']:,.0f} views/s")
+    if "compile_seconds" in logs:
+        parts.append(f"compiled in {logs['compile_seconds']:.1f} s")
     return "  ".join([*parts, left])

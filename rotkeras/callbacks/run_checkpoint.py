@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from rotkeras import taps
 from rotkeras.errors import UserError
 from rotkeras.files import write_json, write_whole
 
@@ -35,11 +36,25 @@ class RunCheckpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save."""
         name = f"epoch-{epoch + 1:04d}.weights.h5"
-        write_whole(self.folder / name, self.model.save_weights)
+        write_whole(self.folder / name, _learned(self.model).save_weights)
         write_json(self.folder / STATE, {"epoch": epoch + 1, "weights": name, **self.state()})
         for old in self.folder.glob("epoch-*.weights.h5"):
             if old.name != name:
                 old.unlink()
+
+
+def _learned(model: Any) -> Any:
+    """The model whose files hold what was learned: of one that only makes views and hands them to another, the other.
+
+    So a training whose views were made inside the step can go on with views that are made on the host.
+    """
+    inner = taps.flat(model)
+    own = {id(variable) for variable in inner.variables}
+    if inner is model or any(id(variable) not in own for variable in model.trainable_variables):
+        return model
+    whole = keras.Model(inner.inputs, inner.outputs)
+    whole.optimizer = model.optimizer
+    return whole
 
 
 def restore(folder: Path, model: keras.Model) -> dict[str, Any] | None:
@@ -60,7 +75,7 @@ def restore(folder: Path, model: keras.Model) -> dict[str, Any] | None:
         strategy = getattr(model, "distribute_strategy", None)
         with strategy.scope() if strategy else nullcontext():
             model.optimizer.build(model.trainable_variables)
-            model.load_weights(folder / state["weights"])
+            _learned(model).load_weights(folder / state["weights"])
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
             f"The checkpoint in {folder} could not be read ({' '.join(str(error).split())[:160]}): expected what this recipe's run "

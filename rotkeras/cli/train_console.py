@@ -55,6 +55,7 @@ class TrainConsole:
 
         source = self._load(recipe)
         self._describe(source, run)
+        self._place(recipe, source)
         stop = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: self._check(interrupted))  # noqa: ARG005
         progress = callbacks.Progress(self.console, initial_epoch=self._done(run))
         try:
@@ -178,7 +179,18 @@ class TrainConsole:
             )
         if source.train.labels is None:
             self.console.print("no labels: features cannot be probed; rotation accuracy tells how training goes")
-        self.console.print(f"run folder: {run.path}\n")
+        self.console.print(f"run folder: {run.path}")
+
+    def _place(self, recipe: Recipe, source: Source) -> None:
+        from rotkeras import placement, train
+
+        where = placement.of(train.build_task(recipe, source, train.build_augmentation(recipe)))
+        if where != "host":
+            size = (
+                f"that lie there, {placement.bytes_of(source) / 2**20:,.0f} MiB" if where == "resident" else "that are sent there"
+            )
+            self.console.print(f"views: made inside the step, on the device, of images {size}")
+        self.console.print()
 
     def _skipped(self, skipped: list[dict[str, str]]) -> None:
         if skipped:

@@ -1,7 +1,9 @@
 """Augmentation of uint8 batches before the views are made: once an image, then its copies.
 
 Each is a function `(images, key) -> images` on uint8 (B, H, W, 3) inside `tf.data`; its randomness is a function of the key alone.
-One with `in_numpy = True` takes NumPy arrays as well, and gives the same pixels.
+One with `in_numpy = True` takes NumPy arrays as well, and gives the same pixels. One with `in_step = True` can be taken apart, to
+run inside the compiled step: `draw(key)` makes its integers on the host, int32 (B, D), `apply(images, draws)` the same pixels of
+them by `keras.ops`, and `undrawn` are the D integers that leave an image as it is.
 """
 
 import math
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.data import keyed
+from rotkeras.data import draws, keyed
 from rotkeras.data.keyed import Key
 from rotkeras.errors import UserError
 
@@ -39,10 +41,35 @@ def pad_crop_flip(padding: int = 4, flip: bool = True) -> Augmentation:
 
 class _PadCropFlip:
     in_numpy = True
+    in_step = True
 
     def __init__(self, padding: int, flip: bool) -> None:
         self.padding = padding
         self.flip = flip
+        self.undrawn = (padding, padding, 0) if flip else (padding, padding)
+
+    def draw(self, key: Key) -> Any:
+        sides = 2 * self.padding + 1
+        flip = [(_FLIP, 2)] if self.flip else []
+        return draws.draw(key, (_TOP, sides), (_LEFT, sides), *flip)
+
+    def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
+        from keras import ops
+
+        count = ops.shape(images)[0]
+        _, height, width, channels = images.shape
+        rows = drawn[:, 0:1] - self.padding + ops.arange(height, dtype="int32")
+        columns = ops.arange(width, dtype="int32")[None]
+        if self.flip:
+            columns = ops.where(drawn[:, 2:3] == 1, width - 1 - columns, columns)
+        columns = drawn[:, 1:2] - self.padding + columns
+        there = ops.logical_and(
+            ops.logical_and(rows >= 0, rows < height)[:, :, None], ops.logical_and(columns >= 0, columns < width)[:, None, :]
+        )
+        first = ops.arange(count, dtype="int32")[:, None, None] * (height * width)
+        pixel = first + ops.clip(rows, 0, height - 1)[:, :, None] * width + ops.clip(columns, 0, width - 1)[:, None, :]
+        cut = ops.take(ops.reshape(images, (-1, channels)), pixel, axis=0)
+        return ops.where(there[..., None], cut, ops.zeros_like(cut))
 
     def __call__(self, images: Tensor, key: Key) -> Tensor:
         return self._numpy(images, key) if isinstance(images, np.ndarray) else self._graph(images, key)
@@ -165,16 +192,21 @@ NAMES = {
 
 
 def chain(steps: list[Augmentation]) -> Augmentation:
-    """Apply augmentations one after the other, each with random numbers of its own."""
+    """Apply augmentations one after the other, each with random numbers of its own (`key_of_step`)."""
 
     def apply(images: Tensor, key: Key) -> Tensor:
         for number, step in enumerate(steps):
             if len(images.shape) != 4:
                 raise UserError(f"Augmentation {number} received a tensor of rank {len(images.shape)}, expected (B, H, W, 3).")
-            images = step(images, key if number == 0 else key._replace(seed=_another_seed(key.seed, number)))
+            images = step(images, key_of_step(key, number))
         return images
 
     return apply
+
+
+def key_of_step(key: Key, number: int) -> Key:
+    """The key of the augmentation with this number in a list of them: a seed of its own, so that two flips draw differently."""
+    return key if number == 0 else key._replace(seed=_another_seed(key.seed, number))
 
 
 def _another_seed(seed: Any, number: int) -> Any:

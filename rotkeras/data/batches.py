@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rotkeras.data.augmentation import Augmentation, chain
 from rotkeras.data.ending import ending
-from rotkeras.data.epochs import Pipeline, count_steps
+from rotkeras.data.epochs import Pipeline, count_steps, reads_images
 from rotkeras.data.input_wait import InputWait
 from rotkeras.data.keyed import Key
 from rotkeras.data.randomness import permute
@@ -40,7 +40,7 @@ def tf_pipeline(
     def batch(seed: Any, epoch: Any, index: Any, repeat: Any) -> Any:
         # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
         key = Key(seed, epoch, tf.gather(rows, index) + repeat * len(images.array))
-        return task.views(augment(gather(index), key), key)
+        return task.views(augment(gather(index), key) if reads_images(task) else None, key)
 
     return _endless(batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution)
 
@@ -115,7 +115,7 @@ def tf_evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) 
     def batch(start: Any) -> Any:
         index = tf.range(start, tf.minimum(start + images_per_batch, count), dtype=tf.int64)
         zero = tf.constant(0, tf.int64)
-        return task.views(gather(index), Key(zero, zero, tf.gather(rows, index)))
+        return task.views(gather(index) if reads_images(task) else None, Key(zero, zero, tf.gather(rows, index)))
 
     starts = tf.data.Dataset.range(0, count, images_per_batch)
     return starts.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)

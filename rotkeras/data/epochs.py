@@ -21,6 +21,11 @@ class Pipeline(NamedTuple):
     owner: Any = None
 
 
+def reads_images(task: Any) -> bool:
+    """Whether a task makes its x of images; one whose images lie on the device already wants None in their place."""
+    return bool(getattr(task, "reads_images", True))
+
+
 def count_steps(images: int, images_per_batch: int, steps_per_execution: int = 1) -> int:
     """Batches in an epoch: whole batches only, and whole executions.
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from rotkeras.data.augmentation import Augmentation, chain
-from rotkeras.data.epochs import Pipeline, count_steps
+from rotkeras.data.epochs import Pipeline, count_steps, reads_images
 from rotkeras.data.keyed import Key, permute
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError
@@ -57,7 +57,8 @@ def numpy_pipeline(
         # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
         rows = images.rows[index % len(images)] + index // len(images) * len(images.array)
         key = Key(np.int64(seed), np.int64(epoch), rows)
-        return task.views(augment(images.take(index % len(images)), key), key)
+        pixels = augment(images.take(index % len(images)), key) if reads_images(task) else None
+        return task.views(pixels, key)
 
     waiting = Waiting()
     return Pipeline(_ahead(batch, initial_epoch * steps, waiting), steps, waiting)
@@ -107,4 +108,4 @@ class _Evaluation(keras.utils.PyDataset):
         share = (min(start + self.size, self.count) - start) // self.shards
         position = start + self.number * share + np.arange(share, dtype=np.int64)
         key = Key(np.int64(0), np.int64(0), self.images.rows[position])
-        return self.task.views(self.images.take(position), key)
+        return self.task.views(self.images.take(position) if reads_images(self.task) else None, key)

@@ -73,7 +73,7 @@ def evaluation_pipeline(
 
     Args:
         images: the part to look at.
-        task: a pretext task.
+        task: a pretext task; one that augments by itself (`rotkeras.pretext.InStep`) does not do it here.
         images_per_batch: images of a batch of all shards.
         library: as for `pipeline`.
         shard: as for `pipeline`.
@@ -81,6 +81,7 @@ def evaluation_pipeline(
     Returns:
         A finite `tf.data.Dataset`, or a `keras.utils.PyDataset` of NumPy batches.
     """
+    task = task.for_evaluation() if hasattr(task, "for_evaluation") else task
     if _chosen(library, task, [], shard) == "numpy":
         from rotkeras.data.numpy_batches import numpy_evaluation
 

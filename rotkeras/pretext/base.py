@@ -7,7 +7,15 @@ from typing import Any, Protocol
 
 
 class PretextTask(Protocol):
-    """The form of a pretext task. Nothing needs to inherit from it."""
+    """The form of a pretext task. Nothing needs to inherit from it.
+
+    A task with `in_numpy = True` takes NumPy arrays in `views`. One with `in_step = True` can have its views made inside the
+    compiled step (`InStep`); then it has, as an augmentation has:
+
+        draw(key): what is random, on the host: int32 (B, D).
+        labels(draws): y of the batch, on the host: (B, V), or (B,) where an image has one view.
+        apply(images, draws): the views, by `keras.ops`: (B·V, H, W, 3), those of an image side by side.
+    """
 
     def views(self, images: Any, key: Any) -> tuple[Any, Any]:
         """(x, y) of a batch of images, inside `tf.data`.

@@ -19,8 +19,6 @@ class Rotation:
         angles: in degrees, counter-clockwise, distinct multiples of 45; the label of a view is its angle's position here.
             Multiples of 90 are exact transposes and flips. With any other angle all views are resampled alike.
         views: "all" gives the K views of each image, side by side; "one" draws one angle per image.
-        rotate: "host" makes the views in `tf.data`: x is (B·K, H, W, 3), y is (B·K,). "device" sends the B images and makes
-            the views inside the compiled model: x is (B, H, W, 3), y is (B, K). Only for multiples of 90 and views "all".
 
     Raises:
         UserError: for angles or combinations that are not offered.
@@ -38,7 +36,6 @@ class Rotation:
         self,
         angles: Sequence[int] = (0, 90, 180, 270),
         views: Literal["all", "one"] = "all",
-        rotate: Literal["host", "device"] = "host",
     ) -> None:
         angles = tuple(angles)
         if len(angles) < 2 or len(set(angles)) < len(angles) or any(a % 45 or not 0 <= a < 360 for a in angles):
@@ -46,21 +43,13 @@ class Rotation:
                 f"angles: expected at least two distinct multiples of 45 from 0 to 315, such as [0, 90, 180, 270]; "
                 f"received {list(angles)}."
             )
-        if views not in ("all", "one") or rotate not in ("host", "device"):
-            raise UserError(
-                f"views is 'all' or 'one' and rotate is 'host' or 'device': received views={views!r}, rotate={rotate!r}."
-            )
+        if views not in ("all", "one"):
+            raise UserError(f"views: expected 'all' or 'one', received {views!r}.")
         self.angles = angles
         self.exact = all(angle % 90 == 0 for angle in angles)
-        if rotate == "device" and (views == "one" or not self.exact):
-            raise UserError(
-                f"rotate='device' makes all views by quarter turns inside the model: expected views='all' and multiples of 90, "
-                f"received views={views!r} and angles={list(angles)}; use rotate='host'."
-            )
         self.view_choice = views
-        self.rotate = rotate
-        self.in_numpy = self.exact
-        """Whether `views` takes NumPy arrays too: quarter turns need no resampling."""
+        self.in_numpy = self.in_step = self.exact
+        """Whether `views` takes NumPy arrays too, and views can be made inside the step: quarter turns need no resampling."""
 
     def views_per_image(self) -> int:
         """Views that pass through the backbone for each image of a batch: K, or 1 when one is drawn."""
@@ -74,7 +63,8 @@ class Rotation:
             key: what randomness is a function of (used by views="one").
 
         Returns:
-            (x, y), x uint8 in image-major order: views 0 … K−1 of image 0, then of image 1; y int32. Shapes: see the class.
+            (x, y): x uint8 (B·K, S, S, 3) in image-major order, views 0 … K−1 of image 0, then of image 1; y int32 (B·K,), the
+            position of each view's angle. With views="one" (B, S, S, 3) and (B,).
         """
         self._check_square(images.shape[1:3])
         if isinstance(images, np.ndarray):
@@ -82,15 +72,9 @@ class Rotation:
         import tensorflow as tf
 
         count = len(self.angles)
-        if self.rotate == "device":
-            labels = tf.tile(tf.range(count)[None], [tf.shape(images)[0], 1])
-            return images, tf.ensure_shape(labels, (images.shape[0], count))
         views = tf.stack(self._rotated(images, tf), axis=1)
         if self.view_choice == "one":
-            from rotkeras.data import randomness
-            from rotkeras.data.augmentation import FIRST_FREE_STREAM
-
-            labels = tf.cast(randomness.integers(key, FIRST_FREE_STREAM, count), tf.int32)
+            labels = self.draw(key)[:, 0]
             return tf.gather(views, labels, axis=1, batch_dims=1), labels
         batch = images.shape[0]
         views = tf.reshape(views, (-1, *images.shape[1:]))
@@ -99,17 +83,40 @@ class Rotation:
 
     def _numpy_views(self, images: NDArray[np.uint8], key: Any) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         batch, count = len(images), len(self.angles)
-        labels = np.tile(np.arange(count, dtype=np.int32), (batch, 1))
-        if self.rotate == "device":
-            return images, labels
         views = np.stack(self._rotated(images, np), axis=1)
         if self.view_choice == "one":
-            from rotkeras.data import keyed
-            from rotkeras.data.augmentation import FIRST_FREE_STREAM
-
-            drawn = keyed.integers(key, FIRST_FREE_STREAM, count).astype(np.int32)
+            drawn = self.draw(key)[:, 0]
             return views[np.arange(batch), drawn], drawn
-        return views.reshape(-1, *images.shape[1:]), labels.reshape(-1)
+        return views.reshape(-1, *images.shape[1:]), np.tile(np.arange(count, dtype=np.int32), batch)
+
+    def draw(self, key: Any) -> Any:
+        """What is random, drawn on the host: int32 (B, 1), the position of an angle; (B, 0) where all angles are shown."""
+        from rotkeras.data import draws
+        from rotkeras.data.augmentation import FIRST_FREE_STREAM
+
+        return draws.draw(key, *([(FIRST_FREE_STREAM, len(self.angles))] if self.view_choice == "one" else []))
+
+    def labels(self, drawn: Any) -> Any:
+        """y of the views that `apply` makes, on the host: int32 (B, K), or (B,) for one angle. `drawn` is of `draw`."""
+        if self.view_choice == "one":
+            return drawn[:, 0]
+        count = len(self.angles)
+        if isinstance(drawn, np.ndarray):
+            return np.tile(np.arange(count, dtype=np.int32), (len(drawn), 1))
+        import tensorflow as tf
+
+        return tf.ensure_shape(tf.tile(tf.range(count)[None], [tf.shape(drawn)[0], 1]), (drawn.shape[0], count))
+
+    def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
+        """The views as `views` makes them, inside the step by `keras.ops`: uint8 (B, S, S, 3) -> (B·K, S, S, 3) or (B, S, S, 3)."""
+        from keras import ops
+
+        if self.view_choice == "one":
+            views = images
+            for position, turned in enumerate(self._rotated(images, ops)):
+                views = ops.where(drawn[:, 0, None, None, None] == position, turned, views)
+            return views
+        return ops.reshape(ops.stack(self._rotated(images, ops), axis=1), (-1, *images.shape[1:]))
 
     def build_model(self, backbone: Any) -> Any:
         """Backbone, global average pooling and a dense layer of K logits.
@@ -118,8 +125,7 @@ class Rotation:
             backbone: a functional Keras model of square uint8 images with a feature map (B, h, w, C) as its output.
 
         Returns:
-            A Keras model. rotate="host": (B, S, S, 3) -> logits (B, K), flat. rotate="device": (B, S, S, 3) -> (B, K, K),
-            which makes the views with stock operations and applies the flat model to them.
+            A Keras model, flat: uint8 (B, S, S, 3) -> logits (B, K).
         """
         import keras
 
@@ -128,18 +134,11 @@ class Rotation:
         pooled = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
         # Float32 logits under any precision: a softmax of sixteen-bit logits loses digits that the loss needs.
         logits = keras.layers.Dense(count, name="rotation", dtype="float32")(pooled)
-        classifier = keras.Model(backbone.input, logits, name="classifier")
-        if self.rotate == "host":
-            return classifier
-        images = keras.Input(backbone.input_shape[1:], dtype="uint8", name="images")
-        views = keras.ops.stack(self._rotated(images, keras.ops), axis=1)
-        views = keras.ops.reshape(views, (-1, *backbone.input_shape[1:]))
-        logits = keras.ops.reshape(classifier(views), (-1, count, count))
-        return keras.Model(images, logits, name="rotation_on_device")
+        return keras.Model(backbone.input, logits, name="classifier")
 
     def classifier(self, model: Any) -> Any:
-        """The flat classifier (B, S, S, 3) -> logits (B, K) inside a model that `build_model` made."""
-        return model if self.rotate == "host" else model.get_layer("classifier")
+        """The flat classifier (B, S, S, 3) -> logits (B, K): the model itself."""
+        return model
 
     def loss(self, label_smoothing: float = 0.0) -> Any:
         """Mean cross-entropy over all views of the batch (equation 3), from logits and integer labels.

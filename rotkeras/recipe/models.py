@@ -21,16 +21,21 @@ class Task(Section):
     name: Literal["rotation"] = "rotation"
     angles: list[int] = Field([0, 90, 180, 270], description="Degrees counter-clockwise, distinct multiples of 45.")
     views: Literal["all", "one"] = Field("all", description="all: every angle of each image, side by side. one: a drawn angle.")
-    rotate: Literal["host", "device"] = Field("host", description="Where the views are made: in tf.data or inside the model.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_rotate(cls, content: Any) -> Any:
+        """Runs of before `train.placement` have `rotate`."""
+        if not isinstance(content, dict) or "rotate" not in content:
+            return content
+        if content["rotate"] != "host":
+            raise ValueError("rotate: is no key any more; set train.placement to device")
+        return {key: value for key, value in content.items() if key != "rotate"}
 
     @model_validator(mode="after")
     def _offered(self) -> "Task":
         if len(self.angles) < 2 or len(set(self.angles)) < len(self.angles) or any(a % 45 or not 0 <= a < 360 for a in self.angles):
             raise ValueError("angles: expected at least two distinct multiples of 45 from 0 to 315")
-        if self.rotate == "device" and (self.views == "one" or any(angle % 90 for angle in self.angles)):
-            raise ValueError(
-                "rotate: device makes all views by quarter turns; expected views: all and multiples of 90, or rotate: host"
-            )
         return self
 
 
@@ -179,6 +184,11 @@ class Train(Section):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     xla: bool = Field(
         False, description="Compile the step with XLA: faster on a GPU, slower on a CPU; for one device, with deterministic: false."
+    )
+    placement: Literal["auto", "host", "device", "resident"] = Field(
+        "auto",
+        description="Where views are made, of the same pixels: host, in the input pipeline; device, inside the step, of images "
+        "that are sent; resident, inside the step, of images that lie in the device's memory. auto: host on a CPU.",
     )
     steps_per_execution: Positive = Field(1, description="Steps between two looks of Python at the training loop.")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

@@ -154,18 +154,21 @@ def test_counts_below_one_are_told(steps, repeats):
         benchmark_training(recipe.validate(SMALL, "test"), steps, repeats)
 
 
-def test_executions_are_whole_and_images_may_be_turned_on_the_device(in_this_process, tmp_path):
-    train = {**SMALL["train"], "steps_per_execution": 2}
-    content = recipe.validate({**SMALL, "train": train, "task": {"rotate": "device"}}, "test").model_dump(mode="json")
-    both = measuring.measure_both(content, 3, 1, str(tmp_path / "batch.npz"), time.time(), lambda _: None)
+def test_executions_are_whole_and_images_may_lie_on_the_device(in_this_process, tmp_path):
+    train = {**SMALL["train"], "steps_per_execution": 2, "placement": "resident"}
+    content = recipe.validate({**SMALL, "train": train}, "test").model_dump(mode="json")
+    batch_file = str(tmp_path / "batch.npz")
+    both = measuring.measure_both(content, 3, 1, batch_file, time.time(), lambda _: None)
     assert both["part"]["steps"] == (4,)  # three, rounded up to whole executions
-    assert both["bytes_per_view"] == (16 * 16 * 3 + 4 * 4) / 4  # an image and the labels of its four views
+    assert both["bytes_per_view"] == 4 + (4 + 2 * 4) / 4  # a label, and a quarter of a row and two draws
     assert both["views_per_step"] == 64
+    sizes = {name: both[name] for name in ("images", "validation", "image_shape", "shape")}
+    assert measuring.measure_step(content, 3, 1, batch_file, **sizes, tell=lambda _: None)["part"]["steps"] == (4,)
 
 
 def test_a_stand_in_holds_one_image():
-    source = measuring._stand_in(1000, (32, 32, 3))
-    assert len(source.train) == 1000
+    source = measuring._stand_in(1000, 100, (32, 32, 3))
+    assert (len(source.train), len(source.validation)) == (1000, 100)
     assert source.train.array.strides[0] == 0
 
 

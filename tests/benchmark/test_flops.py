@@ -6,7 +6,7 @@ import pytest
 
 from rotkeras.backbones import nin
 from rotkeras.benchmark import count_flops
-from rotkeras.pretext import Rotation
+from rotkeras.pretext import InStep, Rotation
 
 # The convolutions of a NIN with four blocks at 32 × 32: side of the output, side of the kernel, channels in and out.
 CONVOLUTIONS = [
@@ -61,7 +61,7 @@ def test_views_made_on_the_device_change_nothing():
     def backbone():
         return nin(blocks=3, width=1 / 24, input_shape=(16, 16, 3))
 
-    task = Rotation(rotate="device")
+    task = InStep(Rotation())
     flat = count_flops(Rotation().build_model(backbone()))
     whole = task.build_model(backbone())
     assert count_flops(task.classifier(whole)) == flat == count_flops(whole)

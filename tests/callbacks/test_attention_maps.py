@@ -9,7 +9,7 @@ from rotkeras import UserError
 from rotkeras.attention import equivariance_score
 from rotkeras.callbacks import AttentionMaps, MetricsLog
 from rotkeras.data.source import Images
-from rotkeras.pretext import Rotation
+from rotkeras.pretext import InStep, Rotation
 
 X = np.random.default_rng(0).integers(0, 256, (16, 16, 16, 3), dtype=np.uint8)
 Y = np.arange(16) % 4
@@ -72,11 +72,11 @@ def test_the_images_are_a_seeded_draw_of_a_part():
 
 
 def test_a_model_that_makes_its_own_views(tmp_path, small_backbone):
-    task = Rotation(rotate="device")
+    task = InStep(Rotation())
     model = task.build_model(small_backbone)
     model.compile(keras.optimizers.SGD(0.01), task.loss(), run_eagerly=True)
     callback = AttentionMaps(X, count=2, taps=["conv2"], powers=2, folder=tmp_path)
-    model.fit(X, np.tile(np.arange(4), (16, 1)), batch_size=16, verbose=0, callbacks=[callback])
+    model.fit({"images": X}, np.tile(np.arange(4), (16, 1)), batch_size=16, verbose=0, callbacks=[callback])
     assert (tmp_path / "epoch-0001.png").exists()
 
 

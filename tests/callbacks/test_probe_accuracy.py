@@ -4,7 +4,7 @@ import pytest
 
 from rotkeras import UserError, data, taps
 from rotkeras.callbacks import ProbeAccuracy
-from rotkeras.pretext import Rotation
+from rotkeras.pretext import InStep, Rotation
 from rotkeras.probes import Settings, knn, ridge
 from rotkeras.probes import fit as fit_probe
 
@@ -15,9 +15,8 @@ def fit(model, task, source, callbacks, epochs=1):
     return model.fit(batches.dataset, steps_per_epoch=2, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
 
 
-@pytest.mark.parametrize("rotate", ["host", "device"])
-def test_numbers_are_those_of_the_probes_on_the_final_features(digit_source, quick_backbone, rotate):
-    task = Rotation(rotate=rotate)
+@pytest.mark.parametrize("task", [Rotation(), InStep(Rotation())], ids=["host", "device"])
+def test_numbers_are_those_of_the_probes_on_the_final_features(digit_source, quick_backbone, task):
     model = task.build_model(quick_backbone)
     probe = ProbeAccuracy(digit_source, train_images=200, probes=("ridge", "knn-5"))
     history = fit(model, task, digit_source, [probe]).history

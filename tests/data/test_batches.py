@@ -139,14 +139,6 @@ def test_memory_mapped_images_give_the_same(images, tmp_path):
         assert np.array_equal(x, x_mapped)
 
 
-def test_host_and_device_rotation_see_the_same_images(images):
-    host = take(pipeline(images, Rotation(), images_per_batch=5, seed=3, augmentation=pad_crop_flip(1)), 2)
-    device = take(pipeline(images, Rotation(rotate="device"), images_per_batch=5, seed=3, augmentation=pad_crop_flip(1)), 2)
-    for (x, y), (x_device, y_device) in zip(host, device, strict=True):
-        assert np.array_equal(x[::4], x_device)
-        assert np.array_equal(y.reshape(5, 4), y_device)
-
-
 def test_the_wait_is_measured_where_the_consumer_stands(images):
     batches = pipeline(images, Rotation(), images_per_batch=5)
     slow = tf.data.Dataset.range(10).map(lambda n: tf.numpy_function(lambda m: (time.sleep(0.05), m)[1], [n], tf.int64))

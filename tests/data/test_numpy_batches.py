@@ -53,7 +53,7 @@ def test_draws_are_those_of_the_graph():
         (Rotation(), []),
         (Rotation(), [augmentation.pad_crop_flip(2)]),
         (Rotation((0, 180), "one"), [augmentation.random_flip(), augmentation.pad_crop_flip(1), augmentation.pad_crop_flip(3, flip=False)]),
-        (Rotation((270, 90), rotate="device"), [augmentation.pad_crop_flip(4)]),
+        (Rotation((270, 90)), [augmentation.pad_crop_flip(4)]),
     ],
 )  # fmt: skip
 def test_batches_are_those_of_tf_data(images, task, steps):

@@ -36,7 +36,7 @@ MISTAKES = [
     ({"data": {"folder": 2024}}, "data.folder: expected text, received 2024; put it in quotes"),
     ({"augmentation": {"name": "random_flip"}}, "augmentation: expected a valid list"),
     ({"task": {"angles": [0, 10]}}, "task: angles: expected at least two distinct multiples of 45"),
-    ({"task": {"rotate": "device", "views": "one"}}, "task: rotate: device makes all views"),
+    ({"task": {"rotate": "device"}}, "task: rotate: is no key any more; set train.placement to device"),
     ({"train": {"xla": True, "deterministic": True}}, "train: xla: true needs deterministic: false"),
     ({"train": {"optimizer": {"momentum": 1.0}}}, "train.optimizer.momentum: expected less than 1, received 1.0"),
     ({"name": "a/b"}, "name: expected letters, digits, '.', '_' and '-', the first a letter or digit, received 'a/b'"),

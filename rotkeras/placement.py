@@ -1,0 +1,81 @@
+"""Where the views of a training are made, and where its images lie."""
+
+from typing import Any, Literal
+
+from rotkeras import devices, hosts
+from rotkeras.data import Source
+from rotkeras.errors import UserError
+from rotkeras.pretext import InStep
+
+Placement = Literal["host", "device", "resident"]
+
+_SHARE = 4
+"""Images may take one part in so many of the memory of the device; the rest is for the network and its activations."""
+_SUPPOSED = 8 * 2**30
+"""Bytes of a device that does not say how many it has."""
+
+
+def choose(wanted: str, task: Any, augmentation: list[Any], source: Source, compiled: bool) -> Placement:
+    """What `train.placement` comes to.
+
+    Args:
+        wanted: host, device, resident or auto.
+        task: a pretext task.
+        augmentation: of the recipe.
+        source: the images.
+        compiled: whether the step is compiled as a whole (XLA).
+
+    Returns:
+        The same for all but auto. Auto is "host" on a CPU, and for what runs on the host alone; where an accelerator runs a
+        compiled step it is "resident" when the images fit into a quarter of its memory, and else "device".
+
+    Raises:
+        UserError: for what cannot be done inside the step.
+    """
+    able = getattr(task, "in_step", False)
+    ready = all(getattr(step, "in_step", False) for step in augmentation)
+    several = hosts.processes()[1] > 1
+    if wanted in ("device", "resident") and not able:
+        raise UserError(
+            f"train.placement: views are made inside the step by quarter turns alone; expected host for these angles, received "
+            f"{wanted}; set it to host."
+        )
+    if wanted == "resident" and not ready:
+        raise UserError(
+            "train.placement: resident images are augmented inside the step by pad_crop_flip and random_flip alone; expected "
+            "device or host for these augmentations, received resident; set it to device."
+        )
+    if wanted == "resident" and several:
+        raise UserError(
+            "train.placement: several hosts send each device its own part of a batch; expected device or host, received resident; "
+            "set it to device."
+        )
+    if wanted != "auto":
+        return wanted  # type: ignore[return-value]
+    if not (able and compiled and devices.accelerators()):
+        return "host"
+    if ready and not several and bytes_of(source) * _SHARE <= (devices.device_memory() or _SUPPOSED):
+        return "resident"
+    return "device"
+
+
+def place(placement: Placement, task: Any, augmentation: list[Any], source: Source) -> Any:
+    """The task to train with: the given one, or an `InStep` around it."""
+    if placement == "host":
+        return task
+    parts = [source.train, *([source.validation] if source.validation is not None else [])]
+    return InStep(task, augmentation, parts if placement == "resident" else ())
+
+
+def of(task: Any) -> Placement:
+    """The placement that a task of `place` stands for."""
+    if not isinstance(task, InStep):
+        return "host"
+    return "resident" if task.resident else "device"
+
+
+def bytes_of(source: Source) -> int:
+    """Bytes of the images to learn from and to validate on."""
+    height, width, channels = source.image_shape
+    images = len(source.train) + (len(source.validation) if source.validation is not None else 0)
+    return images * height * width * channels

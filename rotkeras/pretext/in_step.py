@@ -1,0 +1,178 @@
+"""A pretext task whose augmentation and views are made inside the compiled step, of images that are sent, or lie there already."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rotkeras.data import Images, draws
+from rotkeras.data.augmentation import Augmentation, key_of_step
+from rotkeras.errors import UserError
+
+
+class InStep:
+    """A task of the same form as the one it wraps, for `pipeline`, `compile` and `fit`, whose pixels are made by the model.
+
+    The host draws a few integers for each image, and sends them with the uint8 images, or, when the images are resident, with their
+    rows alone. The model makes the augmented views of them by integer operations of `keras.ops`, so they are those of the host bit
+    for bit, on every backend.
+
+    Args:
+        task: the task, whose `in_step` is true.
+        augmentation: of `rotkeras.data.augmentation`, in order. What comes before the last that cannot run inside the step stays
+            on the host: pass `on_host` to `pipeline`.
+        resident: the parts of a source that shall lie in the memory of the device, such as `(source.train, source.validation)`;
+            empty to send the images of each batch. They become a weight of the model that no file holds.
+
+    Attributes:
+        on_host: the augmentations that `pipeline` applies.
+        inside: those that the model applies.
+
+    Raises:
+        UserError: for a task, or with resident images an augmentation, that cannot run inside the step; for parts of different
+            arrays.
+
+    Example:
+        task = InStep(Rotation(), [pad_crop_flip(4)], resident=(source.train,))
+        model = task.build_model(rotkeras.backbones.nin(blocks=4))
+        model.compile("sgd", task.loss(), task.metrics())
+        batches = pipeline(source.train, task, images_per_batch=128)
+        model.fit(batches.dataset, steps_per_epoch=batches.steps_per_epoch)
+        task.classifier(model).save("model.keras")
+    """
+
+    in_numpy = True
+
+    def __init__(self, task: Any, augmentation: Sequence[Augmentation] = (), resident: Sequence[Images] = ()) -> None:
+        if not getattr(task, "in_step", False):
+            raise UserError(
+                "Views are made inside the step by quarter turns alone: expected angles of 0, 90, 180 and 270, received others; "
+                "leave the views on the host."
+            )
+        steps = list(augmentation)
+        first = max((number + 1 for number, step in enumerate(steps) if not getattr(step, "in_step", False)), default=0)
+        if resident and first:
+            raise UserError(
+                "Resident images are augmented inside the step by pad_crop_flip and random_flip alone, received others; send the "
+                "images, or leave out the other augmentations."
+            )
+        if any(part.array is not resident[0].array for part in resident):
+            raise UserError("Resident images are parts of one source: expected parts that share an array, received several arrays.")
+        self.task = task
+        self.on_host = steps[:first]
+        self.inside: list[Any] = steps[first:]
+        self.resident = tuple(resident)
+        self.augmented = True
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether `views` wants the images, which resident ones spare it."""
+        return not self.resident
+
+    def for_evaluation(self) -> "InStep":
+        """The same task without augmentation, for `evaluation_pipeline`, which asks for it."""
+        same = InStep(self.task, [*self.on_host, *self.inside], self.resident)
+        same.augmented = False
+        return same
+
+    def views_per_image(self) -> int:
+        """Views that pass through the backbone for each image of a batch."""
+        count: int = self.task.views_per_image()
+        return count
+
+    def views(self, images: Any, key: Any) -> tuple[dict[str, Any], Any]:
+        """What the model makes its views of, on the host.
+
+        Args:
+            images: uint8 (B, H, W, 3), a tensor or an array; None when they are resident.
+            key: what randomness is a function of, and, when they are resident, which images are meant.
+
+        Returns:
+            ({"images": uint8 (B, H, W, 3) or "rows": int32 (B,), "draws": int32 (B, D), where D > 0}, y). y is (B, V) for V views
+            of an image, (B,) for one.
+        """
+        x = {"rows": self._positions(key.index)} if self.resident else {"images": images}
+        drawn = []
+        for number, step in enumerate(self.inside, len(self.on_host)):
+            drawn.append(step.draw(key_of_step(key, number)) if self.augmented else draws.columns(key, step.undrawn))
+        drawn.append(of_task := self.task.draw(key))
+        if sum(self._widths):
+            x["draws"] = _beside(drawn)
+        return x, self.task.labels(of_task)
+
+    def build_model(self, backbone: Any) -> Any:
+        """The model of the task behind a layer that makes its views.
+
+        Args:
+            backbone: as the task wants it; without resident images, of images of the size that `on_host` gives.
+
+        Returns:
+            A Keras model of the dict that `views` makes -> predictions (B, V, …), or (B, …) for one view of an image.
+        """
+        import keras
+
+        from rotkeras.pretext.make_views import MakeViews
+
+        flat = self.task.build_model(backbone)
+        inputs: dict[str, Any] = {}
+        if self.resident:
+            inputs["rows"] = keras.Input((), dtype="int32", name="rows")
+        else:
+            inputs["images"] = keras.Input(backbone.input_shape[1:], dtype="uint8", name="images")
+        if width := sum(self._widths):
+            inputs["draws"] = keras.Input((width,), dtype="int32", name="draws")
+        resident = self._array() if self.resident else None
+        views = MakeViews([*self.inside, self.task], self._widths, flat.input_shape[1:], resident, name="views")(inputs)
+        predictions = flat(views)
+        if (count := self.views_per_image()) > 1:
+            predictions = keras.ops.reshape(predictions, (-1, count, *predictions.shape[1:]))
+        return keras.Model(inputs, predictions, name="in_step")
+
+    def classifier(self, model: Any) -> Any:
+        """The flat model to keep, of one view, inside a model that `build_model` made."""
+        import keras
+
+        return self.task.classifier(next(layer for layer in model.layers if isinstance(layer, keras.Model)))
+
+    def loss(self, label_smoothing: float = 0.0) -> Any:
+        """That of the task."""
+        return self.task.loss(label_smoothing)
+
+    def metrics(self) -> list[Any]:
+        """Those of the task."""
+        made: list[Any] = self.task.metrics()
+        return made
+
+    @cached_property
+    def _widths(self) -> list[int]:
+        """Columns of draws of each augmentation inside and, last, of the task."""
+        from rotkeras.data.keyed import Key
+
+        key = Key(np.int64(0), np.int64(0), np.zeros(1, np.int64))
+        return [len(step.undrawn) for step in self.inside] + [self.task.draw(key).shape[1]]
+
+    @cached_property
+    def _rows(self) -> Any:
+        """Rows of the array that are resident, ascending: int64 (R,)."""
+        return np.unique(np.concatenate([part.rows for part in self.resident]))
+
+    def _array(self) -> Any:
+        return np.ascontiguousarray(self.resident[0].array[self._rows])
+
+    def _positions(self, index: Any) -> Any:
+        """Where images lie among the resident ones: int32 (B,)."""
+        array = self.resident[0].array
+        if isinstance(index, np.ndarray):
+            return np.searchsorted(self._rows, index % len(array)).astype(np.int32)
+        import tensorflow as tf
+
+        return tf.searchsorted(self._rows, index % len(array), out_type=tf.int32)
+
+
+def _beside(drawn: list[Any]) -> Any:
+    if isinstance(drawn[0], np.ndarray):
+        return np.concatenate(drawn, axis=1)
+    import tensorflow as tf
+
+    return tf.concat(drawn, axis=1)

@@ -1,0 +1,55 @@
+"""Where views are made: what a recipe asks for, and what `auto` comes to."""
+
+import pytest
+
+from rotkeras import UserError, devices, hosts, placement
+from rotkeras.data import augmentation
+from rotkeras.pretext import InStep, Rotation
+
+CROP, RESIZED = augmentation.pad_crop_flip(4), augmentation.random_resized_crop(16)
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A machine with an accelerator of a gibibyte."""
+    monkeypatch.setattr(devices, "accelerators", lambda: ["NVIDIA H200"])
+    monkeypatch.setattr(devices, "device_memory", lambda: 2**30)
+
+
+def choose(source, wanted="auto", task=None, steps=(CROP,), compiled=True):
+    return placement.choose(wanted, task or Rotation(), list(steps), source, compiled)
+
+
+def test_a_cpu_leaves_views_to_the_pipeline(digit_source):
+    assert choose(digit_source) == "host"
+
+
+def test_an_accelerator_holds_the_images_when_they_fit(digit_source, gpu, monkeypatch):
+    assert choose(digit_source) == "resident"
+    assert choose(digit_source, steps=(RESIZED, CROP)) == "device"
+    assert choose(digit_source, task=Rotation((0, 45))) == "host"
+    assert choose(digit_source, compiled=False) == "host"
+    size = placement.bytes_of(digit_source)
+    assert size == (len(digit_source.train) + len(digit_source.validation)) * 16 * 16 * 3
+    for memory, expected in ((4 * size, "resident"), (4 * size - 1, "device"), (None, "resident")):
+        monkeypatch.setattr(devices, "device_memory", lambda memory=memory: memory)
+        assert choose(digit_source) == expected
+    monkeypatch.setattr(hosts, "processes", lambda: (1, 2))
+    assert choose(digit_source) == "device"
+
+
+def test_what_is_asked_for_is_done_or_refused(digit_source, monkeypatch):
+    for wanted in ("host", "device", "resident"):
+        assert choose(digit_source, wanted, compiled=False) == wanted
+        assert placement.of(placement.place(wanted, Rotation(), [CROP], digit_source)) == wanted
+    assert choose(digit_source, "device", steps=(RESIZED,)) == "device"
+    inside = placement.place("resident", Rotation(), [CROP], digit_source)
+    assert isinstance(inside, InStep)
+    assert inside.resident == (digit_source.train, digit_source.validation)
+    with pytest.raises(UserError, match=r"train\.placement: .* expected host for these angles, received device; set it to host"):
+        choose(digit_source, "device", task=Rotation((0, 45)))
+    with pytest.raises(UserError, match=r"train\.placement: .* received resident; set it to device"):
+        choose(digit_source, "resident", steps=(RESIZED,))
+    monkeypatch.setattr(hosts, "processes", lambda: (0, 2))
+    with pytest.raises(UserError, match=r"train\.placement: several hosts .* received resident; set it to device"):
+        choose(digit_source, "resident")
