@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ def _how_it_ended(hosts: Hosts, code: int, said: str, began: bool, interrupted: 
     if not began and code == -signal.SIGABRT:
         return (
             f"{this} did not meet the others at {hosts.addresses[0]} within {MEETING_SECONDS} s: expected all of {everyone} to be "
-            f"started with the same --hosts, and that port to be open; start them together."
+            f"started with the same --hosts, and that port to be open; see what the others said, and start all together."
         )
     again = "start all of them again with --resume, and training goes on after the last epoch that was finished"
     if code == LOST or any(word in said.lower() for word in _WORDS_OF_LOSS):
@@ -199,16 +199,17 @@ def join(hosts: Hosts) -> None:
 
     jax.config.update("jax_enable_preemption_service", False)  # it would swallow SIGTERM
     try:
-        jax.distributed.initialize(
-            hosts.addresses[0],
-            len(hosts.addresses),
-            hosts.number,
-            initialization_timeout=MEETING_SECONDS,
-            heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
-            shutdown_timeout_seconds=_LONGEST_SECONDS,
-        )
-        # Now, and not after the images are read, which may take one host minutes more than another.
-        multihost_utils.sync_global_devices("met")
+        with _standard_output_aside():
+            jax.distributed.initialize(
+                hosts.addresses[0],
+                len(hosts.addresses),
+                hosts.number,
+                initialization_timeout=MEETING_SECONDS,
+                heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
+                shutdown_timeout_seconds=_LONGEST_SECONDS,
+            )
+            # Now, and not after the images are read, which may take one host minutes more than another.
+            multihost_utils.sync_global_devices("met")
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(
             f"The {len(hosts.addresses)} processes did not meet at {hosts.addresses[0]} within {MEETING_SECONDS} s "
@@ -216,6 +217,19 @@ def join(hosts: Hosts) -> None:
         ) from None
     if met:
         Path(met).touch()
+
+
+@contextlib.contextmanager
+def _standard_output_aside() -> Iterator[None]:
+    """JAX's library of collectives writes that it is connected, below Python: to where errors go, in here."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _end_with(parent: int) -> None:

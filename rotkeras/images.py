@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 
 def fit_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
@@ -36,7 +36,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
         # Pillow clips these to 255 on conversion, which turns a 16-bit scan white.
         grey = np.asarray(image, np.float64) / 257.0
         image = Image.fromarray(np.clip(np.rint(grey), 0, 255).astype(np.uint8))
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The image as its EXIF orientation says; itself, and not the copy that Pillow would make, when it lies as it should."""
+    return ImageOps.exif_transpose(image) if 2 <= image.getexif().get(ExifTags.Base.Orientation, 1) <= 8 else image
 
 
 def read_image(path: str | Path, size: int) -> NDArray[np.uint8]:
@@ -54,4 +59,4 @@ def read_image(path: str | Path, size: int) -> NDArray[np.uint8]:
     """
     with Image.open(path) as image:
         image.load()
-        return fit_square(to_rgb(ImageOps.exif_transpose(image)), size)
+        return fit_square(to_rgb(upright(image)), size)

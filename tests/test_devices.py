@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,8 +17,10 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 from contextlib import nullcontext
 from pathlib import Path
-from rotkeras import backbones, data, devices, optimizers, pretext, run, train
+from rotkeras import data, devices, optimizers, pretext, run, train
 from rotkeras.recipe import validate
+sys.path.append(sys.argv[2])
+from small_training import three_taps
 source = data.load("digits", image_size=16)
 results = {}
 for count in (1, 2):
@@ -26,7 +29,7 @@ for count in (1, 2):
     assert (strategy is None) == (count == 1)
     task = pretext.Rotation()
     with strategy.scope() if strategy else nullcontext():
-        model = task.build_model(backbones.nin(3, 1 / 24, (16, 16, 3), synchronized_batch_norm=True))
+        model = task.build_model(three_taps(synchronized=True))
         optimizers.add_l2(model, 5e-4)
         recipe = validate({"train": {"learning_rate": 0.05}}, "parity")
         model.compile(optimizers.build_optimizer(recipe.train, 20), task.loss(), metrics=task.metrics(), jit_compile=False)
@@ -58,13 +61,38 @@ print(json.dumps(results))
 """
 
 
+# In a process of its own: collectives of strategies with and without synchronised batch norm get in each other's way in TensorFlow.
+FUSED = """
+import json, keras, numpy as np, tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from rotkeras import backbones, data, devices, pretext
+source = data.load("digits", image_size=16)
+results = {}
+for fused in (False, True):
+    keras.utils.set_random_seed(0)
+    strategy = devices.strategy(2, 8)
+    with strategy.scope():
+        inputs = keras.Input((16, 16, 3), dtype="uint8")
+        x = keras.layers.Conv2D(4, 3, strides=2)(keras.layers.Rescaling(1 / 255)(inputs))
+        x = keras.layers.BatchNormalization(momentum=0.9)(x)
+        model = pretext.Rotation().build_model(keras.Model(inputs, x))
+        assert (backbones.fuse_batch_norm(model) if fused else 1) == 1
+        model.compile(keras.optimizers.SGD(0.1), pretext.Rotation().loss(), jit_compile=False)
+    batches = data.pipeline(source.train, pretext.Rotation(), images_per_batch=8, seed=0)
+    history = model.fit(batches.dataset, steps_per_epoch=1, epochs=4, shuffle=False, verbose=0).history
+    results["fused" if fused else "stock"] = {"loss": history["loss"], "weights": [w.tolist() for w in model.get_weights()]}
+print(json.dumps(results))
+"""
+
+
 @pytest.fixture(scope="module")
 def on_two_devices(tmp_path_factory):
     """What the script found in a process of two devices, and the folder of its two runs."""
     settings = {"epochs": 2, "images_per_batch": 16, "devices": 2, "synchronized_batch_norm": True}
     content = {**LEAN, "data": {**LEAN["data"], "train_images": 64}, "train": settings, "probe": {"every_epochs": 0}}
     folder = tmp_path_factory.mktemp("runs")
-    code = [sys.executable, "-c", SCRIPT, str(folder)]
+    code = [sys.executable, "-c", SCRIPT, str(folder), str(Path(__file__).parent)]
     output = subprocess.run(code, input=json.dumps(content), capture_output=True, text=True, check=False)
     assert output.returncode == 0, output.stderr[-3000:]
     return json.loads(output.stdout.splitlines()[-1]), folder
@@ -79,6 +107,15 @@ def test_two_replicas_give_the_losses_of_one_number_by_number(on_two_devices):
     np.testing.assert_allclose(two["accuracy"], one["accuracy"], atol=1e-6)
     np.testing.assert_allclose(two["weights"], one["weights"], rtol=2e-4)
     assert one["loss"][-1] < one["loss"][0]
+
+
+def test_fused_batch_norm_is_the_stock_one_where_each_replica_has_statistics_of_its_own():
+    output = subprocess.run([sys.executable, "-c", FUSED], capture_output=True, text=True, check=False)
+    assert output.returncode == 0, output.stderr[-3000:]
+    stock, fused = json.loads(output.stdout.splitlines()[-1]).values()
+    np.testing.assert_allclose(fused["loss"], stock["loss"], rtol=1e-5)
+    for one, other in zip(stock["weights"], fused["weights"], strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5)
 
 
 def test_a_run_on_two_devices_goes_on_from_what_its_first_epoch_left(on_two_devices):

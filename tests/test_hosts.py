@@ -95,6 +95,7 @@ def test_a_lost_process_is_said_and_the_resumed_training_ends_as_one_process_tha
 
     outputs = train_in_two(folder, "two", "--resume")
     assert f"resuming after epoch {epoch}" in outputs[0][0]
+    assert "Gloo" not in outputs[0][0] + outputs[1][0]  # a library's words, below Python
     assert "probes after epoch 4" in outputs[0][0]
     assert outputs[1][0].splitlines()[-1] == "trained; the run folder is that of process 0"
     assert not (folder / "two-other").exists()
@@ -180,5 +181,5 @@ def test_who_waits_in_vain_says_so(folder, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=100)
     assert done.returncode in (1, 2)
     assert "did not meet" in done.stderr
-    assert "start them together" in done.stderr
+    assert "start all together" in done.stderr
     assert "another process of this training was lost" not in done.stderr

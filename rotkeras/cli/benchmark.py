@@ -1,5 +1,6 @@
 """`rotkeras benchmark`."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,8 @@ class _FileOrCommand(click.Group):
     ) -> click.Context:
         if args and args[0] in ("train", "-h", "--help"):
             return super().make_context(info_name, args, parent, **extra)
+        if args and get_close_matches(args[0], ["train"]) and not Path(args[0]).exists():
+            raise click.UsageError(f"There is no file {args[0]!r}, and no command of that name: did you mean 'train'?")
         return benchmark_file.make_context(info_name, args, parent, **extra)
 
     def invoke(self, context: click.Context) -> Any:

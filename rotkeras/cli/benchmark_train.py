@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @click.argument("recipe")
 @click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Change one value; may be given again.")
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets; the same as --set data.data_dir=….")
-@click.option("--steps", type=click.IntRange(1), help="Steps of a repeat.  [default: three seconds; of the input one]")
+@click.option("--steps", type=click.IntRange(1), help="Steps of a repeat; of the input a second's at least.  [default: 3 s]")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Measurements of each part.")
 @click.option("--peer", is_flag=True, help="Run a PyTorch peer of the same network beside it.")
-@click.option("--peer-python", metavar="PATH", help="Python that has torch.  [default: ROTKERAS_TORCH_PYTHON, or this one]")
+@click.option("--peer-python", metavar="PATH", help="Python that has torch, for --peer.  [default: ROTKERAS_TORCH_PYTHON, or this]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("-o", "--output", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON to a file too.")
 def benchmark_train(
@@ -78,7 +78,8 @@ def _show(measured: "TrainingBenchmark") -> None:
     known = ("tensorflow", "jax", "keras", "numpy")
     packages = ", ".join(f"{name} {measured.versions[name]}" for name in known if name in measured.versions)
     console.print(f"{packages}, Python {machine['python']}; Keras runs on {measured.backend}")
-    if machine["load"] is not None and machine["load"] > 0.5:
+    busy = machine["load"] is not None and machine["load"] > 0.5
+    if busy:
         console.print(f"Other programs computed here before (load {machine['load']:.1f}): rates may be too low.")
 
     console.print(_table(measured))
@@ -116,6 +117,8 @@ def _show(measured: "TrainingBenchmark") -> None:
             console.print(f"       input: rotkeras / peer = {ratios}")
         else:
             console.print("       input: the peer's loader pads, crops and flips; this recipe augments otherwise.")
+        if busy:
+            console.print("       Other programs slow PyTorch down the most: on a quiet machine these ratios are lower.")
 
 
 def _table(measured: "TrainingBenchmark") -> "Table":

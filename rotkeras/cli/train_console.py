@@ -174,9 +174,7 @@ class TrainConsole:
         if source.kept:
             self.console.print(f"images {source.kept}")
         if source.skipped:
-            self.console.print(
-                f"{len(source.skipped)} files could not be read as images and are left out; they are named at the end"
-            )
+            self.console.print(f"{_files(len(source.skipped))} could not be read as images and left out; named at the end")
         if source.train.labels is None:
             self.console.print("no labels: features cannot be probed; rotation accuracy tells how training goes")
         self.console.print(f"run folder: {run.path}")
@@ -194,7 +192,7 @@ class TrainConsole:
 
     def _skipped(self, skipped: list[dict[str, str]]) -> None:
         if skipped:
-            self.console.print(f"{len(skipped)} files could not be read as images and are left out:")
+            self.console.print(f"{_files(len(skipped))} could not be read as images and left out:")
             for bad in skipped[:5]:
                 self.console.print(f"  {bad['path']}: {bad['reason']}")
             if len(skipped) > 5:
@@ -228,6 +226,10 @@ class TrainConsole:
         self._skipped(summary["images"]["skipped"])
         print_(f"load it: keras.models.load_model('{run.path / 'encoder.keras'}')")
         print_(f"next:    rotkeras evaluate {run.path}   (the numbers to report)")
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' if count != 1 else ''}"
 
 
 def margin(accuracy: float, count: int) -> float:
