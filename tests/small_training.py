@@ -17,7 +17,7 @@ QUICK_COMPILING = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensi
 """XLA_FLAGS for JAX: networks that take few steps, compiled in half of the time."""
 
 
-def three_taps(synchronized=False):
+def three_taps():
     """A network with the taps of the NIN and one convolution with batch norm in each block, where the NIN has three.
 
     A `fit` of it is traced in a third of the time: for tests that need taps, batch statistics and three blocks, and not the NIN.
@@ -28,7 +28,7 @@ def three_taps(synchronized=False):
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
     for block, filters in enumerate((4, 8, 8), 1):
         x = keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False, name=f"block{block}_conv")(x)
-        x = keras.layers.BatchNormalization(momentum=0.9, synchronized=synchronized, name=f"block{block}_norm")(x)
+        x = keras.layers.BatchNormalization(momentum=0.9, name=f"block{block}_norm")(x)
         x = keras.layers.ReLU(name=f"block{block}_relu")(x)
         x = keras.layers.Identity(name=f"conv{block}")(x)
     return keras.Model(inputs, x, name="three_taps")
