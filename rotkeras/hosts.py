@@ -221,10 +221,11 @@ def join(hosts: Hosts) -> None:
 
 @contextlib.contextmanager
 def _standard_output_aside() -> Iterator[None]:
-    """JAX's library of collectives writes that it is connected, below Python: to where errors go, in here."""
+    """JAX's library of collectives writes below Python that it is connected; in here that goes nowhere."""
     sys.stdout.flush()
     kept = os.dup(1)
-    os.dup2(2, 1)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
     try:
         yield
     finally:

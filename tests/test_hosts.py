@@ -38,7 +38,8 @@ def start(folder, name, number, addresses, *arguments):
     if addresses:
         command += ["--hosts", addresses, "--host-id", str(number)]
     environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
-    environment |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK_COMPILING} | ({} if addresses else {"KERAS_BACKEND": "jax"})
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    environment |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK_COMPILING, **cache} | ({} if addresses else {"KERAS_BACKEND": "jax"})
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 

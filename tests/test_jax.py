@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from small_training import LEAN, QUICK_COMPILING
+from small_training import LEAN, QUICK_COMPILING, quick_nin
 
-from rotkeras import recipe
+from rotkeras import backbones, recipe
 from rotkeras.callbacks.metrics_log import read_metrics
 from rotkeras.run import Run
 from rotkeras.train import train
@@ -30,9 +31,12 @@ class Missing:
 sys.meta_path.insert(0, Missing())
 there = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name.split(".")[0] == "tensorflow" else there(name, *rest)
-from rotkeras import recipe, train
+from rotkeras import backbones, recipe, train
 from rotkeras.run import Run
 import keras
+sys.path.append(sys.argv[2])
+from small_training import quick_nin
+backbones.NAMES["nin"] = quick_nin
 assert keras.config.backend() == "jax"
 made = recipe.validate(json.loads(sys.stdin.read()), "test")
 run = Run(sys.argv[1])
@@ -43,7 +47,7 @@ print(json.dumps(train.train(made, run)))
 
 def on_jax(content, folder, *arguments, flags=""):
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"{QUICK_COMPILING} {flags}"}
-    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(folder), *arguments]
+    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(folder), str(Path(__file__).parent), *arguments]
     done = subprocess.run(command, input=json.dumps(content), capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
@@ -62,7 +66,9 @@ def both(tmp_path_factory):
 
     made, run = recipe.validate(SLOW, "test"), Run(folder / "tensorflow")
     run.check(made)
-    theirs = train(made, run, callbacks=[Keep()])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(backbones.NAMES, "nin", quick_nin)
+        theirs = train(made, run, callbacks=[Keep()])
     return folder, theirs, on_jax(SLOW, folder / "jax")
 
 

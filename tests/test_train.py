@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from small_training import LEAN, SMALL
+from small_training import LEAN, SMALL, quick_nin
 
-from rotkeras import UserError, data, recipe
+from rotkeras import UserError, backbones, data, recipe
 from rotkeras.callbacks.metrics_log import read_metrics
 from rotkeras.run import Run
 from rotkeras.train import train
@@ -22,6 +22,12 @@ def run_in_process(path, content=LEAN, source=None, callbacks=(), **sections):
     run = Run(path)
     run.check(made)
     return train(made, run, source, callbacks), run
+
+
+@pytest.fixture
+def quickly(monkeypatch):
+    """Recipes train `quick_nin`: tracing the NIN takes most of a short training."""
+    monkeypatch.setitem(backbones.NAMES, "nin", quick_nin)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +81,7 @@ def test_the_model_tells_rotations_as_the_log_says(trained):
     assert right.mean() == pytest.approx(read_metrics(run.metrics)[-1]["val_accuracy"], abs=1e-6)
 
 
-def test_the_seed_makes_the_run(tmp_path, unlabelled, eagerly):
+def test_the_seed_makes_the_run(tmp_path, unlabelled, eagerly, quickly):
     losses = []
 
     class StopAfterAStep(keras.callbacks.Callback):
@@ -111,7 +117,7 @@ def test_the_seed_makes_the_run(tmp_path, unlabelled, eagerly):
     ],
     ids=["device_adam_executions", "one_half_turn_bfloat16_smoothed", "eight_angles_float16_probed"],
 )
-def test_every_way_of_training_trains(tmp_path, settings, unlabelled):
+def test_every_way_of_training_trains(tmp_path, settings, unlabelled, quickly):
     section = {"epochs": 1, "images_per_batch": 16, "learning_rate": 0.02, **settings.get("train", {})}
     probed = settings["train"].get("precision") == "mixed_float16"
     small = {**SMALL["data"], "train_images": 96}
@@ -127,7 +133,7 @@ def test_every_way_of_training_trains(tmp_path, settings, unlabelled):
         assert encoder.output.dtype == "float32"
 
 
-def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path, eagerly):
+def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path, eagerly, quickly):
     rng = np.random.default_rng(0)
     (tmp_path / "photos").mkdir()
     for number in range(24):
@@ -164,7 +170,7 @@ def test_settings_that_do_not_fit_say_so(tmp_path, sections, words):
 
 
 @pytest.mark.parametrize("images_per_batch", [16, 102])
-def test_a_run_that_diverges_stops_and_keeps_no_broken_checkpoint(tmp_path, images_per_batch, unlabelled, eagerly):
+def test_a_run_that_diverges_stops_and_keeps_no_broken_checkpoint(tmp_path, images_per_batch, unlabelled, eagerly, quickly):
     """With one step an epoch the loss is still finite when the weights are not."""
     settings = {"epochs": 2, "images_per_batch": images_per_batch, "learning_rate": 1e30}
     with pytest.raises(UserError, match=r"became .* at learning rate 1e\+30: .* start again with a lower train.learning_rate"):

@@ -6,5 +6,5 @@ TfLiteSignatureRunnerAllocateTensors(embed);
 // pixels: uint8_t[32 * 32 * 3], RGB rows of an upright, square image
 TfLiteTensorCopyFromBuffer(TfLiteSignatureRunnerGetInputTensor(embed, "images"), pixels, 32 * 32 * 3);
 TfLiteSignatureRunnerInvoke(embed);
-int8_t embedding[48];  // a feature is 0.00715911621f * (embedding[i] - (-128))
+int8_t embedding[48];  // a feature is 0.0042090863f * (embedding[i] - (-128))
 TfLiteTensorCopyToBuffer(TfLiteSignatureRunnerGetOutputTensor(embed, "embedding"), embedding, sizeof embedding);

@@ -9,4 +9,4 @@ for (y in 0 until 32) for (x in 0 until 32) bitmap.getPixel(x, y).let {
 }
 val embedding = Array(1) { ByteArray(48) }
 interpreter.runSignature(mapOf("images" to pixels.rewind()), mapOf("embedding" to embedding), "embed")
-val features = FloatArray(48) { (embedding[0][it] - (-128)) * 0.00715911621f }
+val features = FloatArray(48) { (embedding[0][it] - (-128)) * 0.0042090863f }
