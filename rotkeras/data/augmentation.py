@@ -79,31 +79,24 @@ class _PadCropFlip:
         padding = self.padding
         padded = np.zeros((count, height + 2 * padding, width + 2 * padding, 3), np.uint8)
         padded[:, padding : padding + height, padding : padding + width] = images
-        top = keyed.integers(key, _TOP, 2 * padding + 1)
-        left = keyed.integers(key, _LEFT, 2 * padding + 1)
+        drawn = self.draw(key)
         windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))  # a view: nothing is copied
-        cut = windows[np.arange(count), top, left].transpose(0, 2, 3, 1)
+        cut = windows[np.arange(count), drawn[:, 0], drawn[:, 1]].transpose(0, 2, 3, 1)
         if self.flip:
-            flipped = keyed.integers(key, _FLIP, 2)[:, None, None, None] == 1
-            cut = np.where(flipped, cut[:, :, ::-1], cut)
+            cut = np.where(drawn[:, 2, None, None, None] == 1, cut[:, :, ::-1], cut)
         return np.ascontiguousarray(cut)
 
     def _graph(self, images: Tensor, key: Key) -> Tensor:
         import tensorflow as tf
 
-        from rotkeras.data import randomness
-
-        padding, flip = self.padding, self.flip
+        padding, drawn = self.padding, self.draw(key)
         height, width = images.shape[1], images.shape[2]
         padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
-        top = randomness.integers(key, _TOP, 2 * padding + 1)
-        left = randomness.integers(key, _LEFT, 2 * padding + 1)
-        rows = top[:, None] + tf.range(height, dtype=tf.int64)
-        columns = tf.range(width, dtype=tf.int64)
-        if flip:
-            flipped = randomness.integers(key, _FLIP, 2)[:, None]
-            columns = flipped * (width - 1 - columns) + (1 - flipped) * columns
-        columns = left[:, None] + columns
+        rows = drawn[:, 0:1] + tf.range(height)
+        columns = tf.range(width)[None]
+        if self.flip:
+            columns = tf.where(drawn[:, 2:3] == 1, width - 1 - columns, columns)
+        columns = drawn[:, 1:2] + columns
         padded = tf.gather(padded, rows, axis=1, batch_dims=1)
         return tf.gather(padded, columns, axis=2, batch_dims=1)
 

@@ -9,31 +9,31 @@ from rotkeras.data import keyed
 from rotkeras.data.keyed import Key
 
 
-def integers(key: Key, stream: int, maximum: int) -> Any:
-    """One integer in [0, maximum) per image, int64 (B,): an array for a key of NumPy numbers, else a tensor of the same numbers."""
-    if isinstance(key.index, np.ndarray):
-        return keyed.integers(key, stream, maximum)
-    from rotkeras.data import randomness
-
-    return randomness.integers(key, stream, maximum)
-
-
 def draw(key: Key, *streams: tuple[int, int]) -> Any:
-    """Integers for what is made inside the step: int32 (B, D), a column in [0, maximum) for each (stream, maximum)."""
-    return columns(key, [integers(key, stream, maximum) for stream, maximum in streams])
+    """One integer per image for each (stream, maximum): int32 (B, D), a column in [0, maximum) for each.
 
-
-def columns(key: Key, values: Sequence[Any]) -> Any:
-    """The given integers, each (B,) or one for all images, as columns: int32 (B, D)."""
+    The numbers are those of `keyed.integers` and `randomness.integers`, stream by stream. One hash of all costs a third of three:
+    of a batch of a few hundred integers it is the calls that cost.
+    """
+    numbers = np.array([stream for stream, _ in streams], np.int64)
+    maxima = np.array([maximum for _, maximum in streams], np.uint64)
     if isinstance(key.index, np.ndarray):
-        made = np.empty((len(key.index), len(values)), np.int32)
-        for column, value in enumerate(values):
-            made[:, column] = value
-        return made
+        return (keyed.mix(key.seed, key.epoch, numbers, key.index[:, None]) % maxima).astype(np.int32)
     import tensorflow as tf
 
-    count = tf.shape(key.index)[0]
-    if not values:
-        return tf.zeros([count, 0], tf.int32)
-    made = tf.stack([tf.broadcast_to(tf.cast(value, tf.int32), [count]) for value in values], axis=1)
+    from rotkeras.data import randomness
+
+    if not streams:
+        return columns(key, [])
+    bits = randomness.mix(key.seed, key.epoch, tf.constant(numbers), key.index[:, None])
+    return tf.ensure_shape(tf.cast(bits % tf.constant(maxima), tf.int32), (key.index.shape[0], len(streams)))
+
+
+def columns(key: Key, values: Sequence[int]) -> Any:
+    """The same integers for every image: int32 (B, D)."""
+    if isinstance(key.index, np.ndarray):
+        return np.tile(np.asarray(values, np.int32), (len(key.index), 1))
+    import tensorflow as tf
+
+    made = tf.tile(tf.constant(values, tf.int32, (1, len(values))), [tf.shape(key.index)[0], 1])
     return tf.ensure_shape(made, (key.index.shape[0], len(values)))
