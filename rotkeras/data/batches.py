@@ -17,6 +17,7 @@ from rotkeras.data.ending import ending
 from rotkeras.data.epochs import Pipeline, count_steps, reads_images
 from rotkeras.data.input_wait import InputWait
 from rotkeras.data.keyed import Key
+from rotkeras.data.pipelines import makes_numpy
 from rotkeras.data.randomness import permute
 from rotkeras.data.source import Images
 
@@ -42,6 +43,7 @@ def tf_pipeline(
         key = Key(seed, epoch, tf.gather(rows, index) + repeat * len(images.array))
         return task.views(augment(gather(index), key) if reads_images(task) else None, key)
 
+    batch = _as_written(batch, task, *augmentation)
     return _endless(batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution)
 
 
@@ -84,7 +86,12 @@ def feature_pipeline(
         x = {name: tf.ensure_shape(value, like.shape) for name, value, like in zip(names, values, blank, strict=True)}
         return x, tf.gather(labels, index)
 
-    return _endless(batch, len(labels), repeats, images_per_batch, seed)._replace(owner=features)
+    return _endless(_as_written(batch), len(labels), repeats, images_per_batch, seed)._replace(owner=features)
+
+
+def _as_written(function: Any, *steps: Any) -> Any:
+    """The function without TensorFlow's rewriting of its Python, which takes a second: what runs in NumPy too needs none."""
+    return tf.autograph.experimental.do_not_convert(function) if makes_numpy(*steps) else function
 
 
 def _endless(
@@ -118,7 +125,7 @@ def tf_evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) 
         return task.views(gather(index) if reads_images(task) else None, Key(zero, zero, tf.gather(rows, index)))
 
     starts = tf.data.Dataset.range(0, count, images_per_batch)
-    return starts.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    return starts.map(_as_written(batch, task), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
 def _gather(images: Images) -> Any:

@@ -24,9 +24,10 @@ class InputWait:
         `zip` pulls its parts one after the other: the first notes when a batch was asked for, the second waits for it,
         the third notes when it came.
         """
-        asked = tf.data.Dataset.counter().map(lambda n: self._note(self._ask, n))
-        came = tf.data.Dataset.counter().map(lambda n: self._note(self._receive, n))
-        measured = tf.data.Dataset.zip((asked, dataset, came)).map(lambda _before, batch, _after: batch)
+        as_written = tf.autograph.experimental.do_not_convert
+        asked = tf.data.Dataset.counter().map(as_written(lambda n: self._note(self._ask, n)))
+        came = tf.data.Dataset.counter().map(as_written(lambda n: self._note(self._receive, n)))
+        measured = tf.data.Dataset.zip((asked, dataset, came)).map(as_written(lambda _before, batch, _after: batch))
         if dataset.cardinality() >= 0:
             measured = measured.apply(tf.data.experimental.assert_cardinality(dataset.cardinality()))
         options = tf.data.Options()

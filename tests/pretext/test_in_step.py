@@ -31,8 +31,7 @@ def steps(batches, count):
     return list(itertools.islice(batches, count))
 
 
-@pytest.mark.parametrize("library", ["numpy", "tensorflow"])
-@pytest.mark.parametrize("resident", [False, True], ids=["sent", "resident"])
+@pytest.mark.parametrize(("resident", "library"), [(False, "tensorflow"), (True, "numpy"), (True, "tensorflow")])
 @pytest.mark.parametrize(
     ("task", "augmentations"),
     [
