@@ -25,7 +25,7 @@ from rotkeras.callbacks import (
 from rotkeras.callbacks.run_checkpoint import restore
 from rotkeras.data import Pipeline, Source, evaluation_pipeline, load, pipeline
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
-from rotkeras.data.epochs import count_steps
+from rotkeras.data.epochs import count_steps, even_batch
 from rotkeras.errors import UserError
 from rotkeras.files import one_writer, write_whole
 from rotkeras.optimizers import add_l2, build_optimizer
@@ -272,7 +272,7 @@ def _fit(
             steps_per_epoch=batches.steps_per_epoch,
             epochs=settings.epochs,
             initial_epoch=done,
-            validation_data=_validation(source, task, settings.images_per_batch),
+            validation_data=_validation(recipe, source, task),
             shuffle=False,
             verbose=0,
             callbacks=[StopOnBadLoss(), speed, *writing, *callbacks],
@@ -366,13 +366,16 @@ def _attention(recipe: Recipe, run: Run, source: Source, model: Any) -> Attentio
     )
 
 
-def _validation(source: Source, task: Any, images_per_batch: int) -> Any:
+def _validation(recipe: Recipe, source: Source, task: Any) -> Any:
     if source.validation is None:
         return None
-    part = source.validation
+    part, size, several = source.validation, recipe.train.images_per_batch, 1
     if (distribution := keras.distribution.distribution()) is not None:  # each device gets as many
-        part = part.part(np.arange(len(part) - len(part) % distribution.device_mesh.devices.size))
-    return evaluation_pipeline(part, task, images_per_batch=images_per_batch, shard=hosts.processes())
+        several = distribution.device_mesh.devices.size
+        part = part.part(np.arange(len(part) - len(part) % several))
+    if _compiled(recipe):
+        size = even_batch(len(part), size, several)
+    return evaluation_pipeline(part, task, images_per_batch=size, shard=hosts.processes())
 
 
 def _summary(recipe: Recipe, source: Source, task: Any, model: Any, state: dict[str, Any], log: MetricsLog) -> dict[str, Any]:

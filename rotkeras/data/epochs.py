@@ -26,6 +26,21 @@ def reads_images(task: Any) -> bool:
     return bool(getattr(task, "reads_images", True))
 
 
+def even_batch(count: int, most: int, multiple: int = 1) -> int:
+    """The largest batch, at most `most` and at least half of it, that leaves nothing over, so that a step compiles for one shape.
+
+    Args:
+        count: images in all.
+        most: images in a batch.
+        multiple: what a batch must be a multiple of, as `most` and `count` are.
+
+    Returns:
+        Images in a batch; `most` when there is no such one.
+    """
+    sizes = range(most - most % multiple, max(most // 2, multiple) - 1, -multiple)
+    return next((size for size in sizes if count % size == 0), most)
+
+
 def count_steps(images: int, images_per_batch: int, steps_per_execution: int = 1) -> int:
     """Batches in an epoch: whole batches only, and whole executions.
 

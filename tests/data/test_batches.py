@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from rotkeras import UserError
-from rotkeras.data import Images, evaluation_pipeline, pipeline
+from rotkeras.data import Images, epochs, evaluation_pipeline, pipeline
 from rotkeras.data.augmentation import keras_cv, pad_crop_flip
 from rotkeras.pretext import Rotation
 
@@ -137,6 +137,14 @@ def test_memory_mapped_images_give_the_same(images, tmp_path):
         strict=True,
     ):
         assert np.array_equal(x, x_mapped)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "size"),
+    [((5000, 128), 125), ((144, 16), 16), ((10, 128), 128), ((5003, 128), 128), ((96, 20, 3), 12), ((96, 18, 3), 12), ((7, 1), 1)],
+)
+def test_an_even_batch_leaves_nothing_over(arguments, size):
+    assert epochs.even_batch(*arguments) == size
 
 
 def test_the_wait_is_measured_where_the_consumer_stands(images):
