@@ -54,6 +54,7 @@ def pipeline(
         "initial_epoch": initial_epoch,
     }
     settings |= {"steps_per_execution": steps_per_execution, "repeats": repeats}
+    _check_images(task, images)
     if _chosen(library, task, steps, shard) == "numpy":
         from rotkeras.data.numpy_batches import numpy_pipeline
 
@@ -82,6 +83,7 @@ def evaluation_pipeline(
         A finite `tf.data.Dataset`, or a `keras.utils.PyDataset` of NumPy batches.
     """
     task = task.for_evaluation() if hasattr(task, "for_evaluation") else task
+    _check_images(task, images)
     if _chosen(library, task, [], shard) == "numpy":
         from rotkeras.data.numpy_batches import numpy_evaluation
 
@@ -89,6 +91,12 @@ def evaluation_pipeline(
     from rotkeras.data.batches import tf_evaluation_pipeline
 
     return tf_evaluation_pipeline(images, task, images_per_batch=images_per_batch)
+
+
+def _check_images(task: Any, images: Images) -> None:
+    """A task that holds images by itself says so when they are others."""
+    if hasattr(task, "check_images"):
+        task.check_images(images)
 
 
 def makes_numpy(*steps: Any) -> bool:

@@ -76,6 +76,14 @@ class InStep:
         same.augmented = False
         return same
 
+    def check_images(self, images: Images) -> None:
+        """Raise a `UserError` for images that are not among the resident ones; a pipeline asks before it begins."""
+        if self.resident and (images.array is not self.resident[0].array or not np.isin(images.rows, self._rows).all()):
+            raise UserError(
+                f"The pipeline's images are not resident: expected a part of those that InStep was given, received {images!r}; "
+                f"name that part in resident too."
+            )
+
     def views_per_image(self) -> int:
         """Views that pass through the backbone for each image of a batch."""
         count: int = self.task.views_per_image()

@@ -166,6 +166,15 @@ def test_a_long_axis_of_views_keeps_the_form_of_a_task(source):
     assert pretext.NAMES.keys() == {"rotation"}
 
 
+def test_images_that_do_not_lie_there_are_refused_before_another_is_shown_for_them(source):
+    inside = InStep(Rotation(), resident=(source.train,))
+    with pytest.raises(UserError, match=r"not resident: .*Images\(10 of \(12, 12, 3\)"):
+        data.evaluation_pipeline(source.validation, inside, images_per_batch=5)
+    with pytest.raises(UserError, match="not resident"):
+        data.pipeline(data.Images.of(source.train.array.copy()), inside, images_per_batch=5)
+    data.pipeline(source.train.draw(10), inside, images_per_batch=5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
