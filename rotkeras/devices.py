@@ -203,7 +203,7 @@ def accelerators() -> list[str]:
         return [device.device_kind for device in jax.local_devices() if device.platform != "cpu"]
     import tensorflow as tf
 
-    found = tf.config.list_physical_devices("GPU")
+    found = tf.config.get_visible_devices("GPU")
     return [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in found]
 
 

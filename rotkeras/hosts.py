@@ -222,8 +222,12 @@ def join(hosts: Hosts) -> None:
 @contextlib.contextmanager
 def _standard_output_aside() -> Iterator[None]:
     """JAX's library of collectives writes below Python that it is connected; in here that goes nowhere."""
-    sys.stdout.flush()
-    kept = os.dup(1)
+    try:
+        sys.stdout.flush()
+        kept = os.dup(1)
+    except (OSError, AttributeError):  # there is none
+        yield
+        return
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
     try:

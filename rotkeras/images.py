@@ -41,7 +41,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 def upright(image: Image.Image) -> Image.Image:
     """The image as its EXIF orientation says; itself, and not the copy that Pillow would make, when it lies as it should."""
-    return ImageOps.exif_transpose(image) if 2 <= image.getexif().get(ExifTags.Base.Orientation, 1) <= 8 else image
+    # Some writers store the tag as text or bytes, for which Pillow decides.
+    return image if image.getexif().get(ExifTags.Base.Orientation, 1) == 1 else ImageOps.exif_transpose(image)
 
 
 def read_image(path: str | Path, size: int) -> NDArray[np.uint8]:

@@ -35,6 +35,7 @@ def choose(wanted: str, task: Any, augmentation: list[Any], source: Source, comp
     able = getattr(task, "in_step", False)
     ready = all(getattr(step, "in_step", False) for step in augmentation)
     several = hosts.processes()[1] > 1
+    together = source.validation is None or source.validation.array is source.train.array
     if wanted in ("device", "resident") and not able:
         raise UserError(
             f"train.placement: views are made inside the step by quarter turns alone; expected host for these angles, received "
@@ -50,11 +51,21 @@ def choose(wanted: str, task: Any, augmentation: list[Any], source: Source, comp
             "train.placement: several hosts send each device its own part of a batch; expected device or host, received resident; "
             "set it to device."
         )
+    if wanted == "resident" and not together:
+        raise UserError(
+            "train.placement: resident images are rows of one array, and these validation images have an array of their own; "
+            "expected device or host, received resident; set it to device."
+        )
+    if wanted in ("device", "resident") and not compiled and devices.accelerators():
+        raise UserError(
+            f"train.placement: a GPU makes views inside a compiled step, or pixels would go back to the host; expected host "
+            f"without XLA, received {wanted}; set train.xla to true and train.deterministic to false, or KERAS_BACKEND to jax."
+        )
     if wanted != "auto":
         return wanted  # type: ignore[return-value]
     if not (able and compiled and devices.accelerators()):
         return "host"
-    if ready and not several and bytes_of(source) * _SHARE <= (devices.device_memory() or _SUPPOSED):
+    if ready and together and not several and bytes_of(source) * _SHARE <= (devices.device_memory() or _SUPPOSED):
         return "resident"
     return "device"
 
@@ -72,6 +83,18 @@ def of(task: Any) -> Placement:
     if not isinstance(task, InStep):
         return "host"
     return "resident" if task.resident else "device"
+
+
+def describe(task: Any, source: Source) -> str:
+    """A line about a placement that is not the input pipeline's, else nothing."""
+    match of(task):
+        case "resident":
+            where = f"lie there, {bytes_of(source) / 2**20:,.1f} MiB"
+        case "device":
+            where = "are sent there"
+        case _:
+            return ""
+    return f"views: made inside the step, on the device, of images that {where}"
 
 
 def bytes_of(source: Source) -> int:

@@ -4,7 +4,7 @@ import importlib.util
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -145,14 +145,20 @@ def build_pipeline(recipe: Recipe, source: Source, task: Any, augmentation: Sequ
         task,
         images_per_batch=settings.images_per_batch,
         seed=settings.seed,
-        augmentation=task.on_host if isinstance(task, pretext.InStep) else augmentation,
+        augmentation=() if isinstance(task, pretext.InStep) else augmentation,
         initial_epoch=initial_epoch,
         steps_per_execution=settings.steps_per_execution,
         shard=hosts.processes(),
     )
 
 
-def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Sequence[Any] = ()) -> dict[str, Any]:
+def train(
+    recipe: Recipe,
+    run: Run,
+    source: Source | None = None,
+    callbacks: Sequence[Any] = (),
+    tell: Callable[[str], None] = lambda _line: None,
+) -> dict[str, Any]:
     """Train a recipe into an opened run folder, from its last checkpoint on.
 
     Args:
@@ -160,6 +166,7 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
         run: a folder that `run.check(recipe, …)` found free, or to be resumed. It is written to once everything else is in order.
         source: the images, when they are loaded already.
         callbacks: more Keras callbacks, called after those of the recipe.
+        tell: called with a line when views are not made by the input pipeline.
 
     Returns:
         The summary, as `summary.json` holds it. Of several processes that train together (`keras.distribution.initialize` on JAX),
@@ -171,13 +178,15 @@ def train(recipe: Recipe, run: Run, source: Source | None = None, callbacks: Seq
     """
     devices.check_backend()
     if hosts.processes()[0] > 0:
-        return _train(recipe, run, source, callbacks)
+        return _train(recipe, run, source, callbacks, tell)
     run.path.parent.mkdir(parents=True, exist_ok=True)
     with one_writer(run.path):  # two trainings in one folder would mix their epochs
-        return _train(recipe, run, source, callbacks)
+        return _train(recipe, run, source, callbacks, tell)
 
 
-def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[Any]) -> dict[str, Any]:
+def _train(
+    recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[Any], tell: Callable[[str], None]
+) -> dict[str, Any]:
     started = time.perf_counter()
     settings = recipe.train
     if settings.deterministic:
@@ -196,7 +205,7 @@ def _train(recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[
         )
 
     with devices.parallel(settings.devices, settings.images_per_batch):
-        task, model, state, log = _fit(recipe, run, source, augmentation, shape, callbacks, started)
+        task, model, state, log = _fit(recipe, run, source, augmentation, shape, callbacks, tell, started)
     if not first:
         return {}
     classifier = task.classifier(model)
@@ -215,6 +224,7 @@ def _fit(
     augmentation: Sequence[Any],
     shape: tuple[int, int, int],
     callbacks: Sequence[Any],
+    tell: Callable[[str], None],
     started: float,
 ) -> tuple[Any, keras.Model, dict[str, Any], MetricsLog]:
     """(task, trained model, state, log). Of several processes, the first alone probes and writes."""
@@ -223,6 +233,8 @@ def _fit(
     first = number == 0
     probe = _probe(recipe, source, augmentation) if first else None
     task, model = build(recipe, source, shape, augmentation)
+    if line := placement.describe(task, source):
+        tell(line)
     if recipe.encoder.tap != "best":
         taps.check(model, recipe.encoder.tap)
     if recipe.export is not None and devices.backend() == "tensorflow":
@@ -286,10 +298,7 @@ def _restore_in_all(
 ) -> dict[str, Any] | None:
     """Put the checkpoint that the first process has into the model of all of them; the others need no run folder."""
     state, values = None, None
-    variables = [
-        *model.weights,
-        *model.optimizer.variables,
-    ]
+    variables = [*model.weights, *model.optimizer.variables]
     if hosts.processes()[0] == 0 and run.resuming:
         with hosts.alone():
             _, there = build(recipe, source, shape, augmentation)

@@ -107,6 +107,7 @@ def test_a_lost_process_is_said_and_the_resumed_training_ends_as_one_process_tha
     assert process.returncode == 0, output
     rows, alone = (read_metrics(folder / name / "metrics.jsonl") for name in ("two", "one"))
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    assert "compile_seconds" in alone[0]
     for ours, theirs in zip(rows, alone, strict=True):
         assert ours.keys() - {"compile_seconds"} == theirs.keys() - {"compile_seconds"}  # probes too; each process compiles once
         # What is rounded in another order grows from step to step: at first all digits but the last agree.

@@ -115,9 +115,9 @@ def test_other_backends_are_refused_at_once(name, message, tmp_path):
 
 
 def test_several_devices_of_one_process_whatever_is_left_over(tmp_path):
-    """Three devices: neither the validation part nor the probes' batches split evenly."""
+    """Three devices: neither the validation part nor the probes' batches split evenly. Views are made inside the step."""
     pytest.importorskip("jax", reason="JAX is not installed: pip install 'rotkeras[jax]'")
-    train_settings = {**SLOW["train"], "epochs": 1, "images_per_batch": 15, "devices": 3}
+    train_settings = {**SLOW["train"], "epochs": 1, "images_per_batch": 15, "devices": 3, "placement": "device"}
     content = {**SLOW, "data": {**SLOW["data"], "train_images": 60}, "train": train_settings}
     summary = on_jax(content, tmp_path / "run", flags="--xla_force_host_platform_device_count=3")
     assert summary["images"]["validation"] == 144

@@ -3,7 +3,7 @@
 import pytest
 
 from rotkeras import UserError, devices, hosts, placement
-from rotkeras.data import augmentation
+from rotkeras.data import Images, Source, augmentation
 from rotkeras.pretext import InStep, Rotation
 
 CROP, RESIZED = augmentation.pad_crop_flip(4), augmentation.random_resized_crop(16)
@@ -29,6 +29,12 @@ def test_an_accelerator_holds_the_images_when_they_fit(digit_source, gpu, monkey
     assert choose(digit_source, steps=(RESIZED, CROP)) == "device"
     assert choose(digit_source, task=Rotation((0, 45))) == "host"
     assert choose(digit_source, compiled=False) == "host"
+    with pytest.raises(UserError, match=r"expected host without XLA, received device; set train\.xla to true"):
+        choose(digit_source, "device", compiled=False)
+    two_arrays = Source("own", digit_source.train, Images.of(digit_source.validation.take(slice(0, 3))))
+    assert choose(two_arrays) == "device"
+    with pytest.raises(UserError, match=r"train\.placement: .* an array of their own; .* set it to device"):
+        choose(two_arrays, "resident")
     size = placement.bytes_of(digit_source)
     assert size == (len(digit_source.train) + len(digit_source.validation)) * 16 * 16 * 3
     for memory, expected in ((4 * size, "resident"), (4 * size - 1, "device"), (None, "resident")):
@@ -41,7 +47,9 @@ def test_an_accelerator_holds_the_images_when_they_fit(digit_source, gpu, monkey
 def test_what_is_asked_for_is_done_or_refused(digit_source, monkeypatch):
     for wanted in ("host", "device", "resident"):
         assert choose(digit_source, wanted, compiled=False) == wanted
-        assert placement.of(placement.place(wanted, Rotation(), [CROP], digit_source)) == wanted
+        task = placement.place(wanted, Rotation(), [CROP], digit_source)
+        assert placement.of(task) == wanted
+        assert placement.describe(task, digit_source).endswith({"host": "", "device": "sent there", "resident": "MiB"}[wanted])
     assert choose(digit_source, "device", steps=(RESIZED,)) == "device"
     inside = placement.place("resident", Rotation(), [CROP], digit_source)
     assert isinstance(inside, InStep)

@@ -115,7 +115,7 @@ def test_the_seed_makes_the_run(tmp_path, unlabelled, eagerly, quickly):
             "encoder": {"tap": "conv3", "pooling": "none"},
         },
     ],
-    ids=["device_adam_executions", "one_half_turn_bfloat16_smoothed", "eight_angles_float16_probed"],
+    ids=["resident_adam_executions", "one_half_turn_bfloat16_smoothed", "eight_angles_float16_probed"],
 )
 def test_every_way_of_training_trains(tmp_path, settings, unlabelled, quickly):
     section = {"epochs": 1, "images_per_batch": 16, "learning_rate": 0.02, **settings.get("train", {})}

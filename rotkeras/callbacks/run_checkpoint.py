@@ -48,10 +48,9 @@ def _learned(model: Any) -> Any:
 
     So a training whose views were made inside the step can go on with views that are made on the host.
     """
-    inner = taps.flat(model)
-    own = {id(variable) for variable in inner.variables}
-    if inner is model or any(id(variable) not in own for variable in model.trainable_variables):
+    if not any(getattr(layer, "makes_views", False) for layer in model.layers):
         return model
+    inner = taps.flat(model)
     whole = keras.Model(inner.inputs, inner.outputs)
     whole.optimizer = model.optimizer
     return whole
@@ -74,7 +73,8 @@ def restore(folder: Path, model: keras.Model) -> dict[str, Any] | None:
         # Under MirroredStrategy the optimizer's state is made in the scope that the model was made in.
         strategy = getattr(model, "distribute_strategy", None)
         with strategy.scope() if strategy else nullcontext():
-            model.optimizer.build(model.trainable_variables)
+            if not model.optimizer.built:  # built again, one that scales the loss has its scale twice, and restores neither
+                model.optimizer.build(model.trainable_variables)
             _learned(model).load_weights(folder / state["weights"])
     except (OSError, ValueError, KeyError) as error:
         raise UserError(

@@ -15,8 +15,8 @@ class Throughput(keras.callbacks.Callback):
 
     Adds to an epoch's logs: `views_per_second` and, with a clock, `input_wait`: the share of the time, 0 … 1, in which the step
     stood still because no batch was ready. Under a distribution strategy batches are fetched ahead for every device and
-    the clock sees the fetching thread instead. To those of the first epoch also `compile_seconds`: by how much the first execution
-    took longer than the second, waiting for input apart; it is traced then and, with XLA, compiled.
+    the clock sees the fetching thread instead. To those of the epoch in which the second execution ends, the first as a rule, also
+    `compile_seconds`: by how much the first took longer than the second, waiting apart; it was traced and, with XLA, compiled.
     """
 
     def __init__(self, views_per_step: int, input_wait: Any = None) -> None:
@@ -36,10 +36,6 @@ class Throughput(keras.callbacks.Callback):
         """Start the clock."""
         self._start = self._end = self._now(0)
         self._executions = 0
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """The first two executions of this training will be timed."""
-        self._took = []
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the time."""

@@ -55,11 +55,10 @@ class TrainConsole:
 
         source = self._load(recipe)
         self._describe(source, run)
-        self._place(recipe, source)
         stop = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: self._check(interrupted))  # noqa: ARG005
         progress = callbacks.Progress(self.console, initial_epoch=self._done(run))
         try:
-            summary = train.train(recipe, run, source, [progress, stop])
+            summary = train.train(recipe, run, source, [progress, stop], tell=self.console.print)
         finally:
             progress.close()
         if self.together:
@@ -177,18 +176,7 @@ class TrainConsole:
             self.console.print(f"{_files(len(source.skipped))} could not be read as images and left out; named at the end")
         if source.train.labels is None:
             self.console.print("no labels: features cannot be probed; rotation accuracy tells how training goes")
-        self.console.print(f"run folder: {run.path}")
-
-    def _place(self, recipe: Recipe, source: Source) -> None:
-        from rotkeras import placement, train
-
-        where = placement.of(train.build_task(recipe, source, train.build_augmentation(recipe)))
-        if where != "host":
-            size = (
-                f"that lie there, {placement.bytes_of(source) / 2**20:,.0f} MiB" if where == "resident" else "that are sent there"
-            )
-            self.console.print(f"views: made inside the step, on the device, of images {size}")
-        self.console.print()
+        self.console.print(f"run folder: {run.path}\n")
 
     def _skipped(self, skipped: list[dict[str, str]]) -> None:
         if skipped:

@@ -56,20 +56,17 @@ class _PadCropFlip:
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         from keras import ops
 
-        count = ops.shape(images)[0]
-        _, height, width, channels = images.shape
-        rows = drawn[:, 0:1] - self.padding + ops.arange(height, dtype="int32")
+        # Each image is gathered from by itself, rows and then columns: over the whole batch at once, several devices would have to
+        # send each other all pixels first.
+        padding, (height, width) = self.padding, images.shape[1:3]
+        padded = ops.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+        rows = drawn[:, 0:1] + ops.arange(height, dtype="int32")
         columns = ops.arange(width, dtype="int32")[None]
         if self.flip:
             columns = ops.where(drawn[:, 2:3] == 1, width - 1 - columns, columns)
-        columns = drawn[:, 1:2] - self.padding + columns
-        there = ops.logical_and(
-            ops.logical_and(rows >= 0, rows < height)[:, :, None], ops.logical_and(columns >= 0, columns < width)[:, None, :]
-        )
-        first = ops.arange(count, dtype="int32")[:, None, None] * (height * width)
-        pixel = first + ops.clip(rows, 0, height - 1)[:, :, None] * width + ops.clip(columns, 0, width - 1)[:, None, :]
-        cut = ops.take(ops.reshape(images, (-1, channels)), pixel, axis=0)
-        return ops.where(there[..., None], cut, ops.zeros_like(cut))
+        columns = drawn[:, 1:2] + columns
+        cut = ops.take_along_axis(padded, rows[:, :, None, None], axis=1)
+        return ops.take_along_axis(cut, columns[:, None, :, None], axis=2)
 
     def __call__(self, images: Tensor, key: Key) -> Tensor:
         return self._numpy(images, key) if isinstance(images, np.ndarray) else self._graph(images, key)

@@ -31,7 +31,8 @@ def pipeline(
         task: a pretext task; its `views(images, key)` makes (x, y) of a batch of images.
         images_per_batch: images, not views: with four rotations a batch has four times as many views.
         seed: of order, augmentation and the task's own draws.
-        augmentation: one or several of `rotkeras.data.augmentation`, applied to the images before the views are made.
+        augmentation: one or several of `rotkeras.data.augmentation`, applied to the images before the views are made; none for
+            a task that augments by itself (`rotkeras.pretext.InStep`).
         initial_epoch: the epoch to begin with; the same number goes to `fit(initial_epoch=…)`.
         steps_per_execution: the same number as in `compile(steps_per_execution=…)`.
         repeats: how often an image comes in one epoch, each time augmented anew; for epochs of a fixed length on few images.
@@ -44,9 +45,16 @@ def pipeline(
 
     Raises:
         UserError: when there are fewer images than one batch takes, or fewer batches than one execution; for a batch that does not
-            split evenly; for an augmentation or task that NumPy cannot do where TensorFlow is not installed or may not be used.
+            split evenly; for images or augmentations that do not go with the task, and such that NumPy cannot make where TensorFlow
+            is not installed or may not be used.
     """
     steps = [augmentation] if callable(augmentation) else list(augmentation)
+    if hasattr(task, "on_host"):
+        if steps:
+            raise UserError(
+                f"augmentation: expected none here, for the task augments by itself, received {len(steps)}; give them to InStep."
+            )
+        steps = task.on_host
     settings: dict[str, Any] = {
         "images_per_batch": images_per_batch,
         "seed": seed,

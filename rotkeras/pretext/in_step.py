@@ -20,8 +20,8 @@ class InStep:
 
     Args:
         task: the task, whose `in_step` is true.
-        augmentation: of `rotkeras.data.augmentation`, in order. What comes before the last that cannot run inside the step stays
-            on the host: pass `on_host` to `pipeline`.
+        augmentation: of `rotkeras.data.augmentation`, in order. Up to the last that cannot run inside the step they stay on the
+            host, where `pipeline` applies them.
         resident: the parts of a source that shall lie in the memory of the device, such as `(source.train, source.validation)`;
             empty to send the images of each batch. They become a weight of the model that no file holds.
 

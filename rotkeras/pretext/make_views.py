@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from rotkeras.errors import UserError
+
 
 class MakeViews(keras.layers.Layer):
     """Augmented views of the images that are sent, or that this layer holds.
@@ -56,6 +58,16 @@ class MakeViews(keras.layers.Layer):
     def compute_output_spec(self, inputs: Any) -> Any:
         """Of `call`, which Keras then need not trace with an unknown batch."""
         return keras.KerasTensor(self.compute_output_shape(inputs), dtype="uint8")
+
+    def get_config(self) -> dict[str, Any]:
+        """None: a file could not make this layer again.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(
+            "A model that makes its views inside the step is not for files: expected its network; save task.classifier(model)."
+        )
 
     def save_own_variables(self, store: Any) -> None:
         """Nothing: images are not learned."""

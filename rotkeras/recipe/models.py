@@ -22,16 +22,6 @@ class Task(Section):
     angles: list[int] = Field([0, 90, 180, 270], description="Degrees counter-clockwise, distinct multiples of 45.")
     views: Literal["all", "one"] = Field("all", description="all: every angle of each image, side by side. one: a drawn angle.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _without_rotate(cls, content: Any) -> Any:
-        """Runs of before `train.placement` have `rotate`."""
-        if not isinstance(content, dict) or "rotate" not in content:
-            return content
-        if content["rotate"] != "host":
-            raise ValueError("rotate: is no key any more; set train.placement to device")
-        return {key: value for key, value in content.items() if key != "rotate"}
-
     @model_validator(mode="after")
     def _offered(self) -> "Task":
         if len(self.angles) < 2 or len(set(self.angles)) < len(self.angles) or any(a % 45 or not 0 <= a < 360 for a in self.angles):
@@ -300,3 +290,13 @@ class Recipe(Section):
     attention: Attention | None = Field(Attention(), description="Attention maps during training; null for none.")
     export: Export | None = Field(None, description="Files for servers and devices, written when training ends; null for none.")
     report: Report | None = Field(Report(), description="The page of the run; null for none.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rotate_is_placement(cls, content: Any) -> Any:
+        """Runs of before `train.placement` say in their section task where views are made."""
+        task, train = (content.get(name, {}) for name in ("task", "train")) if isinstance(content, dict) else (None, None)
+        if not (isinstance(task, dict) and isinstance(train, dict) and task.get("rotate") in ("host", "device")):
+            return content
+        task = dict(task)
+        return {**content, "task": task, "train": {"placement": task.pop("rotate"), **train}}

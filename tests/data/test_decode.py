@@ -1,5 +1,6 @@
 import errno
 import os
+import struct
 import threading
 import warnings
 
@@ -115,6 +116,14 @@ def test_unknown_exif_orientation_is_ignored(tmp_path):
     exif = Image.Exif()
     exif[274] = 99
     Image.fromarray(quadrants()).save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(read_image(tmp_path / "a.png", 16), quadrants())
+
+
+@pytest.mark.parametrize("kind", [1, 2, 7], ids=["byte", "text", "undefined"])
+def test_an_orientation_of_another_type_than_a_number_does_not_lose_the_image(tmp_path, kind):
+    exif = struct.pack("<2sHIHHHI4sI", b"II", 42, 8, 1, 274, kind, 2, b"6\0\0\0", 0)
+    Image.fromarray(quadrants()).save(tmp_path / "a.png", exif=exif)
+    assert not isinstance(Image.open(tmp_path / "a.png").getexif()[274], int)
     assert np.array_equal(read_image(tmp_path / "a.png", 16), quadrants())
 
 

@@ -47,7 +47,7 @@ def test_pixels_and_labels_are_those_of_the_host_bit_for_bit(source, task, augme
     make = inside.build_model(pixels_alone()).get_layer("views")
     settings = {"images_per_batch": 7, "seed": 5, "initial_epoch": 1, "repeats": 2, "library": library}
     host = data.pipeline(source.train, task, augmentation=augmentations, **settings)
-    device = data.pipeline(source.train, inside, augmentation=inside.on_host, **settings)
+    device = data.pipeline(source.train, inside, **settings)
     assert inside.on_host == []
     for (x, y), (made_of, y_inside) in zip(steps(host.dataset, 12), steps(device.dataset, 12), strict=True):
         assert ("images" in made_of) != resident
@@ -73,7 +73,7 @@ def test_what_only_the_host_can_do_stays_there_with_all_that_comes_before(source
     assert inside.on_host == list_[:2]
     make = inside.build_model(pixels_alone()).get_layer("views")
     host = data.pipeline(source.train, Rotation(), images_per_batch=7, augmentation=list_)
-    device = data.pipeline(source.train, inside, images_per_batch=7, augmentation=inside.on_host)
+    device = data.pipeline(source.train, inside, images_per_batch=7)
     for (x, _), (made_of, _) in zip(steps(host.dataset, 3), steps(device.dataset, 3), strict=True):
         np.testing.assert_array_equal(make(made_of), x)
 
@@ -141,9 +141,13 @@ def test_a_checkpoint_holds_no_images_and_goes_on_with_views_made_elsewhere(tmp_
     assert abs(sizes[0] - sizes[1]) < 2**14 < part.array.nbytes
 
 
-def test_a_model_with_learned_layers_of_its_own_around_the_network_is_saved_whole(tmp_path, quick_backbone):
+@pytest.mark.parametrize("head", [True, False])
+def test_a_model_with_variables_of_its_own_around_the_network_is_saved_whole(tmp_path, quick_backbone, head):
     inputs = keras.Input((16, 16, 3), dtype="uint8")
-    outer = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(quick_backbone(inputs))))
+    x = keras.layers.GlobalAveragePooling2D()(quick_backbone(inputs))
+    # Of the second nothing is learned: it has moving averages alone.
+    x = keras.layers.Dense(2)(x) if head else keras.layers.BatchNormalization(center=False, scale=False)(x)
+    outer = keras.Model(inputs, x)
     outer.compile("sgd", "mse")
     callback = RunCheckpoint(tmp_path)
     callback.set_model(outer)
@@ -153,6 +157,12 @@ def test_a_model_with_learned_layers_of_its_own_around_the_network_is_saved_whol
     restore(tmp_path, outer)
     for one, other in zip(outer.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_whole_model_is_not_for_files_and_says_what_is(tmp_path, source):
+    model = InStep(Rotation(), resident=(source.train,)).build_model(pixels_alone())
+    with pytest.raises(UserError, match=r"save task\.classifier\(model\)"):
+        model.save(tmp_path / "model.keras")
 
 
 def test_a_long_axis_of_views_keeps_the_form_of_a_task(source):
@@ -173,6 +183,8 @@ def test_images_that_do_not_lie_there_are_refused_before_another_is_shown_for_th
     with pytest.raises(UserError, match="not resident"):
         data.pipeline(data.Images.of(source.train.array.copy()), inside, images_per_batch=5)
     data.pipeline(source.train.draw(10), inside, images_per_batch=5)
+    with pytest.raises(UserError, match="augmentation: expected none here, .* received 1; give them to InStep"):
+        data.pipeline(source.train, inside, images_per_batch=5, augmentation=augmentation.random_flip())
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,6 @@ MISTAKES = [
     ({"data": {"folder": 2024}}, "data.folder: expected text, received 2024; put it in quotes"),
     ({"augmentation": {"name": "random_flip"}}, "augmentation: expected a valid list"),
     ({"task": {"angles": [0, 10]}}, "task: angles: expected at least two distinct multiples of 45"),
-    ({"task": {"rotate": "device"}}, "task: rotate: is no key any more; set train.placement to device"),
     ({"train": {"xla": True, "deterministic": True}}, "train: xla: true needs deterministic: false"),
     ({"train": {"optimizer": {"momentum": 1.0}}}, "train.optimizer.momentum: expected less than 1, received 1.0"),
     ({"name": "a/b"}, "name: expected letters, digits, '.', '_' and '-', the first a letter or digit, received 'a/b'"),
@@ -199,3 +198,10 @@ def test_recipes_ship_inside_a_wheel():
     }
     listed = set(setup["options"]["packages"].split())
     assert packages | {"rotkeras", "rotkeras.recipes"} == listed
+
+
+@pytest.mark.parametrize("where", ["host", "device"])
+def test_recipes_of_runs_of_before_there_was_a_placement_are_read(where):
+    made = recipe.validate({"task": {"rotate": where}, "train": {"epochs": 3}}, "old.yaml")
+    assert (made.train.placement, made.train.epochs) == (where, 3)
+    assert "rotate" not in recipe.dump(made)
