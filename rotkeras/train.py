@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from importlib.metadata import version
 from typing import Any
 
 import keras
@@ -414,7 +415,7 @@ def _summary(recipe: Recipe, source: Source, task: Any, model: Any, state: dict[
         },
         "encoder": {"best": state["best"], "last": state["last"]},
         "rotkeras": __version__,
-        "versions": versions(),
+        "versions": versions() | ({"jax": version("jax")} if devices.backend() == "jax" else {}),
         "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
         "backend": devices.backend(),
     }

@@ -63,7 +63,7 @@ ALLOWED = {
     "page": {"errors", "files", "__version__"},
     "embedding": {"errors", "files", "images", "text", "data", "device"},
     "evaluate": {"errors", "files", "text", "data", "devices", "probes", "run", "taps", "train"},
-    "benchmark": {"callbacks", "data", "device", "devices", "errors", "pretext", "recipe", "run", "train"},
+    "benchmark": {"callbacks", "data", "device", "devices", "errors", "placement", "pretext", "recipe", "run", "train"},
     "reproduce": {"data", "errors", "evaluate", "probes", "recipe", "run", "train"},
     "callbacks": {"attention", "errors", "files", "hosts", "text", "data", "probes", "taps"},
     "hosts": {"devices", "errors"},

@@ -74,7 +74,7 @@ def measure_both(
     began = time.perf_counter() - (time.time() - started)
     tell("starting")
     made = start(recipe)
-    from rotkeras import devices, train
+    from rotkeras import devices, placement, train
     from rotkeras.benchmark.flops import count_flops
 
     imported = time.perf_counter() - began
@@ -92,7 +92,7 @@ def measure_both(
         views = made.train.images_per_batch * task.views_per_image()
         tell("training: the first step")
         part, clock, waited = _fit(made, model, batches.dataset, views, steps, repeats, tell, batches.input_wait)
-        used = _devices(model)
+        used = _devices(model) | {"placement": placement.of(task)}
     first = clock.first - began
     # After all that is timed: another pipeline begins with the same first batch.
     x, y = next(iter(train.build_pipeline(made, source, task, augmentation).dataset))

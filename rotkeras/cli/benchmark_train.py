@@ -70,7 +70,7 @@ def _show(measured: "TrainingBenchmark") -> None:
     settings, machine = measured.recipe["train"], measured.machine
     console.print(
         f"{measured.recipe['name']}: {measured.parameters:,} parameters, {measured.images_per_step} images = "
-        f"{measured.views_per_step} views a step, {settings['precision']}, seed {measured.seed}"
+        f"{measured.views_per_step} views a step, {settings['precision']}, seed {measured.seed}{_placed(machine['placement'])}"
     )
     accelerators = machine["accelerators"]
     runs_on = f"{machine['used']} × {accelerators[0]}; host: " if accelerators else ""
@@ -119,6 +119,10 @@ def _show(measured: "TrainingBenchmark") -> None:
             console.print("       input: the peer's loader pads, crops and flips; this recipe augments otherwise.")
         if busy:
             console.print("       Other programs slow PyTorch down the most: on a quiet machine these ratios are lower.")
+
+
+def _placed(placement: str) -> str:
+    return "" if placement == "host" else f", placement {placement}"
 
 
 def _table(measured: "TrainingBenchmark") -> "Table":

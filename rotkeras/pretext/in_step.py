@@ -22,8 +22,9 @@ class InStep:
         task: the task, whose `in_step` is true.
         augmentation: of `rotkeras.data.augmentation`, in order. Up to the last that cannot run inside the step they stay on the
             host, where `pipeline` applies them.
-        resident: the parts of a source that shall lie in the memory of the device, such as `(source.train, source.validation)`;
-            empty to send the images of each batch. They become a weight of the model that no file holds.
+        resident: the parts of a source that shall lie in the memory of the device, such as `(source.train, source.validation)`,
+            all of which `pipeline` and `evaluation_pipeline` will be given; empty to send the images of each batch. They become a
+            weight of the model that no file holds.
 
     Attributes:
         on_host: the augmentations that `pipeline` applies.
@@ -36,7 +37,7 @@ class InStep:
     Example:
         task = InStep(Rotation(), [pad_crop_flip(4)], resident=(source.train,))
         model = task.build_model(rotkeras.backbones.nin(blocks=4))
-        model.compile("sgd", task.loss(), task.metrics())
+        model.compile("sgd", task.loss(), metrics=task.metrics())
         batches = pipeline(source.train, task, images_per_batch=128)
         model.fit(batches.dataset, steps_per_epoch=batches.steps_per_epoch)
         task.classifier(model).save("model.keras")
@@ -44,13 +45,14 @@ class InStep:
 
     in_numpy = True
 
-    def __init__(self, task: Any, augmentation: Sequence[Augmentation] = (), resident: Sequence[Images] = ()) -> None:
+    def __init__(self, task: Any, augmentation: Sequence[Augmentation] = (), resident: Images | Sequence[Images] = ()) -> None:
         if not getattr(task, "in_step", False):
             raise UserError(
                 "Views are made inside the step by quarter turns alone: expected angles of 0, 90, 180 and 270, received others; "
                 "leave the views on the host."
             )
         steps = list(augmentation)
+        resident = (resident,) if isinstance(resident, Images) else tuple(resident)
         first = max((number + 1 for number, step in enumerate(steps) if not getattr(step, "in_step", False)), default=0)
         if resident and first:
             raise UserError(
@@ -62,7 +64,7 @@ class InStep:
         self.task = task
         self.on_host = steps[:first]
         self.inside: list[Any] = steps[first:]
-        self.resident = tuple(resident)
+        self.resident = resident
         self.augmented = True
 
     @property

@@ -109,7 +109,7 @@ def test_json_has_everything(measured):
         "recipe", "seed", "repeats", "backend", "versions", "machine", "images_per_step", "views_per_step", "parameters", "input",
         "step", "both", "waiting", "first_step", "work", "forward_flops", "not_counted", "writing", "peer",
     }  # fmt: skip
-    assert set(content["machine"]) == {"processor", "cores", "system", "python", "load", "accelerators", "used"}
+    assert set(content["machine"]) == {"processor", "cores", "system", "python", "load", "accelerators", "used", "placement"}
     assert set(content["first_step"]) == {"seconds", "imports", "reading_images", "building", "first_step"}
     assert (content["backend"], content["recipe"]["name"], content["not_counted"]) == ("tensorflow", "small", [])
     assert content["versions"]["tensorflow"]

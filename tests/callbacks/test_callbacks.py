@@ -163,6 +163,7 @@ def test_a_checkpoint_of_mixed_precision_and_adam_comes_back_whole(tmp_path, pol
     model, twin = build(), build()
     assert ("LossScale" in type(model.optimizer).__name__) == (policy == "mixed_float16")
     model.fit(X, Y, batch_size=8, epochs=2, verbose=0, callbacks=[RunCheckpoint(tmp_path)])
+    twin.optimizer.build(twin.trainable_variables)  # as a training does before it restores
     restore(tmp_path, twin)
     for fitted in (model, twin):
         fitted.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
