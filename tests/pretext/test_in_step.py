@@ -1,6 +1,9 @@
 """Views made inside the step: the pixels, losses and gradients of those that the host makes."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -86,6 +89,36 @@ def test_each_process_of_several_gets_its_part(source):
     for name in ("images", "draws"):
         np.testing.assert_array_equal(np.concatenate([half[0][name] for half in halves]), whole[name])
     np.testing.assert_array_equal(np.concatenate([half[1] for half in halves]), y)
+
+
+ON_TWO_DEVICES = """
+import jax, numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from rotkeras.data import augmentation
+from rotkeras.pretext import Rotation
+mesh = Mesh(np.array(jax.devices()), ("batch",))
+assert mesh.size == 2
+split, whole = NamedSharding(mesh, PartitionSpec("batch")), NamedSharding(mesh, PartitionSpec())
+
+def views(resident, rows, draws):
+    images = augmentation.pad_crop_flip(4).apply(jax.numpy.take(resident, rows, axis=0), draws)
+    return Rotation().apply(images, None)
+
+shapes = [((50, 32, 32, 3), np.uint8), ((16,), np.int32), ((16, 3), np.int32)]
+compiled = jax.jit(views, in_shardings=(whole, split, split), out_shardings=split)
+print(compiled.lower(*(jax.ShapeDtypeStruct(*each) for each in shapes)).compile().as_text())
+"""
+
+
+def test_devices_that_share_a_batch_exchange_no_pixels():
+    pytest.importorskip("jax", reason="JAX is not installed: pip install 'rotkeras[jax]'")
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    done = subprocess.run([sys.executable, "-c", ON_TWO_DEVICES], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "u8[32,32,32,3]" in done.stdout  # half of the 64 views
+    for collective in ("all-gather", "all-to-all", "collective-permute", "all-reduce"):
+        assert collective not in done.stdout
 
 
 @pytest.mark.parametrize("task", [Rotation(), Rotation((0, 180), "one")], ids=["all", "one"])
