@@ -90,6 +90,7 @@ class TrainConsole:
         what = "; progress is shown by process 0" if together.number else ""
         there, seconds = together.addresses[0], hosts.MEETING_SECONDS
         print(f"process {together.number} of {count}: meeting the others at {there}, for at most {seconds} s{what}", flush=True)
+        devices.quiet()  # JAX imports TensorFlow, where it is installed, when processes meet
         hosts.join(together)
 
     def _with_tensorflow(self, recipe: Recipe, run: Run) -> None:
