@@ -37,7 +37,8 @@ def start(folder, name, number, addresses, *arguments):
     command = [sys.executable, "-m", "rotkeras", "train", str(folder / "recipe.yaml"), "--run-dir", str(folder / name), *arguments]
     if addresses:
         command += ["--hosts", addresses, "--host-id", str(number)]
-    environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
+    ours = ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL")  # a user has neither
+    environment = {key: value for key, value in os.environ.items() if key not in ours}
     cache = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     environment |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK_COMPILING, **cache} | ({} if addresses else {"KERAS_BACKEND": "jax"})
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
