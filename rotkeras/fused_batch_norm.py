@@ -58,12 +58,27 @@ class _Fused:
         scale = tf.cast(layer.gamma, tf.float32) if layer.scale else tf.ones([channels])
         offset = tf.cast(layer.beta, tf.float32) if layer.center else tf.zeros([channels])
         empty = tf.constant([], tf.float32)
+        x = tf.cast(inputs, tf.float32) if _slow_in_half(inputs.dtype, channels) else inputs
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs, scale=scale, offset=offset, mean=empty, variance=empty, epsilon=layer.epsilon, is_training=True
+            x=x, scale=scale, offset=offset, mean=empty, variance=empty, epsilon=layer.epsilon, is_training=True
         )
         # The kernel gives the unbiased variance, for running averages as other libraries keep them; Keras keeps the biased one.
         count = tf.cast(tf.size(inputs) // channels, tf.float32)
         variance = variance * ((count - 1.0) / count)
         for moving, now in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
             moving.assign(moving * layer.momentum + now * (1.0 - layer.momentum))
-        return outputs
+        return tf.cast(outputs, inputs.dtype)
+
+
+_CHANNELS_AT_ONCE = 16
+
+
+def _slow_in_half(dtype: Any, channels: int) -> bool:
+    """Whether oneDNN has only its reference kernel for 16-bit numbers: those of a CPU take 16 channels at once.
+
+    For 128 maps of 32 × 32 with 40 channels that one takes 15 ms in bfloat16, and 20 for the gradient; through float32, with both
+    casts, it is a third (docs/benchmark.md).
+    """
+    import tensorflow as tf
+
+    return dtype != tf.float32 and channels % _CHANNELS_AT_ONCE != 0 and not tf.config.list_logical_devices("GPU")

@@ -46,17 +46,31 @@ def test_running_averages_by_hand():
 
 @pytest.mark.parametrize("options", [{}, {"center": False, "scale": False}])
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_outputs_are_those_of_the_stock_layer(options, policy):
-    inputs = keras.Input((5, 5, 8))
+@pytest.mark.parametrize("channels", [8, 16])  # of 16-bit numbers kernels take 16 channels at once; others go through float32
+def test_outputs_and_gradients_are_those_of_the_stock_layer(options, policy, channels):
+    import tensorflow as tf
+
+    inputs = keras.Input((5, 5, channels))
     layer = keras.layers.BatchNormalization(dtype=policy, **options)
     model = keras.Model(inputs, layer(inputs))
-    x = np.random.default_rng(0).normal(3, 2, (6, 5, 5, 8)).astype(np.float32)
-    stock = model(x, training=True)
+    random = np.random.default_rng(0)
+    x, weight = (tf.constant(random.normal(3, 2, (6, 5, 5, channels)), tf.float32) for _ in range(2))
+
+    def run():
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = model(x, training=True)
+            loss = tf.reduce_mean(weight * tf.cast(outputs, tf.float32) ** 2)
+        return outputs, tape.gradient(loss, x)
+
+    stock, stock_gradient = run()
     fuse_batch_norm(model)
-    fused = model(x, training=True)
+    fused, gradient = run()
     assert fused.dtype == stock.dtype
-    tolerance = 1e-5 if policy == "float32" else 0.02
-    np.testing.assert_allclose(keras.ops.cast(fused, "float32"), keras.ops.cast(stock, "float32"), atol=tolerance)
+    half = policy == "mixed_bfloat16"
+    np.testing.assert_allclose(tf.cast(fused, "float32"), tf.cast(stock, "float32"), atol=0.02 if half else 1e-5)
+    scale = np.abs(stock_gradient).max()
+    np.testing.assert_allclose(gradient / scale, stock_gradient / scale, atol=0.02 if half else 1e-5)
 
 
 def test_inference_and_frozen_layers_use_the_running_averages(network):
