@@ -47,29 +47,10 @@ def tf_pipeline(
     return _endless(batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution)
 
 
-def feature_pipeline(
-    features: Mapping[str, NDArray[np.float32]],
-    labels: NDArray[np.int64],
-    *,
-    images_per_batch: int,
-    seed: int = 0,
-    repeats: int = 1,
+def tf_feature_pipeline(
+    features: Mapping[str, NDArray[np.float32]], labels: NDArray[np.int64], *, images_per_batch: int, seed: int, repeats: int
 ) -> Pipeline:
-    """The training pipeline of features that were computed before: every epoch in another order.
-
-    Args:
-        features: {name: float32 (N, …)}, in memory.
-        labels: integers (N,).
-        images_per_batch: rows in a batch.
-        seed: of the order.
-        repeats: how often a row comes in one epoch.
-
-    Returns:
-        A `Pipeline` of ({name: (B, …)}, labels (B,)).
-
-    Raises:
-        UserError: when there are fewer rows than one batch takes.
-    """
+    """See `rotkeras.data.pipelines.feature_pipeline`."""
     names = list(features)
     # TensorFlow keeps a function that was mapped for the life of the process: it must not keep gigabytes of features with it.
     references = [weakref.ref(features[name]) for name in names]
@@ -110,7 +91,18 @@ def _endless(
     dataset = tf.data.Dataset.counter(start=initial_epoch * steps)
     dataset = dataset.map(step_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
     clock = InputWait()
-    return Pipeline(clock.measure(dataset), steps, clock)
+    return Pipeline(untuned(clock.measure(dataset)), steps, clock)
+
+
+def untuned(dataset: Any) -> Any:
+    """The dataset without tf.data's tuning while it runs; AUTOTUNE then means as many threads as there are cores.
+
+    The thread that tunes sleeps twice as long each time, up to a minute, and whoever ends an iterator (`fit` at its end, a
+    validation) now and then waits until it wakes. Our pipelines have one map and one prefetch, which need no tuning.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def tf_evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) -> Any:
@@ -125,7 +117,8 @@ def tf_evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) 
         return task.views(gather(index) if reads_images(task) else None, Key(zero, zero, tf.gather(rows, index)))
 
     starts = tf.data.Dataset.range(0, count, images_per_batch)
-    return starts.map(_as_written(batch, task), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    batches = starts.map(_as_written(batch, task), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return untuned(batches.prefetch(tf.data.AUTOTUNE))
 
 
 def _gather(images: Images) -> Any:

@@ -1,13 +1,14 @@
 """From images to batches of (views, labels) in NumPy: the batches of `tf.data`'s pipeline, where TensorFlow is not used."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from rotkeras.data.augmentation import Augmentation, chain
 from rotkeras.data.epochs import Pipeline, count_steps, reads_images
@@ -43,25 +44,51 @@ def numpy_pipeline(
     shard: tuple[int, int] = (0, 1),
 ) -> Pipeline:
     """See `rotkeras.data.pipeline`."""
-    number, shards = shard
-    _check_split(images_per_batch, shards)
-    total = len(images) * repeats
-    steps = count_steps(total, images_per_batch, steps_per_execution)
+    _check_split(images_per_batch, shard[1])
     augment = chain(list(augmentation))
+
+    def batch(epoch: int, index: NDArray[np.int64], repeat: NDArray[np.int64]) -> Any:
+        # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
+        key = Key(np.int64(seed), np.int64(epoch), images.rows[index] + repeat * len(images.array))
+        return task.views(augment(images.take(index), key) if reads_images(task) else None, key)
+
+    return _endless(batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution, shard)
+
+
+def numpy_feature_pipeline(
+    features: Mapping[str, NDArray[np.float32]], labels: NDArray[np.int64], *, images_per_batch: int, seed: int, repeats: int
+) -> Pipeline:
+    """See `rotkeras.data.pipelines.feature_pipeline`."""
+
+    def batch(_epoch: int, index: NDArray[np.int64], _repeat: NDArray[np.int64]) -> Any:
+        return {name: values[index] for name, values in features.items()}, labels[index]
+
+    return _endless(batch, len(labels), repeats, images_per_batch, seed)
+
+
+def _endless(
+    batch: Callable[[int, NDArray[np.int64], NDArray[np.int64]], Any],
+    count: int,
+    repeats: int,
+    images_per_batch: int,
+    seed: int,
+    initial_epoch: int = 0,
+    steps_per_execution: int = 1,
+    shard: tuple[int, int] = (0, 1),
+) -> Pipeline:
+    """Batches for ever: `batch(epoch, index, repeat)` of the positions that each step's number stands for."""
+    number, shards = shard
+    steps = count_steps(count * repeats, images_per_batch, steps_per_execution)
     share = images_per_batch // shards
 
-    def batch(step: int) -> Any:
+    def step_batch(step: int) -> Any:
         epoch = step // steps
         position = (step % steps) * images_per_batch + number * share + np.arange(share, dtype=np.int64)
-        index = permute(position, seed, epoch, total)
-        # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
-        rows = images.rows[index % len(images)] + index // len(images) * len(images.array)
-        key = Key(np.int64(seed), np.int64(epoch), rows)
-        pixels = augment(images.take(index % len(images)), key) if reads_images(task) else None
-        return task.views(pixels, key)
+        index = permute(position, seed, epoch, count * repeats)
+        return batch(epoch, index % count, index // count)
 
     waiting = Waiting()
-    return Pipeline(_ahead(batch, initial_epoch * steps, waiting), steps, waiting)
+    return Pipeline(_ahead(step_batch, initial_epoch * steps, waiting), steps, waiting)
 
 
 def _check_split(images_per_batch: int, shards: int) -> None:

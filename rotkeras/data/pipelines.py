@@ -1,7 +1,10 @@
 """The two pipelines behind one name: `tf.data` for TensorFlow, NumPy for the other backends. Their batches are the same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rotkeras.data.augmentation import Augmentation
 from rotkeras.data.epochs import Pipeline
@@ -101,6 +104,41 @@ def evaluation_pipeline(
     return tf_evaluation_pipeline(images, task, images_per_batch=images_per_batch)
 
 
+def feature_pipeline(
+    features: Mapping[str, NDArray[np.float32]],
+    labels: NDArray[np.int64],
+    *,
+    images_per_batch: int,
+    seed: int = 0,
+    repeats: int = 1,
+    library: Library = "auto",
+) -> Pipeline:
+    """The training pipeline of features that were computed before: every epoch in another order.
+
+    Args:
+        features: {name: float32 (N, …)}, in memory.
+        labels: integers (N,).
+        images_per_batch: rows in a batch.
+        seed: of the order.
+        repeats: how often a row comes in one epoch.
+        library: as for `pipeline`; the batches are the same.
+
+    Returns:
+        A `Pipeline` of ({name: (B, …)}, labels (B,)).
+
+    Raises:
+        UserError: when there are fewer rows than one batch takes.
+    """
+    settings: dict[str, Any] = {"images_per_batch": images_per_batch, "seed": seed, "repeats": repeats}
+    if _chosen(library, None, [], (0, 1)) == "numpy":
+        from rotkeras.data.numpy_batches import numpy_feature_pipeline
+
+        return numpy_feature_pipeline(features, labels, **settings)
+    from rotkeras.data.batches import tf_feature_pipeline
+
+    return tf_feature_pipeline(features, labels, **settings)
+
+
 def _check_images(task: Any, images: Images) -> None:
     """A task that holds images by itself says so when they are others."""
     if hasattr(task, "check_images"):
@@ -115,7 +153,7 @@ def makes_numpy(*steps: Any) -> bool:
 def _chosen(library: Library, task: Any, steps: Sequence[Any], shard: tuple[int, int]) -> Library:
     import keras
 
-    able = makes_numpy(task, *steps)
+    able = makes_numpy(*steps) if task is None else makes_numpy(task, *steps)
     if library == "auto":
         library = "numpy" if able and keras.config.backend() != "tensorflow" else "tensorflow"
     if library == "numpy" and not able:

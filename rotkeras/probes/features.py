@@ -31,11 +31,15 @@ def extract(extractor: Any, images: Images, images_per_batch: int = 128) -> Feat
         # Whole batches only: a last batch of another size would be traced, and on some backends compiled, anew.
         missing = -len(chunk) % images_per_batch
         padded = np.concatenate([chunk, np.zeros((missing, *chunk.shape[1:]), np.uint8)])
-        part = extractor.predict(padded, batch_size=images_per_batch, verbose=0)
-        for tap, values in part.items():
-            if tap not in found:  # filled chunk by chunk: whole maps of all taps must not lie in memory twice
-                found[tap] = np.empty((len(images), *values.shape[1:]), np.float32)
-            found[tap][start : start + len(chunk)] = values[: len(chunk)]
+        for at in range(0, len(padded), images_per_batch):
+            # `predict` would make a pipeline for these few batches, which takes as long again.
+            part = extractor.predict_on_batch(padded[at : at + images_per_batch])
+            first = start + at
+            for tap, values in part.items():
+                if tap not in found:  # filled batch by batch: whole maps of all taps must not lie in memory twice
+                    found[tap] = np.empty((len(images), *values.shape[1:]), np.float32)
+                into = found[tap][first : first + images_per_batch]
+                into[:] = values[: len(into)]
     return found
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.data.cache import available_memory
+from rotkeras.data.labelled import Labelled
+from rotkeras.data.pipelines import feature_pipeline, pipeline
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError
 from rotkeras.fused_batch_norm import fuse_batch_norm
@@ -69,15 +71,10 @@ def train_heads(
 
     trained: keras.Model
     if fits and not augmented:
-        from rotkeras.data.batches import feature_pipeline
-
         trained = on_maps
         numbers = np.searchsorted(classes, check_labels(train.labels))
         batches = feature_pipeline(extract(maps, train), numbers, images_per_batch=size, seed=seed, repeats=repeats)
     else:
-        from rotkeras.data.labelled import Labelled
-        from rotkeras.data.pipelines import pipeline
-
         trained = keras.Model(model.input, _stacked(model.output))
         task, used = Labelled(train, classes), augmentation if augmented else ()
         batches = pipeline(train, task, images_per_batch=size, seed=seed, augmentation=used, repeats=repeats)

@@ -4,8 +4,8 @@ import pytest
 from rotkeras import UserError
 from rotkeras.data import Images, pipeline
 from rotkeras.data.augmentation import pad_crop_flip
-from rotkeras.data.batches import feature_pipeline
 from rotkeras.data.labelled import Labelled
+from rotkeras.data.pipelines import feature_pipeline
 
 
 def numbered(count):

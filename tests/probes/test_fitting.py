@@ -159,7 +159,7 @@ def test_kept_features_are_let_go_after_the_fit(source, backbone):
     import gc
     import weakref
 
-    from rotkeras.data.batches import feature_pipeline
+    from rotkeras.data.pipelines import feature_pipeline
 
     features = {"a": np.zeros((64, 4), np.float32)}
     gone = weakref.ref(features["a"])
