@@ -56,13 +56,13 @@ def make_run(run):
     import keras
     import numpy as np
 
-    from rotkeras import recipe, train
+    from rotkeras import building, recipe
     from rotkeras.files import write_text
     from rotkeras.pretext import Rotation
 
     made = recipe.validate(SMALL, "test")
     keras.utils.set_random_seed(0)
-    images = train.load_source(made).train.take(slice(None))
+    images = building.load_source(made).train.take(slice(None))
     views = np.concatenate([np.rot90(images, turns, axes=(1, 2)) for turns in range(4)])
     model = Rotation().build_model(three_taps())
     model.compile(keras.optimizers.Adam(0.02), Rotation().loss())

@@ -69,9 +69,9 @@ assert not any(name.startswith("rotkeras") for name in sys.modules)
 
 
 def test_the_model_tells_rotations_as_the_log_says(trained):
+    from rotkeras.building import load_source
     from rotkeras.data import evaluation_pipeline
     from rotkeras.pretext import Rotation
-    from rotkeras.train import load_source
 
     _, run = trained
     model = keras.models.load_model(run.model)

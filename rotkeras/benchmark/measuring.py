@@ -74,20 +74,20 @@ def measure_both(
     began = time.perf_counter() - (time.time() - started)
     tell("starting")
     made = start(recipe)
-    from rotkeras import devices, placement, train
+    from rotkeras import building, devices, placement
     from rotkeras.benchmark.flops import count_flops
 
     imported = time.perf_counter() - began
 
     tell("reading images")
-    source = train.load_source(made)
+    source = building.load_source(made)
     read = time.perf_counter() - began
     tell("building the network and its input")
-    augmentation = train.build_augmentation(made)
-    shape = train.training_shape(source, augmentation)
+    augmentation = building.build_augmentation(made)
+    shape = building.training_shape(source, augmentation)
     with devices.parallel(made.train.devices, made.train.images_per_batch):
-        task, model = train.build(made, source, shape, augmentation)
-        batches = train.build_pipeline(made, source, task, augmentation)
+        task, model = building.build(made, source, shape, augmentation)
+        batches = building.build_pipeline(made, source, task, augmentation)
         built = time.perf_counter() - began
         views = made.train.images_per_batch * task.views_per_image()
         tell("training: the first step")
@@ -95,7 +95,7 @@ def measure_both(
         used = _devices(model) | {"placement": placement.of(task)}
     first = clock.first - began
     # After all that is timed: another pipeline begins with the same first batch.
-    x, y = next(iter(train.build_pipeline(made, source, task, augmentation).dataset))
+    x, y = next(iter(building.build_pipeline(made, source, task, augmentation).dataset))
     batch: dict[str, Any] = (
         {f"x/{name}": np.asarray(value) for name, value in x.items()} if isinstance(x, dict) else {"x": np.asarray(x)}
     )
@@ -143,14 +143,14 @@ def measure_step(
     """
     tell("starting")
     made = start(recipe)
-    from rotkeras import devices, train
+    from rotkeras import building, devices
     from rotkeras.benchmark.yardsticks import device_matrix_product
 
     tell("building the network")
     product = None
     with devices.parallel(made.train.devices, made.train.images_per_batch):
         source = _stand_in(images, validation, image_shape)
-        task, model = train.build(made, source, shape, train.build_augmentation(made))
+        task, model = building.build(made, source, shape, building.build_augmentation(made))
         with np.load(batch_file) as batch:
             inputs = {name[2:]: batch[name] for name in batch.files if name.startswith("x/")}
             dataset = _again_and_again(inputs or batch["x"], batch["y"])
@@ -172,7 +172,9 @@ def _again_and_again(x: Any, y: Any) -> Any:
         return ((x, y) for _ in itertools.count())
     import tensorflow as tf
 
-    return tf.data.Dataset.from_tensors((x, y)).repeat().prefetch(tf.data.AUTOTUNE)
+    from rotkeras.data.batches import untuned
+
+    return untuned(tf.data.Dataset.from_tensors((x, y)).repeat().prefetch(tf.data.AUTOTUNE))
 
 
 def measure_input(recipe: dict[str, Any], steps: int | None, repeats: int, tell: Tell) -> dict[str, Any]:
@@ -187,13 +189,13 @@ def measure_input(recipe: dict[str, Any], steps: int | None, repeats: int, tell:
     """
     tell("starting")
     made = start(recipe)
-    from rotkeras import devices, train
+    from rotkeras import building, devices
 
     tell("reading images")
-    source = train.load_source(made)
-    augmentation = train.build_augmentation(made)
-    task = train.build_task(made, source, augmentation)
-    batches = train.build_pipeline(made, source, task, augmentation)
+    source = building.load_source(made)
+    augmentation = building.build_augmentation(made)
+    task = building.build_task(made, source, augmentation)
+    batches = building.build_pipeline(made, source, task, augmentation)
     views = made.train.images_per_batch * task.views_per_image()
     iterator = iter(batches.dataset)
     for _ in range(_INPUT_WARM_UP_STEPS):

@@ -164,14 +164,17 @@ def tell_skipped(console: "Console", skipped: list["BadImage"]) -> None:
     """Name the first five files that could not be read."""
     if not skipped:
         return
-    several = len(skipped) > 1
-    console.print(
-        f"{len(skipped):,} file{'s' if several else ''} could not be read as images and {'are' if several else 'is'} left out:"
-    )
+    console.print(f"{left_out(len(skipped))}:")
     for bad in skipped[:5]:
         console.print(f"  {bad.path}: {bad.reason}")
     if len(skipped) > 5:
         console.print(f"  … and {len(skipped) - 5:,} more")
+
+
+def left_out(count: int) -> str:
+    """How many files could not be read, in words."""
+    several = count > 1
+    return f"{count:,} file{'s' if several else ''} could not be read as images and {'are' if several else 'is'} left out"
 
 
 def _size(count: int) -> str:

@@ -46,8 +46,8 @@ class ReproduceConsole(Watching):
         devices.keep_freed_memory()
         import tensorflow as tf
 
+        from rotkeras.building import load_source
         from rotkeras.reproduce.reproducing import reproduce
-        from rotkeras.train import load_source
 
         if scale.full and not tf.config.list_physical_devices("GPU"):
             self.console.print("there is no GPU here: at full scale this takes weeks; --scale 0.02 walks the path in minutes")

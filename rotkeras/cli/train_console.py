@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rotkeras.data.source import Source
+from rotkeras.cli.embed import left_out, tell_skipped
+from rotkeras.data.source import BadImage, Source
 from rotkeras.errors import UserError, brief
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run
@@ -157,7 +158,7 @@ class TrainConsole:
         return done
 
     def _load(self, recipe: Recipe) -> Source:
-        from rotkeras.train import load_source
+        from rotkeras.building import load_source
 
         columns = (TextColumn("reading images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
@@ -174,18 +175,10 @@ class TrainConsole:
         if source.kept:
             self.console.print(f"images {source.kept}")
         if source.skipped:
-            self.console.print(f"{_files(len(source.skipped))} could not be read as images and left out; named at the end")
+            self.console.print(f"{left_out(len(source.skipped))}; named at the end")
         if source.train.labels is None:
             self.console.print("no labels: features cannot be probed; rotation accuracy tells how training goes")
         self.console.print(f"run folder: {run.path}\n")
-
-    def _skipped(self, skipped: list[dict[str, str]]) -> None:
-        if skipped:
-            self.console.print(f"{_files(len(skipped))} could not be read as images and left out:")
-            for bad in skipped[:5]:
-                self.console.print(f"  {bad['path']}: {bad['reason']}")
-            if len(skipped) > 5:
-                self.console.print(f"  … and {len(skipped) - 5} more, in summary.json")
 
     def show(self, summary: dict[str, Any], run: Run) -> None:
         """Print what came out, and what to do next."""
@@ -212,13 +205,9 @@ class TrainConsole:
         best = summary["encoder"]["best"]
         reason = f"{best['measure']} {100 * best['value']:.1f} %" if best["measure"] != "epoch" else "the last epoch"
         print_(f"\nencoder: {run.path / 'encoder.keras'}  (tap {best['tap']}, epoch {best['epoch']}: {reason})")
-        self._skipped(summary["images"]["skipped"])
+        tell_skipped(self.console, [BadImage(**bad) for bad in summary["images"]["skipped"]])
         print_(f"load it: keras.models.load_model('{run.path / 'encoder.keras'}')")
         print_(f"next:    rotkeras evaluate {run.path}   (the numbers to report)")
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file{'s' if count != 1 else ''}"
 
 
 def margin(accuracy: float, count: int) -> float:

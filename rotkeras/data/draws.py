@@ -12,8 +12,8 @@ from rotkeras.data.keyed import Key
 def draw(key: Key, *streams: tuple[int, int]) -> Any:
     """One integer per image for each (stream, maximum): int32 (B, D), a column in [0, maximum) for each.
 
-    The numbers are those of `keyed.integers` and `randomness.integers`, stream by stream. One hash of all costs a third of three:
-    of a batch of a few hundred integers it is the calls that cost.
+    The numbers are those of `randomness.integers`, stream by stream. One hash of all costs a third of three: of a batch of a few
+    hundred integers it is the calls that cost.
     """
     numbers = np.array([stream for stream, _ in streams], np.int64)
     maxima = np.array([maximum for _, maximum in streams], np.uint64)

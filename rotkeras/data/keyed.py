@@ -39,11 +39,6 @@ def mix(*words: Any) -> Words:
     return np.asarray(state)
 
 
-def integers(key: Key, stream: int, maximum: int) -> NDArray[np.int64]:
-    """One integer in [0, maximum) per image: int64 (B,), as `rotkeras.data.randomness.integers` draws it."""
-    return (mix(key.seed, key.epoch, stream, key.index) % np.uint64(maximum)).astype(np.int64)
-
-
 _ROUNDS = 8
 _SMALLEST_BLOCK = 16
 _SEQUENCE = 0x7369F885192C0EF5

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from rotkeras import devices, taps
+from rotkeras.building import build_augmentation
 from rotkeras.data import Images, Source
 from rotkeras.errors import UserError
 from rotkeras.evaluate.options import ALL_PROBES, Options, Unit, plan
@@ -20,7 +21,6 @@ from rotkeras.probes import FittedProbe, PooledFeatures, extract, fit
 from rotkeras.probes.fitting import neighbours_of
 from rotkeras.probes.linear import check_labels
 from rotkeras.run import Run
-from rotkeras.train import build_augmentation
 
 Watch = Callable[[int, Sequence[Unit]], Sequence[keras.callbacks.Callback]]
 Done = Callable[[Unit, list[dict[str, Any]]], None]
@@ -42,7 +42,7 @@ def evaluate(
     Args:
         run: a run that has ended.
         options: what to evaluate; of several, all is fitted before the test part is read.
-        source: labelled images with a validation part; `rotkeras.train.load_source(recipe)` gives those of the run.
+        source: labelled images with a validation part; `rotkeras.building.load_source(recipe)` gives those of the run.
         watch: called before each fit with (its number from 0, all that are to be fitted); gives callbacks for its training.
         done: called after each fit with the unit and its new rows.
         tested: called while the test part is read with (rows judged, rows in all), first with 0.

@@ -29,7 +29,7 @@ def load_labelled(
     Raises:
         UserError: for images that are not there.
     """
-    from rotkeras.train import load_source
+    from rotkeras.building import load_source
 
     recipe = run.load_recipe()
     if labelled is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from rotkeras import train
+from rotkeras import building
 from rotkeras.data.source import Source
 from rotkeras.errors import UserError, brief
 from rotkeras.export.card import Origin
@@ -67,7 +67,7 @@ def export_run(
     size = parts_of(model, chosen, angles=tuple(angles), input_size=settings.input_size, resize=settings.resize).input_size
     if source is None or source.image_shape[:2] != (size, size):
         changes: dict[str, Any] = {"image_size": size} | ({"data_dir": data_dir} if data_dir else {})
-        source = train.load_source(recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)}))
+        source = building.load_source(recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)}))
     return export(
         model,
         source,

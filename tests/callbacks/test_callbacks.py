@@ -3,6 +3,7 @@
 import io
 import json
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -93,6 +94,25 @@ def test_throughput_leaves_out_the_first_execution_and_counts_views(quick_backbo
     # three steps of 32 views in at least 0.15 s; with the slow first one it would be under 200
     assert 3 * 32 / 2 < seen["views_per_second"] < 3 * 32 / 0.15
     assert 0 < seen["input_wait"] <= 0.06 / 0.15
+
+
+def test_throughput_says_once_by_how_much_the_first_execution_took_longer(monkeypatch):
+    now, clock = [0.0], SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr("rotkeras.callbacks.throughput.time.perf_counter", lambda: now[0])
+    throughput = Throughput(32, clock)
+    throughput.set_params({"steps": 2})
+    found = []
+    for steps in (((5.0, 1.5), (0.5, 0.25)), ((9.0, 0.0), (0.5, 0.0))):  # seconds of each execution, and of waiting in it
+        throughput.on_epoch_begin(len(found))
+        for number, (seconds, waited) in enumerate(steps):
+            throughput.on_train_batch_begin(number)
+            now[0] += seconds
+            clock.seconds += waited
+            throughput.on_train_batch_end(number)
+        found.append(logs := {})
+        throughput.on_epoch_end(len(found), logs)
+    assert found[0]["compile_seconds"] == (5.0 - 1.5) - (0.5 - 0.25)
+    assert "compile_seconds" not in found[1]
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

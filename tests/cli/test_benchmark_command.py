@@ -47,3 +47,12 @@ def test_mistakes_in_a_recipe_are_told_before_anything_is_measured(arguments, sa
     result = call("train", *arguments)
     assert result.exit_code == 2
     assert said in result.output
+
+
+def test_a_mistyped_command_is_not_taken_for_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call("trian", "cifar10-cpu")
+    assert result.exit_code == 2
+    assert "There is no file 'trian', and no command of that name: did you mean 'train'?" in result.stderr
+    (tmp_path / "trian").write_text("no flatbuffer")
+    assert "did you mean" not in call("trian").stderr

@@ -73,9 +73,9 @@ def test_a_run_that_is_none(tmp_path):
 
 
 def test_a_recipe_with_the_section_exports_when_training_ends(run):
+    from rotkeras.building import load_source
     from rotkeras.cli.train_console import TrainConsole
     from rotkeras.recipe.models import Export
-    from rotkeras.train import load_source
 
     made = Run(run)
     recipe = made.load_recipe()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rotkeras import UserError, data
-from rotkeras.data import augmentation, keyed, randomness
+from rotkeras.data import augmentation, draws, keyed, randomness
 from rotkeras.pretext import Rotation
 
 
@@ -44,7 +44,11 @@ def test_draws_are_those_of_the_graph():
     ours = keyed.Key(np.int64(-3), np.int64(7), index)
     theirs = keyed.Key(*(tf.constant(each, tf.int64) for each in ours))
     np.testing.assert_array_equal(keyed.mix(ours.seed, 5, index), randomness.mix(theirs.seed, 5, theirs.index))
-    np.testing.assert_array_equal(keyed.integers(ours, 3, 9), randomness.integers(theirs, 3, 9))
+    for key in (ours, theirs):
+        drawn = draws.draw(key, (3, 9), (7, 2))
+        assert (drawn.shape, drawn.dtype) == ((4, 2), np.int32)
+        for column, (stream, maximum) in enumerate(((3, 9), (7, 2))):
+            np.testing.assert_array_equal(drawn[:, column], randomness.integers(theirs, stream, maximum))
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_the_proof_is_what_numpy_and_keras_say(exported, proof, exported_run):
 
 
 def test_calibration_images_are_training_images_that_are_kept_by_name(exported, exported_run):
-    from rotkeras.train import load_source
+    from rotkeras.building import load_source
 
     kept = json.loads((exported / "calibration.json").read_text())
     source = load_source(exported_run.load_recipe())

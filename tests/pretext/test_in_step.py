@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rotkeras import UserError, data, pretext
+from rotkeras import UserError, data
 from rotkeras.callbacks import RunCheckpoint
 from rotkeras.callbacks.run_checkpoint import restore
 from rotkeras.data import augmentation
@@ -198,7 +198,7 @@ def test_the_whole_model_is_not_for_files_and_says_what_is(tmp_path, source):
         model.save(tmp_path / "model.keras")
 
 
-def test_a_long_axis_of_views_keeps_the_form_of_a_task(source):
+def test_it_has_the_form_of_the_task_it_wraps(source):
     inside = InStep(Rotation(), resident=(source.train,))
     assert inside.views_per_image() == 4
     model = inside.build_model(pixels_alone())
@@ -206,7 +206,6 @@ def test_a_long_axis_of_views_keeps_the_form_of_a_task(source):
     assert inside.classifier(model).output_shape == (None, 4)
     assert [metric.name for metric in inside.metrics()] == [metric.name for metric in Rotation().metrics()]
     assert isinstance(Rotation().loss(), type(inside.loss()))
-    assert pretext.NAMES.keys() == {"rotation"}
 
 
 def test_images_that_do_not_lie_there_are_refused_before_another_is_shown_for_them(source):

@@ -26,8 +26,9 @@ def evaluated_run(tmp_path_factory):
 
 
 def make_evaluated_run(run):
+    from rotkeras.building import load_source
     from rotkeras.evaluate import Options, evaluate
-    from rotkeras.train import load_source, train
+    from rotkeras.train import train
 
     changes = {"train": {**SMALL["train"], "epochs": 2}, "probe": {"every_epochs": 1, "train_images": 100}}
     recipe = validate(
