@@ -30,6 +30,11 @@ def backend() -> str:
         return "tensorflow"
 
 
+def library() -> str:
+    """The name of the library that Keras runs on, as people write it."""
+    return {"tensorflow": "TensorFlow", "jax": "JAX"}.get(backend(), backend())
+
+
 def check_backend() -> None:
     """Raise a `UserError` unless Keras runs on a library that networks are trained with here."""
     if backend() not in ("tensorflow", "jax"):

@@ -41,6 +41,12 @@ backbones.NAMES["nin"] = quick_nin
 assert keras.config.backend() == "jax"
 made = recipe.validate(json.loads(sys.stdin.read()), "test")
 run = Run(sys.argv[1])
+if "evaluate" in sys.argv:
+    from rotkeras.building import load_source
+    from rotkeras.evaluate import Options, evaluate
+
+    print(json.dumps(evaluate(run, [Options(**each) for each in json.loads(sys.argv[-1])], load_source(made))))
+    sys.exit()
 run.check(made, resume="resume" in sys.argv)
 ask = devices.make_deterministic
 
@@ -110,6 +116,32 @@ def test_a_run_goes_on_with_the_other_library_and_with_images_on_the_device(both
     rows = read_metrics(folder / "after_one_epoch/metrics.jsonl")
     assert rows[0]["loss"] == read_metrics(folder / "tensorflow/metrics.jsonl")[0]["loss"]
     assert rows[1]["loss"] == pytest.approx(theirs["metrics"]["loss"], rel=2e-3)
+
+
+def test_an_evaluation_without_tensorflow_has_the_rows_of_one_with_it(both, tmp_path):
+    """Closed form, kept features, and augmented images of few labels: each on its pipeline in NumPy."""
+    from rotkeras.building import load_source
+    from rotkeras.evaluate import Options, evaluate
+
+    options = [
+        {"probes": ("ridge", "knn-5", "nonlinear"), "taps": ("conv1",), "modes": ("frozen",), "scale": (0.5, 0.25)},
+        {"probes": ("conv",), "labels_per_class": (10,), "modes": ("frozen",), "scale": (0.25, 0.25)},
+    ]
+    shutil.copytree(both[0] / "tensorflow", tmp_path / "one")
+    shutil.copytree(both[0] / "tensorflow", tmp_path / "other")
+    run = Run(tmp_path / "one")
+    theirs = evaluate(run, [Options(**each) for each in options], load_source(run.load_recipe()))
+    ours = on_jax(SLOW, tmp_path / "other", "evaluate", json.dumps(options))
+    assert ours["network"] == theirs["network"]
+    assert ours["images"] == theirs["images"]
+    assert len(ours["rows"]) == len(theirs["rows"]) == 4
+    measured = ("validation", "test", "seconds", "peak_memory_mib", "classifier", "epoch")
+    for one, other in zip(theirs["rows"], ours["rows"], strict=True):
+        assert {key: one[key] for key in one if key not in measured} == {key: other[key] for key in other if key not in measured}
+        # Heads begin with weights of each library's own.
+        closed = one["probe"] in ("ridge", "knn-5")
+        assert other["test"]["accuracy"] == pytest.approx(one["test"]["accuracy"], abs=0.01 if closed else 0.25), one["probe"]
+        assert other["test"]["accuracy"] > 0.15
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,10 @@ class EvaluateConsole:
 
         run = Run(folder)
         run.check_ended()
-        self.console.print(f"{run.path}: starting TensorFlow …")
         from rotkeras import devices
 
+        devices.check_backend()
+        self.console.print(f"{run.path}: starting {devices.library()} …")
         devices.quiet()
         devices.keep_freed_memory()
         from rotkeras.evaluate import Options, evaluate

@@ -39,20 +39,26 @@ class ReproduceConsole(Watching):
         judged = scale.full and not changed
         for network in dict.fromkeys(entry.network for entry in table.entries):
             build_recipe(base, network, scale, 0, overrides, data_dir)  # a mistake is told at once
-        self.console.print(f"{table.title}\n{words}\nstarting TensorFlow …")
         from rotkeras import devices
 
+        devices.check_backend()
+        self.console.print(f"{table.title}\n{words}\nstarting {devices.library()} …")
         devices.quiet()
         devices.keep_freed_memory()
-        import tensorflow as tf
-
+        if full.train.deterministic:
+            devices.make_deterministic()  # JAX reads it when it starts
         from rotkeras.building import load_source
+        from rotkeras.reproduce.cifar10 import is_cifar10
         from rotkeras.reproduce.reproducing import reproduce
 
-        if scale.full and not tf.config.list_physical_devices("GPU"):
+        if scale.full and not devices.accelerators():
             self.console.print("there is no GPU here: at full scale this takes weeks; --scale 0.02 walks the path in minutes")
         shrunk = recipes.load(base, [*overrides, *scale.overrides(full)], data_dir)
-        source = scale.shrink(load_source(shrunk))
+        whole = load_source(shrunk)
+        if judged and full.data.kind != "tfds" and not is_cifar10(whole):
+            judged, words = False, f"{words}; of {whole.name}, whose images are not those of CIFAR-10: not judged"
+            self.console.print(words)
+        source = scale.shrink(whole)
         try:
             numbers, runs = reproduce(table, folder, base, scale, tuple(range(seeds)), overrides, data_dir, source, shows=self)
         except KeyboardInterrupt:

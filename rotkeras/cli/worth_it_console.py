@@ -35,10 +35,11 @@ class WorthItConsole:
 
         run = Run(folder)
         run.check_ended()
-        self.console.print(f"{run.path}: starting TensorFlow …")
         from rotkeras import devices
         from rotkeras.files import write_json
 
+        devices.check_backend()
+        self.console.print(f"{run.path}: starting {devices.library()} …")
         devices.quiet()
         devices.keep_freed_memory()
         from rotkeras import taps

@@ -73,10 +73,11 @@ def as_images(
 def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | None:
     """The train or test part of an `.npz` file; None when it has no test part.
 
-    Keys: `images` and `labels`, `test_images` and `test_labels`; or `x_train`, `y_train`, `x_test`, `y_test`.
+    Keys: `images` and `labels`, `test_images` and `test_labels`; or `x_train`, `y_train`, `x_test`, `y_test`. `class_names`,
+    strings (classes,), may name the labels.
 
     Raises:
-        UserError: when the file is missing, is no `.npz`, or holds none of the keys.
+        UserError: when the file is missing, is no `.npz`, holds none of the keys, or names fewer classes than there are.
     """
     path = Path(path).expanduser()
     try:
@@ -103,10 +104,17 @@ def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | No
             )
         try:
             images, labels = file[image_key], file[label_key] if label_key else None
+            names = tuple(str(each) for each in np.ravel(file["class_names"])) if "class_names" in file.files else ()
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             reason = "it holds Python objects" if "pickle" in str(error) else str(error)
             raise UserError(f"{str(path)!r} could not be read ({reason}): store plain uint8 arrays in it.") from None
-        return as_images(images, labels, image_size=image_size, name=f"{path.name}:{image_key}")
+        read = as_images(images, labels, names, image_size, f"{path.name}:{image_key}")
+        if names and read.labels is not None and read.labels.max() >= len(names):
+            raise UserError(
+                f"{path.name}:class_names: expected {read.labels.max() + 1} names, one for each label from 0, received "
+                f"{len(names)}; name them all, or leave the names out."
+            )
+        return read
 
 
 def read_digits(image_size: int | None) -> Images:

@@ -35,7 +35,7 @@ class InputWait:
         return measured.with_options(options)
 
     def _note(self, function: Any, number: Any) -> Any:
-        return tf.numpy_function(function, [number], tf.int64, stateful=True)
+        return tf.numpy_function(function, [number], tf.int64, stateful=False)
 
     def _ask(self, number: Any) -> Any:
         self._asked = time.perf_counter()

@@ -130,7 +130,7 @@ def feature_pipeline(
         UserError: when there are fewer rows than one batch takes.
     """
     settings: dict[str, Any] = {"images_per_batch": images_per_batch, "seed": seed, "repeats": repeats}
-    if _chosen(library, None, [], (0, 1)) == "numpy":
+    if library == "numpy" or (library == "auto" and not _on_tensorflow()):
         from rotkeras.data.numpy_batches import numpy_feature_pipeline
 
         return numpy_feature_pipeline(features, labels, **settings)
@@ -150,12 +150,16 @@ def makes_numpy(*steps: Any) -> bool:
     return all(getattr(step, "in_numpy", False) for step in steps)
 
 
-def _chosen(library: Library, task: Any, steps: Sequence[Any], shard: tuple[int, int]) -> Library:
+def _on_tensorflow() -> bool:
     import keras
 
-    able = makes_numpy(*steps) if task is None else makes_numpy(task, *steps)
+    return bool(keras.config.backend() == "tensorflow")
+
+
+def _chosen(library: Library, task: Any, steps: Sequence[Any], shard: tuple[int, int]) -> Library:
+    able = makes_numpy(task, *steps)
     if library == "auto":
-        library = "numpy" if able and keras.config.backend() != "tensorflow" else "tensorflow"
+        library = "numpy" if able and not _on_tensorflow() else "tensorflow"
     if library == "numpy" and not able:
         raise UserError(
             "The pipeline in NumPy makes quarter turns, pad_crop_flip and random_flip: expected these alone, received another task "

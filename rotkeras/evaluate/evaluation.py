@@ -55,16 +55,15 @@ def evaluate(
         UserError: for a run that has not ended, images that do not fit it or have no labels, a tap that is not there, or more
             labels per class than there are.
     """
+    run.check_ended()
+    recipe = run.load_recipe()
+    if recipe.train.deterministic:
+        devices.make_deterministic()
     network = load_network(run)
     check_source(source, network)
     wanted = [options] if isinstance(options, Options) else list(options)
     for tap in (tap for each in wanted for tap in each.taps or ()):
         taps.check(network, tap)
-    recipe = run.load_recipe()
-    if recipe.train.deterministic:
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(recipe.train.seed)
     assert source.validation is not None  # check_source
     units = list(dict.fromkeys(unit for each in wanted for unit in plan(each, taps.names(network), taps.default(network))))

@@ -96,7 +96,7 @@ def fit(
         seed: of initial weights, order and augmentation.
         filters: of the conv probe; None takes the widest tap's channels, 192 for the published network.
         pooled: features that were computed before, for probes in closed form.
-        xla: compile the training step with XLA.
+        xla: compile the training step with XLA, as other libraries than TensorFlow always do.
         callbacks: for the `fit` of a trained probe, such as a progress bar.
 
     Returns:

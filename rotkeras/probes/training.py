@@ -51,7 +51,7 @@ def train_heads(
         settings: of SGD.
         augmentation: used when the settings augment.
         seed: of order and augmentation.
-        xla: compile the step with XLA.
+        xla: compile the step with XLA, as other libraries than TensorFlow always do.
         callbacks: for `fit`.
 
     Returns:
@@ -83,7 +83,8 @@ def train_heads(
     optimizer = _sgd(settings, steps)
     if any(layer.compute_dtype == "float16" for layer in trained.layers if layer.trainable_weights):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)  # Keras sees to it for a model of that policy only
-    trained.compile(optimizer, _summed_cross_entropy, jit_compile=xla)
+    compiled = xla or keras.config.backend() != "tensorflow"
+    trained.compile(optimizer, _summed_cross_entropy, jit_compile=compiled)
     # Else its state is made inside the first step, and TensorFlow traces every step twice.
     trained.optimizer.build(trained.trainable_variables)
     judge = _judge(model, maps, on_maps, fits, validation, classes)

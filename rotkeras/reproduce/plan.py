@@ -14,10 +14,13 @@ FREE = (
     "train.precision",
     "train.devices",
     "train.steps_per_execution",
+    "train.placement",
     "probe.",
     "data.data_dir",
+    "data.cache",
+    "data.arrays",
 )
-"""Keys of a recipe that may differ without making another experiment of it."""
+"""Keys of a recipe that may differ without making another experiment of it; arrays, when they hold the same images."""
 
 
 def build_recipe(base: str, network: Network, scale: Scale, seed: int, overrides: Sequence[str], data_dir: str | None) -> Recipe:

@@ -228,3 +228,15 @@ def test_load_digits_splits_a_fifth_as_test():
 
 def test_digits_can_be_made_larger():
     assert read_digits(32).image_shape == (32, 32, 3)
+
+
+def test_an_npz_may_name_its_classes(tmp_path):
+    images, names = np.zeros((4, 8, 8, 3), np.uint8), np.array(["cat", "dog", "emu"])
+    np.savez(
+        tmp_path / "named.npz", images=images, labels=[0, 1, 2, 1], test_images=images, test_labels=[0, 0, 1, 1], class_names=names
+    )
+    source = load(tmp_path / "named.npz", validation_fraction=0)
+    assert source.train.class_names == source.test.class_names == ("cat", "dog", "emu")
+    np.savez(tmp_path / "few.npz", images=images, labels=[0, 1, 2, 1], class_names=names[:2])
+    with pytest.raises(UserError, match="expected 3 names, one for each label from 0, received 2"):
+        load(tmp_path / "few.npz")

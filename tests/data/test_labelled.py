@@ -55,6 +55,26 @@ def test_features_come_with_their_labels_in_another_order_each_epoch():
     assert orders[0] != orders[1]
 
 
+def test_numpy_makes_the_same_batches():
+    images = Images.of(np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), dtype=np.uint8), np.arange(9) % 3, tuple("abc"))
+    features = {"a": np.random.default_rng(1).normal(size=(9, 2, 2)).astype(np.float32)}
+    for make in (
+        lambda library: pipeline(
+            images, Labelled(images), images_per_batch=4, seed=2, augmentation=pad_crop_flip(2), repeats=3, library=library
+        ),
+        lambda library: feature_pipeline(features, images.labels, images_per_batch=4, seed=2, repeats=3, library=library),
+    ):
+        theirs, ours = make("tensorflow"), make("numpy")
+        assert ours.steps_per_epoch == theirs.steps_per_epoch == 6
+        for (x, y), (other_x, other_y) in zip(theirs.dataset.take(14).as_numpy_iterator(), ours.dataset, strict=False):
+            assert np.array_equal(y, other_y)
+            assert y.dtype == other_y.dtype
+            pairs = [(x[name], other_x[name]) for name in x] if isinstance(x, dict) else [(x, other_x)]
+            for one, other in pairs:
+                assert np.array_equal(one, other)
+                assert one.dtype == other.dtype
+
+
 def test_no_labels_is_one_sentence():
     with pytest.raises(UserError, match="need labels"):
         Labelled(Images.of(numbered(3)))
