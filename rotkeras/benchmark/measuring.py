@@ -1,5 +1,6 @@
 """One part of the benchmark, in a process of its own: `python -m rotkeras.benchmark.measuring`; see training.py."""
 
+import collections
 import itertools
 import json
 import math
@@ -23,6 +24,7 @@ _SECONDS_OF_A_REPEAT = 3.0
 _SECONDS_OF_AN_INPUT_REPEAT = 1.0
 _WARM_UP_EXECUTIONS = 3
 _INPUT_WARM_UP_STEPS = 10
+_INPUT_STEPS_AT_ONCE = 10
 
 Tell = Callable[[str], None]
 
@@ -197,20 +199,35 @@ def measure_input(recipe: dict[str, Any], steps: int | None, repeats: int, tell:
     task = building.build_task(made, source, augmentation)
     batches = building.build_pipeline(made, source, task, augmentation)
     views = made.train.images_per_batch * task.views_per_image()
-    iterator = iter(batches.dataset)
-    for _ in range(_INPUT_WARM_UP_STEPS):
-        next(iterator)
+    take = _taker(batches.dataset)
+    take(_INPUT_WARM_UP_STEPS)
     rates, counts = [], []
     for _ in range(repeats):
         began, count = time.perf_counter(), 0
         while count < (steps or 1) or time.perf_counter() - began < _SECONDS_OF_AN_INPUT_REPEAT:
-            next(iterator)
-            count += 1
+            more = max(1, min(_INPUT_STEPS_AT_ONCE, steps - count)) if steps else _INPUT_STEPS_AT_ONCE
+            take(more)
+            count += more
         rates.append(count * views / (time.perf_counter() - began))
         counts.append(count)
         tell(f"{rates[-1]:,.0f} views/s")
     part = Part(Spread.of(rates), tuple(counts), _INPUT_WARM_UP_STEPS, devices.peak_memory(), device_peak_mib())
     return {"part": asdict(part)}
+
+
+def _taker(dataset: Any) -> Callable[[int], None]:
+    """A function that takes so many batches and leaves them; of a `tf.data.Dataset` inside TensorFlow, as a compiled `fit` does."""
+    iterator = iter(dataset)
+    if not hasattr(dataset, "element_spec"):
+        return lambda count: collections.deque(itertools.islice(iterator, count), maxlen=0).clear()
+    import tensorflow as tf
+
+    @tf.function
+    def take(count: Any) -> None:
+        for _ in tf.range(count):
+            next(iterator)
+
+    return lambda count: take(tf.constant(count))
 
 
 def measure_machine(tell: Tell, seconds: float = 2.0) -> dict[str, Any]:

@@ -72,16 +72,21 @@ class _PadCropFlip:
         return self._numpy(images, key) if isinstance(images, np.ndarray) else self._graph(images, key)
 
     def _numpy(self, images: NDArray[np.uint8], key: Key) -> NDArray[np.uint8]:
-        count, height, width, _ = images.shape
-        padding = self.padding
-        padded = np.zeros((count, height + 2 * padding, width + 2 * padding, 3), np.uint8)
+        count, height, width, channels = images.shape
+        padding, drawn = self.padding, self.draw(key)
+        padded = np.zeros((count, height + 2 * padding, width + 2 * padding, channels), np.uint8)
         padded[:, padding : padding + height, padding : padding + width] = images
-        drawn = self.draw(key)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))  # a view: nothing is copied
-        cut = windows[np.arange(count), drawn[:, 0], drawn[:, 1]].transpose(0, 2, 3, 1)
-        if self.flip:
-            cut = np.where(drawn[:, 2, None, None, None] == 1, cut[:, :, ::-1], cut)
-        return np.ascontiguousarray(cut)
+        # A row of a crop is one item, at whatever byte it begins: NumPy then copies rows and not bytes.
+        row = np.dtype((np.void, width * channels))
+        windows: NDArray[Any] = np.ndarray((padded.size - row.itemsize + 1,), row, padded, strides=(1,))
+        top = np.arange(count)[:, None] * padded.shape[1] + drawn[:, 0:1] + np.arange(height)
+        rows = windows[(top * padded.shape[2] + drawn[:, 1:2]) * channels]
+        cut: NDArray[np.uint8] = rows.view(np.uint8).reshape(images.shape)
+        if self.flip and len(flipped := np.flatnonzero(drawn[:, 2])):
+            mirrored = cut[flipped]
+            for channel in range(channels):  # planes of bytes are copied faster than pixels of three
+                cut[flipped, :, :, channel] = mirrored[:, :, ::-1, channel]
+        return cut
 
     def _graph(self, images: Tensor, key: Key) -> Tensor:
         import tensorflow as tf

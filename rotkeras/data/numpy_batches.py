@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -31,19 +31,30 @@ class Waiting:
         self.seconds = 0.0
 
 
-def numpy_pipeline(
+class Steps(NamedTuple):
+    """The training batches of images, by the number of their step.
+
+    Attributes:
+        batch: step -> (x, y) of arrays; a pure function.
+        per_epoch: batches in an epoch.
+    """
+
+    batch: Callable[[int], Any]
+    per_epoch: int
+
+
+def steps_of_images(
     images: Images,
     task: Any,
     *,
     images_per_batch: int,
     seed: int,
     augmentation: Sequence[Augmentation],
-    initial_epoch: int,
     steps_per_execution: int,
     repeats: int,
     shard: tuple[int, int] = (0, 1),
-) -> Pipeline:
-    """See `rotkeras.data.pipeline`."""
+) -> Steps:
+    """The batches of `rotkeras.data.pipeline`; arguments as there."""
     _check_split(images_per_batch, shard[1])
     augment = chain(list(augmentation))
 
@@ -52,7 +63,12 @@ def numpy_pipeline(
         key = Key(np.int64(seed), np.int64(epoch), images.rows[index] + repeat * len(images.array))
         return task.views(augment(images.take(index), key) if reads_images(task) else None, key)
 
-    return _endless(batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution, shard)
+    return _steps(batch, len(images), repeats, images_per_batch, seed, steps_per_execution, shard)
+
+
+def numpy_pipeline(images: Images, task: Any, *, initial_epoch: int, **settings: Any) -> Pipeline:
+    """See `rotkeras.data.pipeline`; the settings are those of `steps_of_images`."""
+    return _endless(steps_of_images(images, task, **settings), initial_epoch)
 
 
 def numpy_feature_pipeline(
@@ -63,20 +79,19 @@ def numpy_feature_pipeline(
     def batch(_epoch: int, index: NDArray[np.int64], _repeat: NDArray[np.int64]) -> Any:
         return {name: values[index] for name, values in features.items()}, labels[index]
 
-    return _endless(batch, len(labels), repeats, images_per_batch, seed)
+    return _endless(_steps(batch, len(labels), repeats, images_per_batch, seed))
 
 
-def _endless(
+def _steps(
     batch: Callable[[int, NDArray[np.int64], NDArray[np.int64]], Any],
     count: int,
     repeats: int,
     images_per_batch: int,
     seed: int,
-    initial_epoch: int = 0,
     steps_per_execution: int = 1,
     shard: tuple[int, int] = (0, 1),
-) -> Pipeline:
-    """Batches for ever: `batch(epoch, index, repeat)` of the positions that each step's number stands for."""
+) -> Steps:
+    """`batch(epoch, index, repeat)` of the positions that each step's number stands for."""
     number, shards = shard
     steps = count_steps(count * repeats, images_per_batch, steps_per_execution)
     share = images_per_batch // shards
@@ -87,8 +102,12 @@ def _endless(
         index = permute(position, seed, epoch, count * repeats)
         return batch(epoch, index % count, index // count)
 
+    return Steps(step_batch, steps)
+
+
+def _endless(steps: Steps, initial_epoch: int = 0) -> Pipeline:
     waiting = Waiting()
-    return Pipeline(_ahead(step_batch, initial_epoch * steps, waiting), steps, waiting)
+    return Pipeline(_ahead(steps.batch, initial_epoch * steps.per_epoch, waiting), steps.per_epoch, waiting)
 
 
 def _check_split(images_per_batch: int, shards: int) -> None:

@@ -48,7 +48,6 @@ class Rotation:
         self.angles = angles
         self.exact = all(angle % 90 == 0 for angle in angles)
         self.view_choice = views
-        self._of_side: dict[int, NDArray[np.int64]] = {}
         self.in_numpy = self.in_step = self.exact
         """Whether `views` takes NumPy arrays too, and views can be made inside the step: quarter turns need no resampling."""
 
@@ -84,22 +83,21 @@ class Rotation:
 
     def _numpy_views(self, images: NDArray[np.uint8], key: Any) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         batch, count = len(images), len(self.angles)
-        side, channels = images.shape[2:]
-        # Each pixel is one item, and each view a row of positions: NumPy copies bytes one by one otherwise, at half of the speed.
-        pixels = np.ascontiguousarray(images).view(f"V{channels}").reshape(batch, side * side)
-        positions = self._positions(side)
         if self.view_choice == "one":
             drawn = self.draw(key)[:, 0]
-            return pixels[np.arange(batch)[:, None], positions[drawn]].view(np.uint8).reshape(images.shape), drawn
-        views = np.take(pixels, positions.reshape(-1), axis=1).view(np.uint8).reshape(-1, *images.shape[1:])
-        return views, np.tile(np.arange(count, dtype=np.int32), batch)
-
-    def _positions(self, side: int) -> NDArray[np.int64]:
-        """Where the pixels of each view come from in an image of that side: int64 (K, side²)."""
-        if side not in self._of_side:
-            there = np.arange(side * side).reshape(1, side, side, 1)
-            self._of_side[side] = np.stack([turned.reshape(-1) for turned in self._rotated(there, np)])
-        return self._of_side[side]
+            one = np.empty_like(images)
+            for position, angle in enumerate(self.angles):
+                chosen = drawn == position
+                one[chosen] = quarter_turn(images[chosen], angle // 90, np)
+            return one, drawn
+        views = np.empty((batch, count, *images.shape[1:]), np.uint8)
+        for position, turned in enumerate(self._rotated(images, np)):
+            if turned is images:
+                views[:, position] = images
+                continue
+            for channel in range(images.shape[3]):  # planes of bytes are copied three times as fast as pixels of three
+                views[:, position, :, :, channel] = turned[..., channel]
+        return views.reshape(-1, *images.shape[1:]), np.tile(np.arange(count, dtype=np.int32), batch)
 
     def draw(self, key: Any) -> Any:
         """What is random, drawn on the host: int32 (B, 1), the position of an angle; (B, 0) where all angles are shown."""

@@ -20,8 +20,9 @@ def test_while_python_ends_reads_are_waited_for_and_then_give_black_images(monke
         go_on.wait(5)
         return take(self, positions)
 
+    dataset = data.pipeline(images, Rotation(), images_per_batch=2, library="tensorflow").dataset
     monkeypatch.setattr(data.Images, "take", slow)
-    iterator = iter(data.pipeline(images, Rotation(), images_per_batch=2, library="tensorflow").dataset)
+    iterator = iter(dataset)
     batches = []
     consumer = threading.Thread(target=lambda: batches.append(next(iterator)[0].numpy()))
     consumer.start()
