@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -158,3 +160,30 @@ def test_the_wait_is_measured_where_the_consumer_stands(images):
     for _ in quick.measure(tf.data.Dataset.range(10)):
         time.sleep(0.05)  # the consumer is slow: that is not waiting for input
     assert quick.seconds < 0.25
+
+
+def test_several_batches_are_made_at_once_and_ahead_where_the_same_bits_are_asked_for():
+    """In a process of its own, for asking holds for the rest of one. Two batches meet only when two are made at once."""
+    script = """
+import threading, numpy as np, tensorflow as tf
+from rotkeras import data
+from rotkeras.pretext import Rotation
+
+tf.config.experimental.enable_op_determinism()
+tf.config.threading.set_inter_op_parallelism_threads(4)
+images = data.Images.of(np.zeros((64, 8, 8, 3), np.uint8))
+batches = data.pipeline(images, Rotation(), images_per_batch=4, library="tensorflow")
+take, both = data.Images.take, threading.Barrier(2)
+
+def meet(self, positions):
+    both.wait(20)
+    return take(self, positions)
+
+data.Images.take = meet
+iterator = iter(batches.dataset)
+for _ in range(4):
+    next(iterator)
+both.abort()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
