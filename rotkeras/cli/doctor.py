@@ -38,6 +38,10 @@ def doctor() -> None:
             click.echo(f"  {device.device_type}: {device.name.removeprefix('/physical_device:')} {details}".rstrip())
         if not tf.config.list_physical_devices("GPU"):
             click.echo("No GPU is seen: training runs on the CPU. For an NVIDIA GPU: pip install 'rotkeras[gpu]'.")
+            half = devices.has_bfloat16()
+            if half is not None:
+                speed = "is faster than float32" if half else "takes ten times as long as float32"
+                click.echo(f"bfloat16 is {'' if half else 'not '}in the processor: train.precision=mixed_bfloat16 {speed}.")
     if missing:
         click.echo(f"Missing: {', '.join(missing)}. Install: pip install {' '.join(missing)}")
         sys.exit(1)

@@ -55,7 +55,7 @@ class TrainConsole:
         from rotkeras import callbacks, train
 
         source = self._load(recipe)
-        self._describe(source, run)
+        self._describe(recipe, source, run)
         stop = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: self._check(interrupted))  # noqa: ARG005
         progress = callbacks.Progress(self.console, initial_epoch=self._done(run))
         try:
@@ -165,7 +165,7 @@ class TrainConsole:
             task = bar.add_task("", total=None)
             return load_source(recipe, lambda done, total: bar.update(task, completed=done, total=total))
 
-    def _describe(self, source: Source, run: Run) -> None:
+    def _describe(self, recipe: Recipe, source: Source, run: Run) -> None:
         height, width, _ = source.image_shape
         labels = f"{len(source.train.class_names)} classes" if source.train.labels is not None else "no labels"
         validation = len(source.validation) if source.validation else 0
@@ -178,6 +178,10 @@ class TrainConsole:
             self.console.print(f"{left_out(len(source.skipped))}; named at the end")
         if source.train.labels is None:
             self.console.print("no labels: features cannot be probed; rotation accuracy tells how training goes")
+        from rotkeras import devices
+
+        if recipe.train.precision == "mixed_bfloat16" and not devices.accelerators() and devices.has_bfloat16() is False:
+            self.console.print("this processor has no bfloat16: mixed_bfloat16 takes ten times as long as train.precision=float32")
         self.console.print(f"run folder: {run.path}\n")
 
     def show(self, summary: dict[str, Any], run: Run) -> None:

@@ -52,6 +52,18 @@ def test_doctor_finds_everything_here():
 
 
 @pytest.mark.parametrize(
+    ("flags", "said"), [("sse avx512_bf16", "is in the processor"), ("sse avx512f", "is not in the processor")]
+)
+def test_doctor_says_whether_bfloat16_is_worth_it(flags, said, monkeypatch):
+    import io
+
+    from rotkeras import devices
+
+    monkeypatch.setattr(devices, "open", lambda path: io.StringIO(f"model name : some\nflags\t\t: fpu {flags} x\n"), raising=False)
+    assert f"bfloat16 {said}" in call("doctor").output
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["train", "quickstart", "--set", "train.epoch=3"], "train.epoch: unknown key; did you mean 'epochs'?"),
