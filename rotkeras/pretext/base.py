@@ -10,7 +10,8 @@ class PretextTask(Protocol):
     """The form of a pretext task. Nothing needs to inherit from it.
 
     A task with `in_numpy = True` is given NumPy arrays in `views`, inside `tf.data` too, which makes whole batches by NumPy where
-    the augmentations take arrays as well. One with `in_step = True` can have its views made inside the compiled step (`InStep`); then it has, as an augmentation has, for keys of NumPy numbers and of tensors:
+    the augmentations take arrays as well. One with `in_step = True` can have its views made inside the compiled step (`InStep`);
+    then it has, as an augmentation has, for keys of NumPy numbers and of tensors:
 
         draw(key): what is random, on the host: int32 (B, D).
         labels(draws): y of the batch, on the host: (B, V), or (B,) where an image has one view.
