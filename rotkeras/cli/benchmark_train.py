@@ -139,17 +139,22 @@ def _table(measured: "TrainingBenchmark") -> "Table":
         column.no_wrap = True
     for name, part in (("input alone", measured.input), ("step alone", measured.step), ("both together", measured.both)):
         memory = (_mib(part.host_peak_mib), *([_mib(part.device_peak_mib)] * on_device))
-        table.add_row(name, *_rates(part.views_per_second), f"{len(part.steps)} × {min(part.steps):,}", *memory)
+        table.add_row(name, *_rates(part.views_per_second), f"{len(part.steps)}×{min(part.steps):,}", *memory)
     peer = measured.peer
     for setting in (*peer.step, *([peer.input] if peer.input else [])) if peer else ():
         rate = setting.views_per_second
-        counted = (*_rates(rate), f"{len(rate.repeats)} × {setting.steps:,}") if rate else ("–", "–", "–", "–")
+        counted = (*_rates(rate), f"{len(rate.repeats)}×{setting.steps:,}") if rate else ("–", "–", "–", "–")
         table.add_row(f"peer: {setting.name}", *counted, "", *([""] * on_device))
     return table
 
 
 def _rates(rate: "Spread") -> tuple[str, str, str]:
-    return f"{rate.median:,.0f}", f"{rate.minimum:,.0f}", f"{rate.maximum:,.0f}"
+    return _rate(rate.median), _rate(rate.minimum), _rate(rate.maximum)
+
+
+def _rate(value: float) -> str:
+    """Views per second; of many, thousands: a terminal has 80 columns, and no rate is known to six digits."""
+    return f"{value:,.0f}" if value < 1e5 else f"{value / 1e3:,.0f} k"
 
 
 def _mib(value: float | None) -> str:

@@ -49,7 +49,7 @@ PEER = peer.Peer(
     "cpu",
     7,
     (
-        *(PeerSetting(name, Spread.of([123456.0]), 2) for name in peer._SETTINGS[:3]),
+        *(PeerSetting(name, Spread.of([123456.0] * 3), 11080) for name in peer._SETTINGS[:3]),
         PeerSetting(peer._SETTINGS[3], None, 0, "could not be run (no compiler)"),
     ),
     PeerSetting("DataLoader, 16 workers", Spread.of([200.0]), 1),
@@ -122,6 +122,8 @@ def test_the_table_fits_a_terminal(measured):
     result, _ = measured
     lines = result.stdout.splitlines()
     assert max(map(len, lines)) <= 100, lines
+    table = lines[lines.index(next(line for line in lines if "median" in line)) :][:9]
+    assert max(map(len, table)) <= 80, table
     assert "…" not in result.stdout  # no column was cut
     for words in (
         "input alone",
@@ -129,7 +131,8 @@ def test_the_table_fits_a_terminal(measured):
         "peer: channels last, eager",
         "Waiting for input: ",
         "First step after ",
-        "123,456",
+        " 123 k ",
+        "3×11,080",
     ):
         assert words in result.stdout
     assert "772 bytes a view" in result.stdout
