@@ -203,7 +203,8 @@ def precision(policy: str) -> Iterator[None]:
 def has_bfloat16() -> bool | None:
     """Whether the processor multiplies bfloat16 by itself (AVX512_BF16, AMX); None where the system does not say.
 
-    Without it a step in `mixed_bfloat16` takes ten times as long on a CPU as one in float32, and with it less (docs/benchmark.md).
+    Without it a step of TensorFlow in `mixed_bfloat16` took ten times as long as one in float32 (measured with AVX2), and with it
+    two thirds (docs/benchmark.md).
     """
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
         for line in file:

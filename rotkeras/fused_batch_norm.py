@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+_CHANNELS_AT_ONCE = 16
+
 
 def fuse_batch_norm(model: Any) -> int:
     """Let the batch norm layers of a model train by TensorFlow's fused kernel, where that computes the same.
@@ -70,15 +72,12 @@ class _Fused:
         return tf.cast(outputs, inputs.dtype)
 
 
-_CHANNELS_AT_ONCE = 16
-
-
 def _slow_in_half(dtype: Any, channels: int) -> bool:
-    """Whether oneDNN has only its reference kernel for 16-bit numbers: those of a CPU take 16 channels at once.
+    """Whether oneDNN has only its reference kernel for bfloat16: that of a CPU takes 16 channels at once.
 
     For 128 maps of 32 × 32 with 40 channels that one takes 15 ms in bfloat16, and 20 for the gradient; through float32, with both
     casts, it is a third (docs/benchmark.md).
     """
     import tensorflow as tf
 
-    return dtype != tf.float32 and channels % _CHANNELS_AT_ONCE != 0 and not tf.config.list_logical_devices("GPU")
+    return dtype == tf.bfloat16 and channels % _CHANNELS_AT_ONCE != 0 and not tf.config.list_logical_devices("GPU")

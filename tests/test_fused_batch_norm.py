@@ -73,6 +73,19 @@ def test_outputs_and_gradients_are_those_of_the_stock_layer(options, policy, cha
     np.testing.assert_allclose(gradient / scale, stock_gradient / scale, atol=0.02 if half else 1e-5)
 
 
+@pytest.mark.parametrize(("channels", "dtype"), [(8, "float32"), (16, "bfloat16"), (40, "float32")])
+def test_bfloat16_goes_through_float32_where_its_kernel_would_be_the_reference(channels, dtype):
+    import tensorflow as tf
+
+    inputs = keras.Input((4, 4, channels))
+    model = keras.Model(inputs, keras.layers.BatchNormalization(dtype="mixed_bfloat16")(inputs))
+    fuse_batch_norm(model)
+    step = tf.function(lambda x: model(x, training=True)).get_concrete_function(tf.TensorSpec((2, 4, 4, channels)))
+    (kernel,) = [operation for operation in step.graph.get_operations() if operation.type == "FusedBatchNormV3"]
+    assert kernel.get_attr("T") == getattr(tf, dtype)
+    assert step.outputs[0].dtype == tf.bfloat16
+
+
 def test_inference_and_frozen_layers_use_the_running_averages(network):
     images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
     model = keras.models.clone_model(network)

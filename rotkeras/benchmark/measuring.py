@@ -1,6 +1,5 @@
 """One part of the benchmark, in a process of its own: `python -m rotkeras.benchmark.measuring`; see training.py."""
 
-import collections
 import itertools
 import json
 import math
@@ -219,7 +218,12 @@ def _taker(dataset: Any) -> Callable[[int], None]:
     """A function that takes so many batches and leaves them; of a `tf.data.Dataset` inside TensorFlow, as a compiled `fit` does."""
     iterator = iter(dataset)
     if not hasattr(dataset, "element_spec"):
-        return lambda count: collections.deque(itertools.islice(iterator, count), maxlen=0).clear()
+
+        def take_from_python(count: int) -> None:
+            for _ in range(count):
+                next(iterator)
+
+        return take_from_python
     import tensorflow as tf
 
     @tf.function

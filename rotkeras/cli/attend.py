@@ -63,7 +63,8 @@ def attend(
     from rotkeras.attend import View, make_folder
     from rotkeras.attend import attend as draw
     from rotkeras.attention.network import find_network, load_network
-    from rotkeras.cli.embed import interruptible, new_console, showing, start, tell_skipped
+    from rotkeras.cli.embed import interruptible, new_console, showing, start
+    from rotkeras.cli.skipped import tell_skipped
     from rotkeras.embedding.opening import open_images
     from rotkeras.errors import UserError
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from rotkeras.cli.embed import interruptible, new_console, showing, start, tell_skipped
+from rotkeras.cli.embed import interruptible, new_console, showing, start
+from rotkeras.cli.skipped import tell_skipped
 
 
 @click.command()

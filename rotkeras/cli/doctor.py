@@ -40,7 +40,7 @@ def doctor() -> None:
             click.echo("No GPU is seen: training runs on the CPU. For an NVIDIA GPU: pip install 'rotkeras[gpu]'.")
             half = devices.has_bfloat16()
             if half is not None:
-                speed = "is faster than float32" if half else "takes ten times as long as float32"
+                speed = "is faster than float32" if half else "was ten times slower than float32 on such a one"
                 click.echo(f"bfloat16 is {'' if half else 'not '}in the processor: train.precision=mixed_bfloat16 {speed}.")
     if missing:
         click.echo(f"Missing: {', '.join(missing)}. Install: pip install {' '.join(missing)}")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from rotkeras.cli.skipped import tell_skipped
+
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from rotkeras.data.source import BadImage
 
 _SECONDS_BETWEEN_LINES = 10
 
@@ -158,23 +158,6 @@ def showing(console: "Console", what: str, interrupted: list[int]) -> Iterator[C
                 console.print(f"{what}: {done:,} of {total:,}, {clock((now - began) * (total / done - 1))} left")
 
         yield progress
-
-
-def tell_skipped(console: "Console", skipped: list["BadImage"]) -> None:
-    """Name the first five files that could not be read."""
-    if not skipped:
-        return
-    console.print(f"{left_out(len(skipped))}:")
-    for bad in skipped[:5]:
-        console.print(f"  {bad.path}: {bad.reason}")
-    if len(skipped) > 5:
-        console.print(f"  … and {len(skipped) - 5:,} more")
-
-
-def left_out(count: int) -> str:
-    """How many files could not be read, in words."""
-    several = count > 1
-    return f"{count:,} file{'s' if several else ''} could not be read as images and {'are' if several else 'is'} left out"
 
 
 def _size(count: int) -> str:

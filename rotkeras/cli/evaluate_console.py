@@ -35,6 +35,8 @@ class EvaluateConsole:
         self.console.print(f"{run.path}: starting {devices.library()} …")
         devices.quiet()
         devices.keep_freed_memory()
+        if run.load_recipe().train.deterministic:
+            devices.make_deterministic()  # JAX reads it when it starts
         from rotkeras.evaluate import Options, evaluate
         from rotkeras.evaluate.labelled import file_name, load_labelled
 

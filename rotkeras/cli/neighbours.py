@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rotkeras.cli.embed import image_options, interruptible, new_console, showing, start, tell_skipped
+from rotkeras.cli.embed import image_options, interruptible, new_console, showing, start
+from rotkeras.cli.skipped import tell_skipped
 
 if TYPE_CHECKING:
     from rotkeras.embedding import Neighbours

@@ -53,7 +53,8 @@ def orient(
     rotkeras orient runs/photographs photos
     rotkeras orient runs/photographs/export/orient.tflite photos --fix upright
     """
-    from rotkeras.cli.embed import interruptible, new_console, showing, start, tell_skipped
+    from rotkeras.cli.embed import interruptible, new_console, showing, start
+    from rotkeras.cli.skipped import tell_skipped
     from rotkeras.data.source import BadImage
     from rotkeras.device.notes import without_notes
     from rotkeras.embedding.feature_file import check_file

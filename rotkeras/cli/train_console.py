@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rotkeras.cli.embed import left_out, tell_skipped
+from rotkeras.cli.skipped import left_out, tell_skipped
 from rotkeras.data.source import BadImage, Source
 from rotkeras.errors import UserError, brief
 from rotkeras.recipe import Recipe
@@ -46,10 +46,11 @@ class TrainConsole:
             return finished
         from rotkeras import devices, hosts
 
-        library = {"tensorflow": "TensorFlow", "jax": "JAX"}.get(devices.backend(), devices.backend())
-        self.console.print(f"{recipe.name}: starting {library} …")
+        self.console.print(f"{recipe.name}: starting {devices.library()} …")
         devices.quiet()
         devices.keep_freed_memory()
+        if recipe.train.deterministic:
+            devices.make_deterministic()  # JAX reads it when it starts
         import keras
 
         from rotkeras import callbacks, train
@@ -181,7 +182,7 @@ class TrainConsole:
         from rotkeras import devices
 
         if recipe.train.precision == "mixed_bfloat16" and not devices.accelerators() and devices.has_bfloat16() is False:
-            self.console.print("this processor has no bfloat16: mixed_bfloat16 takes ten times as long as train.precision=float32")
+            self.console.print("this processor has no bfloat16: mixed_bfloat16 may take ten times as long as float32")
         self.console.print(f"run folder: {run.path}\n")
 
     def show(self, summary: dict[str, Any], run: Run) -> None:
@@ -209,7 +210,7 @@ class TrainConsole:
         best = summary["encoder"]["best"]
         reason = f"{best['measure']} {100 * best['value']:.1f} %" if best["measure"] != "epoch" else "the last epoch"
         print_(f"\nencoder: {run.path / 'encoder.keras'}  (tap {best['tap']}, epoch {best['epoch']}: {reason})")
-        tell_skipped(self.console, [BadImage(**bad) for bad in summary["images"]["skipped"]])
+        tell_skipped(self.console, [BadImage(**bad) for bad in summary["images"]["skipped"]], ", in summary.json")
         print_(f"load it: keras.models.load_model('{run.path / 'encoder.keras'}')")
         print_(f"next:    rotkeras evaluate {run.path}   (the numbers to report)")
 

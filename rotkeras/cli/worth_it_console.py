@@ -42,6 +42,8 @@ class WorthItConsole:
         self.console.print(f"{run.path}: starting {devices.library()} …")
         devices.quiet()
         devices.keep_freed_memory()
+        if run.load_recipe().train.deterministic:
+            devices.make_deterministic()  # JAX reads it when it starts
         from rotkeras import taps
         from rotkeras.evaluate import evaluate, worth_it
         from rotkeras.evaluate.evaluation import check_source, load_network

@@ -104,17 +104,30 @@ def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | No
             )
         try:
             images, labels = file[image_key], file[label_key] if label_key else None
-            names = tuple(str(each) for each in np.ravel(file["class_names"])) if "class_names" in file.files else ()
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             reason = "it holds Python objects" if "pickle" in str(error) else str(error)
             raise UserError(f"{str(path)!r} could not be read ({reason}): store plain uint8 arrays in it.") from None
-        read = as_images(images, labels, names, image_size, f"{path.name}:{image_key}")
-        if names and read.labels is not None and read.labels.max() >= len(names):
-            raise UserError(
-                f"{path.name}:class_names: expected {read.labels.max() + 1} names, one for each label from 0, received "
-                f"{len(names)}; name them all, or leave the names out."
-            )
-        return read
+        names = _class_names(path.name, file) if label_key else ()
+        return as_images(images, labels, names, image_size, f"{path.name}:{image_key}")
+
+
+def _class_names(name: str, file: Any) -> tuple[str, ...]:
+    """The names of the labels of a file, of both its parts, so that a mistake is told before training; empty where it has none."""
+    if "class_names" not in file.files:
+        return ()
+    keys = [key for part in _LABEL_KEYS.values() for key in part if key in file.files]
+    most = max((int(np.max(file[key], initial=-1)) for key in keys), default=-1) + 1
+    try:
+        given = file["class_names"]
+    except ValueError:
+        given = np.array(None)  # Python objects
+    names = tuple(each.decode() if isinstance(each, bytes) else str(each) for each in given.tolist()) if given.ndim == 1 else ()
+    if given.dtype.kind not in "US" or len(set(names)) < len(names) or len(names) < most:
+        raise UserError(
+            f"{name}:class_names: expected {most} or more different names, an array of strings with one for each label from 0, "
+            f"received {len(names)} of {given.dtype}, shape {given.shape}; name each class once, or leave the names out."
+        )
+    return names
 
 
 def read_digits(image_size: int | None) -> Images:

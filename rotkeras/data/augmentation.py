@@ -1,9 +1,9 @@
 """Augmentation of uint8 batches before the views are made: once an image, then its copies.
 
-Each is a function `(images, key) -> images` on uint8 (B, H, W, 3) inside `tf.data`; its randomness is a function of the key alone.
-One with `in_numpy = True` takes NumPy arrays as well, and gives the same pixels. One with `in_step = True` can be taken apart, to
-run inside the compiled step: `draw(key)` makes its integers on the host, int32 (B, D), `apply(images, draws)` the same pixels of
-them by `keras.ops`, and `undrawn` are the D integers that leave an image as it is.
+Each is a function `(images, key) -> images` on uint8 (B, H, W, 3), tensors inside `tf.data`; its randomness is a function of the
+key alone. One with `in_numpy = True` takes NumPy arrays as well, and gives the same pixels. One with `in_step = True` can be taken
+apart, to run inside the compiled step: `draw(key)` makes its integers on the host, int32 (B, D), `apply(images, draws)` the same
+pixels of them by `keras.ops`, and `undrawn` are the D integers that leave an image as it is.
 """
 
 import math

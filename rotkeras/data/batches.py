@@ -1,4 +1,6 @@
-"""From images to batches of (views, labels) by `tf.data`: shuffled, augmented, and turned into views by a pretext task.
+"""From images to batches of (views, labels) in `tf.data`: shuffled, augmented, and turned into views by a pretext task.
+
+NumPy makes them or, what it cannot, TensorFlow's graph.
 
 A batch is made whole: one gather, one augmentation, one call of the task. Nothing is done image by image, pixels stay uint8,
 and an image's views lie side by side, so that a batch split over devices never splits them.
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from rotkeras.data.augmentation import Augmentation, chain
 from rotkeras.data.ending import ending
-from rotkeras.data.epochs import Pipeline, count_steps, reads_images
+from rotkeras.data.epochs import Pipeline, count_steps
 from rotkeras.data.input_wait import InputWait
 from rotkeras.data.keyed import Key
 from rotkeras.data.numpy_batches import numpy_evaluation, steps_of_images
@@ -39,7 +41,7 @@ def tf_pipeline(
     if makes_numpy(task, *augmentation):
         steps = steps_of_images(images, task, steps_per_execution=steps_per_execution, repeats=repeats, **settings)
         start = initial_epoch * steps.per_epoch
-        made = in_python(steps.batch, tf.data.Dataset.counter(start=start), example=steps.batch(start))
+        made = made_by_numpy(steps.batch, tf.data.Dataset.counter(start=start), example=steps.batch(start))
         return _measured(made, steps.per_epoch)
     rows = tf.constant(images.rows)
     augment = chain(list(augmentation))
@@ -48,12 +50,12 @@ def tf_pipeline(
     def batch(seed: Any, epoch: Any, index: Any, repeat: Any) -> Any:
         # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
         key = Key(seed, epoch, tf.gather(rows, index) + repeat * len(images.array))
-        return task.views(augment(gather(index), key) if reads_images(task) else None, key)
+        return task.views(augment(gather(index), key), key)
 
     return _endless(batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution)
 
 
-def in_python(make: Callable[[int], Any], numbers: Any, example: Any, even: bool = True) -> Any:
+def made_by_numpy(make: Callable[[int], Any], numbers: Any, example: Any, even: bool = True) -> Any:
     """A dataset of what NumPy makes of numbers, several at once and in order.
 
     NumPy copies rows and planes of bytes, where TensorFlow's kernels gather pixels of three bytes: batches are made in a third of
@@ -65,20 +67,21 @@ def in_python(make: Callable[[int], Any], numbers: Any, example: Any, even: bool
         example: what `make` gives, for its structure, dtypes and shapes.
         even: whether batches have as many rows as the example, all.
     """
-    blank = [np.zeros_like(each) for each in tf.nest.flatten(example)]
-    shapes = [each.shape if even else (None, *each.shape[1:]) for each in blank]
+    # TensorFlow keeps a function that was mapped for the life of the process: it must not keep a batch with it.
+    kinds = [(each.shape, each.dtype) for each in tf.nest.flatten(example)]
+    structure = tf.nest.map_structure(lambda _: None, example)
 
     def read(number: Any) -> Any:
         with ending.reading() as worth_it:
-            return tf.nest.flatten(make(int(number))) if worth_it else blank
+            return tf.nest.flatten(make(int(number))) if worth_it else [np.zeros(shape, dtype) for shape, dtype in kinds]
 
     def batch(number: Any) -> Any:
-        values = tf.numpy_function(read, [number], [each.dtype for each in blank], stateful=False)
+        values = tf.numpy_function(read, [number], [dtype for _, dtype in kinds], stateful=False)
+        shapes = [shape if even else (None, *shape[1:]) for shape, _ in kinds]
         shaped = [tf.ensure_shape(value, shape) for value, shape in zip(values, shapes, strict=True)]
-        return tf.nest.pack_sequence_as(example, shaped)
+        return tf.nest.pack_sequence_as(structure, shaped)
 
-    made = numbers.map(_as_written(batch), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return untuned(made.prefetch(tf.data.AUTOTUNE))
+    return numbers.map(_as_written(batch), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
 def tf_feature_pipeline(
@@ -133,7 +136,7 @@ def _measured(dataset: Any, steps: int) -> Pipeline:
 
 
 def untuned(dataset: Any) -> Any:
-    """The dataset without tf.data's tuning while it runs; AUTOTUNE then means as many threads as there are cores.
+    """The dataset without tf.data's tuning while it runs; AUTOTUNE then means its default, a thread for each core.
 
     The thread that tunes sleeps twice as long each time, up to a minute, and whoever ends an iterator (`fit` at its end, a
     validation) now and then waits until it wakes. Our pipelines have one map and one prefetch, which need no tuning.
@@ -147,9 +150,8 @@ def tf_evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) 
     """See `rotkeras.data.evaluation_pipeline`."""
     if makes_numpy(task):
         part = numpy_evaluation(images, task, images_per_batch)
-        return in_python(
-            part.__getitem__, tf.data.Dataset.range(len(part)), example=part[0], even=len(images) % images_per_batch == 0
-        )
+        even = len(images) % images_per_batch == 0
+        return untuned(made_by_numpy(part.__getitem__, tf.data.Dataset.range(len(part)), example=part[0], even=even))
     count = len(images)
     rows = tf.constant(images.rows)
     gather = _gather(images)
@@ -157,7 +159,7 @@ def tf_evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) 
     def batch(start: Any) -> Any:
         index = tf.range(start, tf.minimum(start + images_per_batch, count), dtype=tf.int64)
         zero = tf.constant(0, tf.int64)
-        return task.views(gather(index) if reads_images(task) else None, Key(zero, zero, tf.gather(rows, index)))
+        return task.views(gather(index), Key(zero, zero, tf.gather(rows, index)))
 
     starts = tf.data.Dataset.range(0, count, images_per_batch)
     batches = starts.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

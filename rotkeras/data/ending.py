@@ -10,7 +10,7 @@ _QUIET_SECONDS, _MOST_SECONDS = 0.2, 5.0
 
 
 class Ending:
-    """What reads images in threads of `tf.data` asks here whether it is worth it.
+    """What reads images, or makes batches of them, in threads of `tf.data` asks here whether it is worth it.
 
     A thread that lets go of Python's lock for a read never gets it back from an interpreter that is shutting down, and that waits
     for the thread: the process would hang, now and then, when a script ends while a dataset still reads ahead. So once Python

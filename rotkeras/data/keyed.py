@@ -4,6 +4,7 @@
 two made it.
 """
 
+import threading
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ Words = NDArray[np.uint64]
 
 
 class Key(NamedTuple):
-    """What randomness is a function of: tensors inside `tf.data`, NumPy numbers outside.
+    """What randomness is a function of: NumPy numbers, or tensors where TensorFlow's graph makes the batch.
 
     Attributes:
         seed: int64 scalar.
@@ -39,6 +40,7 @@ def mix(*words: Any) -> Words:
     return np.asarray(state)
 
 
+_ORDERS = threading.Lock()
 _ROUNDS = 8
 _SMALLEST_BLOCK = 16
 _SEQUENCE = 0x7369F885192C0EF5
@@ -57,7 +59,8 @@ def permute(position: NDArray[np.int64], seed: int, epoch: int, count: int) -> N
         return np.zeros(np.shape(position), np.int64)
     half = _half_bits(count - 1)
     if 2 * half == _SMALLEST_BLOCK:
-        return _small_order(int(seed), int(epoch), count)[position]
+        with _ORDERS:  # threads that make batches of one epoch would each compute its order
+            return _small_order(int(seed), int(epoch), count)[position]
     keys = _round_keys(seed, epoch, half)
     found = np.asarray(position, np.int64).astype(np.uint64)
     outside = np.ones(found.shape, bool)

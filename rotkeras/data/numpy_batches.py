@@ -1,4 +1,4 @@
-"""From images to batches of (views, labels) in NumPy: the batches of `tf.data`'s pipeline, where TensorFlow is not used."""
+"""From images to batches of (views, labels) in NumPy: for `tf.data`, which calls it, and where TensorFlow is not used."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The two pipelines behind one name: `tf.data` for TensorFlow, NumPy for the other backends. Their batches are the same."""
+"""The two pipelines behind one name: `tf.data` for TensorFlow, a thread for the other backends. Their batches are the same."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal

@@ -1,6 +1,6 @@
 """What every pretext task is: data plus head.
 
-A task makes (x, y) of a batch of images inside `tf.data`, and a Keras model that learns them with stock `compile` and `fit`.
+A task makes (x, y) of a batch of images on the host, and a Keras model that learns them with stock `compile` and `fit`.
 """
 
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ class PretextTask(Protocol):
     """
 
     def views(self, images: Any, key: Any) -> tuple[Any, Any]:
-        """(x, y) of a batch of images, inside `tf.data`.
+        """(x, y) of a batch of images: tensors inside `tf.data`, or, with `in_numpy`, arrays.
 
         Args:
             images: uint8 (B, H, W, 3).

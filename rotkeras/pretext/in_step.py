@@ -172,12 +172,7 @@ class InStep:
 
     def _positions(self, index: Any) -> Any:
         """Where images lie among the resident ones: int32 (B,)."""
-        array = self.resident[0].array
-        if isinstance(index, np.ndarray):
-            return np.searchsorted(self._rows, index % len(array)).astype(np.int32)
-        import tensorflow as tf
-
-        return tf.searchsorted(self._rows, index % len(array), out_type=tf.int32)
+        return np.searchsorted(self._rows, index % len(self.resident[0].array)).astype(np.int32)
 
 
 def _beside(drawn: list[Any]) -> Any:

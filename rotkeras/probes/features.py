@@ -18,7 +18,7 @@ def extract(extractor: Any, images: Images, images_per_batch: int = 128) -> Feat
 
     Args:
         extractor: a model of `rotkeras.taps.extractor` or `.maps`: uint8 (B, H, W, 3) -> {tap: (B, …)}. Batch norm uses its
-            moving statistics; nothing of the model changes.
+            moving statistics; nothing of the model changes. Made outside the scope of a strategy, whose replicas would each run it.
         images: the images, in memory or in a cache.
         images_per_batch: images in one forward pass.
 

@@ -237,6 +237,24 @@ def test_an_npz_may_name_its_classes(tmp_path):
     )
     source = load(tmp_path / "named.npz", validation_fraction=0)
     assert source.train.class_names == source.test.class_names == ("cat", "dog", "emu")
-    np.savez(tmp_path / "few.npz", images=images, labels=[0, 1, 2, 1], class_names=names[:2])
-    with pytest.raises(UserError, match="expected 3 names, one for each label from 0, received 2"):
-        load(tmp_path / "few.npz")
+    np.savez(tmp_path / "bytes.npz", images=images, labels=[0, 1, 2, 1], class_names=names.astype("S"))
+    assert load(tmp_path / "bytes.npz", validation_fraction=0).train.class_names == ("cat", "dog", "emu")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        np.array(["cat", "dog"]),
+        np.array(["cat", "dog", "cat"]),
+        np.array([1, 2, 3]),
+        np.array([["cat", "dog", "emu"]]),
+        np.array(["a", 1, 2], object),
+    ],
+)
+def test_names_that_do_not_name_every_class_once_are_refused_when_loaded(names, tmp_path):
+    images = np.zeros((4, 8, 8, 3), np.uint8)
+    np.savez(
+        tmp_path / "odd.npz", images=images, labels=[0, 1, 0, 1], test_images=images, test_labels=[0, 1, 2, 1], class_names=names
+    )
+    with pytest.raises(UserError, match="class_names: expected 3 or more different names, an array of strings"):
+        load(tmp_path / "odd.npz")

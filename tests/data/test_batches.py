@@ -187,3 +187,43 @@ both.abort()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_no_pipeline_is_tuned_while_it_runs(images):
+    from rotkeras.data.pipelines import feature_pipeline
+
+    resampled = Rotation(angles=(0, 45))  # by TensorFlow's graph
+    datasets = [pipeline(images, task, images_per_batch=5).dataset for task in (Rotation(), resampled)]
+    datasets += [evaluation_pipeline(images, task, images_per_batch=5) for task in (Rotation(), resampled)]
+    datasets.append(feature_pipeline({"a": np.zeros((8, 2), np.float32)}, np.zeros(8, np.int64), images_per_batch=4).dataset)
+    assert [dataset.options().autotune.enabled for dataset in datasets] == [False] * 5
+
+
+def test_a_pipeline_that_is_gone_keeps_no_batch():
+    """TensorFlow keeps functions that were mapped; only a process of its own shows what they hold."""
+    script = """
+import gc, resource, numpy as np
+from rotkeras import data
+from rotkeras.pretext import Rotation
+
+images = data.Images.of(np.ones((256, 96, 96, 3), np.uint8))
+
+def use():
+    next(iter(data.pipeline(images, Rotation(), images_per_batch=128, library="tensorflow").dataset))
+    next(iter(data.evaluation_pipeline(images, Rotation(), images_per_batch=128, library="tensorflow")))
+    gc.collect()
+
+def held():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
+for _ in range(4):
+    use()
+before = held()
+for _ in range(8):
+    use()
+print(held() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert float(done.stdout) < 120  # eight pipelines of two batches of 14 MB would be 226

@@ -6,9 +6,11 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from rotkeras import UserError, data
 from rotkeras.data import augmentation, draws, keyed, randomness
+from rotkeras.data.labelled import Labelled
 from rotkeras.pretext import Rotation
 
 
@@ -131,3 +133,34 @@ print(x.shape, y.tolist(), x2.shape)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == f"(16, 16, 16, 3) {[0, 1, 2, 3] * 4} (16, 16, 16, 3)\n", done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (6, 11)])
+@pytest.mark.parametrize("steps", [[augmentation.pad_crop_flip(3)], [augmentation.pad_crop_flip(0), augmentation.random_flip()]])
+def test_the_graph_crops_and_flips_as_numpy_does(shape, steps):
+    """TensorFlow's graph makes the batches that need it for another step, and of the same draws the same pixels."""
+    images = np.random.default_rng(0).integers(0, 256, (40, *shape, 3), dtype=np.uint8)
+    key = keyed.Key(np.int64(4), np.int64(1), np.arange(40) * 7)
+    theirs = augmentation.chain(steps)(tf.constant(images), keyed.Key(*(tf.constant(each, tf.int64) for each in key)))
+    ours = augmentation.chain(steps)(images, key)
+    np.testing.assert_array_equal(ours, theirs)
+    assert not np.array_equal(ours, images)
+
+
+@pytest.mark.parametrize("task", [Rotation(), Rotation((0, 180)), Rotation((90, 0, 270)), Rotation(views="one")])
+def test_the_graph_turns_as_numpy_does(task):
+    images = np.random.default_rng(0).integers(0, 256, (20, 7, 7, 3), dtype=np.uint8)
+    key = keyed.Key(np.int64(4), np.int64(1), np.arange(20) * 7)
+    theirs = task.views(tf.constant(images), keyed.Key(*(tf.constant(each, tf.int64) for each in key)))
+    for ours, there in zip(task.views(images, key), theirs, strict=True):
+        np.testing.assert_array_equal(ours, there)
+        assert ours.dtype == there.numpy().dtype
+
+
+def test_the_graph_labels_as_numpy_does():
+    images = data.Images.of(np.zeros((9, 4, 4, 3), np.uint8), np.arange(9) % 4, tuple("abcd")).part(np.arange(1, 9, 2))
+    task = Labelled(images)
+    key = keyed.Key(np.int64(0), np.int64(0), np.array([1, 3, 9 + 5, 18 + 7]))  # repeats lie beyond the rows
+    ours, theirs = task.views(None, key)[1], task.views(None, keyed.Key(*(tf.constant(each, tf.int64) for each in key)))[1]
+    np.testing.assert_array_equal(ours, [0, 1, 0, 1])
+    np.testing.assert_array_equal(theirs, ours)

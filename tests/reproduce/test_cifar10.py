@@ -1,7 +1,11 @@
+import os
+
 import numpy as np
 import pytest
 
-from rotkeras.data import Images, Source
+from rotkeras import UserError
+from rotkeras.data import Images, Source, load
+from rotkeras.data.tfds_source import open_builder
 from rotkeras.reproduce import cifar10
 
 
@@ -37,3 +41,13 @@ def test_images_are_told_in_any_order_and_in_parts(images, monkeypatch):
 
 def test_other_images_are_not_cifar10(digit_source):
     assert not cifar10.is_cifar10(digit_source)
+
+
+def test_cifar10_of_tensorflow_datasets_is_cifar10():
+    """Where it is prepared: in ROTKERAS_DATA_DIR, or where tensorflow-datasets keeps its sets."""
+    folder = os.environ.get("ROTKERAS_DATA_DIR")
+    try:
+        open_builder("cifar10", folder, download=False)
+    except UserError as error:
+        pytest.skip(f"CIFAR-10 is not prepared here; ROTKERAS_DATA_DIR may name its folder ({error})")
+    assert cifar10.is_cifar10(load("cifar10", data_dir=folder))

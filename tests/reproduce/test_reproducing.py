@@ -81,7 +81,8 @@ def test_the_row_of_an_entry_is_found_among_others_of_its_kind():
 
 
 def test_overrides_that_make_another_experiment_are_named_and_those_of_the_table_refused():
-    assert departures(["train.xla=true", "backbone.width=0.5", "probe.every_epochs=1", "train.epochs=3"]) == [
+    free = ["train.xla=true", "train.placement=host", "probe.every_epochs=1", "data.arrays=a.npz", "data.cache=there"]
+    assert departures([*free, "backbone.width=0.5", "train.epochs=3"]) == [
         "backbone.width=0.5",
         "train.epochs=3",
     ]
