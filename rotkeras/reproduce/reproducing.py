@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rotkeras.data import Source
+from rotkeras.errors import UserError
 from rotkeras.evaluate import Options, evaluate
 from rotkeras.evaluate.intervals import mean_margin, share_margin
 from rotkeras.evaluate.options import Unit
@@ -90,9 +91,18 @@ def reproduce(
 
     Returns:
         (the numbers in the order of the table, the runs that they come from).
+
+    Raises:
+        UserError: for images without a class that the table names.
     """
     from rotkeras.train import train
 
+    named = {entry.class_name for entry in table.entries if entry.class_name}
+    if missing := sorted(named - set(source.train.class_names)):
+        raise UserError(
+            f"{table.title}: expected images whose classes are named, received {source.name} without {', '.join(missing)}; "
+            f"add class_names to the .npz."
+        )
     runs: list[Run] = []
     values: dict[Entry, list[tuple[float, int]]] = {entry: [] for entry in table.entries}
     for network in dict.fromkeys(entry.network for entry in table.entries):

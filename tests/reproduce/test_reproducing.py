@@ -66,6 +66,15 @@ def test_a_table_is_walked_killed_in_the_middle_and_resumed(tmp_path):
     assert third.seen == [("nin4", 0, True)]
 
 
+def test_a_table_by_class_wants_the_names_of_its_classes_before_anything_is_trained(tmp_path):
+    source = data.load("digits", image_size=16)
+    with pytest.raises(
+        UserError, match=r"expected images whose classes are named, received digits without airplane, .*class_names"
+    ):
+        reproduce(TABLES["table9"], tmp_path, "cifar10", Scale(), [0], [], None, source, Quiet())
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_row_of_an_entry_is_found_among_others_of_its_kind():
     from rotkeras.probes.settings import settings_for
     from rotkeras.reproduce.reproducing import _value
