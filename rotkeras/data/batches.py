@@ -136,7 +136,7 @@ def _measured(dataset: Any, steps: int) -> Pipeline:
 
 
 def untuned(dataset: Any) -> Any:
-    """The dataset without tf.data's tuning while it runs; AUTOTUNE then means its default, a thread for each core.
+    """The dataset without tf.data's tuning while it runs; AUTOTUNE then means its default, a thread for each core, 16 at most.
 
     The thread that tunes sleeps twice as long each time, up to a minute, and whoever ends an iterator (`fit` at its end, a
     validation) now and then waits until it wakes. Our pipelines have one map and one prefetch, which need no tuning.
