@@ -45,6 +45,15 @@ def check_backend() -> None:
         )
 
 
+def check_tensorflow(command: str) -> None:
+    """Raise a `UserError` unless Keras runs on TensorFlow, for a command that needs it."""
+    if backend() != "tensorflow":
+        raise UserError(
+            f"KERAS_BACKEND: expected tensorflow, or none, for TensorFlow makes what {command} writes; received {backend()!r}; "
+            f"repeat the command with KERAS_BACKEND=tensorflow in front."
+        )
+
+
 def quiet() -> None:
     """Start TensorFlow: without its chatter in the terminal, unless TF_CPP_MIN_LOG_LEVEL is set already, and with oneDNN's kernels.
 

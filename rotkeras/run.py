@@ -3,6 +3,7 @@
 import json
 import platform
 import shutil
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,20 @@ class Run:
         self.report = self.path / "report.html"
         self.resuming = False
 
-    def check(self, recipe: Recipe, resume: bool = False, overwrite: bool = False) -> None:
+    def check(
+        self,
+        recipe: Recipe,
+        resume: bool = False,
+        overwrite: bool = False,
+        elsewhere: str = "start a new run with --run-dir or --overwrite",
+    ) -> None:
         """Check that this recipe may run in this folder. Nothing is written or deleted before `begin`.
 
         Args:
             recipe: what will run.
             resume: go on with the run that is there; it must have the same recipe. Without one, begin anew.
             overwrite: delete the run that is there.
+            elsewhere: what to do when it is another recipe's, in words.
 
         Raises:
             UserError: when something is there and neither was asked for, or it is not this recipe's run.
@@ -66,7 +74,7 @@ class Run:
         self.resuming = False
         if self.recipe.exists():
             if resume:
-                self._same_recipe(recipe)
+                self._same_recipe(recipe, elsewhere)
                 self.resuming = True
             elif not overwrite:
                 raise UserError(
@@ -121,7 +129,7 @@ class Run:
         for path in sorted(self.path.iterdir(), key=lambda each: each == self.recipe):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def _same_recipe(self, recipe: Recipe) -> None:
+    def _same_recipe(self, recipe: Recipe, elsewhere: str) -> None:
         # These change no weight: a run of before these sections goes on, another page or export may be wanted, or another machine.
         after: Any = {"attention": True, "export": True, "report": True, "train": {"placement"}}
         there, here = self.load_recipe().model_dump(exclude=after), recipe.model_dump(exclude=after)
@@ -130,7 +138,7 @@ class Run:
             key, old, new = difference
             raise UserError(
                 f"{self.recipe} has {key}: {old!r}, and the recipe to resume with has {new!r}: expected the same recipe; "
-                f"take that value back, or start a new run with --run-dir or --overwrite."
+                f"take that value back, or {elsewhere}."
             )
 
     def _header(self) -> str:
@@ -147,6 +155,8 @@ def versions() -> dict[str, str]:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             found[name] = "missing"
+    if "jax" in sys.modules:  # Keras runs on it
+        found["jax"] = metadata.version("jax")
     return found
 
 

@@ -5,7 +5,6 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import keras
@@ -281,7 +280,7 @@ def _summary(recipe: Recipe, source: Source, task: Any, model: Any, state: dict[
         },
         "encoder": {"best": state["best"], "last": state["last"]},
         "rotkeras": __version__,
-        "versions": versions() | ({"jax": version("jax")} if devices.backend() == "jax" else {}),
+        "versions": versions(),
         "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
         "backend": devices.backend(),
     }

@@ -91,7 +91,7 @@ ALLOWED = {
     "embedding": {"errors", "files", "images", "text", "data", "device"},
     "evaluate": {"errors", "files", "text", "data", "devices", "probes", "run", "taps", "building"},
     "benchmark": {"building", "callbacks", "data", "device", "devices", "errors", "placement", "pretext", "recipe", "run", "train"},
-    "reproduce": {"data", "errors", "evaluate", "probes", "recipe", "run", "train"},
+    "reproduce": {"data", "devices", "errors", "evaluate", "probes", "recipe", "run", "train"},
     "callbacks": {"attention", "errors", "files", "hosts", "text", "data", "probes", "taps"},
     "hosts": {"devices", "errors"},
     "initial_weights": {"taps"},

@@ -46,11 +46,13 @@ def export(run_folder: Path, folder: Path | None, data_dir: str | None, overwrit
     rotkeras export runs/quickstart
     rotkeras export runs/cifar10-cpu --profile int8 --profile learner --classes 20 -o device
     """
+    from rotkeras import devices
     from rotkeras.export.target import check_target, resolved
     from rotkeras.run import Run
 
     run = Run(run_folder)
     run.check_ended()  # mistakes are told before the seconds that TensorFlow takes to start
+    devices.check_tensorflow("export")
     settings = _settings(run, options)
     check_target(resolved(folder or run.export), overwrite)
 

@@ -49,7 +49,7 @@ class ReproduceConsole(Watching):
             devices.make_deterministic()  # JAX reads it when it starts
         from rotkeras.building import load_source
         from rotkeras.reproduce.cifar10 import is_cifar10
-        from rotkeras.reproduce.reproducing import reproduce
+        from rotkeras.reproduce.reproducing import reproduce, suffix
 
         if scale.full and not devices.accelerators():
             self.console.print("there is no GPU here: at full scale this takes weeks; --scale 0.02 walks the path in minutes")
@@ -67,7 +67,7 @@ class ReproduceConsole(Watching):
             sys.exit(130)
         finally:
             self.close()
-        self._write(table, numbers, runs, folder, base, scale.suffix(), words, judged)
+        self._write(table, numbers, runs, folder, base, suffix(scale), words, judged)
 
     def pretraining(self, network: str, seed: int, done: bool) -> Sequence[Any]:
         """Say which pre-training begins, and give its progress bar."""
@@ -112,6 +112,7 @@ class ReproduceConsole(Watching):
             "protocol": "validation chose epochs, few-label probes took the last; each row was judged on test once",
             "seconds of pre-training": ", ".join(seconds),
             "machine": f"{platform.platform()}, {os.cpu_count()} cores",
+            "library": ", ".join(dict.fromkeys(summary["backend"] for summary in summaries)),
             "versions": ", ".join(f"{name} {version}" for name, version in summaries[0]["versions"].items()),
         }
         stem = folder / f"{table.name}-{base}{suffix}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from rotkeras import devices
 from rotkeras.data import Source
 from rotkeras.errors import UserError
 from rotkeras.evaluate import Options, evaluate
@@ -108,9 +109,9 @@ def reproduce(
     for network in dict.fromkeys(entry.network for entry in table.entries):
         mine = [entry for entry in table.entries if entry.network is network]
         for seed in seeds:
-            run = Run(folder / "runs" / f"{base}-{network.name}{scale.suffix()}-seed{seed}")
+            run = Run(folder / "runs" / f"{base}-{network.name}{suffix(scale)}-seed{seed}")
             recipe = build_recipe(base, network, scale, seed, overrides, data_dir)
-            run.check(recipe, resume=True)
+            run.check(recipe, resume=True, elsewhere="name another folder with --out")
             callbacks = shows.pretraining(network.name, seed, run.load_summary() is not None)
             if run.load_summary() is None:
                 train(recipe, run, source, callbacks)
@@ -120,6 +121,12 @@ def reproduce(
             for entry in mine:
                 values[entry].append(_value(entry, content, scale, seed))
     return [_reproduced(entry, found) for entry, found in values.items()], runs
+
+
+def suffix(scale: Scale) -> str:
+    """For the names of files: the scale, and the library where it is not TensorFlow, so that no numbers of two are mixed."""
+    library = devices.backend()
+    return scale.suffix() + ("" if library == "tensorflow" else f"-{library}")
 
 
 def wanted(entries: Sequence[Entry], scale: Scale, seed: int) -> list[Options]:

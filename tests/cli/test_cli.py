@@ -1,3 +1,5 @@
+import importlib
+import io
 import json
 import re
 import subprocess
@@ -52,15 +54,36 @@ def test_doctor_finds_everything_here():
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"), [("sse avx512_bf16", "is in the processor"), ("sse avx512f", "is not in the processor")]
+    ("command", "said"),
+    [
+        (["doctor"], "expected tensorflow or jax, received 'torch'"),
+        (["export", "RUN"], "expected tensorflow, or none, for TensorFlow makes what export writes; received 'torch'"),
+    ],
 )
-def test_doctor_says_whether_bfloat16_is_worth_it(flags, said, monkeypatch):
-    import io
+def test_another_library_is_refused_in_a_sentence(command, said, trained, monkeypatch):
+    _, run = trained
+    monkeypatch.setattr("rotkeras.devices.backend", lambda: "torch")
+    result = call(*[str(run.path) if word == "RUN" else word for word in command])
+    assert result.exit_code == 2
+    assert said in result.stderr
 
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("model name : some\nflags\t\t: fpu sse avx512_bf16 x\n", "bfloat16 is in the processor"),
+        ("flags\t\t: fpu amx_bf16\n", "bfloat16 is in the processor"),
+        ("flags\t\t: fpu sse avx512f\n", "bfloat16 is not in the processor"),
+        ("processor : 0\nFeatures : fp asimd\n", None),
+    ],
+)
+def test_doctor_says_whether_bfloat16_is_worth_it(lines, said, monkeypatch):
     from rotkeras import devices
 
-    monkeypatch.setattr(devices, "open", lambda path: io.StringIO(f"model name : some\nflags\t\t: fpu {flags} x\n"), raising=False)
-    assert f"bfloat16 {said}" in call("doctor").output
+    monkeypatch.setattr(devices, "open", lambda path: io.StringIO(lines), raising=False)
+    monkeypatch.setattr(importlib.import_module("rotkeras.cli.doctor"), "_show_devices", lambda on_jax: 0)
+    output = call("doctor").output
+    assert said in output if said else "bfloat16" not in output
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from rotkeras.evaluate.options import Unit
 from rotkeras.reproduce import plotting, writing
 from rotkeras.reproduce.paper import NIN4, TABLES, Entry, Table
 from rotkeras.reproduce.plan import build_recipe, departures
-from rotkeras.reproduce.reproducing import Reproduced, reproduce, wanted
+from rotkeras.reproduce.reproducing import Reproduced, reproduce, suffix, wanted
 from rotkeras.reproduce.scale import Scale
 from rotkeras.run import Run
 
@@ -64,6 +64,16 @@ def test_a_table_is_walked_killed_in_the_middle_and_resumed(tmp_path):
     assert runs[0].path == tmp_path / "runs" / "cifar10-nin4-seed0"
     assert run(third := Quiet())[0] == numbers
     assert third.seen == [("nin4", 0, True)]
+    overrides.append("train.label_smoothing=0.1")
+    with pytest.raises(UserError, match="label_smoothing: 0.0, .* take that value back, or name another folder with --out"):
+        run(Quiet())
+
+
+def test_numbers_of_two_libraries_are_kept_apart(monkeypatch):
+    assert suffix(Scale()) == ""
+    monkeypatch.setattr("rotkeras.devices.backend", lambda: "jax")
+    assert suffix(Scale()) == "-jax"
+    assert suffix(Scale(0.5, 1.0, 0.5)) == "-scale-0.5-1-0.5-jax"
 
 
 def test_a_table_by_class_wants_the_names_of_its_classes_before_anything_is_trained(tmp_path):
