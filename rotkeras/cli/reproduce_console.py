@@ -112,7 +112,7 @@ class ReproduceConsole(Watching):
             "protocol": "validation chose epochs, few-label probes took the last; each row was judged on test once",
             "seconds of pre-training": ", ".join(seconds),
             "machine": f"{platform.platform()}, {os.cpu_count()} cores",
-            "library": ", ".join(dict.fromkeys(summary["backend"] for summary in summaries)),
+            "library": ", ".join(dict.fromkeys(summary.get("backend", "tensorflow") for summary in summaries)),
             "versions": ", ".join(f"{name} {version}" for name, version in summaries[0]["versions"].items()),
         }
         stem = folder / f"{table.name}-{base}{suffix}"

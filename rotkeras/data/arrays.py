@@ -1,5 +1,6 @@
 """Images that are arrays already: `.npz` files, NumPy in Python, and the digits that come with scikit-learn."""
 
+import contextlib
 import zipfile
 import zlib
 from pathlib import Path
@@ -115,8 +116,10 @@ def _class_names(name: str, file: Any) -> tuple[str, ...]:
     """The names of the labels of a file, of both its parts, so that a mistake is told before training; empty where it has none."""
     if "class_names" not in file.files:
         return ()
-    keys = [key for part in _LABEL_KEYS.values() for key in part if key in file.files]
-    most = max((int(np.max(file[key], initial=-1)) for key in keys), default=-1) + 1
+    most = 0
+    for key in (key for part in _LABEL_KEYS.values() for key in part if key in file.files):
+        with contextlib.suppress(OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):  # said when it is read
+            most = max(most, int(np.max(file[key], initial=-1)) + 1)
     try:
         given = file["class_names"]
     except ValueError:

@@ -241,6 +241,16 @@ def test_an_npz_may_name_its_classes(tmp_path):
     assert load(tmp_path / "bytes.npz", validation_fraction=0).train.class_names == ("cat", "dog", "emu")
 
 
+def test_damaged_test_labels_beside_names_are_said_when_they_are_read(tmp_path):
+    images, odd = np.zeros((4, 8, 8, 3), np.uint8), np.array([0, "b", 1, 0], object)
+    names = np.array(["a", "b"])
+    np.savez(tmp_path / "odd.npz", images=images, labels=[0, 1, 0, 1], test_images=images, test_labels=odd, class_names=names)
+    source = load(tmp_path / "odd.npz", validation_fraction=0)
+    assert source.train.class_names == ("a", "b")
+    with pytest.raises(UserError, match="holds Python objects"):
+        _ = source.test
+
+
 @pytest.mark.parametrize(
     "names",
     [
