@@ -1,6 +1,7 @@
 """Self-supervised pre-training by predicting image rotations, on Keras 3 and TensorFlow.
 
-The public names below are imported when they are first used: importing rotkeras imports neither TensorFlow nor Keras.
+The public names below are imported when they are first used: importing rotkeras imports neither
+TensorFlow nor Keras.
 """
 
 import importlib
@@ -55,7 +56,10 @@ def __getattr__(name: str) -> Any:
             if error.name != f"rotkeras.{name}":
                 raise
             # The distribution rotkeras-device has this file, and few of the rooms.
-            message = f"rotkeras.{name} is not part of rotkeras-device, which only runs exported files: pip install rotkeras."
+            message = (
+                f"rotkeras.{name} is not part of rotkeras-device, which only runs exported files:"
+                " pip install rotkeras."
+            )
             raise ModuleNotFoundError(message, name=error.name) from None
     raise AttributeError(f"module 'rotkeras' has no attribute {name!r}")
 

@@ -29,7 +29,8 @@ class View:
 
     Attributes:
         methods: "activation", or names of `rotkeras.attention.METHODS`.
-        taps: names of taps; empty for the first three (activation) or the last (class activation maps).
+        taps: names of taps; empty for the first three (activation) or the last (class activation
+            maps).
         powers: of activation, one for all taps or one for each; empty for the published ones.
         rotations: whether to draw the four rotated copies.
         target: the answer asked about, by name; None for the one the network gives for each view.
@@ -53,7 +54,8 @@ def attend(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
-    """Draw one picture for each image: the image, and a map for each method and tap of each network.
+    """Draw one picture for each image: the image, and a map for each method and tap of each
+    network.
 
     Args:
         networks: one, or several whose pictures are put beside each other, as in figure 3.
@@ -65,10 +67,12 @@ def attend(
         progress: called with (images drawn, images in all).
 
     Returns:
-        The pictures written, in the order of the images. What could not be read is in the lists' `skipped`.
+        The pictures written, in the order of the images. What could not be read is in the lists'
+        `skipped`.
 
     Raises:
-        UserError: for a method, tap, power or target that is not there, and for a picture that is there already.
+        UserError: for a method, tap, power or target that is not there, and for a picture that is
+            there already.
 
     Reference: figures 3 and 6 of Gidaris et al., ICLR 2018.
     """
@@ -80,13 +84,18 @@ def attend(
     targets = _targets(networks, view)
     there = [name for name in names if (folder / name).exists()]
     if there and not overwrite:
-        raise UserError(f"{folder / there[0]} is there already: add --overwrite, or give another folder with -o.")
+        raise UserError(
+            f"{folder / there[0]} is there already: add --overwrite, or give another folder"
+            " with -o."
+        )
     make_folder(folder)
     written = []
     sizes = {view.side, *(network.size for network in networks)}
     for start in range(0, len(chosen), IMAGES_AT_ONCE):
         part, shown = [], []
-        for (which, position), name in zip(chosen[start : start + IMAGES_AT_ONCE], names[start:], strict=False):
+        for (which, position), name in zip(
+            chosen[start : start + IMAGES_AT_ONCE], names[start:], strict=False
+        ):
             images = lists[which]
             item = images.item(position)
             try:
@@ -94,19 +103,27 @@ def attend(
                 shown.append((folder / name, images.names[position]))
             except Exception as error:
                 images.skipped.append(BadImage(str(item), brief(error)))
-        drawn = _draw(networks, targets, part, [title for _, title in shown], view) if part else iter(())
+        drawn = (
+            _draw(networks, targets, part, [title for _, title in shown], view)
+            if part
+            else iter(())
+        )
         for (path, _), picture in zip(shown, drawn, strict=True):
             try:
                 write_whole(path, functools.partial(picture.save, format="PNG"))
             except OSError as error:
-                raise UserError(f"{path} could not be written ({error.strerror}): give another folder with -o.") from None
+                raise UserError(
+                    f"{path} could not be written ({error.strerror}): give another folder with -o."
+                ) from None
             written.append(path)
         if progress:
             progress(min(start + IMAGES_AT_ONCE, len(chosen)), len(chosen))
     return written
 
 
-def maps_of(network: Network, images: NDArray[np.uint8], view: View, target: int | None = None) -> dict[str, NDArray[np.float32]]:
+def maps_of(
+    network: Network, images: NDArray[np.uint8], view: View, target: int | None = None
+) -> dict[str, NDArray[np.float32]]:
     """The maps of images (N, V, S, S, 3) of one network: column title -> float32 (N, V, h, w)."""
     from rotkeras import taps
     from rotkeras.attention import activation_maps, class_activation_maps
@@ -119,21 +136,38 @@ def maps_of(network: Network, images: NDArray[np.uint8], view: View, target: int
             wanted = list(view.taps) or taps.names(network.model)[:3]
             powers = view.powers[0] if len(view.powers) == 1 else view.powers or None
             maps = activation_maps(network.model, flat, wanted, powers)
-            named = {tap if len(view.methods) == 1 else f"{tap} {method}": each for tap, each in maps.items()}
+            named = {
+                tap if len(view.methods) == 1 else f"{tap} {method}": each
+                for tap, each in maps.items()
+            }
         else:
             named = {}
-            marked = [layer.name for layer in network.model.layers if type(layer).__name__ == "Identity"]
+            marked = [
+                layer.name for layer in network.model.layers if type(layer).__name__ == "Identity"
+            ]
             # A classifier without taps is asked at its last feature map.
             for tap in [None] if method == "saliency" else list(view.taps) or marked[-1:] or [None]:
-                asked = "" if target is None else f" {network.answers[target] if network.answers else target}"
+                asked = (
+                    ""
+                    if target is None
+                    else f" {network.answers[target] if network.answers else target}"
+                )
                 title = (method if tap is None else f"{tap} {method}") + asked
-                named[title] = class_activation_maps(network.model, flat, method, tap, target, network.output)
-        found |= {title: each.reshape(count, views, *each.shape[1:]) for title, each in named.items()}
+                named[title] = class_activation_maps(
+                    network.model, flat, method, tap, target, network.output
+                )
+        found |= {
+            title: each.reshape(count, views, *each.shape[1:]) for title, each in named.items()
+        }
     return found
 
 
 def _draw(
-    networks: Sequence[Network], targets: Sequence[int | None], images: list[dict[int, Any]], titles: list[str], view: View
+    networks: Sequence[Network],
+    targets: Sequence[int | None],
+    images: list[dict[int, Any]],
+    titles: list[str],
+    view: View,
 ) -> Iterator[Any]:
     from rotkeras.attention import attention_grid, quadruples
 
@@ -143,7 +177,10 @@ def _draw(
 
     shown = views(view.side)
     rows = ("0°", "90°", "180°", "270°") if view.rotations else ()
-    maps = [maps_of(network, views(network.size), view, target) for network, target in zip(networks, targets, strict=True)]
+    maps = [
+        maps_of(network, views(network.size), view, target)
+        for network, target in zip(networks, targets, strict=True)
+    ]
     for number, title in enumerate(titles):
         yield beside(
             [
@@ -165,7 +202,11 @@ def beside(pictures: Sequence[Any]) -> Any:
 
     if len(pictures) == 1:
         return pictures[0]
-    whole = Image.new("RGB", (sum(each.width for each in pictures), max(each.height for each in pictures)), "white")
+    whole = Image.new(
+        "RGB",
+        (sum(each.width for each in pictures), max(each.height for each in pictures)),
+        "white",
+    )
     left = 0
     for each in pictures:
         whole.paste(each, (left, 0))
@@ -174,7 +215,9 @@ def beside(pictures: Sequence[Any]) -> Any:
 
 
 def _chosen(lists: Sequence["ImageList"], most: int) -> list[tuple[int, int]]:
-    every = [(which, position) for which, images in enumerate(lists) for position in range(len(images))]
+    every = [
+        (which, position) for which, images in enumerate(lists) for position in range(len(images))
+    ]
     if len(every) <= most:
         return every
     return [every[int(place)] for place in np.linspace(0, len(every) - 1, most)]
@@ -184,7 +227,10 @@ def _file_names(names: Sequence[str], view: View) -> list[str]:
     """A name for each picture, unlike all others: folders become part of it."""
     ending = "-".join(view.methods).replace("+", "p")
     stems = [
-        re.sub(r"[^\w.+-]+", "-", str(PurePosixPath(name).with_suffix("")).replace("/", "-")).strip("-.") or "image"
+        re.sub(r"[^\w.+-]+", "-", str(PurePosixPath(name).with_suffix("")).replace("/", "-")).strip(
+            "-."
+        )
+        or "image"
         for name in names
     ]
     seen: set[str] = set()
@@ -200,7 +246,8 @@ def _file_names(names: Sequence[str], view: View) -> list[str]:
 
 
 def _targets(networks: Sequence[Network], view: View) -> list[int | None]:
-    """The answer asked of each network; one that does not know it, such as a classifier beside, is asked about its own."""
+    """The answer asked of each network; one that does not know it, such as a classifier beside, is
+    asked about its own."""
     if view.target is None or set(view.methods) == {ACTIVATION}:
         return [None] * len(networks)
     found: list[int | None] = []
@@ -217,7 +264,8 @@ def _targets(networks: Sequence[Network], view: View) -> list[int | None]:
 
 
 def _square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """An image as it was read at a size: files have it already, those of arrays come as they are."""
+    """An image as it was read at a size: files have it already, those of arrays come as they
+    are."""
     if pixels.shape[:2] == (size, size):
         return pixels
     from PIL import Image
@@ -226,7 +274,9 @@ def _square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     from rotkeras.images import fit_square
 
     if max(pixels.shape[:2]) < size:
-        return np.asarray(enlarge(fit_square(Image.fromarray(pixels), min(pixels.shape[:2])), size, size))
+        return np.asarray(
+            enlarge(fit_square(Image.fromarray(pixels), min(pixels.shape[:2])), size, size)
+        )
     return fit_square(Image.fromarray(pixels), size)
 
 
@@ -237,4 +287,7 @@ def make_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UserError(f"The folder {str(folder)!r} cannot be written to ({error.strerror}): give another one with -o.") from None
+        raise UserError(
+            f"The folder {str(folder)!r} cannot be written to ({error.strerror}): give another one"
+            " with -o."
+        ) from None

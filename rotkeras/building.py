@@ -52,32 +52,42 @@ def training_shape(source: Source, augmentation: Sequence[Any]) -> tuple[int, in
         import tensorflow as tf
 
         zero = tf.constant(0, tf.int64)
-        one = chain(list(augmentation))(tf.constant(image), Key(zero, zero, tf.zeros([1], tf.int64)))
+        one = chain(list(augmentation))(
+            tf.constant(image), Key(zero, zero, tf.zeros([1], tf.int64))
+        )
     _, height, width, channels = one.shape
     return height, width, channels
 
 
 def build_task(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> Any:
-    """The pretext task of a recipe; where `train.placement` wants it, an `InStep` that makes the views inside the step.
+    """The pretext task of a recipe; where `train.placement` wants it, an `InStep` that makes the
+    views inside the step.
 
     Raises:
         UserError: for a placement that cannot be.
     """
     task = pretext.NAMES[recipe.task.name](**recipe.task.model_dump(exclude={"name"}))
-    where = placement.choose(recipe.train.placement, task, list(augmentation), source, compiled=_compiled(recipe))
+    where = placement.choose(
+        recipe.train.placement, task, list(augmentation), source, compiled=_compiled(recipe)
+    )
     return placement.place(where, task, list(augmentation), source)
 
 
 def _compiled(recipe: Recipe) -> bool:
-    return recipe.train.xla or devices.backend() != "tensorflow"  # other backends run compiled, or very slowly
+    return (
+        recipe.train.xla or devices.backend() != "tensorflow"
+    )  # other backends run compiled, or very slowly
 
 
-def build(recipe: Recipe, source: Source, shape: tuple[int, int, int], augmentation: Sequence[Any] = ()) -> tuple[Any, keras.Model]:
+def build(
+    recipe: Recipe, source: Source, shape: tuple[int, int, int], augmentation: Sequence[Any] = ()
+) -> tuple[Any, keras.Model]:
     """The pretext task of a recipe and its compiled model, on the devices that the recipe wants.
 
     Args:
         recipe: what to train.
-        source: the images; their number sets the schedule, and they may be put into the memory of the device.
+        source: the images; their number sets the schedule, and they may be put into the memory of
+            the device.
         shape: (H, W, 3) that the network sees, as `training_shape` gives it.
         augmentation: of the recipe, for the step to apply where it is not left to the host.
 
@@ -92,8 +102,8 @@ def build(recipe: Recipe, source: Source, shape: tuple[int, int, int], augmentat
     strategy = devices.strategy(settings.devices, settings.images_per_batch)
     if strategy and settings.xla:
         raise UserError(
-            f"train.xla: expected false with {strategy.num_replicas_in_sync} devices, received true; XLA compiles for one device: "
-            f"set train.devices to 1, or train.xla to false."
+            f"train.xla: expected false with {strategy.num_replicas_in_sync} devices, received"
+            " true; XLA compiles for one device: set train.devices to 1, or train.xla to false."
         )
     scope = strategy.scope() if strategy else nullcontext()
     steps = count_steps(len(source.train), settings.images_per_batch, settings.steps_per_execution)
@@ -120,7 +130,9 @@ def build(recipe: Recipe, source: Source, shape: tuple[int, int, int], augmentat
     return task, model
 
 
-def build_pipeline(recipe: Recipe, source: Source, task: Any, augmentation: Sequence[Any], initial_epoch: int = 0) -> Pipeline:
+def build_pipeline(
+    recipe: Recipe, source: Source, task: Any, augmentation: Sequence[Any], initial_epoch: int = 0
+) -> Pipeline:
     """The training batches of a recipe, from an epoch on."""
     settings = recipe.train
     return pipeline(

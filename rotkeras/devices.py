@@ -16,7 +16,8 @@ from rotkeras.errors import UserError
 
 
 def backend() -> str:
-    """The library that Keras runs on, or will: "tensorflow", "jax" … Keras is not imported for it."""
+    """The library that Keras runs on, or will: "tensorflow", "jax" … Keras is not imported for
+    it."""
     if "keras" in sys.modules:
         import keras
 
@@ -38,10 +39,13 @@ def library() -> str:
 def check_backend() -> None:
     """Raise a `UserError` unless Keras runs on a library that networks are trained with here."""
     if backend() not in ("tensorflow", "jax"):
-        raise UserError(f"KERAS_BACKEND: expected tensorflow or jax, received {backend()!r}; set one of these.")
+        raise UserError(
+            f"KERAS_BACKEND: expected tensorflow or jax, received {backend()!r}; set one of these."
+        )
     if importlib.util.find_spec(backend()) is None:
         raise UserError(
-            f"KERAS_BACKEND is {backend()}, which is not installed: pip install '{backend()}', or choose the other one."
+            f"KERAS_BACKEND is {backend()}, which is not installed: pip install '{backend()}', or"
+            " choose the other one."
         )
 
 
@@ -49,19 +53,22 @@ def check_tensorflow(command: str) -> None:
     """Raise a `UserError` unless Keras runs on TensorFlow, for a command that needs it."""
     if backend() != "tensorflow":
         raise UserError(
-            f"KERAS_BACKEND: expected tensorflow, or none, for TensorFlow makes what {command} writes; received {backend()!r}; "
-            f"repeat the command with KERAS_BACKEND=tensorflow in front."
+            f"KERAS_BACKEND: expected tensorflow, or none, for TensorFlow makes what {command}"
+            f" writes; received {backend()!r}; repeat the command with KERAS_BACKEND=tensorflow in"
+            " front."
         )
 
 
 def quiet() -> None:
-    """Start TensorFlow: without its chatter in the terminal, unless TF_CPP_MIN_LOG_LEVEL is set already, and with oneDNN's kernels.
+    """Start TensorFlow: without its chatter in the terminal, unless TF_CPP_MIN_LOG_LEVEL is set
+    already, and with oneDNN's kernels.
 
-    oneDNN is TensorFlow's library of convolutions for CPUs. By default TensorFlow uses it only on processors with instructions for
-    neural networks; without them it is the faster one too (docs/benchmark.md). TF_ENABLE_ONEDNN_OPTS=0 turns it off.
+    oneDNN is TensorFlow's library of convolutions for CPUs. By default TensorFlow uses it only on
+    processors with instructions for neural networks; without them it is the faster one too
+    (docs/benchmark.md). TF_ENABLE_ONEDNN_OPTS=0 turns it off.
 
-    TensorFlow writes some lines before it reads its log level, straight to the process's standard error; while it is imported that
-    is a file, which is shown only when the import fails.
+    TensorFlow writes some lines before it reads its log level, straight to the process's standard
+    error; while it is imported that is a file, which is shown only when the import fails.
     """
     if "tensorflow" in sys.modules or importlib.util.find_spec("tensorflow") is None:
         return  # Keras imports it on other backends too, where it is installed
@@ -69,7 +76,8 @@ def quiet() -> None:
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    # Its warnings about functions that are traced again are for those who wrote them: each probe is a new model.
+    # Its warnings about functions that are traced again are for those who wrote them: each probe is
+    # a new model.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     os.environ.setdefault("NO_GCE_CHECK", "true")
     with tempfile.TemporaryFile() as chatter:
@@ -88,11 +96,13 @@ def quiet() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc to keep the memory that a step frees for the next one, instead of giving it back to the system.
+    """Tell glibc to keep the memory that a step frees for the next one, instead of giving it back
+    to the system.
 
-    A training step on a CPU allocates and frees gigabytes; by default each large block is mapped and zeroed again every time,
-    which cost a third of the step (235 against 345 views/s for NIN-4 at a quarter width on two cores). It holds for the rest of
-    the process, so the command line calls it and `train` does not. Elsewhere than on Linux it does nothing.
+    A training step on a CPU allocates and frees gigabytes; by default each large block is mapped
+    and zeroed again every time, which cost a third of the step (235 against 345 views/s for NIN-4
+    at a quarter width on two cores). It holds for the rest of the process, so the command line
+    calls it and `train` does not. Elsewhere than on Linux it does nothing.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -111,16 +121,22 @@ def make_deterministic() -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-    elif "xla_gpu_deterministic_ops" not in os.environ.get("XLA_FLAGS", ""):  # read when JAX first looks for its devices
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
+    elif "xla_gpu_deterministic_ops" not in os.environ.get(
+        "XLA_FLAGS", ""
+    ):  # read when JAX first looks for its devices
+        os.environ["XLA_FLAGS"] = (
+            f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
+        )
 
 
 @contextlib.contextmanager
 def parallel(devices: int | None, images_per_batch: int) -> Iterator[None]:
-    """On JAX, split batches over several devices, of this process or of all that train together; else change nothing.
+    """On JAX, split batches over several devices, of this process or of all that train together;
+    else change nothing.
 
     Args:
-        devices: how many; None for every GPU there is, or one CPU. Several processes use all of theirs.
+        devices: how many; None for every GPU there is, or one CPU. Several processes use all of
+            theirs.
         images_per_batch: the global batch, which must split into whole quadruples.
 
     Raises:
@@ -135,7 +151,10 @@ def parallel(devices: int | None, images_per_batch: int) -> Iterator[None]:
     there = jax.devices()
     if jax.process_count() > 1:
         if devices is not None and devices != len(there):
-            raise UserError(f"train.devices: expected null, all {len(there)} of several hosts, received {devices}; set it to null.")
+            raise UserError(
+                f"train.devices: expected null, all {len(there)} of several hosts, received"
+                f" {devices}; set it to null."
+            )
         devices = len(there)
     if devices is None:
         devices = 1 if there[0].platform == "cpu" else len(there)
@@ -164,17 +183,19 @@ def distributed(distribution: Any) -> Iterator[None]:
 def _check_split(devices: int, there: int, kind: str, images_per_batch: int) -> None:
     if devices > there:
         raise UserError(
-            f"train.devices: expected at most {there} ({kind}), the devices there are, received {devices}; set it lower, or null."
+            f"train.devices: expected at most {there} ({kind}), the devices there are, received"
+            f" {devices}; set it lower, or null."
         )
     if images_per_batch % devices:
         raise UserError(
-            f"train.images_per_batch: expected a multiple of {devices}, the number of devices (an image's views stay on one), "
-            f"received {images_per_batch}; change it to one."
+            f"train.images_per_batch: expected a multiple of {devices}, the number of devices (an"
+            f" image's views stay on one), received {images_per_batch}; change it to one."
         )
 
 
 def strategy(devices: int | None, images_per_batch: int) -> Any:
-    """TensorFlow's `MirroredStrategy` for several devices, None for one: Keras turns XLA off under any strategy.
+    """TensorFlow's `MirroredStrategy` for several devices, None for one: Keras turns XLA off under
+    any strategy.
 
     Args:
         devices: how many; None for every GPU there is, or one CPU.
@@ -210,10 +231,11 @@ def precision(policy: str) -> Iterator[None]:
 
 
 def has_bfloat16() -> bool | None:
-    """Whether the processor multiplies bfloat16 by itself (AVX512_BF16, AMX); None where the system does not say.
+    """Whether the processor multiplies bfloat16 by itself (AVX512_BF16, AMX); None where the system
+    does not say.
 
-    Without it a step of TensorFlow in `mixed_bfloat16` took ten times as long as one in float32 (measured with AVX2), and with it
-    two thirds (docs/benchmark.md).
+    Without it a step of TensorFlow in `mixed_bfloat16` took ten times as long as one in float32
+    (measured with AVX2), and with it two thirds (docs/benchmark.md).
     """
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
         for line in file:
@@ -231,11 +253,15 @@ def accelerators() -> list[str]:
     import tensorflow as tf
 
     found = tf.config.get_visible_devices("GPU")
-    return [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in found]
+    return [
+        tf.config.experimental.get_device_details(device).get("device_name", device.name)
+        for device in found
+    ]
 
 
 def device_memory() -> int | None:
-    """Bytes that the first accelerator lends to this process; None without one, or where the backend does not say."""
+    """Bytes that the first accelerator lends to this process; None without one, or where the
+    backend does not say."""
     if backend() != "jax" or not accelerators():
         return None
     import jax
@@ -245,13 +271,15 @@ def device_memory() -> int | None:
 
 
 def reset_peak_memory() -> None:
-    """Begin anew to note the most memory that this process holds (Linux; elsewhere the peak is that of its whole life)."""
+    """Begin anew to note the most memory that this process holds (Linux; elsewhere the peak is that
+    of its whole life)."""
     with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
         file.write("5")
 
 
 def peak_memory() -> int | None:
-    """The most memory in MiB that this process has held since `reset_peak_memory`, None where the system does not say."""
+    """The most memory in MiB that this process has held since `reset_peak_memory`, None where the
+    system does not say."""
     with contextlib.suppress(OSError), open("/proc/self/status") as file:
         for line in file:
             if line.startswith("VmHWM:"):

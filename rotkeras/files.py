@@ -11,7 +11,8 @@ from rotkeras.errors import UserError
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` make a file beside `path`, then put it in place in one step; a kill leaves the old file or the new one.
+    """Let `write` make a file beside `path`, then put it in place in one step; a kill leaves the
+    old file or the new one.
 
     Args:
         path: where the file is to be.
@@ -59,7 +60,8 @@ def as_text(name: str) -> str:
 
 @contextlib.contextmanager
 def one_writer(path: Path) -> Iterator[None]:
-    """Hold a file, or a folder, for this process while it is read, added to and written; a kill lets it go.
+    """Hold a file, or a folder, for this process while it is read, added to and written; a kill
+    lets it go.
 
     Args:
         path: what is held; the folder it lies in is there.
@@ -78,8 +80,12 @@ def one_writer(path: Path) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise UserError(f"{path} is being written by another process: expected one at a time; wait for its end.") from None
-            # The one before may have taken the file away between our opening and our locking it: then nothing is held.
+                raise UserError(
+                    f"{path} is being written by another process: expected one at a time; wait for"
+                    " its end."
+                ) from None
+            # The one before may have taken the file away between our opening and our locking it:
+            # then nothing is held.
             if not lock.exists() or os.fstat(file.fileno()).st_ino != lock.stat().st_ino:
                 continue
             try:

@@ -1,7 +1,8 @@
 """Batch normalisation in one kernel, for training with TensorFlow.
 
-Keras' stock layer normalises in separate steps (mean, squared difference, multiply, add), each of which reads and writes the whole
-feature map. TensorFlow has a kernel that does the same at once, and one for its gradient.
+Keras' stock layer normalises in separate steps (mean, squared difference, multiply, add), each of
+which reads and writes the whole feature map. TensorFlow has a kernel that does the same at once,
+and one for its gradient.
 """
 
 from typing import Any
@@ -12,11 +13,13 @@ _CHANNELS_AT_ONCE = 16
 
 
 def fuse_batch_norm(model: Any) -> int:
-    """Let the batch norm layers of a model train by TensorFlow's fused kernel, where that computes the same.
+    """Let the batch norm layers of a model train by TensorFlow's fused kernel, where that computes
+    the same.
 
-    As `rotkeras.optimizers.add_l2` it changes the model in memory alone: layers stay stock layers, and no file carries it. Call it
-    before `compile`. On other backends, whose compilers fuse by themselves, for synchronised layers and for axes other than the
-    last of (B, H, W, C) nothing changes; at inference never.
+    As `rotkeras.optimizers.add_l2` it changes the model in memory alone: layers stay stock layers,
+    and no file carries it. Call it before `compile`. On other backends, whose compilers fuse by
+    themselves, for synchronised layers and for axes other than the last of (B, H, W, C) nothing
+    changes; at inference never.
 
     Args:
         model: a Keras model; changed in place, with the models nested in it.
@@ -62,9 +65,16 @@ class _Fused:
         empty = tf.constant([], tf.float32)
         x = tf.cast(inputs, tf.float32) if _slow_in_half(inputs.dtype, channels) else inputs
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=x, scale=scale, offset=offset, mean=empty, variance=empty, epsilon=layer.epsilon, is_training=True
+            x=x,
+            scale=scale,
+            offset=offset,
+            mean=empty,
+            variance=empty,
+            epsilon=layer.epsilon,
+            is_training=True,
         )
-        # The kernel gives the unbiased variance, for running averages as other libraries keep them; Keras keeps the biased one.
+        # The kernel gives the unbiased variance, for running averages as other libraries keep them;
+        # Keras keeps the biased one.
         count = tf.cast(tf.size(inputs) // channels, tf.float32)
         variance = variance * ((count - 1.0) / count)
         for moving, now in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
@@ -73,11 +83,16 @@ class _Fused:
 
 
 def _slow_in_half(dtype: Any, channels: int) -> bool:
-    """Whether oneDNN has only its reference kernel for bfloat16: that of a CPU takes 16 channels at once.
+    """Whether oneDNN has only its reference kernel for bfloat16: that of a CPU takes 16 channels at
+    once.
 
-    For 128 maps of 32 × 32 with 40 channels that one takes 15 ms in bfloat16, and 20 for the gradient; through float32, with both
-    casts, it is a third (docs/benchmark.md).
+    For 128 maps of 32 × 32 with 40 channels that one takes 15 ms in bfloat16, and 20 for the
+    gradient; through float32, with both casts, it is a third (docs/benchmark.md).
     """
     import tensorflow as tf
 
-    return dtype == tf.bfloat16 and channels % _CHANNELS_AT_ONCE != 0 and not tf.config.list_logical_devices("GPU")
+    return (
+        dtype == tf.bfloat16
+        and channels % _CHANNELS_AT_ONCE != 0
+        and not tf.config.list_logical_devices("GPU")
+    )

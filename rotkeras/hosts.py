@@ -1,7 +1,9 @@
-"""Several processes that train one network, on one machine or on many: how they meet, and what happens when one is lost.
+"""Several processes that train one network, on one machine or on many: how they meet, and what
+happens when one is lost.
 
-Keras' data parallelism on JAX does the work. A process whose peer is lost is ended by JAX from within, without a word that a person
-would understand; so each process is the child of a small one that watches it and says what happened.
+Keras' data parallelism on JAX does the work. A process whose peer is lost is ended by JAX from
+within, without a word that a person would understand; so each process is the child of a small one
+that watches it and says what happened.
 """
 
 import contextlib
@@ -22,7 +24,8 @@ from typing import Any
 from rotkeras.errors import UserError
 
 LOST = 75
-"""Exit code of a process that found another one lost (EX_TEMPFAIL of sysexits.h: to be tried again)."""
+"""Exit code of a process that found another one lost (EX_TEMPFAIL of sysexits.h: to be tried
+again)."""
 
 _WATCHED = "ROTKERAS_WATCHED_BY"
 _HEARTBEAT_SECONDS = 20
@@ -48,7 +51,8 @@ def find(addresses: str | None = None, number: int | None = None) -> Hosts | Non
     """The processes that the command line names, or else the environment; None for a single one.
 
     Args:
-        addresses: such as "a:1234,b:1234"; None looks at KERAS_DISTRIBUTION_JOB_ADDRESSES and _PROCESS_ID, then at TF_CONFIG.
+        addresses: such as "a:1234,b:1234"; None looks at KERAS_DISTRIBUTION_JOB_ADDRESSES and
+            _PROCESS_ID, then at TF_CONFIG.
         number: which of them this one is.
 
     Raises:
@@ -57,16 +61,20 @@ def find(addresses: str | None = None, number: int | None = None) -> Hosts | Non
     said = "--hosts and --host-id"
     if addresses is None and number is not None:
         raise UserError(
-            f"--host-id {number} goes with --hosts: expected the addresses of all, such as --hosts a:1234,b:1234; add it."
+            f"--host-id {number} goes with --hosts: expected the addresses of all, such as --hosts"
+            " a:1234,b:1234; add it."
         )
     if addresses is None:
         addresses, number, said = _from_environment()
     if addresses is None:
         return None
     parts = tuple(part.strip() for part in addresses.split(","))
-    if any(not host or not port.isdigit() for host, _, port in (part.rpartition(":") for part in parts)):
+    if any(
+        not host or not port.isdigit() for host, _, port in (part.rpartition(":") for part in parts)
+    ):
         raise UserError(
-            f"{said}: expected host:port with commas between them, such as a:1234,b:1234, received {addresses!r}; mend it."
+            f"{said}: expected host:port with commas between them, such as a:1234,b:1234, received"
+            f" {addresses!r}; mend it."
         )
     if len(parts) == 1 and said.startswith("KERAS"):  # where all meet is enough
         count = int(os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES", 1))
@@ -83,7 +91,11 @@ def _from_environment() -> tuple[str | None, int | None, str]:
     environment = os.environ
     if addresses := environment.get("KERAS_DISTRIBUTION_JOB_ADDRESSES"):
         number = environment.get("KERAS_DISTRIBUTION_PROCESS_ID", "")
-        return addresses, int(number) if number.isdigit() else None, "KERAS_DISTRIBUTION_JOB_ADDRESSES and _PROCESS_ID"
+        return (
+            addresses,
+            int(number) if number.isdigit() else None,
+            "KERAS_DISTRIBUTION_JOB_ADDRESSES and _PROCESS_ID",
+        )
     text = environment.get("TF_CONFIG") or "{}"
     try:
         config = json.loads(text)
@@ -97,8 +109,9 @@ def _from_environment() -> tuple[str | None, int | None, str]:
         return ",".join(everyone), place, "TF_CONFIG"
     except (ValueError, AttributeError, TypeError, KeyError):
         raise UserError(
-            'TF_CONFIG: expected JSON such as {"cluster": {"worker": ["a:1234", "b:1234"]}, "task": {"type": "worker", '
-            f'"index": 0}}}}, received {text[:100]!r}; mend it, or unset it and give --hosts.'
+            'TF_CONFIG: expected JSON such as {"cluster": {"worker": ["a:1234", "b:1234"]},'
+            f' "task": {{"type": "worker", "index": 0}}}}, received {text[:100]!r}; mend it, or'
+            " unset it and give --hosts."
         ) from None
 
 
@@ -109,11 +122,15 @@ def check_backend() -> None:
     if "KERAS_BACKEND" not in os.environ and "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "jax"
     if backend() == "jax" and importlib.util.find_spec("jax") is None:
-        raise UserError("Several hosts train on JAX, which is not installed: expected it on each; pip install 'rotkeras[jax]'.")
+        raise UserError(
+            "Several hosts train on JAX, which is not installed: expected it on each; pip install"
+            " 'rotkeras[jax]'."
+        )
     if backend() != "jax":
         raise UserError(
-            f"Several hosts train on JAX, and KERAS_BACKEND is {backend()}: MultiWorkerMirroredStrategy fails inside Keras 3's "
-            f"fit, so TensorFlow cannot; leave KERAS_BACKEND unset, or set it to jax (pip install 'rotkeras[jax]')."
+            f"Several hosts train on JAX, and KERAS_BACKEND is {backend()}:"
+            " MultiWorkerMirroredStrategy fails inside Keras 3's fit, so TensorFlow cannot; leave"
+            " KERAS_BACKEND unset, or set it to jax (pip install 'rotkeras[jax]')."
         )
 
 
@@ -121,13 +138,14 @@ def check_split(hosts: Hosts, images_per_batch: int) -> None:
     """Raise a `UserError` for a batch that does not split over the processes."""
     if images_per_batch % len(hosts.addresses):
         raise UserError(
-            f"train.images_per_batch: expected a multiple of {len(hosts.addresses)}, the number of processes, received "
-            f"{images_per_batch}; change it to one."
+            f"train.images_per_batch: expected a multiple of {len(hosts.addresses)}, the number of"
+            f" processes, received {images_per_batch}; change it to one."
         )
 
 
 def watch(hosts: Hosts, arguments: Sequence[str]) -> int:
-    """Run this command again as a child, and say in a sentence how it ended when it could not say so itself.
+    """Run this command again as a child, and say in a sentence how it ended when it could not say
+    so itself.
 
     Interrupts and SIGTERM are handed on to the child.
 
@@ -149,7 +167,9 @@ def watch(hosts: Hosts, arguments: Sequence[str]) -> int:
             # While it meets the others it cannot hear; and who asks twice does not want to wait.
             child.send_signal(number if met.exists() and len(interrupts) == 1 else signal.SIGKILL)
 
-        before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {
+            number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)
+        }
         try:
             code = child.wait()
         finally:
@@ -168,17 +188,30 @@ def watch(hosts: Hosts, arguments: Sequence[str]) -> int:
 def _how_it_ended(hosts: Hosts, code: int, said: str, began: bool, interrupted: bool) -> str:
     everyone, this = ", ".join(hosts.addresses), f"Process {hosts.number} of {len(hosts.addresses)}"
     if interrupted:
-        return f"Interrupted; {'epochs that were finished are kept' if began else 'nothing was written'}."
+        return (
+            "Interrupted;"
+            f" {'epochs that were finished are kept' if began else 'nothing was written'}."
+        )
     if not began and code == -signal.SIGABRT:
         return (
-            f"{this} did not meet the others at {hosts.addresses[0]} within {MEETING_SECONDS} s: expected all of {everyone} to be "
-            f"started with the same --hosts, and that port to be open; see what the others said, and start all together."
+            f"{this} did not meet the others at {hosts.addresses[0]} within {MEETING_SECONDS} s:"
+            f" expected all of {everyone} to be started with the same --hosts, and that port to be"
+            " open; see what the others said, and start all together."
         )
-    again = "start all of them again with --resume, and training goes on after the last epoch that was finished"
+    again = (
+        "start all of them again with --resume, and training goes on after the last epoch that was"
+        " finished"
+    )
     if code == LOST or any(word in said.lower() for word in _WORDS_OF_LOSS):
-        return f"{this} stopped, because another process of this training was lost: expected all of {everyone} to run; {again}."
+        return (
+            f"{this} stopped, because another process of this training was lost: expected all of"
+            f" {everyone} to run; {again}."
+        )
     last = "\n".join(said.splitlines()[-20:])
-    return f"{last}\n{this} was ended by signal {-code} (when memory runs out it is 9): expected it to run to its end; {again}."
+    return (
+        f"{last}\n{this} was ended by signal {-code} (when memory runs out it is 9): expected it to"
+        f" run to its end; {again}."
+    )
 
 
 def watched() -> bool:
@@ -187,7 +220,8 @@ def watched() -> bool:
 
 
 def join(hosts: Hosts) -> None:
-    """Meet the other processes. Call it before anything else of JAX; when they do not come, JAX ends the process.
+    """Meet the other processes. Call it before anything else of JAX; when they do not come, JAX
+    ends the process.
 
     Raises:
         UserError: when they do not come, and JAX says so.
@@ -208,12 +242,14 @@ def join(hosts: Hosts) -> None:
                 heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
                 shutdown_timeout_seconds=_LONGEST_SECONDS,
             )
-            # Now, and not after the images are read, which may take one host minutes more than another.
+            # Now, and not after the images are read, which may take one host minutes more than
+            # another.
             multihost_utils.sync_global_devices("met")
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(
-            f"The {len(hosts.addresses)} processes did not meet at {hosts.addresses[0]} within {MEETING_SECONDS} s "
-            f"({' '.join(str(error).split())[:120]}): expected all to be started, with the same --hosts; start them together."
+            f"The {len(hosts.addresses)} processes did not meet at {hosts.addresses[0]} within"
+            f" {MEETING_SECONDS} s ({' '.join(str(error).split())[:120]}): expected all to be"
+            " started, with the same --hosts; start them together."
         ) from None
     if met:
         Path(met).touch()
@@ -221,7 +257,8 @@ def join(hosts: Hosts) -> None:
 
 @contextlib.contextmanager
 def _standard_output_aside() -> Iterator[None]:
-    """JAX's library of collectives writes below Python that it is connected; in here that goes nowhere."""
+    """JAX's library of collectives writes below Python that it is connected; in here that goes
+    nowhere."""
     try:
         sys.stdout.flush()
         kept = os.dup(1)
@@ -256,7 +293,9 @@ def processes() -> tuple[int, int]:
         return 0, 1
     import jax
 
-    return (jax.process_index(), jax.process_count()) if jax.distributed.is_initialized() else (0, 1)
+    return (
+        (jax.process_index(), jax.process_count()) if jax.distributed.is_initialized() else (0, 1)
+    )
 
 
 def part() -> None:
@@ -284,7 +323,8 @@ def alone() -> contextlib.AbstractContextManager[None]:
 
 
 def from_first(values: Any) -> Any:
-    """What the first process has, in all of them: a tree of NumPy arrays, of the same shapes everywhere."""
+    """What the first process has, in all of them: a tree of NumPy arrays, of the same shapes
+    everywhere."""
     from jax.experimental import multihost_utils
 
     return multihost_utils.broadcast_one_to_all(values)

@@ -1,8 +1,10 @@
-"""An image file, or a Pillow image, to a square uint8 RGB array, upright; with NumPy and Pillow alone.
+"""An image file, or a Pillow image, to a square uint8 RGB array, upright; with NumPy and Pillow
+alone.
 
-Resizing commutes with quarter turns to one grey level. A resize that favours one corner would leave every image a mark of which way
-is up, and the rotation task would be solved by that mark. Two quicker ways were measured and left out for it: JPEG's reduced decode
-pads to the right and below (25 grey levels at a side of 257), and bicubic clips between its two passes (27 levels on noise).
+Resizing commutes with quarter turns to one grey level. A resize that favours one corner would leave
+every image a mark of which way is up, and the rotation task would be solved by that mark. Two
+quicker ways were measured and left out for it: JPEG's reduced decode pads to the right and below
+(25 grey levels at a side of 257), and bicubic clips between its two passes (27 levels on noise).
 """
 
 import math
@@ -14,11 +16,13 @@ from PIL import ExifTags, Image, ImageOps
 
 
 def fit_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
-    """Cut the centred square of an RGB image and resize it (bilinear, anti-aliased) to uint8 (size, size, 3)."""
+    """Cut the centred square of an RGB image and resize it (bilinear, anti-aliased) to uint8 (size,
+    size, 3)."""
     width, height = image.size
     side = min(width, height)
     if width != height:
-        # Cut before the resize, which would else mix in pixels from beyond the cut. A difference that is odd leaves half a pixel.
+        # Cut before the resize, which would else mix in pixels from beyond the cut. A difference
+        # that is odd leaves half a pixel.
         left, top = (width - side) / 2, (height - side) / 2
         outer = math.floor(left), math.floor(top), math.ceil(left + side), math.ceil(top + side)
         image = image.crop(outer)
@@ -27,11 +31,16 @@ def fit_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
         left, top = 0.0, 0.0
     if image.size == (size, size):
         return np.asarray(image)
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)))
+    return np.asarray(
+        image.resize(
+            (size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
+        )
+    )
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow mode as RGB: greyscale, palette, RGBA (alpha is dropped), CMYK, and 16-bit grey scaled to 8 bits."""
+    """Any Pillow mode as RGB: greyscale, palette, RGBA (alpha is dropped), CMYK, and 16-bit grey
+    scaled to 8 bits."""
     if image.mode.startswith("I;16") or image.mode == "I":
         # Pillow clips these to 255 on conversion, which turns a 16-bit scan white.
         grey = np.asarray(image, np.float64) / 257.0
@@ -40,13 +49,19 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The image as its EXIF orientation says; itself, and not the copy that Pillow would make, when it lies as it should."""
+    """The image as its EXIF orientation says; itself, and not the copy that Pillow would make, when
+    it lies as it should."""
     # Some writers store the tag as text or bytes, for which Pillow decides.
-    return image if image.getexif().get(ExifTags.Base.Orientation, 1) == 1 else ImageOps.exif_transpose(image)
+    return (
+        image
+        if image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        else ImageOps.exif_transpose(image)
+    )
 
 
 def read_image(path: str | Path, size: int) -> NDArray[np.uint8]:
-    """Read the first frame of an image file: EXIF orientation applied, RGB, centred square, resized.
+    """Read the first frame of an image file: EXIF orientation applied, RGB, centred square,
+    resized.
 
     Args:
         path: a jpeg, png, bmp, gif or webp file.

@@ -11,11 +11,12 @@ from rotkeras.taps import hashed_seed
 
 
 def draw(model: keras.Model, seed: int) -> None:
-    """Draw the kernels of a model anew, by each layer's own initializer, with NumPy: TensorFlow and JAX draw differently.
+    """Draw the kernels of a model anew, by each layer's own initializer, with NumPy: TensorFlow and
+    JAX draw differently.
 
     Args:
-        model: built; changed in place. Weights that are not called `kernel`, and initializers other than
-            `VarianceScaling` (Glorot, He, LeCun), stay as they are.
+        model: built; changed in place. Weights that are not called `kernel`, and initializers other
+            than `VarianceScaling` (Glorot, He, LeCun), stay as they are.
         seed: the same seed gives the same weights on every backend and machine.
 
     Reference: the distributions are those of `keras.initializers.VarianceScaling`.
@@ -29,14 +30,18 @@ def _with_kernel(model: keras.Model) -> Iterator[Any]:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from _with_kernel(layer)
-        elif isinstance(getattr(layer, "kernel_initializer", None), keras.initializers.VarianceScaling):
+        elif isinstance(
+            getattr(layer, "kernel_initializer", None), keras.initializers.VarianceScaling
+        ):
             yield layer
 
 
 def _values(initializer: Any, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
     field = math.prod(shape[:-2])
     fan_in, fan_out = field * shape[-2], field * shape[-1]
-    fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[initializer.mode]
+    fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[
+        initializer.mode
+    ]
     variance = initializer.scale / max(1.0, fan)
     match initializer.distribution:
         case "uniform":

@@ -21,7 +21,8 @@ def build_schedule(train: Train, steps_per_epoch: int) -> Any:
         case "constant":
             return peak
         case "steps":
-            # Keras keeps the old value at the boundary itself; the new one should hold from an epoch's first step on.
+            # Keras keeps the old value at the boundary itself; the new one should hold from an
+            # epoch's first step on.
             boundaries = [round(epoch * steps_per_epoch) - 1 for epoch in schedule.at_epochs]
             values = [peak * schedule.factor**power for power in range(len(boundaries) + 1)]
             return schedules.PiecewiseConstantDecay(boundaries, values)
@@ -29,34 +30,51 @@ def build_schedule(train: Train, steps_per_epoch: int) -> Any:
             warmup = min(round(schedule.warmup_epochs * steps_per_epoch), total - 1)
             if not warmup:
                 return schedules.CosineDecay(peak, total)
-            return schedules.CosineDecay(0.0, total - warmup, warmup_target=peak, warmup_steps=warmup)
+            return schedules.CosineDecay(
+                0.0, total - warmup, warmup_target=peak, warmup_steps=warmup
+            )
         case "one_cycle":
             warmup = max(1, min(round(schedule.warmup_fraction * total), total - 1))
-            return schedules.CosineDecay(peak / 25, max(1, total - warmup), alpha=1e-4, warmup_target=peak, warmup_steps=warmup)
+            return schedules.CosineDecay(
+                peak / 25,
+                max(1, total - warmup),
+                alpha=1e-4,
+                warmup_target=peak,
+                warmup_steps=warmup,
+            )
 
 
 def build_optimizer(train: Train, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """The optimizer of a recipe. Weight decay `l2_in_gradient` is not its part: see `add_l2`."""
     rate = build_schedule(train, steps_per_epoch)
     optimizer = train.optimizer
-    decay = optimizer.weight_decay if optimizer.weight_decay_as == "decoupled" and optimizer.weight_decay else None
+    decay = (
+        optimizer.weight_decay
+        if optimizer.weight_decay_as == "decoupled" and optimizer.weight_decay
+        else None
+    )
     if optimizer.name == "sgd":
         nesterov = optimizer.nesterov and optimizer.momentum > 0
-        return keras.optimizers.SGD(rate, momentum=optimizer.momentum, nesterov=nesterov, weight_decay=decay)
+        return keras.optimizers.SGD(
+            rate, momentum=optimizer.momentum, nesterov=nesterov, weight_decay=decay
+        )
     return keras.optimizers.Adam(rate, weight_decay=decay)
 
 
 def add_l2(model: keras.Model, rate: float) -> None:
-    """Weight decay as the published optimizer has it: `rate · w` is added to the gradient of every trainable weight.
+    """Weight decay as the published optimizer has it: `rate · w` is added to the gradient of every
+    trainable weight.
 
-    It is the gradient of rate/2 · ‖w‖², which joins the loss as a stock regularizer on convolutions, dense layers, and batch norm
-    scales and offsets alike. The regularizers live in the model in memory; they are not written into `.keras` files.
+    It is the gradient of rate/2 · ‖w‖², which joins the loss as a stock regularizer on
+    convolutions, dense layers, and batch norm scales and offsets alike. The regularizers live in
+    the model in memory; they are not written into `.keras` files.
 
     Args:
         model: built; changed in place.
         rate: the weight decay, such as 5e-4. 0 changes nothing.
 
-    Reference: the SGD of the code published with Gidaris et al., ICLR 2018. Loshchilov and Hutter, ICLR 2019, explain how it
+    Reference: the SGD of the code published with Gidaris et al., ICLR 2018. Loshchilov and Hutter,
+        ICLR 2019, explain how it
     differs from decoupled decay.
     """
     if rate:

@@ -29,11 +29,13 @@ class Told:
 
     Attributes:
         path: in the folder of the images.
-        angle: degrees counter-clockwise by which it appears turned; None for a file that cannot be read.
+        angle: degrees counter-clockwise by which it appears turned; None for a file that cannot be
+            read.
         confidence: the probability of this angle.
         exif_orientation: 1 … 8; 1 without the tag.
         action: "upright", "turned", "unsure" or "unreadable".
-        written: how its copy was made: "tag", "pixels", "re-encoded" or "unchanged"; "" without a copy.
+        written: how its copy was made: "tag", "pixels", "re-encoded" or "unchanged"; "" without a
+            copy.
         reason: why it could not be read, or put upright.
     """
 
@@ -94,7 +96,10 @@ def find_images(images: Path) -> Found:
     if images.is_file():
         return Found(images, images.parent, [Path(images.name)])
     if not images.exists():
-        raise UserError(f"{str(images)!r} does not exist: expected a folder of images or an image file; give the path of one.")
+        raise UserError(
+            f"{str(images)!r} does not exist: expected a folder of images or an image file; give"
+            " the path of one."
+        )
     found = Found(images, images, [])
     found.paths = list_images(images, found.skipped)
     return found
@@ -104,8 +109,8 @@ def check_copies(images: Found, folder: Path, overwrite: bool = False) -> None:
     """Check, before any work, that copies may be written to a folder, and make it.
 
     Raises:
-        UserError: when copies could replace originals or be taken for originals the next time, or the folder holds files or cannot
-            be made.
+        UserError: when copies could replace originals or be taken for originals the next time, or
+            the folder holds files or cannot be made.
     """
     check_folder(folder, images.given, overwrite)
     where = folder.resolve()
@@ -113,15 +118,20 @@ def check_copies(images: Found, folder: Path, overwrite: bool = False) -> None:
         # By a link, an original may lie where a copy goes.
         if where in (original := (images.folder / path).resolve()).parents:
             raise UserError(
-                f"The image {str(original)!r} lies in {str(folder)!r}: expected a folder without originals; give another."
+                f"The image {str(original)!r} lies in {str(folder)!r}: expected a folder without"
+                " originals; give another."
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"The folder {str(folder)!r} cannot be made ({brief(error)}): give another path.") from error
+        raise UserError(
+            f"The folder {str(folder)!r} cannot be made ({brief(error)}): give another path."
+        ) from error
 
 
-def orient(orienter: Orienter, images: Found, wishes: Wishes, progress: Progress | None = None) -> list[Told]:
+def orient(
+    orienter: Orienter, images: Found, wishes: Wishes, progress: Progress | None = None
+) -> list[Told]:
     """Tell which way up images are, and write the copies that are wished for.
 
     Args:
@@ -131,16 +141,25 @@ def orient(orienter: Orienter, images: Found, wishes: Wishes, progress: Progress
         progress: called with (images done, images in all).
 
     Returns:
-        A `Told` for each image, in order. A file that cannot be read, or put upright without harm, stops nothing: it has a reason.
+        A `Told` for each image, in order. A file that cannot be read, or put upright without harm,
+        stops nothing: it has a reason.
     """
     told = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # damaged EXIF blocks warn once a file; the pixels are what counts
+        warnings.simplefilter(
+            "ignore"
+        )  # damaged EXIF blocks warn once a file; the pixels are what counts
         for each, pixels in _read(images, orienter.input_size):
             if pixels is not None:
                 (answer,) = orienter.orient(pixels, single_look=wishes.single_look)
                 each.angle, each.confidence = answer.angle, answer.confidence
-                each.action = "unsure" if each.confidence < wishes.confidence else "turned" if each.angle else "upright"
+                each.action = (
+                    "unsure"
+                    if each.confidence < wishes.confidence
+                    else "turned"
+                    if each.angle
+                    else "upright"
+                )
             if wishes.fix is not None:
                 _write(each, images.folder, wishes.fix, wishes)
             told.append(each)
@@ -150,7 +169,8 @@ def orient(orienter: Orienter, images: Found, wishes: Wishes, progress: Progress
 
 
 def write_table(file: Path, told: list[Told]) -> None:
-    """Write a CSV file (UTF-8) with the columns `COLUMNS`; angle and confidence are empty for files that cannot be read."""
+    """Write a CSV file (UTF-8) with the columns `COLUMNS`; angle and confidence are empty for files
+    that cannot be read."""
 
     def write(working: Path) -> None:
         # Names may hold bytes that are no text: they are written as \\xff.
@@ -158,23 +178,35 @@ def write_table(file: Path, told: list[Told]) -> None:
             table = csv.writer(stream)
             table.writerow(COLUMNS)
             for each in told:
-                answer = ("", "", "") if each.angle is None else (each.angle, f"{each.confidence:.4f}", each.exif_orientation)
-                table.writerow([each.path.as_posix(), *answer, each.action, each.written, each.reason])
+                answer = (
+                    ("", "", "")
+                    if each.angle is None
+                    else (each.angle, f"{each.confidence:.4f}", each.exif_orientation)
+                )
+                table.writerow(
+                    [each.path.as_posix(), *answer, each.action, each.written, each.reason]
+                )
 
     try:
         write_whole(file, write)
     except OSError as error:
-        raise UserError(f"{str(file)!r} could not be written ({brief(error)}): make room, or give another path.") from error
+        raise UserError(
+            f"{str(file)!r} could not be written ({brief(error)}): make room, or give another path."
+        ) from error
 
 
 def _write(each: Told, originals: Path, folder: Path, wishes: Wishes) -> None:
-    wrong = each.action == "turned" or (wishes.pixels and each.action == "upright" and each.exif_orientation != 1)
+    wrong = each.action == "turned" or (
+        wishes.pixels and each.action == "upright" and each.exif_orientation != 1
+    )
     if not wrong and not wishes.copy_all:
         return
     source, target = originals / each.path, folder / each.path
     angle = each.angle or 0 if wrong else 0
     try:
-        each.written = write_upright(source, target, angle, pixels=wishes.pixels and wrong, overwrite=wishes.overwrite)
+        each.written = write_upright(
+            source, target, angle, pixels=wishes.pixels and wrong, overwrite=wishes.overwrite
+        )
     except UserError as error:
         each.reason = each.reason or str(error).removeprefix(f"{source.name}: ")
         if wishes.copy_all and wrong:
@@ -190,7 +222,11 @@ def _read(images: Found, size: int) -> Iterator[tuple[Told, NDArray[np.uint8] | 
 
     for path, result in zip(images.paths, ordered_map(read, images.paths), strict=True):
         if isinstance(result, Exception):
-            reason = "its content is no image" if isinstance(result, UnidentifiedImageError) else brief(result)
+            reason = (
+                "its content is no image"
+                if isinstance(result, UnidentifiedImageError)
+                else brief(result)
+            )
             yield Told(path, reason=reason), None
         else:
             yield Told(path, exif_orientation=result[1]), result[0]

@@ -38,8 +38,9 @@ def find_orientation_file(path: str | os.PathLike[str]) -> OrientationFile:
     """The file that a path means, found without starting TensorFlow.
 
     Args:
-        path: an `orient.tflite`; a run folder, which means its `export/orient.tflite` or else its `model.keras`; a folder with an
-            `orient.tflite`; a SavedModel folder, whose angles are told by the export or run it lies in.
+        path: an `orient.tflite`; a run folder, which means its `export/orient.tflite` or else its
+            `model.keras`; a folder with an `orient.tflite`; a SavedModel folder, whose angles are
+            told by the export or run it lies in.
 
     Raises:
         UserError: when nothing is there, or it is of another form.
@@ -49,7 +50,10 @@ def find_orientation_file(path: str | os.PathLike[str]) -> OrientationFile:
         raise UserError(f"The network {str(given)!r} does not exist: {_EXPECTED}.")
     if not given.is_dir():
         if given.suffix.lower() == ".keras":
-            raise UserError(f"{str(given)!r} does not say which angles it tells apart: expected its run folder; give that.")
+            raise UserError(
+                f"{str(given)!r} does not say which angles it tells apart: expected its run folder;"
+                " give that."
+            )
         return OrientationFile(given)
     for exported in (given / "orient.tflite", given / "export" / "orient.tflite"):
         if exported.exists():
@@ -71,7 +75,8 @@ def load_orienter(file: OrientationFile, threads: int | None = None) -> Orienter
         threads: of the CPU, for a TFLite file.
 
     Raises:
-        UserError: for a file that cannot be loaded, a network of another form, and angles that are no quarter turns.
+        UserError: for a file that cannot be loaded, a network of another form, and angles that are
+            no quarter turns.
     """
     if file.angles is None:
         return Orienter(file.path, threads)
@@ -82,8 +87,8 @@ def load_orienter(file: OrientationFile, threads: int | None = None) -> Orienter
         raise
     except Exception as error:
         raise UserError(
-            f"{str(file.path)!r} could not be loaded ({brief(error)}): expected a network that rotkeras trained or exported; copy "
-            f"it again."
+            f"{str(file.path)!r} could not be loaded ({brief(error)}): expected a network that"
+            " rotkeras trained or exported; copy it again."
         ) from error
     return Orienter.of(network, size, file.angles, str(file.path))
 
@@ -102,8 +107,9 @@ def _angles_of_saved_model(folder: Path) -> tuple[int, ...]:
         if (run := Run(parent)).recipe.exists():
             return tuple(run.load_recipe().task.angles)
     raise UserError(
-        f"The SavedModel {str(folder)!r} does not say which angles it tells apart: expected it in the folder that rotkeras export "
-        f"wrote, or with assets/angles.txt, one angle in degrees per line; write that file."
+        f"The SavedModel {str(folder)!r} does not say which angles it tells apart: expected it in"
+        " the folder that rotkeras export wrote, or with assets/angles.txt, one angle in degrees"
+        " per line; write that file."
     )
 
 
@@ -126,20 +132,26 @@ def _load_saved_model(path: Path) -> tuple[Network, int]:
     model = tf.saved_model.load(str(path))
     if SIGNATURE not in model.signatures:
         raise UserError(
-            f"{str(path)!r} has the signatures {', '.join(model.signatures) or 'none'}: expected {SIGNATURE}; export a run with a "
-            f"rotation head."
+            f"{str(path)!r} has the signatures {', '.join(model.signatures) or 'none'}: expected"
+            f" {SIGNATURE}; export a run with a rotation head."
         )
     function = model.signatures[SIGNATURE]
     inputs, outputs = function.structured_input_signature[1], function.structured_outputs
     if "images" not in inputs or "probabilities" not in outputs:
         raise UserError(
-            f"{str(path)!r} takes {', '.join(inputs)}: expected images, and probabilities as its answer; export it again."
+            f"{str(path)!r} takes {', '.join(inputs)}: expected images, and probabilities as its"
+            " answer; export it again."
         )
     shape = tuple(inputs["images"].shape)
 
     def network(views: NDArray[np.uint8]) -> NDArray[np.float32]:
         batches = [views] if shape[0] is None else [view[None] for view in views]
-        return np.concatenate([np.asarray(function(images=tf.constant(batch))["probabilities"], np.float32) for batch in batches])
+        return np.concatenate(
+            [
+                np.asarray(function(images=tf.constant(batch))["probabilities"], np.float32)
+                for batch in batches
+            ]
+        )
 
     network.model = model  # type: ignore[attr-defined]  # its variables live no longer than it does
     return network, _side(shape, path)
@@ -147,5 +159,8 @@ def _load_saved_model(path: Path) -> tuple[Network, int]:
 
 def _side(shape: tuple[int | None, ...], path: Path) -> int:
     if len(shape) != 4 or shape[1] is None or shape[1] != shape[2] or shape[3] != 3:
-        raise UserError(f"{str(path)!r} takes {shape}: expected square images (B, S, S, 3); give another network.")
+        raise UserError(
+            f"{str(path)!r} takes {shape}: expected square images (B, S, S, 3); give another"
+            " network."
+        )
     return shape[1]

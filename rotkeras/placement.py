@@ -10,12 +10,15 @@ from rotkeras.pretext import InStep
 Placement = Literal["host", "device", "resident"]
 
 _SHARE = 4
-"""Images may take one part in so many of the memory of the device; the rest is for the network and its activations."""
+"""Images may take one part in so many of the memory of the device; the rest is for the network and
+its activations."""
 _SUPPOSED = 8 * 2**30
 """Bytes of a device that does not say how many it has."""
 
 
-def choose(wanted: str, task: Any, augmentation: list[Any], source: Source, compiled: bool) -> Placement:
+def choose(
+    wanted: str, task: Any, augmentation: list[Any], source: Source, compiled: bool
+) -> Placement:
     """What `train.placement` comes to.
 
     Args:
@@ -26,8 +29,9 @@ def choose(wanted: str, task: Any, augmentation: list[Any], source: Source, comp
         compiled: whether the step is compiled as a whole (XLA).
 
     Returns:
-        The same for all but auto. Auto is "host" on a CPU, and for what runs on the host alone; where an accelerator runs a
-        compiled step it is "resident" when the images fit into a quarter of its memory, and else "device".
+        The same for all but auto. Auto is "host" on a CPU, and for what runs on the host alone;
+        where an accelerator runs a compiled step it is "resident" when the images fit into a
+        quarter of its memory, and else "device".
 
     Raises:
         UserError: for what cannot be done inside the step.
@@ -38,34 +42,42 @@ def choose(wanted: str, task: Any, augmentation: list[Any], source: Source, comp
     together = source.validation is None or source.validation.array is source.train.array
     if wanted in ("device", "resident") and not able:
         raise UserError(
-            f"train.placement: views are made inside the step by quarter turns alone; expected host for these angles, received "
-            f"{wanted}; set it to host."
+            "train.placement: views are made inside the step by quarter turns alone; expected host"
+            f" for these angles, received {wanted}; set it to host."
         )
     if wanted == "resident" and not ready:
         raise UserError(
-            "train.placement: resident images are augmented inside the step by pad_crop_flip and random_flip alone; expected "
-            "device or host for these augmentations, received resident; set it to device."
+            "train.placement: resident images are augmented inside the step by pad_crop_flip and"
+            " random_flip alone; expected device or host for these augmentations, received"
+            " resident; set it to device."
         )
     if wanted == "resident" and several:
         raise UserError(
-            "train.placement: several hosts send each device its own part of a batch; expected device or host, received resident; "
-            "set it to device."
+            "train.placement: several hosts send each device its own part of a batch; expected"
+            " device or host, received resident; set it to device."
         )
     if wanted == "resident" and not together:
         raise UserError(
-            "train.placement: resident images are rows of one array, and these validation images have an array of their own; "
-            "expected device or host, received resident; set it to device."
+            "train.placement: resident images are rows of one array, and these validation images"
+            " have an array of their own; expected device or host, received resident; set it to"
+            " device."
         )
     if wanted in ("device", "resident") and not compiled and devices.accelerators():
         raise UserError(
-            f"train.placement: a GPU makes views inside a compiled step, or pixels would go back to the host; expected host "
-            f"without XLA, received {wanted}; set train.xla to true and train.deterministic to false, or KERAS_BACKEND to jax."
+            "train.placement: a GPU makes views inside a compiled step, or pixels would go back to"
+            f" the host; expected host without XLA, received {wanted}; set train.xla to true and"
+            " train.deterministic to false, or KERAS_BACKEND to jax."
         )
     if wanted != "auto":
         return wanted  # type: ignore[return-value]
     if not (able and compiled and devices.accelerators()):
         return "host"
-    if ready and together and not several and bytes_of(source) * _SHARE <= (devices.device_memory() or _SUPPOSED):
+    if (
+        ready
+        and together
+        and not several
+        and bytes_of(source) * _SHARE <= (devices.device_memory() or _SUPPOSED)
+    ):
         return "resident"
     return "device"
 

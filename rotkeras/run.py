@@ -15,7 +15,15 @@ from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.files import validate
 from rotkeras.recipe.reading import read_mapping
 
-PACKAGES = ("tensorflow", "keras", "keras-cv", "tensorflow-datasets", "tf-keras-vis", "numpy", "scikit-learn")
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "keras-cv",
+    "tensorflow-datasets",
+    "tf-keras-vis",
+    "numpy",
+    "scikit-learn",
+)
 
 
 class Run:
@@ -56,19 +64,24 @@ class Run:
         overwrite: bool = False,
         elsewhere: str = "start a new run with --run-dir or --overwrite",
     ) -> None:
-        """Check that this recipe may run in this folder. Nothing is written or deleted before `begin`.
+        """Check that this recipe may run in this folder. Nothing is written or deleted before
+        `begin`.
 
         Args:
             recipe: what will run.
-            resume: go on with the run that is there; it must have the same recipe. Without one, begin anew.
+            resume: go on with the run that is there; it must have the same recipe. Without one,
+                begin anew.
             overwrite: delete the run that is there.
             elsewhere: what to do when it is another recipe's, in words.
 
         Raises:
-            UserError: when something is there and neither was asked for, or it is not this recipe's run.
+            UserError: when something is there and neither was asked for, or it is not this recipe's
+                run.
         """
         if resume and overwrite:
-            raise UserError("--resume goes on with a run and --overwrite deletes it: give one of the two.")
+            raise UserError(
+                "--resume goes on with a run and --overwrite deletes it: give one of the two."
+            )
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"The run folder {self.path} is a file: give another --run-dir.")
         self.resuming = False
@@ -78,14 +91,17 @@ class Run:
                 self.resuming = True
             elif not overwrite:
                 raise UserError(
-                    f"The run folder {self.path} holds a run already: add --resume to go on with it, --overwrite to delete it, or "
-                    f"--run-dir for another folder."
+                    f"The run folder {self.path} holds a run already: add --resume to go on with"
+                    " it, --overwrite to delete it, or --run-dir for another folder."
                 )
         elif self.path.exists() and any(self.path.iterdir()):
-            raise UserError(f"The folder {self.path} is not empty and holds no run: give another --run-dir.")
+            raise UserError(
+                f"The folder {self.path} is not empty and holds no run: give another --run-dir."
+            )
 
     def begin(self, recipe: Recipe) -> None:
-        """Make the folder ready, as `check` found it may be: keep what is there, or delete it and write the recipe."""
+        """Make the folder ready, as `check` found it may be: keep what is there, or delete it and
+        write the recipe."""
         if self.resuming:
             for left in list(self.path.rglob(".part-*")):  # of writes that a kill interrupted
                 if left.is_file():  # the folder of an export is cleaned by the next export
@@ -100,13 +116,20 @@ class Run:
         """Raise a `UserError` unless this is the folder of a run that has ended."""
         if not self.recipe.exists():
             what = "is no run folder" if self.path.exists() else "does not exist"
-            raise UserError(f"{self.path} {what}: expected the folder that `rotkeras train` left, such as runs/quickstart.")
+            raise UserError(
+                f"{self.path} {what}: expected the folder that `rotkeras train` left, such as"
+                " runs/quickstart."
+            )
         if not self.model.exists() and not self.checkpoints.exists():
-            raise UserError(f"{self.path} has no model.keras: expected the folder of a run that has ended; give its path.")
+            raise UserError(
+                f"{self.path} has no model.keras: expected the folder of a run that has ended; give"
+                " its path."
+            )
         if not self.model.exists():
             raise UserError(
-                f"The run {self.path} has not ended: expected model.keras in it; wait while it trains, or go on with "
-                f"`rotkeras train {self.recipe} --run-dir {self.path} --resume`."
+                f"The run {self.path} has not ended: expected model.keras in it; wait while it"
+                f" trains, or go on with `rotkeras train {self.recipe} --run-dir {self.path}"
+                " --resume`."
             )
 
     def load_recipe(self) -> Recipe:
@@ -130,19 +153,23 @@ class Run:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _same_recipe(self, recipe: Recipe, elsewhere: str) -> None:
-        # These change no weight: a run of before these sections goes on, another page or export may be wanted, or another machine.
+        # These change no weight: a run of before these sections goes on, another page or export may
+        # be wanted, or another machine.
         after: Any = {"attention": True, "export": True, "report": True, "train": {"placement"}}
         there, here = self.load_recipe().model_dump(exclude=after), recipe.model_dump(exclude=after)
         difference = _first_difference(there, here)
         if difference:
             key, old, new = difference
             raise UserError(
-                f"{self.recipe} has {key}: {old!r}, and the recipe to resume with has {new!r}: expected the same recipe; "
-                f"take that value back, or {elsewhere}."
+                f"{self.recipe} has {key}: {old!r}, and the recipe to resume with has {new!r}:"
+                f" expected the same recipe; take that value back, or {elsewhere}."
             )
 
     def _header(self) -> str:
-        lines = [f"Resolved by rotkeras {__version__} on Python {platform.python_version()}, {platform.platform()}."]
+        lines = [
+            f"Resolved by rotkeras {__version__} on Python {platform.python_version()},"
+            f" {platform.platform()}."
+        ]
         lines += [f"{name} {version}" for name, version in versions().items()]
         return "\n".join(lines)
 
@@ -163,7 +190,9 @@ def versions() -> dict[str, str]:
 def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(each for each in new if each not in old)]:
-            found = _first_difference(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+            found = _first_difference(
+                old.get(key), new.get(key), f"{path}.{key}" if path else str(key)
+            )
             if found:
                 return found
         return None

@@ -1,7 +1,8 @@
 """Taps: the named places of a backbone where features are read.
 
-A tap is a stock `keras.layers.Identity` in a flat functional model. It costs nothing, survives `.keras` files without a custom
-class, and gives probes, attention maps and export the same name for the same features.
+A tap is a stock `keras.layers.Identity` in a flat functional model. It costs nothing, survives
+`.keras` files without a custom class, and gives probes, attention maps and export the same name for
+the same features.
 """
 
 import itertools
@@ -20,7 +21,8 @@ def names(model: keras.Model) -> list[str]:
     """The taps of a model, from its input to its output.
 
     Args:
-        model: a functional model, or one with a functional model among its layers (a model that makes its own views).
+        model: a functional model, or one with a functional model among its layers (a model that
+            makes its own views).
 
     Raises:
         UserError: when it has no tap.
@@ -28,8 +30,8 @@ def names(model: keras.Model) -> list[str]:
     found = [layer.name for layer in flat(model).layers if isinstance(layer, keras.layers.Identity)]
     if not found:
         raise UserError(
-            f"The model {model.name!r} has no tap: expected layers keras.layers.Identity(name=…) where features are to be read; "
-            f"put one after each block."
+            f"The model {model.name!r} has no tap: expected layers keras.layers.Identity(name=…)"
+            " where features are to be read; put one after each block."
         )
     return found
 
@@ -43,7 +45,9 @@ def flat(model: keras.Model) -> keras.Model:
 def check(model: keras.Model, tap: str) -> None:
     """Raise a `UserError` that names the taps there are, when `tap` is not one of them."""
     if tap not in (there := names(model)):
-        raise UserError(f"There is no tap {tap!r}: expected one of {', '.join(there)}; take one of these.")
+        raise UserError(
+            f"There is no tap {tap!r}: expected one of {', '.join(there)}; take one of these."
+        )
 
 
 def cut(model: keras.Model, tap: str, pooling: Pooling = "average") -> keras.Model:
@@ -73,7 +77,8 @@ def cut(model: keras.Model, tap: str, pooling: Pooling = "average") -> keras.Mod
 def extractor(model: keras.Model, features: int = 1024) -> keras.Model:
     """Pooled features of every tap in one pass, small enough for closed-form probes.
 
-    Each tap is average-pooled to the largest square grid with at most `features` numbers, and flattened.
+    Each tap is average-pooled to the largest square grid with at most `features` numbers, and
+    flattened.
 
     Args:
         model: a model with taps.
@@ -87,19 +92,23 @@ def extractor(model: keras.Model, features: int = 1024) -> keras.Model:
     for tap in names(flat_model):
         x = flat_model.get_layer(tap).output
         side = grid(x.shape[1:], features)
-        x = keras.layers.AdaptiveAveragePooling2D((side, side), dtype="float32", name=f"{tap}_grid")(x)
+        x = keras.layers.AdaptiveAveragePooling2D(
+            (side, side), dtype="float32", name=f"{tap}_grid"
+        )(x)
         outputs[tap] = keras.layers.Flatten(name=f"{tap}_features", dtype="float32")(x)
     return keras.Model(flat_model.input, outputs, name="extractor")
 
 
 def grid(shape: tuple[int, ...], features: int) -> int:
-    """The side of the largest square grid with at most `features` numbers that a feature map (H, W, C) can be pooled to."""
+    """The side of the largest square grid with at most `features` numbers that a feature map (H, W,
+    C) can be pooled to."""
     height, width, channels = shape
     return max(1, min(height, width, int((features / channels) ** 0.5)))
 
 
 def maps(model: keras.Model, only: Sequence[str] | None = None) -> keras.Model:
-    """The feature maps of taps in one pass: uint8 (B, H, W, 3) -> {tap: (B, h, w, C)}, sharing the model's weights.
+    """The feature maps of taps in one pass: uint8 (B, H, W, 3) -> {tap: (B, h, w, C)}, sharing the
+    model's weights.
 
     Args:
         model: a model with taps.
@@ -112,7 +121,9 @@ def maps(model: keras.Model, only: Sequence[str] | None = None) -> keras.Model:
     wanted = names(flat_model) if only is None else list(only)
     for tap in wanted:
         check(flat_model, tap)
-    return keras.Model(flat_model.input, {tap: flat_model.get_layer(tap).output for tap in wanted}, name="maps")
+    return keras.Model(
+        flat_model.input, {tap: flat_model.get_layer(tap).output for tap in wanted}, name="maps"
+    )
 
 
 def copy(model: keras.Model) -> keras.Model:
@@ -136,8 +147,13 @@ def untrained_copy(model: keras.Model, seed: int | None = None) -> keras.Model:
     def anew(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
         for value in config.values():
-            # Without this each clone would draw from the global seed, and a result would depend on what ran before it.
-            if seed is not None and isinstance(value, dict) and "seed" in (value.get("config") or {}):
+            # Without this each clone would draw from the global seed, and a result would depend on
+            # what ran before it.
+            if (
+                seed is not None
+                and isinstance(value, dict)
+                and "seed" in (value.get("config") or {})
+            ):
                 value["config"]["seed"] = hashed_seed(seed, "backbone", next(numbers))
         return type(layer).from_config(config)
 
@@ -146,14 +162,16 @@ def untrained_copy(model: keras.Model, seed: int | None = None) -> keras.Model:
 
 
 def hashed_seed(seed: int, role: str, number: int) -> int:
-    """The seed of one weight: neighbouring seeds, a backbone and a head on it, and layers among each other share no numbers."""
+    """The seed of one weight: neighbouring seeds, a backbone and a head on it, and layers among
+    each other share no numbers."""
     return zlib.crc32(f"{seed} {role} {number}".encode())
 
 
 def default(model: keras.Model) -> str:
     """The tap to ship when no labels tell which is best: the second, or the only one.
 
-    The last block specialises on the pretext task; the second gave the best features in table 1 of Gidaris et al., ICLR 2018.
+    The last block specialises on the pretext task; the second gave the best features in table 1 of
+    Gidaris et al., ICLR 2018.
     """
     there = names(model)
     return there[min(1, len(there) - 1)]

@@ -11,7 +11,14 @@ import keras
 import numpy as np
 
 from rotkeras import __version__, devices, hosts, placement, taps
-from rotkeras.building import build, build_augmentation, build_pipeline, build_validation, load_source, training_shape
+from rotkeras.building import (
+    build,
+    build_augmentation,
+    build_pipeline,
+    build_validation,
+    load_source,
+    training_shape,
+)
 from rotkeras.callbacks import (
     AttentionMaps,
     EncoderCheckpoint,
@@ -41,18 +48,20 @@ def train(
 
     Args:
         recipe: what to train.
-        run: a folder that `run.check(recipe, …)` found free, or to be resumed. It is written to once everything else is in order.
+        run: a folder that `run.check(recipe, …)` found free, or to be resumed. It is written to
+            once everything else is in order.
         source: the images, when they are loaded already.
         callbacks: more Keras callbacks, called after those of the recipe.
         tell: called with a line when views are not made by the input pipeline.
 
     Returns:
-        The summary, as `summary.json` holds it. Of several processes that train together (`keras.distribution.initialize` on JAX),
-        the first writes the run folder and returns it, and the others return {}.
+        The summary, as `summary.json` holds it. Of several processes that train together
+        (`keras.distribution.initialize` on JAX), the first writes the run folder and returns it,
+        and the others return {}.
 
     Raises:
-        UserError: for images, devices or settings that do not fit, for a loss that is not finite, and while another process
-            trains in the folder.
+        UserError: for images, devices or settings that do not fit, for a loss that is not finite,
+            and while another process trains in the folder.
     """
     devices.check_backend()
     if hosts.processes()[0] > 0:
@@ -63,7 +72,11 @@ def train(
 
 
 def _train(
-    recipe: Recipe, run: Run, source: Source | None, callbacks: Sequence[Any], tell: Callable[[str], None]
+    recipe: Recipe,
+    run: Run,
+    source: Source | None,
+    callbacks: Sequence[Any],
+    tell: Callable[[str], None],
 ) -> dict[str, Any]:
     started = time.perf_counter()
     settings = recipe.train
@@ -78,16 +91,20 @@ def _train(
     shape = training_shape(source, augmentation)
     if shape != source.image_shape and source.validation is not None:
         raise UserError(
-            f"The augmentation makes images of {shape[0]}×{shape[1]} from {source.image_shape[0]}×{source.image_shape[1]}: "
-            f"expected the same size, which validation sees too; set data.image_size to {shape[0]}, or the crop to that size."
+            f"The augmentation makes images of {shape[0]}×{shape[1]} from"
+            f" {source.image_shape[0]}×{source.image_shape[1]}: expected the same size, which"
+            f" validation sees too; set data.image_size to {shape[0]}, or the crop to that size."
         )
 
     with devices.parallel(settings.devices, settings.images_per_batch):
-        task, model, state, log = _fit(recipe, run, source, augmentation, shape, callbacks, tell, started)
+        task, model, state, log = _fit(
+            recipe, run, source, augmentation, shape, callbacks, tell, started
+        )
     if not first:
         return {}
     classifier = task.classifier(model)
-    # A model that was never compiled: its file names no class that a reader would have to import from here.
+    # A model that was never compiled: its file names no class that a reader would have to import
+    # from here.
     plain = keras.Model(classifier.input, classifier.output, name=classifier.name)
     write_whole(run.model, plain.save)
     summary = {**_summary(recipe, source, task, plain, state, log), "processes": count}
@@ -105,7 +122,8 @@ def _fit(
     tell: Callable[[str], None],
     started: float,
 ) -> tuple[Any, keras.Model, dict[str, Any], MetricsLog]:
-    """(task, trained model, state, log). Of several processes, the first alone probes and writes."""
+    """(task, trained model, state, log). Of several processes, the first alone probes and
+    writes."""
     settings = recipe.train
     number, count = hosts.processes()
     first = number == 0
@@ -124,7 +142,9 @@ def _fit(
     state = restored or {"epoch": 0, "seconds": 0.0}
     done = state["epoch"]
     batches = build_pipeline(recipe, source, task, augmentation, done)
-    encoder = EncoderCheckpoint(run.path, recipe.encoder.tap, recipe.encoder.pooling, recipe.probe.probes[0])
+    encoder = EncoderCheckpoint(
+        run.path, recipe.encoder.tap, recipe.encoder.pooling, recipe.probe.probes[0]
+    )
     encoder.best, encoder.last = state.get("best"), state.get("last")
     if probe:
         probe.untrained = state.get("untrained")
@@ -148,7 +168,11 @@ def _fit(
         writing = [
             log,
             encoder,
-            *([keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)] if _has_tensorflow() else []),
+            *(
+                [keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)]
+                if _has_tensorflow()
+                else []
+            ),
             RunCheckpoint(run.checkpoints, summarise),
         ]
         if keras.distribution.distribution() is not None:
@@ -172,9 +196,15 @@ def _fit(
 
 
 def _restore_in_all(
-    recipe: Recipe, run: Run, source: Source, shape: tuple[int, int, int], augmentation: Sequence[Any], model: keras.Model
+    recipe: Recipe,
+    run: Run,
+    source: Source,
+    shape: tuple[int, int, int],
+    augmentation: Sequence[Any],
+    model: keras.Model,
 ) -> dict[str, Any] | None:
-    """Put the checkpoint that the first process has into the model of all of them; the others need no run folder."""
+    """Put the checkpoint that the first process has into the model of all of them; the others need
+    no run folder."""
     state, values = None, None
     variables = [*model.weights, *model.optimizer.variables]
     if hosts.processes()[0] == 0 and run.resuming:
@@ -196,7 +226,8 @@ def _has_tensorflow() -> bool:
 
 
 def check_export(recipe: Recipe, model: keras.Model, source: Source) -> None:
-    """Raise a `UserError`, before the first step, for what an export at the end of this training could not make."""
+    """Raise a `UserError`, before the first step, for what an export at the end of this training
+    could not make."""
     from rotkeras.export.exporting import check
 
     settings = recipe.export
@@ -234,7 +265,8 @@ def _probe(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> Probe
 
 
 def _attention(recipe: Recipe, run: Run, source: Source, model: Any) -> AttentionMaps | None:
-    """The callback that draws attention, or None when it is not wanted or the views have no common shape."""
+    """The callback that draws attention, or None when it is not wanted or the views have no common
+    shape."""
     settings = recipe.attention
     height, width, _ = source.image_shape
     if settings is None or height != width or taps.flat(model).input.shape[1:3] != (height, width):
@@ -253,7 +285,9 @@ def _attention(recipe: Recipe, run: Run, source: Source, model: Any) -> Attentio
     )
 
 
-def _summary(recipe: Recipe, source: Source, task: Any, model: Any, state: dict[str, Any], log: MetricsLog) -> dict[str, Any]:
+def _summary(
+    recipe: Recipe, source: Source, task: Any, model: Any, state: dict[str, Any], log: MetricsLog
+) -> dict[str, Any]:
     from rotkeras.callbacks.metrics_log import read_metrics
 
     rows = log.rows or read_metrics(log.path)

@@ -30,7 +30,11 @@ LONGEST = (
 
 def pytest_collection_modifyitems(items):
     """The longest files first, so that two workers end together."""
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    items.sort(
+        key=lambda item: (
+            LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST)
+        )
+    )
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +47,8 @@ def digit_source():
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """A run of `small_training.SMALL` that was never stopped, and what `train` returned, by way of JSON.
+    """A run of `small_training.SMALL` that was never stopped, and what `train` returned, by way of
+    JSON.
 
     Made once for all workers, by the one that asks first; copy the folder to write into it.
     """
@@ -71,7 +76,8 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def exported_run(tmp_path_factory):
-    """A run of digits with a small network that tells rotations, and its export with all profiles in `export/`.
+    """A run of digits with a small network that tells rotations, and its export with all profiles
+    in `export/`.
 
     Made once for all workers; copy the folder to write into it.
     """
@@ -92,7 +98,9 @@ def exported_run(tmp_path_factory):
             from rotkeras.recipe.models import Export
 
             make_run(run)
-            settings = Export(profiles=list(PROFILES), max_drop=100, author="A. Author", licence="CC0-1.0")
+            settings = Export(
+                profiles=list(PROFILES), max_drop=100, author="A. Author", licence="CC0-1.0"
+            )
             export_run(run, settings, command=["rotkeras", "export", "runs/small"])
     return run
 
@@ -105,7 +113,8 @@ def exported(exported_run):
 
 @pytest.fixture
 def eagerly():
-    """Steps are not traced: a `fit` or `predict` of few steps costs a third. What is promised of compiled steps is tested without."""
+    """Steps are not traced: a `fit` or `predict` of few steps costs a third. What is promised of
+    compiled steps is tested without."""
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)

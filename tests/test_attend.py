@@ -29,7 +29,12 @@ def photos(tmp_path):
     """Photographs of several sizes and forms, two of one name, and one that is none."""
     folder = tmp_path / "photos"
     generator = np.random.default_rng(0)
-    for name, size in {"a/one.png": (40, 30), "b/one.png": (17, 90), "b/two three.jpg": (16, 16), "grey.png": (64, 64)}.items():
+    for name, size in {
+        "a/one.png": (40, 30),
+        "b/one.png": (17, 90),
+        "b/two three.jpg": (16, 16),
+        "grey.png": (64, 64),
+    }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         pixels = generator.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
         Image.fromarray(pixels).convert("L" if name == "grey.png" else "RGB").save(folder / name)
@@ -44,8 +49,15 @@ def opened(path, size=16):
 def test_a_picture_for_each_image_and_the_broken_one_is_named(network, photos, tmp_path):
     lists = opened(photos)
     seen = []
-    written = attend([network], lists, tmp_path / "maps", View(side=48), progress=lambda *done: seen.append(done))
-    names = ["a-one-activation.png", "b-one-activation.png", "b-two-three-activation.png", "grey-activation.png"]
+    written = attend(
+        [network], lists, tmp_path / "maps", View(side=48), progress=lambda *done: seen.append(done)
+    )
+    names = [
+        "a-one-activation.png",
+        "b-one-activation.png",
+        "b-two-three-activation.png",
+        "grey-activation.png",
+    ]
     assert [path.name for path in written] == names
     assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == names
     assert [bad.path.endswith("broken.jpg") for bad in lists[0].skipped] == [True]
@@ -55,7 +67,9 @@ def test_a_picture_for_each_image_and_the_broken_one_is_named(network, photos, t
 
 
 def test_rotations_draw_the_four_views(network, photos, tmp_path):
-    (written,) = attend([network], opened(photos / "grey.png"), tmp_path, View(side=64, rotations=True))
+    (written,) = attend(
+        [network], opened(photos / "grey.png"), tmp_path, View(side=64, rotations=True)
+    )
     from rotkeras.images import read_image
 
     pixels = np.asarray(Image.open(written))
@@ -68,11 +82,21 @@ def test_rotations_draw_the_four_views(network, photos, tmp_path):
 
 def test_columns_by_method_tap_power_and_target(network, digit_source):
     images = digit_source.validation.take(np.arange(2))[:, None]
-    view = View(methods=("activation", "gradcam", "saliency"), taps=("conv2", "conv1"), powers=(3.0,))
+    view = View(
+        methods=("activation", "gradcam", "saliency"), taps=("conv2", "conv1"), powers=(3.0,)
+    )
     maps = maps_of(network, images, view, target=2)
-    assert list(maps) == ["conv2 activation", "conv1 activation", "conv2 gradcam 180°", "conv1 gradcam 180°", "saliency 180°"]
+    assert list(maps) == [
+        "conv2 activation",
+        "conv1 activation",
+        "conv2 gradcam 180°",
+        "conv1 gradcam 180°",
+        "saliency 180°",
+    ]
     np.testing.assert_allclose(
-        maps["conv1 activation"][:, 0], activation_maps(network.model, images[:, 0], ["conv1"], 3)["conv1"], rtol=1e-5
+        maps["conv1 activation"][:, 0],
+        activation_maps(network.model, images[:, 0], ["conv1"], 3)["conv1"],
+        rtol=1e-5,
     )
     expected = class_activation_maps(network.model, images[:, 0], "gradcam", "conv1", 2)
     np.testing.assert_allclose(maps["conv1 gradcam 180°"][:, 0], expected, atol=1e-5)
@@ -83,8 +107,12 @@ def test_two_networks_beside_each_other(network, photos, tmp_path):
     from rotkeras import taps
     from rotkeras.backbones import nin
 
-    other = Network(nin(blocks=3, width=1 / 24, input_shape=(24, 24, 3)), "larger")  # each sees its own size
-    (written,) = attend([network, other], opened(photos / "a" / "one.png"), tmp_path, View(side=32, taps=("conv1",)))
+    other = Network(
+        nin(blocks=3, width=1 / 24, input_shape=(24, 24, 3)), "larger"
+    )  # each sees its own size
+    (written,) = attend(
+        [network, other], opened(photos / "a" / "one.png"), tmp_path, View(side=32, taps=("conv1",))
+    )
     assert taps.names(other.model)
     with Image.open(written) as picture:
         assert picture.width == 2 * (2 * 36 + 12)
@@ -119,13 +147,20 @@ def test_names_that_would_be_the_same_are_told_apart(network, photos, tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("text", "number"), [(None, None), ("predicted", None), ("90", 1), ("270°", 3), ("0", 0)])
+@pytest.mark.parametrize(
+    ("text", "number"), [(None, None), ("predicted", None), ("90", 1), ("270°", 3), ("0", 0)]
+)
 def test_targets_by_name(network, text, number):
     assert network.target(text) == number
 
 
 def test_targets_that_are_not_there(network, model):
-    with pytest.raises(UserError, match="--target 45: expected one of the answers of small, 0°, 90°, 180°, 270°, or predicted"):
+    with pytest.raises(
+        UserError,
+        match=(
+            "--target 45: expected one of the answers of small, 0°, 90°, 180°, 270°, or predicted"
+        ),
+    ):
         network.target("45")
     assert Network(model, "x").target("3") == 3
     with pytest.raises(UserError, match="a number from 0 to 3, or predicted"):
@@ -143,9 +178,10 @@ def test_a_network_from_a_run_and_from_a_file(model, tmp_path):
     of_run = load_network(run)
     assert (of_run.name, of_run.answers, of_run.size) == ("mine", ("90°", "0°"), 16)
     pooled = keras.layers.GlobalAveragePooling2D()(model.get_layer("conv3").output)
-    keras.Model(model.input, {"conv1": keras.layers.Dense(3)(pooled), "conv3": keras.layers.Dense(5)(pooled)}).save(
-        tmp_path / "heads.keras"
-    )
+    keras.Model(
+        model.input,
+        {"conv1": keras.layers.Dense(3)(pooled), "conv3": keras.layers.Dense(5)(pooled)},
+    ).save(tmp_path / "heads.keras")
     assert load_network(tmp_path / "heads.keras").output == "conv3"
     assert load_network(tmp_path / "heads.keras", "conv1").output == "conv1"
     assert load_network(tmp_path / "heads.keras").answers == ()
@@ -154,9 +190,18 @@ def test_a_network_from_a_run_and_from_a_file(model, tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda folder: folder / "none", "does not exist: expected the folder that `rotkeras train` left"),
-        (lambda folder: folder / "none.keras", "does not exist: expected a run folder or a .keras file"),
-        (lambda folder: (folder / "x.txt").write_text("x") and folder / "x.txt", "is another file: expected a run folder"),
+        (
+            lambda folder: folder / "none",
+            "does not exist: expected the folder that `rotkeras train` left",
+        ),
+        (
+            lambda folder: folder / "none.keras",
+            "does not exist: expected a run folder or a .keras file",
+        ),
+        (
+            lambda folder: (folder / "x.txt").write_text("x") and folder / "x.txt",
+            "is another file: expected a run folder",
+        ),
         (lambda folder: folder, "is no run folder"),
     ],
 )
@@ -206,13 +251,22 @@ def test_a_target_that_only_one_of_two_networks_knows(network, model, photos, tm
     classes = Network(keras.Model(model.input, keras.layers.Dense(10)(pooled)), "classes")
     view = View(("gradcam",), side=16, target="90")
     assert len(attend([network, classes], opened(photos / "grey.png"), tmp_path, view)) == 1
-    with pytest.raises(UserError, match="--target 90: expected one of the answers of classes, a number from 0 to 9"):
+    with pytest.raises(
+        UserError, match="--target 90: expected one of the answers of classes, a number from 0 to 9"
+    ):
         attend([classes], opened(photos / "grey.png"), tmp_path, view)
-    assert attend([classes], opened(photos / "grey.png"), tmp_path, View(side=16, target="90"))  # activation asks for no answer
+    assert attend(
+        [classes], opened(photos / "grey.png"), tmp_path, View(side=16, target="90")
+    )  # activation asks for no answer
 
 
 def test_a_classifier_without_taps_is_asked_at_its_last_feature_map(photos, tmp_path):
-    layers = [keras.Input((16, 16, 3)), keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+    layers = [
+        keras.Input((16, 16, 3)),
+        keras.layers.Conv2D(4, 3),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(3),
+    ]
     network = Network(keras.Sequential(layers), "plain")
     maps = maps_of(network, np.zeros((1, 1, 16, 16, 3), np.uint8), View(("gradcam",)))
     assert list(maps) == ["gradcam"]

@@ -63,7 +63,8 @@ print(json.dumps(results))
 """
 
 
-# In a process of its own: collectives of strategies with and without synchronised batch norm get in each other's way in TensorFlow.
+# In a process of its own: collectives of strategies with and without synchronised batch norm get in
+# each other's way in TensorFlow.
 FUSED = """
 import json, keras, numpy as np, tensorflow as tf
 tf.config.set_logical_device_configuration(
@@ -92,16 +93,24 @@ print(json.dumps(results))
 def on_two_devices(tmp_path_factory):
     """What the script found in a process of two devices, and the folder of its two runs."""
     settings = {"epochs": 2, "images_per_batch": 16, "devices": 2, "synchronized_batch_norm": True}
-    content = {**LEAN, "data": {**LEAN["data"], "train_images": 64}, "train": settings, "probe": {"every_epochs": 0}}
+    content = {
+        **LEAN,
+        "data": {**LEAN["data"], "train_images": 64},
+        "train": settings,
+        "probe": {"every_epochs": 0},
+    }
     folder = tmp_path_factory.mktemp("runs")
     code = [sys.executable, "-c", SCRIPT, str(folder), str(Path(__file__).parent)]
-    output = subprocess.run(code, input=json.dumps(content), capture_output=True, text=True, check=False)
+    output = subprocess.run(
+        code, input=json.dumps(content), capture_output=True, text=True, check=False
+    )
     assert output.returncode == 0, output.stderr[-3000:]
     return json.loads(output.stdout.splitlines()[-1]), folder
 
 
 def test_two_replicas_give_the_losses_of_one_number_by_number(on_two_devices):
-    """On the same global batches, with synchronised batch norm; and each replica gets whole quadruples."""
+    """On the same global batches, with synchronised batch norm; and each replica gets whole
+    quadruples."""
     one, two = on_two_devices[0].values()
     assert two["seen"] == [[0, 1, 2, 3] * 4] * 2
     assert len(one["loss"]) == 20
@@ -112,7 +121,9 @@ def test_two_replicas_give_the_losses_of_one_number_by_number(on_two_devices):
 
 
 def test_fused_batch_norm_is_the_stock_one_where_each_replica_has_statistics_of_its_own():
-    output = subprocess.run([sys.executable, "-c", FUSED], capture_output=True, text=True, check=False)
+    output = subprocess.run(
+        [sys.executable, "-c", FUSED], capture_output=True, text=True, check=False
+    )
     assert output.returncode == 0, output.stderr[-3000:]
     stock, fused = json.loads(output.stdout.splitlines()[-1]).values()
     np.testing.assert_allclose(fused["loss"], stock["loss"], rtol=1e-5)
@@ -122,7 +133,10 @@ def test_fused_batch_norm_is_the_stock_one_where_each_replica_has_statistics_of_
 
 def test_a_run_on_two_devices_goes_on_from_what_its_first_epoch_left(on_two_devices):
     _, folder = on_two_devices
-    whole, resumed = (keras.models.load_model(folder / name / "model.keras").get_weights() for name in ("whole", "resumed"))
+    whole, resumed = (
+        keras.models.load_model(folder / name / "model.keras").get_weights()
+        for name in ("whole", "resumed")
+    )
     for one, other in zip(whole, resumed, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
     rows = read_metrics(folder / "resumed" / "metrics.jsonl")

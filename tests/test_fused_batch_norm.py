@@ -15,8 +15,14 @@ def trained(network, fused, steps=4):
     model = keras.Model(model.input, keras.layers.Dense(4, dtype="float32")(pooled))
     if fused:
         assert fuse_batch_norm(model) == 9
-    model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
-    losses = [model.train_on_batch(images[i : i + 8], np.arange(8) % 4) for i in range(0, len(images), 8)]
+    model.compile(
+        keras.optimizers.SGD(0.1),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    losses = [
+        model.train_on_batch(images[i : i + 8], np.arange(8) % 4) for i in range(0, len(images), 8)
+    ]
     return np.array(losses, np.float64), model
 
 
@@ -26,7 +32,8 @@ def network():
 
 
 def test_steps_are_those_of_the_stock_layer(network):
-    """Losses, weights, and the running averages, whose variance the kernel gives with another divisor."""
+    """Losses, weights, and the running averages, whose variance the kernel gives with another
+    divisor."""
     losses, stock = trained(network, fused=False)
     fused_losses, fused = trained(network, fused=True)
     np.testing.assert_allclose(fused_losses, losses, rtol=2e-5)
@@ -41,12 +48,16 @@ def test_running_averages_by_hand():
     assert fuse_batch_norm(model) == 1
     model(np.array([0.0, 2.0, 4.0, 6.0], np.float32).reshape(1, 2, 2, 1), training=True)
     assert float(layer.moving_mean.numpy()[0]) == pytest.approx(0.25 * 3.0)
-    assert float(layer.moving_variance.numpy()[0]) == pytest.approx(0.75 * 1.0 + 0.25 * 5.0)  # 5, not 20/3
+    assert float(layer.moving_variance.numpy()[0]) == pytest.approx(
+        0.75 * 1.0 + 0.25 * 5.0
+    )  # 5, not 20/3
 
 
 @pytest.mark.parametrize("options", [{}, {"center": False, "scale": False}])
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("channels", [8, 16])  # of 16-bit numbers kernels take 16 channels at once; others go through float32
+@pytest.mark.parametrize(
+    "channels", [8, 16]
+)  # of 16-bit numbers kernels take 16 channels at once; others go through float32
 def test_outputs_and_gradients_are_those_of_the_stock_layer(options, policy, channels):
     import tensorflow as tf
 
@@ -54,7 +65,9 @@ def test_outputs_and_gradients_are_those_of_the_stock_layer(options, policy, cha
     layer = keras.layers.BatchNormalization(dtype=policy, **options)
     model = keras.Model(inputs, layer(inputs))
     random = np.random.default_rng(0)
-    x, weight = (tf.constant(random.normal(3, 2, (6, 5, 5, channels)), tf.float32) for _ in range(2))
+    x, weight = (
+        tf.constant(random.normal(3, 2, (6, 5, 5, channels)), tf.float32) for _ in range(2)
+    )
 
     def run():
         with tf.GradientTape() as tape:
@@ -68,9 +81,13 @@ def test_outputs_and_gradients_are_those_of_the_stock_layer(options, policy, cha
     fused, gradient = run()
     assert fused.dtype == stock.dtype
     half = policy == "mixed_bfloat16"
-    np.testing.assert_allclose(tf.cast(fused, "float32"), tf.cast(stock, "float32"), atol=0.02 if half else 1e-5)
+    np.testing.assert_allclose(
+        tf.cast(fused, "float32"), tf.cast(stock, "float32"), atol=0.02 if half else 1e-5
+    )
     scale = np.abs(stock_gradient).max()
-    np.testing.assert_allclose(gradient / scale, stock_gradient / scale, atol=0.02 if half else 1e-5)
+    np.testing.assert_allclose(
+        gradient / scale, stock_gradient / scale, atol=0.02 if half else 1e-5
+    )
 
 
 @pytest.mark.parametrize(("channels", "dtype"), [(8, "float32"), (16, "bfloat16"), (40, "float32")])
@@ -80,8 +97,14 @@ def test_bfloat16_goes_through_float32_where_its_kernel_would_be_the_reference(c
     inputs = keras.Input((4, 4, channels))
     model = keras.Model(inputs, keras.layers.BatchNormalization(dtype="mixed_bfloat16")(inputs))
     fuse_batch_norm(model)
-    step = tf.function(lambda x: model(x, training=True)).get_concrete_function(tf.TensorSpec((2, 4, 4, channels)))
-    (kernel,) = [operation for operation in step.graph.get_operations() if operation.type == "FusedBatchNormV3"]
+    step = tf.function(lambda x: model(x, training=True)).get_concrete_function(
+        tf.TensorSpec((2, 4, 4, channels))
+    )
+    (kernel,) = [
+        operation
+        for operation in step.graph.get_operations()
+        if operation.type == "FusedBatchNormV3"
+    ]
     assert kernel.get_attr("T") == getattr(tf, dtype)
     assert step.outputs[0].dtype == tf.bfloat16
 

@@ -1,4 +1,5 @@
-"""Several processes that train one network: equal to one, a loss is said, and a resumed training ends as the unbroken one."""
+"""Several processes that train one network: equal to one, a loss is said, and a resumed training
+ends as the unbroken one."""
 
 import json
 import os
@@ -34,20 +35,39 @@ def free_port():
 
 def start(folder, name, number, addresses, *arguments):
     """One process of a training, as a user would start it."""
-    command = [sys.executable, "-m", "rotkeras", "train", str(folder / "recipe.yaml"), "--run-dir", str(folder / name), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "rotkeras",
+        "train",
+        str(folder / "recipe.yaml"),
+        "--run-dir",
+        str(folder / name),
+        *arguments,
+    ]
     if addresses:
         command += ["--hosts", addresses, "--host-id", str(number)]
     ours = ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL")  # a user has neither
     environment = {key: value for key, value in os.environ.items() if key not in ours}
-    cache = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
-    environment |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK_COMPILING, **cache} | ({} if addresses else {"KERAS_BACKEND": "jax"})
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    environment |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK_COMPILING, **cache} | (
+        {} if addresses else {"KERAS_BACKEND": "jax"}
+    )
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
 
 
 def train_in_two(folder, name, *arguments):
     addresses = f"127.0.0.1:{free_port()},127.0.0.1:{free_port()}"
     # Only the first process has the run folder: the others need none.
-    pair = [start(folder, name if number == 0 else f"{name}-other", number, addresses, *arguments) for number in (0, 1)]
+    pair = [
+        start(folder, name if number == 0 else f"{name}-other", number, addresses, *arguments)
+        for number in (0, 1)
+    ]
     outputs = [process.communicate(timeout=300) for process in pair]
     for process, output in zip(pair, outputs, strict=True):
         assert process.returncode == 0, output
@@ -72,11 +92,16 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_a_lost_process_is_said_and_the_resumed_training_ends_as_one_process_that_was_never_stopped(folder):
-    """Two processes, of which one is killed, and both again: the losses, metrics and weights of one, on the same global batches."""
+def test_a_lost_process_is_said_and_the_resumed_training_ends_as_one_process_that_was_never_stopped(
+    folder,
+):
+    """Two processes, of which one is killed, and both again: the losses, metrics and weights of
+    one, on the same global batches."""
     addresses = f"127.0.0.1:{free_port()},127.0.0.1:{free_port()}"
     # Only the first has the run folder: the others need none.
-    first, second = (start(folder, ("two", "two-other")[number], number, addresses) for number in (0, 1))
+    first, second = (
+        start(folder, ("two", "two-other")[number], number, addresses) for number in (0, 1)
+    )
     state = folder / "two/checkpoints/state.json"
     deadline = time.monotonic() + 200
     while not state.exists() and time.monotonic() < deadline and first.poll() is None:
@@ -112,8 +137,11 @@ def test_a_lost_process_is_said_and_the_resumed_training_ends_as_one_process_tha
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     assert "compile_seconds" in alone[0]
     for ours, theirs in zip(rows, alone, strict=True):
-        assert ours.keys() - {"compile_seconds"} == theirs.keys() - {"compile_seconds"}  # probes too; each process compiles once
-        # What is rounded in another order grows from step to step: at first all digits but the last agree.
+        assert ours.keys() - {"compile_seconds"} == theirs.keys() - {
+            "compile_seconds"
+        }  # probes too; each process compiles once
+        # What is rounded in another order grows from step to step: at first all digits but the last
+        # agree.
         first_epoch = ours["epoch"] == 1
         for key in ("loss", "val_loss"):
             assert ours[key] == pytest.approx(theirs[key], rel=1e-4 if first_epoch else 5e-3), key
@@ -128,15 +156,24 @@ def test_a_batch_that_does_not_split_is_refused_before_anyone_is_waited_for(fold
     process = start(folder, "odd", 0, "a:1,b:2", "--set", "train.images_per_batch=15")
     _, said = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "train.images_per_batch: expected a multiple of 2, the number of processes, received 15" in said
+    assert (
+        "train.images_per_batch: expected a multiple of 2, the number of processes, received 15"
+        in said
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a:1,b:2", None), r"--hosts and --host-id: expected the number of this process, 0 to 1, received none"),
+        (
+            ("a:1,b:2", None),
+            r"--hosts and --host-id: expected the number of this process, 0 to 1, received none",
+        ),
         (("a:1,b:2", 2), "0 to 1, received 2"),
-        (("a,b:2", 0), "expected host:port with commas between them, such as a:1234,b:1234, received 'a,b:2'"),
+        (
+            ("a,b:2", 0),
+            "expected host:port with commas between them, such as a:1234,b:1234, received 'a,b:2'",
+        ),
         ((None, 0), "--host-id 0 goes with --hosts"),
     ],
 )
@@ -150,17 +187,25 @@ def test_the_usual_variables_are_read(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     assert hosts.find() is None
     assert hosts.find("a:1", 0) is None  # one is no cluster
-    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["x:1", "y:2"]}, "task": {"type": "worker", "index": 1}}))
+    monkeypatch.setenv(
+        "TF_CONFIG",
+        json.dumps({"cluster": {"worker": ["x:1", "y:2"]}, "task": {"type": "worker", "index": 1}}),
+    )
     assert hosts.find() == hosts.Hosts(("x:1", "y:2"), 1)
     monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", "a:1,b:2,c:3")
     monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "2")
     assert hosts.find() == hosts.Hosts(("a:1", "b:2", "c:3"), 2)
     assert hosts.find("d:4,e:5", 0) == hosts.Hosts(("d:4", "e:5"), 0)
-    monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", "a:1")  # Keras needs no more than where all meet
+    monkeypatch.setenv(
+        "KERAS_DISTRIBUTION_JOB_ADDRESSES", "a:1"
+    )  # Keras needs no more than where all meet
     monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "3")
     assert len(hosts.find().addresses) == 3
     monkeypatch.delenv("KERAS_DISTRIBUTION_JOB_ADDRESSES")
-    chief = {"cluster": {"chief": ["x:1"], "worker": ["y:2"]}, "task": {"type": "worker", "index": "0"}}
+    chief = {
+        "cluster": {"chief": ["x:1"], "worker": ["y:2"]},
+        "task": {"type": "worker", "index": "0"},
+    }
     monkeypatch.setenv("TF_CONFIG", json.dumps(chief))
     assert hosts.find() == hosts.Hosts(("x:1", "y:2"), 1)
     monkeypatch.setenv("TF_CONFIG", "{")
@@ -169,9 +214,21 @@ def test_the_usual_variables_are_read(monkeypatch):
 
 
 def test_tensorflow_on_several_hosts_is_refused_with_the_reason(tmp_path):
-    command = [sys.executable, "-m", "rotkeras", "train", "quickstart", "--hosts", "a:1,b:2", "--host-id", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "rotkeras",
+        "train",
+        "quickstart",
+        "--hosts",
+        "a:1,b:2",
+        "--host-id",
+        "0",
+    ]
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path
+    )
     assert done.returncode == 2
     assert "MultiWorkerMirroredStrategy fails inside Keras 3's fit" in done.stderr
     assert "jax" in done.stderr
@@ -179,11 +236,23 @@ def test_tensorflow_on_several_hosts_is_refused_with_the_reason(tmp_path):
 
 
 def test_who_waits_in_vain_says_so(folder, tmp_path):
-    environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"} | {"JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-m", "rotkeras", "train", "quickstart", "--run-dir", str(tmp_path / "run")]
+    environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"} | {
+        "JAX_PLATFORMS": "cpu"
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "rotkeras",
+        "train",
+        "quickstart",
+        "--run-dir",
+        str(tmp_path / "run"),
+    ]
     command += ["--hosts", f"127.0.0.1:{free_port()},127.0.0.1:{free_port()}", "--host-id", "1"]
     environment["ROTKERAS_MEETING_SECONDS"] = "3"
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=100)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, timeout=100
+    )
     assert done.returncode in (1, 2)
     assert "did not meet" in done.stderr
     assert "start all together" in done.stderr

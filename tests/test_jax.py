@@ -17,8 +17,13 @@ from rotkeras.callbacks.metrics_log import read_metrics
 from rotkeras.run import Run
 from rotkeras.train import train
 
-# A low rate: at a high one the last digits, in which any two libraries differ, grow from step to step.
-SLOW = {**LEAN, "train": {**LEAN["train"], "epochs": 2, "learning_rate": 0.002}, "probe": {"every_epochs": 0, "train_images": 100}}
+# A low rate: at a high one the last digits, in which any two libraries differ, grow from step to
+# step.
+SLOW = {
+    **LEAN,
+    "train": {**LEAN["train"], "epochs": 2, "learning_rate": 0.002},
+    "probe": {"every_epochs": 0, "train_images": 100},
+}
 
 WITHOUT_TENSORFLOW = """
 import importlib.util, json, sys
@@ -64,16 +69,36 @@ print(json.dumps(summary))
 
 
 def on_jax(content, folder, *arguments, flags=""):
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"{QUICK_COMPILING} {flags}"}
-    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(folder), str(Path(__file__).parent), *arguments]
-    done = subprocess.run(command, input=json.dumps(content), capture_output=True, text=True, check=False, env=environment)
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": f"{QUICK_COMPILING} {flags}",
+    }
+    command = [
+        sys.executable,
+        "-c",
+        WITHOUT_TENSORFLOW,
+        str(folder),
+        str(Path(__file__).parent),
+        *arguments,
+    ]
+    done = subprocess.run(
+        command,
+        input=json.dumps(content),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
-    """(folder, TensorFlow's summary, JAX's summary) of one recipe; after_one_epoch is TensorFlow's run as it was then."""
+    """(folder, TensorFlow's summary, JAX's summary) of one recipe; after_one_epoch is TensorFlow's
+    run as it was then."""
     pytest.importorskip("jax", reason="JAX is not installed: pip install 'rotkeras[jax]'")
     folder = tmp_path_factory.mktemp("both")
 
@@ -97,22 +122,32 @@ def weights(path):
 def test_the_same_recipe_gives_the_same_results_without_tensorflow(both):
     folder, theirs, ours = both
     assert (theirs["backend"], ours["backend"]) == ("tensorflow", "jax")
-    for a, b in zip(read_metrics(folder / "tensorflow/metrics.jsonl"), read_metrics(folder / "jax/metrics.jsonl"), strict=True):
+    for a, b in zip(
+        read_metrics(folder / "tensorflow/metrics.jsonl"),
+        read_metrics(folder / "jax/metrics.jsonl"),
+        strict=True,
+    ):
         assert b["loss"] == pytest.approx(a["loss"], rel=2e-3)
         assert b["accuracy"] == pytest.approx(a["accuracy"], abs=0.01)
         assert b["learning_rate"] == pytest.approx(a["learning_rate"], rel=1e-4)
     for tap, probes in theirs["probes"]["trained"].items():
         assert ours["probes"]["trained"][tap]["ridge"] == pytest.approx(probes["ridge"], abs=0.05)
-    for one, other in zip(weights(folder / "tensorflow"), weights(folder / "jax"), strict=True):  # JAX's file, read by TensorFlow
+    for one, other in zip(
+        weights(folder / "tensorflow"), weights(folder / "jax"), strict=True
+    ):  # JAX's file, read by TensorFlow
         if one.ndim > 1:  # kernels; of the smaller ones many are next to nothing
             assert np.linalg.norm(other - one) < 0.05 * np.linalg.norm(one)
     assert not (folder / "jax/tensorboard").exists()  # it takes TensorFlow to write
 
 
 def test_a_run_goes_on_with_the_other_library_and_with_images_on_the_device(both):
-    """Begun on TensorFlow with views of the host, resumed on JAX with views made inside the step: weights, optimizer, epoch cross."""
+    """Begun on TensorFlow with views of the host, resumed on JAX with views made inside the step:
+    weights, optimizer, epoch cross."""
     folder, theirs, _ = both
-    resident = {**SLOW, "train": {**SLOW["train"], "placement": "resident", "steps_per_execution": 1}}
+    resident = {
+        **SLOW,
+        "train": {**SLOW["train"], "placement": "resident", "steps_per_execution": 1},
+    }
     crossed = on_jax(resident, folder / "after_one_epoch", "resume")
     assert (crossed["epochs"], crossed["placement"]) == (2, "resident")
     rows = read_metrics(folder / "after_one_epoch/metrics.jsonl")
@@ -121,13 +156,24 @@ def test_a_run_goes_on_with_the_other_library_and_with_images_on_the_device(both
 
 
 def test_an_evaluation_without_tensorflow_has_the_rows_of_one_with_it(both, tmp_path):
-    """Closed form, kept features, and augmented images of few labels: each on its pipeline in NumPy."""
+    """Closed form, kept features, and augmented images of few labels: each on its pipeline in
+    NumPy."""
     from rotkeras.building import load_source
     from rotkeras.evaluate import Options, evaluate
 
     options = [
-        {"probes": ("ridge", "knn-5", "nonlinear"), "taps": ("conv1",), "modes": ("frozen",), "scale": (0.5, 0.25)},
-        {"probes": ("conv",), "labels_per_class": (10,), "modes": ("frozen",), "scale": (0.25, 0.25)},
+        {
+            "probes": ("ridge", "knn-5", "nonlinear"),
+            "taps": ("conv1",),
+            "modes": ("frozen",),
+            "scale": (0.5, 0.25),
+        },
+        {
+            "probes": ("conv",),
+            "labels_per_class": (10,),
+            "modes": ("frozen",),
+            "scale": (0.25, 0.25),
+        },
     ]
     shutil.copytree(both[0] / "tensorflow", tmp_path / "one")
     shutil.copytree(both[0] / "tensorflow", tmp_path / "other")
@@ -139,19 +185,38 @@ def test_an_evaluation_without_tensorflow_has_the_rows_of_one_with_it(both, tmp_
     assert len(ours["rows"]) == len(theirs["rows"]) == 4
     measured = ("validation", "test", "seconds", "peak_memory_mib", "classifier", "epoch")
     for one, other in zip(theirs["rows"], ours["rows"], strict=True):
-        assert {key: one[key] for key in one if key not in measured} == {key: other[key] for key in other if key not in measured}
+        assert {key: one[key] for key in one if key not in measured} == {
+            key: other[key] for key in other if key not in measured
+        }
         # Heads begin with weights of each library's own.
         closed = one["probe"] in ("ridge", "knn-5")
-        assert other["test"]["accuracy"] == pytest.approx(one["test"]["accuracy"], abs=0.01 if closed else 0.25), one["probe"]
+        assert other["test"]["accuracy"] == pytest.approx(
+            one["test"]["accuracy"], abs=0.01 if closed else 0.25
+        ), one["probe"]
         assert other["test"]["accuracy"] > 0.15
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("numpy", "expected tensorflow or jax, received 'numpy'"), ("torch", "received 'torch'")]
+    ("name", "message"),
+    [("numpy", "expected tensorflow or jax, received 'numpy'"), ("torch", "received 'torch'")],
 )
 def test_other_backends_are_refused_at_once(name, message, tmp_path):
-    command = [sys.executable, "-m", "rotkeras", "train", "quickstart", "--run-dir", str(tmp_path / "run")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "KERAS_BACKEND": name})
+    command = [
+        sys.executable,
+        "-m",
+        "rotkeras",
+        "train",
+        "quickstart",
+        "--run-dir",
+        str(tmp_path / "run"),
+    ]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "KERAS_BACKEND": name},
+    )
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -159,7 +224,8 @@ def test_other_backends_are_refused_at_once(name, message, tmp_path):
 
 
 def test_several_devices_of_one_process_whatever_is_left_over(tmp_path):
-    """Three devices: neither the validation part nor the probes' batches split evenly. Views are made inside the step."""
+    """Three devices: neither the validation part nor the probes' batches split evenly. Views are
+    made inside the step."""
     pytest.importorskip("jax", reason="JAX is not installed: pip install 'rotkeras[jax]'")
     train_settings = {
         **SLOW["train"],

@@ -16,7 +16,11 @@ def imports_of(path):
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module] if node.module != "rotkeras" else [f"rotkeras.{each.name}" for each in node.names]
+            names = (
+                [node.module]
+                if node.module != "rotkeras"
+                else [f"rotkeras.{each.name}" for each in node.names]
+            )
         elif isinstance(node, ast.Import):
             names = [each.name for each in node.names]
         else:
@@ -86,11 +90,35 @@ ALLOWED = {
     },
     "orient": {"data", "device", "errors", "files", "images", "orientation_network"},
     "orientation_network": {"device", "errors", "files", "run"},
-    "report": {"attention", "data", "embedding", "errors", "evaluate", "files", "page", "recipe", "run", "taps", "text"},
+    "report": {
+        "attention",
+        "data",
+        "embedding",
+        "errors",
+        "evaluate",
+        "files",
+        "page",
+        "recipe",
+        "run",
+        "taps",
+        "text",
+    },
     "page": {"errors", "files", "__version__"},
     "embedding": {"errors", "files", "images", "text", "data", "device"},
     "evaluate": {"errors", "files", "text", "data", "devices", "probes", "run", "taps", "building"},
-    "benchmark": {"building", "callbacks", "data", "device", "devices", "errors", "placement", "pretext", "recipe", "run", "train"},
+    "benchmark": {
+        "building",
+        "callbacks",
+        "data",
+        "device",
+        "devices",
+        "errors",
+        "placement",
+        "pretext",
+        "recipe",
+        "run",
+        "train",
+    },
     "reproduce": {"data", "devices", "errors", "evaluate", "probes", "recipe", "run", "train"},
     "callbacks": {"attention", "errors", "files", "hosts", "text", "data", "probes", "taps"},
     "hosts": {"devices", "errors"},
@@ -102,28 +130,50 @@ ALLOWED = {
 
 @pytest.mark.parametrize("room", ALLOWED)
 def test_imports_run_one_way(room):
-    files = [PACKAGE / f"{room}.py"] if (PACKAGE / f"{room}.py").exists() else list((PACKAGE / room).glob("*.py"))
+    files = (
+        [PACKAGE / f"{room}.py"]
+        if (PACKAGE / f"{room}.py").exists()
+        else list((PACKAGE / room).glob("*.py"))
+    )
     assert files
-    rooms = {path.stem if path.suffix else path.name for path in PACKAGE.iterdir()} | {"__version__"}
+    rooms = {path.stem if path.suffix else path.name for path in PACKAGE.iterdir()} | {
+        "__version__"
+    }
     for path in files:
         foreign = (imports_of(path) & rooms) - ALLOWED[room] - {room}
         assert not foreign, f"{path.relative_to(PACKAGE)} imports {foreign}"
 
 
-@pytest.mark.parametrize("room", ["audit", "backbones", "taps", "probes", "optimizers", "callbacks"])
+@pytest.mark.parametrize(
+    "room", ["audit", "backbones", "taps", "probes", "optimizers", "callbacks"]
+)
 def test_models_and_callbacks_need_keras_alone(room):
-    files = [PACKAGE / f"{room}.py"] if (PACKAGE / f"{room}.py").exists() else list((PACKAGE / room).glob("*.py"))
+    files = (
+        [PACKAGE / f"{room}.py"]
+        if (PACKAGE / f"{room}.py").exists()
+        else list((PACKAGE / room).glob("*.py"))
+    )
     for path in files:
         assert "tensorflow" not in imports_of(path), path
 
 
 def loaded_after(code):
-    script = f"import sys\n{code}\nprint(sorted(m for m in ('tensorflow', 'keras', 'sklearn', 'matplotlib') if m in sys.modules))"
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    script = (
+        f"import sys\n{code}\nprint(sorted(m for m in ('tensorflow', 'keras', 'sklearn',"
+        " 'matplotlib') if m in sys.modules))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.splitlines()[-1]
 
 
 def test_importing_rotkeras_imports_neither_tensorflow_nor_keras():
-    assert loaded_after("import rotkeras; rotkeras.data.load; rotkeras.recipe.load; rotkeras.UserError") == "[]"
+    assert (
+        loaded_after(
+            "import rotkeras; rotkeras.data.load; rotkeras.recipe.load; rotkeras.UserError"
+        )
+        == "[]"
+    )
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -160,13 +210,21 @@ def test_every_public_name_can_be_imported():
     ):
         module = importlib.import_module(f"rotkeras.{room}")
         for name in module.__all__:
-            assert getattr(module, name).__doc__ or name in ("augmentation", "METHODS"), f"{room}.{name}"
+            assert getattr(module, name).__doc__ or name in (
+                "augmentation",
+                "METHODS",
+            ), f"{room}.{name}"
     with pytest.raises(AttributeError, match="nothing_here"):
         rotkeras.nothing_here  # noqa: B018
 
 
 def test_start_up_chatter_stays_out_of_the_terminal():
-    code = "from rotkeras import devices; devices.quiet(); import tensorflow as tf; tf.constant(1) + 1; print('done')"
+    code = (
+        "from rotkeras import devices; devices.quiet(); import tensorflow as tf; tf.constant(1) +"
+        " 1; print('done')"
+    )
     environment = {k: v for k, v in __import__("os").environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
     assert (result.stdout, result.stderr) == ("done\n", "")

@@ -1,6 +1,7 @@
 """MediaPipe, in an environment of its own, takes the files that are made for it.
 
-It pins other versions of what rotkeras needs, so it is not installed beside: name a Python that has it in MEDIAPIPE_PYTHON.
+It pins other versions of what rotkeras needs, so it is not installed beside: name a Python that has
+it in MEDIAPIPE_PYTHON.
 """
 
 import json
@@ -12,7 +13,9 @@ import pytest
 
 PYTHON = os.environ.get("MEDIAPIPE_PYTHON")
 
-pytestmark = pytest.mark.skipif(not PYTHON, reason="MEDIAPIPE_PYTHON names no Python with mediapipe")
+pytestmark = pytest.mark.skipif(
+    not PYTHON, reason="MEDIAPIPE_PYTHON names no Python with mediapipe"
+)
 
 SCRIPT = """
 import sys, json, numpy as np, mediapipe as mp
@@ -59,7 +62,11 @@ def photographs():
 
     images = load_sample_images().images
     sizes = [(427, 640), (200, 300), (120, 120), (64, 48), (16, 16), (300, 100)]
-    return [image[row : row + height, :width] for image in images for row, (height, width) in enumerate(sizes)]
+    return [
+        image[row : row + height, :width]
+        for image in images
+        for row, (height, width) in enumerate(sizes)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +74,12 @@ def answers(exported, digit_source, photographs, tmp_path_factory):
     file = tmp_path_factory.mktemp("mediapipe") / "images.npz"
     named = {f"photo{number:02d}": image for number, image in enumerate(photographs)}
     np.savez(file, digits=digit_source.validation.take(slice(0, 80)), **named)
-    result = subprocess.run([PYTHON, "-c", SCRIPT, str(exported), str(file)], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [PYTHON, "-c", SCRIPT, str(exported), str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     return json.loads(result.stdout.splitlines()[-1])
 
@@ -95,9 +107,16 @@ def test_the_image_embedder_ranks_images_as_keras_does(answers, keras_embeddings
 
     given = np.array(answers["same"])
     expected = keras_embeddings(digit_source.validation.take(slice(0, 80)))
-    cosine = (given * expected).sum(axis=1) / np.linalg.norm(given, axis=1) / np.linalg.norm(expected, axis=1)
+    cosine = (
+        (given * expected).sum(axis=1)
+        / np.linalg.norm(given, axis=1)
+        / np.linalg.norm(expected, axis=1)
+    )
     assert cosine.min() > 0.99
-    ranks = [spearmanr(*rows).statistic for rows in zip(similarities(given), similarities(expected), strict=True)]
+    ranks = [
+        spearmanr(*rows).statistic
+        for rows in zip(similarities(given), similarities(expected), strict=True)
+    ]
     assert np.mean(ranks) > 0.98
 
 
@@ -106,10 +125,17 @@ def test_photographs_of_several_sizes_are_embedded(answers, keras_embeddings, ph
 
     given = np.array(answers["several"])
     assert given.shape[0] == len(photographs)
-    # MediaPipe stretches an image to the input of the file, bilinearly and without averaging: so does tf.image.resize.
-    resized = np.stack([tf.cast(tf.round(tf.image.resize(image, (16, 16))), tf.uint8) for image in photographs])
+    # MediaPipe stretches an image to the input of the file, bilinearly and without averaging: so
+    # does tf.image.resize.
+    resized = np.stack(
+        [tf.cast(tf.round(tf.image.resize(image, (16, 16))), tf.uint8) for image in photographs]
+    )
     expected = keras_embeddings(resized)
-    cosine = (given * expected).sum(axis=1) / np.linalg.norm(given, axis=1) / np.linalg.norm(expected, axis=1)
+    cosine = (
+        (given * expected).sum(axis=1)
+        / np.linalg.norm(given, axis=1)
+        / np.linalg.norm(expected, axis=1)
+    )
     assert cosine.mean() > 0.95
 
 

@@ -16,7 +16,9 @@ def rates(settings, steps_per_epoch):
 
 
 def test_steps_change_the_rate_at_the_first_step_of_an_epoch():
-    settings = train(epochs=6, learning_rate=0.1, schedule={"name": "steps", "at_epochs": [2, 4], "factor": 0.2})
+    settings = train(
+        epochs=6, learning_rate=0.1, schedule={"name": "steps", "at_epochs": [2, 4], "factor": 0.2}
+    )
     np.testing.assert_allclose(rates(settings, 5), np.repeat([0.1, 0.02, 0.004], 10), rtol=1e-6)
 
 
@@ -31,13 +33,20 @@ def test_the_published_schedule():
 def test_cosine_with_and_without_warm_up():
     plain = rates(train(epochs=4, learning_rate=0.3, schedule={"name": "cosine"}), 10)
     np.testing.assert_allclose(plain, 0.15 * (1 + np.cos(np.pi * np.arange(40) / 40)), atol=1e-6)
-    warm = rates(train(epochs=4, learning_rate=0.3, schedule={"name": "cosine", "warmup_epochs": 1}), 10)
+    warm = rates(
+        train(epochs=4, learning_rate=0.3, schedule={"name": "cosine", "warmup_epochs": 1}), 10
+    )
     np.testing.assert_allclose(warm[:10], 0.3 * np.arange(10) / 10, atol=1e-6)
-    np.testing.assert_allclose(warm[10:], 0.15 * (1 + np.cos(np.pi * np.arange(30) / 30)), atol=1e-6)
+    np.testing.assert_allclose(
+        warm[10:], 0.15 * (1 + np.cos(np.pi * np.arange(30) / 30)), atol=1e-6
+    )
 
 
 def test_one_cycle_rises_to_its_peak_and_ends_near_nothing():
-    cycle = rates(train(epochs=10, learning_rate=0.2, schedule={"name": "one_cycle", "warmup_fraction": 0.3}), 10)
+    cycle = rates(
+        train(epochs=10, learning_rate=0.2, schedule={"name": "one_cycle", "warmup_fraction": 0.3}),
+        10,
+    )
     assert cycle[0] == pytest.approx(0.2 / 25)
     assert cycle.argmax() == 30
     assert cycle.max() == pytest.approx(0.2)
@@ -48,16 +57,29 @@ def test_one_cycle_rises_to_its_peak_and_ends_near_nothing():
 
 @pytest.mark.parametrize("name", ["constant", "cosine", "one_cycle"])
 def test_a_single_step_is_a_schedule_too(name):
-    assert np.isfinite(float(build_optimizer(train(epochs=1, schedule={"name": name}), 1).learning_rate))
+    assert np.isfinite(
+        float(build_optimizer(train(epochs=1, schedule={"name": name}), 1).learning_rate)
+    )
 
 
 def test_l2_in_the_gradient_is_the_published_sgd_step_by_step():
-    """PyTorch's rule, by hand: g = g + wd·w; v = m·v + g; w = w − lr·(g + m·v), on kernels, biases, scales and offsets alike."""
+    """PyTorch's rule, by hand: g = g + wd·w; v = m·v + g; w = w − lr·(g + m·v), on kernels, biases,
+    scales and offsets alike."""
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(4),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dense(2),
+        ]
+    )
     twin = keras.models.clone_model(model)
     twin.set_weights(model.get_weights())
-    settings = train(learning_rate=0.1, optimizer={"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.05})
+    settings = train(
+        learning_rate=0.1,
+        optimizer={"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.05},
+    )
     add_l2(model, settings.optimizer.weight_decay)
     model.compile(build_optimizer(settings, 1), "mse")
     rng = np.random.default_rng(0)
@@ -82,7 +104,9 @@ def test_l2_in_the_gradient_is_the_published_sgd_step_by_step():
 
 
 def test_decoupled_decay_is_keras_own():
-    settings = train(optimizer={"name": "adam", "weight_decay": 0.01, "weight_decay_as": "decoupled"})
+    settings = train(
+        optimizer={"name": "adam", "weight_decay": 0.01, "weight_decay_as": "decoupled"}
+    )
     optimizer = build_optimizer(settings, 1)
     assert type(optimizer) is keras.optimizers.Adam
     assert optimizer.weight_decay == 0.01

@@ -37,13 +37,16 @@ def network(tmp_path, monkeypatch):
     """The path of a network that asks which side is bright."""
     file = tmp_path / "orient.tflite"
     file.touch()
-    monkeypatch.setattr("rotkeras.orientation_network.Orienter", lambda *_: Orienter.of(bright_side(), 16, ANGLES))
+    monkeypatch.setattr(
+        "rotkeras.orientation_network.Orienter", lambda *_: Orienter.of(bright_side(), 16, ANGLES)
+    )
     return file
 
 
 @pytest.fixture
 def photographs(tmp_path):
-    """Photographs in all turns and orientations, one that has no up, one that is none. {name: angle} of those that have one."""
+    """Photographs in all turns and orientations, one that has no up, one that is none. {name:
+    angle} of those that have one."""
     folder, angles = tmp_path / "photographs", {}
     for number in range(16):
         angle = 90 * (number % 4)
@@ -78,7 +81,11 @@ def run(tmp_path, quick_backbone):
 
 
 def contents(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def shown(path):
@@ -106,11 +113,27 @@ def test_what_is_told_fits_a_terminal_and_the_table_has_it_all(network, photogra
     assert tuple(rows["wall.png"]) == COLUMNS
     for name, angle in angles.items():
         row = rows[name]
-        assert (row["angle"], row["action"], row["written"]) == (str(angle), "turned" if angle else "upright", "")
+        assert (row["angle"], row["action"], row["written"]) == (
+            str(angle),
+            "turned" if angle else "upright",
+            "",
+        )
         assert float(row["confidence"]) > 0.9
         assert row["exif_orientation"] == str((1, 3, 6, 8)[int(name[2:4]) // 4])
-    assert (rows["wall.png"]["angle"], rows["wall.png"]["confidence"], rows["wall.png"]["action"]) == ("0", "0.2500", "unsure")
-    assert list(rows["broken.jpg"].values()) == ["broken.jpg", "", "", "", "unreadable", "", "its content is no image"]
+    assert (
+        rows["wall.png"]["angle"],
+        rows["wall.png"]["confidence"],
+        rows["wall.png"]["action"],
+    ) == ("0", "0.2500", "unsure")
+    assert list(rows["broken.jpg"].values()) == [
+        "broken.jpg",
+        "",
+        "",
+        "",
+        "unreadable",
+        "",
+        "its content is no image",
+    ]
 
 
 def test_turned_photographs_are_copied_upright_and_no_others(network, photographs, tmp_path):
@@ -121,7 +144,9 @@ def test_turned_photographs_are_copied_upright_and_no_others(network, photograph
     assert contents(folder) == before
     assert set(contents(tmp_path / "upright")) == turned
     for name in turned:
-        np.testing.assert_array_equal(shown(tmp_path / "upright" / name), np.rot90(shown(folder / name), -angles[name] // 90))
+        np.testing.assert_array_equal(
+            shown(tmp_path / "upright" / name), np.rot90(shown(folder / name), -angles[name] // 90)
+        )
         if name.endswith("jpg"):
             copy = (tmp_path / "upright" / name).read_bytes()
             assert sum(a != b for a, b in zip(copy, before[name], strict=True)) == 1
@@ -129,7 +154,9 @@ def test_turned_photographs_are_copied_upright_and_no_others(network, photograph
     assert "by the orientation tag, pixels untouched" in output
 
 
-def test_all_files_are_there_with_copy_all_and_a_second_look_finds_all_upright(network, photographs, tmp_path):
+def test_all_files_are_there_with_copy_all_and_a_second_look_finds_all_upright(
+    network, photographs, tmp_path
+):
     folder, angles = photographs
     call(network, folder, "--fix", tmp_path / "upright", "--copy-all")
     before, after = contents(folder), contents(tmp_path / "upright")
@@ -186,12 +213,18 @@ def test_originals_are_safe(network, photographs, tmp_path):
         call(network, folder, "--fix", tmp_path / "elsewhere", "--overwrite")
     with pytest.raises(UserError, match="holds files already: add --overwrite"):
         call(network, folder, "--fix", tmp_path / "elsewhere")
-    assert contents(folder) | {f"a/{each}": data for each, data in contents(tmp_path / "elsewhere" / "a").items()} == before
+    assert (
+        contents(folder)
+        | {f"a/{each}": data for each, data in contents(tmp_path / "elsewhere" / "a").items()}
+        == before
+    )
 
 
 def test_one_file_and_mistakes(network, photographs, tmp_path):
     folder, _ = photographs
-    assert "turned 90°          1" in call(network, folder / "b" / "01.png", "--fix", tmp_path / "one")
+    assert "turned 90°          1" in call(
+        network, folder / "b" / "01.png", "--fix", tmp_path / "one"
+    )
     assert list(contents(tmp_path / "one")) == ["01.png"]
     with pytest.raises(UserError, match="expected a folder of images or an image file"):
         call(network, tmp_path / "nothing")
@@ -205,7 +238,9 @@ def test_one_file_and_mistakes(network, photographs, tmp_path):
 
 
 def test_the_list_of_turned_images_is_short(tmp_path):
-    told = [Told(tmp_path / f"{'x' * 90}{number}.jpg", 90, 0.95, 1, "turned") for number in range(25)]
+    told = [
+        Told(tmp_path / f"{'x' * 90}{number}.jpg", 90, 0.95, 1, "turned") for number in range(25)
+    ]
     lines = turned_ones(told)
     assert len(lines) == 23
     assert lines[-1] == "… and 5 more; all of them with --csv FILE"
@@ -226,7 +261,9 @@ result = CliRunner().invoke(orient, ["{exported}", "{tmp_path / "digits"}", "--f
 assert result.exit_code == 0, (result.output, result.exception)
 print(result.output, [name for name in ("tensorflow", "keras") if name in sys.modules])"""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    ).stdout
     assert "images              8" in output
     assert output.splitlines()[-1].strip() == "[]"
     assert len(contents(tmp_path / "upright")) >= 3
@@ -253,7 +290,9 @@ def test_a_run_and_its_saved_model_answer_alike(run, tmp_path, digit_source):
         lambda images: {"probabilities": tf.nn.softmax(model(images, training=False))},
         input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8, name="images")],
     )
-    tf.saved_model.save(archive, str(copy / "export" / "saved_model"), signatures={"rotation": rotation})
+    tf.saved_model.save(
+        archive, str(copy / "export" / "saved_model"), signatures={"rotation": rotation}
+    )
     file = find_orientation_file(copy / "export" / "saved_model")
     assert file.angles == ANGLES
     saved = load_orienter(file)
@@ -277,7 +316,10 @@ def test_the_network_is_found_or_the_mistake_named(run, exported, tmp_path):
     shutil.copy(exported / "orient.tflite", run.export)
     assert find_orientation_file(run.path).path == run.export / "orient.tflite"
     for path, reason in (
-        (tmp_path / "none", "does not exist: expected an orient.tflite, a run folder or a SavedModel folder"),
+        (
+            tmp_path / "none",
+            "does not exist: expected an orient.tflite, a run folder or a SavedModel folder",
+        ),
         (run.model, "expected its run folder"),
         (tmp_path / "empty", "holds no network"),
         (tmp_path / "saved", "does not say which angles"),

@@ -29,11 +29,17 @@ def test_an_accelerator_holds_the_images_when_they_fit(digit_source, gpu, monkey
     assert choose(digit_source, steps=(RESIZED, CROP)) == "device"
     assert choose(digit_source, task=Rotation((0, 45))) == "host"
     assert choose(digit_source, compiled=False) == "host"
-    with pytest.raises(UserError, match=r"expected host without XLA, received device; set train\.xla to true"):
+    with pytest.raises(
+        UserError, match=r"expected host without XLA, received device; set train\.xla to true"
+    ):
         choose(digit_source, "device", compiled=False)
-    two_arrays = Source("own", digit_source.train, Images.of(digit_source.validation.take(slice(0, 3))))
+    two_arrays = Source(
+        "own", digit_source.train, Images.of(digit_source.validation.take(slice(0, 3)))
+    )
     assert choose(two_arrays) == "device"
-    with pytest.raises(UserError, match=r"train\.placement: .* an array of their own; .* set it to device"):
+    with pytest.raises(
+        UserError, match=r"train\.placement: .* an array of their own; .* set it to device"
+    ):
         choose(two_arrays, "resident")
     size = placement.bytes_of(digit_source)
     assert size == (len(digit_source.train) + len(digit_source.validation)) * 16 * 16 * 3
@@ -49,15 +55,26 @@ def test_what_is_asked_for_is_done_or_refused(digit_source, monkeypatch):
         assert choose(digit_source, wanted, compiled=False) == wanted
         task = placement.place(wanted, Rotation(), [CROP], digit_source)
         assert placement.of(task) == wanted
-        assert placement.describe(task, digit_source).endswith({"host": "", "device": "sent there", "resident": "MiB"}[wanted])
+        assert placement.describe(task, digit_source).endswith(
+            {"host": "", "device": "sent there", "resident": "MiB"}[wanted]
+        )
     assert choose(digit_source, "device", steps=(RESIZED,)) == "device"
     inside = placement.place("resident", Rotation(), [CROP], digit_source)
     assert isinstance(inside, InStep)
     assert inside.resident == (digit_source.train, digit_source.validation)
-    with pytest.raises(UserError, match=r"train\.placement: .* expected host for these angles, received device; set it to host"):
+    with pytest.raises(
+        UserError,
+        match=(
+            r"train\.placement: .* expected host for these angles, received device; set it to host"
+        ),
+    ):
         choose(digit_source, "device", task=Rotation((0, 45)))
-    with pytest.raises(UserError, match=r"train\.placement: .* received resident; set it to device"):
+    with pytest.raises(
+        UserError, match=r"train\.placement: .* received resident; set it to device"
+    ):
         choose(digit_source, "resident", steps=(RESIZED,))
     monkeypatch.setattr(hosts, "processes", lambda: (0, 2))
-    with pytest.raises(UserError, match=r"train\.placement: several hosts .* received resident; set it to device"):
+    with pytest.raises(
+        UserError, match=r"train\.placement: several hosts .* received resident; set it to device"
+    ):
         choose(digit_source, "resident")

@@ -17,14 +17,18 @@ def blocks(language, text):
 
 def test_the_script_runs_as_written(tmp_path):
     script = next(block for block in blocks("python", README) if "model.fit" in block)
-    result = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     assert {path.name for path in tmp_path.iterdir()} == {"metrics.jsonl", "encoder.keras"}
 
 
 def test_both_commands_are_one_line_and_name_what_exists():
     commands = [block.strip() for block in blocks("bash", README)][:2]
-    assert all("\n" not in command and command.startswith("python3 -m venv") for command in commands)
+    assert all(
+        "\n" not in command and command.startswith("python3 -m venv") for command in commands
+    )
     assert commands[0].endswith("rotkeras train quickstart")
     assert commands[1].endswith("pytest")
 
@@ -55,7 +59,12 @@ def test_every_link_leads_somewhere(document):
 
 
 def test_nothing_was_left_to_fill_in():
-    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("recipes/*.yaml"), *ROOT.glob("saved_models/*/*.md")):
+    for path in (
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("recipes/*.yaml"),
+        *ROOT.glob("saved_models/*/*.md"),
+    ):
         assert "@@" not in path.read_text(encoding="utf-8"), path
 
 
@@ -82,12 +91,16 @@ def test_documented_commands_parse():
     from rotkeras import recipe
 
     text = README + (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
-    lines = [line.split("#")[0].strip() for block in blocks("bash", text) for line in block.splitlines()]
+    lines = [
+        line.split("#")[0].strip() for block in blocks("bash", text) for line in block.splitlines()
+    ]
     trained = [shlex.split(line)[2:] for line in lines if line.startswith("rotkeras train")]
     assert len(trained) >= 5
     for name, *rest in trained:
         if name != "mine.yaml":
-            recipe.load(name, [value for flag, value in itertools.pairwise(rest) if flag == "--set"])
+            recipe.load(
+                name, [value for flag, value in itertools.pairwise(rest) if flag == "--set"]
+            )
 
 
 def test_every_documented_command_has_the_options_it_is_shown_with():

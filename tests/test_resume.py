@@ -34,11 +34,22 @@ def begin(run, made):
 
 
 def command(run, *more):
-    return [sys.executable, "-m", "rotkeras", "train", str(run.recipe), "--run-dir", str(run.path), "--resume", *more]
+    return [
+        sys.executable,
+        "-m",
+        "rotkeras",
+        "train",
+        str(run.recipe),
+        "--run-dir",
+        str(run.path),
+        "--resume",
+        *more,
+    ]
 
 
 def test_xla_compiles_the_step(tmp_path):
-    """In a process of its own: op determinism, which other tests turn on, turns XLA off. Without validation there is one step to
+    """In a process of its own: op determinism, which other tests turn on, turns XLA off. Without
+    validation there is one step to
     compile, and no probe."""
     few = {**LEAN["data"], "train_images": 16, "validation_fraction": 0.0}
     train = {"epochs": 1, "images_per_batch": 16, "xla": True, "deterministic": False}
@@ -57,10 +68,13 @@ def test_xla_compiles_the_step(tmp_path):
 
 @pytest.fixture(scope="module")
 def interrupted(trained, tmp_path_factory):
-    """The same run in a process of its own, stopped by Ctrl-C in its second epoch; and how that process ended."""
+    """The same run in a process of its own, stopped by Ctrl-C in its second epoch; and how that
+    process ended."""
     run = Run(tmp_path_factory.mktemp("interrupted") / "run")
     begin(run, trained[1].load_recipe())
-    process = subprocess.Popen(command(run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     while not (run.checkpoints / "state.json").exists():
         assert process.poll() is None, process.stderr.read()[-2000:]
         time.sleep(0.01)
@@ -105,14 +119,25 @@ def test_after_ctrl_c_and_kill_9_the_resumed_run_ends_with_the_same_weights_bit_
     shutil.copytree(interrupted[0].path, run.path)
     kill_once(run, lambda: len(read_metrics(run.metrics)) == 3)  # between a log and its checkpoint
     assert not run.summary.exists()
-    monkeypatch.setattr("rotkeras.devices.keep_freed_memory", lambda: None)  # it would hold for all tests that follow
+    monkeypatch.setattr(
+        "rotkeras.devices.keep_freed_memory", lambda: None
+    )  # it would hold for all tests that follow
     assert "resuming after epoch" in resume_here(run)
     for name in ("model.keras", "encoder.keras", "encoder-last.keras"):
-        ours, theirs = (keras.models.load_model(each.path / name).get_weights() for each in (run, finished))
+        ours, theirs = (
+            keras.models.load_model(each.path / name).get_weights() for each in (run, finished)
+        )
         assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)), name
-    ignored = {"views_per_second", "input_wait", "compile_seconds", "probe/seconds", "attention/seconds"}
+    ignored = {
+        "views_per_second",
+        "input_wait",
+        "compile_seconds",
+        "probe/seconds",
+        "attention/seconds",
+    }
     ours, theirs = (
-        [{k: v for k, v in row.items() if k not in ignored} for row in read_metrics(r.metrics)] for r in (run, finished)
+        [{k: v for k, v in row.items() if k not in ignored} for row in read_metrics(r.metrics)]
+        for r in (run, finished)
     )
     assert ours == theirs
     assert not list(run.path.rglob(".part-*"))

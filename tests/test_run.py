@@ -28,7 +28,9 @@ def test_an_existing_run_is_never_overwritten_unasked(tmp_path):
     run = Run(tmp_path / "one")
     begin(run)
     write_json(run.summary, {"epochs": 3})
-    with pytest.raises(UserError, match="holds a run already: add --resume .* --overwrite .* --run-dir"):
+    with pytest.raises(
+        UserError, match="holds a run already: add --resume .* --overwrite .* --run-dir"
+    ):
         run.check(RECIPE)
     assert run.load_summary() == {"epochs": 3}
     run.check(RECIPE, overwrite=True)
@@ -53,7 +55,9 @@ def test_resume_wants_the_same_recipe_and_names_the_difference(tmp_path):
     begin(run, resume=True)  # nothing there yet: begin
     begin(run, resume=True)
     other = recipe.validate({"name": "one", "train": {"epochs": 7}}, "test")
-    with pytest.raises(UserError, match=r"has train.epochs: 100, and the recipe to resume with has 7"):
+    with pytest.raises(
+        UserError, match=r"has train.epochs: 100, and the recipe to resume with has 7"
+    ):
         run.check(other, resume=True)
 
 
@@ -76,7 +80,10 @@ def test_resuming_sweeps_up_what_a_kill_interrupted(tmp_path):
     run = Run(tmp_path / "one")
     begin(run)
     run.checkpoints.mkdir()
-    for left in (run.path / ".part-123-model.keras", run.checkpoints / ".part-123-epoch-0001.weights.h5"):
+    for left in (
+        run.path / ".part-123-model.keras",
+        run.checkpoints / ".part-123-epoch-0001.weights.h5",
+    ):
         left.write_bytes(b"half")
     begin(run, resume=True)
     assert not list(run.path.rglob(".part-*"))

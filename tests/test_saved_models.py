@@ -9,19 +9,26 @@ import pytest
 
 from rotkeras import recipe, taps
 
-FOLDERS = sorted(path.parent for path in (Path(__file__).parents[1] / "saved_models").glob("*/encoder.keras"))
+FOLDERS = sorted(
+    path.parent for path in (Path(__file__).parents[1] / "saved_models").glob("*/encoder.keras")
+)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_encoder_is_the_one_the_card_speaks_of_and_embeds(folder):
     card = (folder / "README.md").read_text(encoding="utf-8")
-    assert re.search(r"SHA-256 .*`([0-9a-f]{64})`", card)[1] == hashlib.sha256((folder / "encoder.keras").read_bytes()).hexdigest()
+    assert (
+        re.search(r"SHA-256 .*`([0-9a-f]{64})`", card)[1]
+        == hashlib.sha256((folder / "encoder.keras").read_bytes()).hexdigest()
+    )
     summary = json.loads((folder / "summary.json").read_text())
     assert f"{100 * summary['encoder']['best']['value']:.1f} %" in card
     made = recipe.load(str(folder / "recipe.yaml"))
     assert made.name == summary["name"] == folder.name
     encoder = keras.models.load_model(folder / "encoder.keras")
-    images = np.random.default_rng(0).integers(0, 256, (4, *encoder.input_shape[1:]), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(
+        0, 256, (4, *encoder.input_shape[1:]), dtype=np.uint8
+    )
     vectors = encoder.predict(images, verbose=0)
     assert vectors.dtype == np.float32
     assert np.isfinite(vectors).all()
@@ -34,7 +41,9 @@ def test_the_export_reproduces_its_golden_pairs(folder):
     from rotkeras.device import check_golden
 
     checks = check_golden(folder / "export")
-    assert {check.file for check in checks} == {path.name for path in (folder / "export").glob("*.tflite")}
+    assert {check.file for check in checks} == {
+        path.name for path in (folder / "export").glob("*.tflite")
+    }
     assert len(checks) == 7
     assert all(check.passed for check in checks), checks
 
@@ -46,7 +55,9 @@ def test_the_export_is_the_one_its_proof_and_card_speak_of(folder):
     assert proof["gate"]["passed"]
     assert proof["name"] == folder.name
     hashes = {name: each["sha256"] for name, each in proof["files"].items()}
-    hashes |= {f"saved_model/{name}": digest for name, digest in proof["saved_model"]["sha256"].items()}
+    hashes |= {
+        f"saved_model/{name}": digest for name, digest in proof["saved_model"]["sha256"].items()
+    }
     for name, digest in hashes.items():
         assert hashlib.sha256((export / name).read_bytes()).hexdigest() == digest, name
     card = (export / "model_card.md").read_text(encoding="utf-8")
@@ -59,10 +70,16 @@ def test_the_saved_model_gives_the_golden_embeddings(folder):
     import tensorflow as tf
 
     golden = json.loads((folder / "export" / "golden" / "golden.json").read_text())
-    images = np.fromfile(folder / "export" / "golden" / "images.bin", np.uint8).reshape(golden["images"]["shape"])
+    images = np.fromfile(folder / "export" / "golden" / "images.bin", np.uint8).reshape(
+        golden["images"]["shape"]
+    )
     entry = golden["answers"]["encoder-float32.tflite"]
-    expected = np.fromfile(folder / "export" / "golden" / entry["file"], np.float32).reshape(entry["shape"])
-    given = tf.saved_model.load(str(folder / "export" / "saved_model")).signatures["embed"](images=tf.constant(images))["embedding"]
+    expected = np.fromfile(folder / "export" / "golden" / entry["file"], np.float32).reshape(
+        entry["shape"]
+    )
+    given = tf.saved_model.load(str(folder / "export" / "saved_model")).signatures["embed"](
+        images=tf.constant(images)
+    )["embedding"]
     np.testing.assert_allclose(given, expected, atol=entry["tolerance"])
 
 

@@ -15,8 +15,12 @@ def test_names_in_order_also_of_a_nested_model(small_backbone):
 
 
 def test_a_cut_is_the_mean_over_the_tap_and_shares_its_weights(small_backbone):
-    maps = np.asarray(keras.Model(small_backbone.input, small_backbone.get_layer("conv2").output)(IMAGES))
-    np.testing.assert_allclose(taps.cut(small_backbone, "conv2")(IMAGES), maps.mean(axis=(1, 2)), rtol=1e-5)
+    maps = np.asarray(
+        keras.Model(small_backbone.input, small_backbone.get_layer("conv2").output)(IMAGES)
+    )
+    np.testing.assert_allclose(
+        taps.cut(small_backbone, "conv2")(IMAGES), maps.mean(axis=(1, 2)), rtol=1e-5
+    )
     encoder = taps.cut(small_backbone, "conv2", pooling="none")
     assert np.array_equal(encoder(IMAGES), maps)
     kernel = small_backbone.get_layer("block1_1_conv").kernel
@@ -25,17 +29,24 @@ def test_a_cut_is_the_mean_over_the_tap_and_shares_its_weights(small_backbone):
 
 
 def test_a_cut_leaves_out_what_comes_after(small_backbone):
-    assert not any(layer.name.startswith("block3") for layer in taps.cut(small_backbone, "conv2").layers)
+    assert not any(
+        layer.name.startswith("block3") for layer in taps.cut(small_backbone, "conv2").layers
+    )
 
 
 def test_the_extractor_pools_to_the_largest_grid_that_fits(small_backbone):
     features = taps.extractor(small_backbone, features=72)(IMAGES)
-    maps = np.asarray(keras.Model(small_backbone.input, small_backbone.get_layer("conv1").output)(IMAGES))
+    maps = np.asarray(
+        keras.Model(small_backbone.input, small_backbone.get_layer("conv1").output)(IMAGES)
+    )
     assert maps.shape == (3, 8, 8, 8)
-    # 8 channels, at most 72 numbers: a grid of 3 × 3, its windows from floor(8 i / 3) to ceil(8 (i + 1) / 3)
+    # 8 channels, at most 72 numbers: a grid of 3 × 3, its windows from floor(8 i / 3) to ceil(8 (i
+    # + 1) / 3)
     edges = [(0, 3), (2, 6), (5, 8)]
     expected = np.stack([[maps[:, a:b, c:d].mean(axis=(1, 2)) for c, d in edges] for a, b in edges])
-    np.testing.assert_allclose(features["conv1"], expected.transpose(2, 0, 1, 3).reshape(3, -1), rtol=1e-5)
+    np.testing.assert_allclose(
+        features["conv1"], expected.transpose(2, 0, 1, 3).reshape(3, -1), rtol=1e-5
+    )
     assert list(features) == ["conv1", "conv2", "conv3"]
 
 

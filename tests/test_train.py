@@ -1,4 +1,5 @@
-"""Real trainings of a small network on the real digits: end to end, and from a folder of photographs."""
+"""Real trainings of a small network on the real digits: end to end, and from a folder of
+photographs."""
 
 import json
 import shutil
@@ -32,23 +33,46 @@ def quickly(monkeypatch):
 
 @pytest.fixture(scope="module")
 def unlabelled(digit_source):
-    """102 digits to train on, 26 for validation, without labels: probes, which cost as much as training, are left out."""
+    """102 digits to train on, 26 for validation, without labels: probes, which cost as much as
+    training, are left out."""
     return data.load(digit_source.train.take(slice(0, 128)), validation_fraction=0.2)
 
 
 def test_a_run_learns_and_leaves_everything_behind(trained):
     summary, run = trained
     names = {path.name for path in run.path.iterdir()}
-    expected = {"recipe.yaml", "metrics.jsonl", "summary.json", "model.keras", "encoder.keras", "encoder-last.keras"}
+    expected = {
+        "recipe.yaml",
+        "metrics.jsonl",
+        "summary.json",
+        "model.keras",
+        "encoder.keras",
+        "encoder-last.keras",
+    }
     assert names == expected | {"attention", "checkpoints", "tensorboard"}
     rows = read_metrics(run.metrics)
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
-    needed = {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "views_per_second", "input_wait", "accuracy/90"}
+    needed = {
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "learning_rate",
+        "views_per_second",
+        "input_wait",
+        "accuracy/90",
+    }
     assert all(needed <= row.keys() for row in rows)
     assert [row["epoch"] for row in rows if "probe/conv2/ridge" in row] == [2, 4]
     assert "probe/conv2/knn-20" in rows[-1]
-    assert rows[-1]["accuracy"] > 0.5, "four epochs on digits tell rotations far better than chance (0.25)"
-    assert summary["probes"]["trained"].keys() == summary["probes"]["untrained"].keys() == {"conv1", "conv2", "conv3"}
+    assert rows[-1]["accuracy"] > 0.5, (
+        "four epochs on digits tell rotations far better than chance (0.25)"
+    )
+    assert (
+        summary["probes"]["trained"].keys()
+        == summary["probes"]["untrained"].keys()
+        == {"conv1", "conv2", "conv3"}
+    )
     assert summary == json.loads(run.summary.read_text())
     assert list(run.tensorboard.rglob("events.out.tfevents*"))
 
@@ -63,7 +87,9 @@ for name in sys.argv[1:]:
 assert not any(name.startswith("rotkeras") for name in sys.modules)
 """
     files = [str(run.model), str(run.path / "encoder.keras"), str(run.path / "encoder-last.keras")]
-    lines = subprocess.run([sys.executable, "-c", code, *files], capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = subprocess.run(
+        [sys.executable, "-c", code, *files], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     assert lines[0] == "(2, 4) True"
     assert all(line.endswith(" True") for line in lines)
 
@@ -92,7 +118,9 @@ def test_the_seed_makes_the_run(tmp_path, unlabelled, eagerly, quickly):
     for name, seed in (("one", 0), ("same", 0), ("other", 1)):
         with pytest.raises(KeyboardInterrupt):
             settings = {**SMALL["train"], "seed": seed}
-            run_in_process(tmp_path / name, source=unlabelled, callbacks=[StopAfterAStep()], train=settings)
+            run_in_process(
+                tmp_path / name, source=unlabelled, callbacks=[StopAfterAStep()], train=settings
+            )
     one, same, other = losses
     assert one == same != other
 
@@ -108,25 +136,42 @@ def test_the_seed_makes_the_run(tmp_path, unlabelled, eagerly, quickly):
                 "learning_rate": 0.001,
             },
         },
-        {"task": {"views": "one", "angles": [0, 180]}, "train": {"precision": "mixed_bfloat16", "label_smoothing": 0.1}},
+        {
+            "task": {"views": "one", "angles": [0, 180]},
+            "train": {"precision": "mixed_bfloat16", "label_smoothing": 0.1},
+        },
         {
             "task": {"angles": list(range(0, 360, 45))},
             "train": {"precision": "mixed_float16"},
             "encoder": {"tap": "conv3", "pooling": "none"},
         },
     ],
-    ids=["resident_adam_executions", "one_half_turn_bfloat16_smoothed", "eight_angles_float16_probed"],
+    ids=[
+        "resident_adam_executions",
+        "one_half_turn_bfloat16_smoothed",
+        "eight_angles_float16_probed",
+    ],
 )
 def test_every_way_of_training_trains(tmp_path, settings, unlabelled, quickly):
-    section = {"epochs": 1, "images_per_batch": 16, "learning_rate": 0.02, **settings.get("train", {})}
+    section = {
+        "epochs": 1,
+        "images_per_batch": 16,
+        "learning_rate": 0.02,
+        **settings.get("train", {}),
+    }
     probed = settings["train"].get("precision") == "mixed_float16"
     small = {**SMALL["data"], "train_images": 96}
     content, source = (SMALL, None) if probed else (LEAN, unlabelled)
-    summary, run = run_in_process(tmp_path / "run", content, source, **{**settings, "train": section, "data": small})
+    summary, run = run_in_process(
+        tmp_path / "run", content, source, **{**settings, "train": section, "data": small}
+    )
     assert np.isfinite(summary["metrics"]["loss"])
     assert (summary["probes"]["trained"] is not None) == probed
     model = keras.models.load_model(run.model)
-    assert model(np.zeros((1, 16, 16, 3), np.uint8)).shape == (1, len(settings.get("task", {}).get("angles", range(4))))
+    assert model(np.zeros((1, 16, 16, 3), np.uint8)).shape == (
+        1,
+        len(settings.get("task", {}).get("angles", range(4))),
+    )
     if "encoder" in settings:
         encoder = keras.models.load_model(run.path / "encoder.keras")
         assert encoder.output_shape == (None, 4, 4, 8)
@@ -137,7 +182,9 @@ def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path, eage
     rng = np.random.default_rng(0)
     (tmp_path / "photos").mkdir()
     for number in range(24):
-        Image.fromarray(rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)).save(tmp_path / "photos" / f"{number}.png")
+        Image.fromarray(rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)).save(
+            tmp_path / "photos" / f"{number}.png"
+        )
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8 no more")
     content = {
         **LEAN,
@@ -148,7 +195,9 @@ def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path, eage
     summary, run = run_in_process(tmp_path / "run", content)
     assert summary["probes"]["trained"] is None
     assert summary["encoder"]["best"]["tap"] == "conv2"
-    assert [bad["path"] for bad in summary["images"]["skipped"]] == [str(tmp_path / "photos" / "broken.jpg")]
+    assert [bad["path"] for bad in summary["images"]["skipped"]] == [
+        str(tmp_path / "photos" / "broken.jpg")
+    ]
     assert (run.path / "encoder.keras").exists()
 
 
@@ -156,24 +205,37 @@ def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path, eage
     ("sections", "words"),
     [
         ({"train": {"images_per_batch": 5000}}, "images_per_batch: expected 1 to 320"),
-        ({"augmentation": [{"name": "random_resized_crop", "size": 24}]}, "set data.image_size to 24"),
+        (
+            {"augmentation": [{"name": "random_resized_crop", "size": 24}]},
+            "set data.image_size to 24",
+        ),
         ({"encoder": {"tap": "conv5"}}, "no tap 'conv5'"),
         ({"train": {"devices": 64, "images_per_batch": 64}}, "train.devices: expected at most"),
-        ({"probe": {"train_images": 1}}, "probe.train_images: the 1 images drawn for the probes are all of one class"),
+        (
+            {"probe": {"train_images": 1}},
+            "probe.train_images: the 1 images drawn for the probes are all of one class",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_say_so(tmp_path, sections, words):
     with pytest.raises(UserError) as error:
         run_in_process(tmp_path / "run", **sections)
     assert words in str(error.value)
-    assert not (tmp_path / "run").exists(), "a mistake leaves no run folder that a second try would stumble over"
+    assert not (tmp_path / "run").exists(), (
+        "a mistake leaves no run folder that a second try would stumble over"
+    )
 
 
 @pytest.mark.parametrize("images_per_batch", [16, 102])
-def test_a_run_that_diverges_stops_and_keeps_no_broken_checkpoint(tmp_path, images_per_batch, unlabelled, eagerly, quickly):
+def test_a_run_that_diverges_stops_and_keeps_no_broken_checkpoint(
+    tmp_path, images_per_batch, unlabelled, eagerly, quickly
+):
     """With one step an epoch the loss is still finite when the weights are not."""
     settings = {"epochs": 2, "images_per_batch": images_per_batch, "learning_rate": 1e30}
-    with pytest.raises(UserError, match=r"became .* at learning rate 1e\+30: .* start again with a lower train.learning_rate"):
+    with pytest.raises(
+        UserError,
+        match=r"became .* at learning rate 1e\+30: .* start again with a lower train.learning_rate",
+    ):
         run_in_process(tmp_path / "run", train=settings, source=unlabelled)
     assert not (tmp_path / "run" / "checkpoints" / "state.json").exists()
     assert not (tmp_path / "run" / "encoder.keras").exists()
@@ -198,7 +260,10 @@ def test_a_folder_in_which_another_process_trains_is_left_alone(tmp_path):
     run = Run(tmp_path / "runs" / "small")
     run.check(made)
     run.path.parent.mkdir()
-    with one_writer(run.path), pytest.raises(UserError, match="small is being written by another process"):
+    with (
+        one_writer(run.path),
+        pytest.raises(UserError, match="small is being written by another process"),
+    ):
         train(made, run)
     assert not run.path.exists()
     assert not list(run.path.parent.iterdir())  # the lock goes with its holder

@@ -32,7 +32,10 @@ def test_json_lines(tmp_path):
 def test_one_writer_at_a_time_and_no_lock_left(tmp_path):
     path = tmp_path / "thing"
     with one_writer(path):
-        with pytest.raises(UserError, match="thing is being written by another process"), one_writer(path):
+        with (
+            pytest.raises(UserError, match="thing is being written by another process"),
+            one_writer(path),
+        ):
             pass
         assert (tmp_path / ".thing.lock").exists()
     assert not list(tmp_path.iterdir())
@@ -43,7 +46,10 @@ def test_one_writer_at_a_time_and_no_lock_left(tmp_path):
 
 
 def test_a_writer_that_was_killed_holds_nothing(tmp_path):
-    code = f"import os; from pathlib import Path; from rotkeras.files import one_writer\nwith one_writer(Path({str(tmp_path / 'x')!r})): os._exit(9)"
+    code = (
+        "import os; from pathlib import Path; from rotkeras.files import one_writer\nwith"
+        f" one_writer(Path({str(tmp_path / 'x')!r})): os._exit(9)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
     with one_writer(tmp_path / "x"):
         pass

@@ -1,4 +1,5 @@
-"""What a network looks at: activation attention, its equivariance, class activation maps, filters."""
+"""What a network looks at: activation attention, its equivariance, class activation maps,
+filters."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,12 @@ if TYPE_CHECKING:
     from rotkeras.attention.activation import activation_maps
     from rotkeras.attention.class_activation import METHODS, class_activation_maps
     from rotkeras.attention.drawing import attention_grid, overlay
-    from rotkeras.attention.equivariance import equivariance_score, mean_correlation, quadruple_maps, quadruples
+    from rotkeras.attention.equivariance import (
+        equivariance_score,
+        mean_correlation,
+        quadruple_maps,
+        quadruples,
+    )
     from rotkeras.attention.filters import FilterVariety, filter_grid, filter_variety, first_filters
     from rotkeras.attention.maximisation import maximise
 

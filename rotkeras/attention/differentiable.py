@@ -11,31 +11,37 @@ from rotkeras.errors import UserError
 def differentiable(model: keras.Model, output: str | None = None) -> keras.Model:
     """A flat float32 copy of a classifier whose input has a gradient and whose output is scores.
 
-    uint8 input becomes float32 (values 0 … 255 as before); layers of mixed precision compute in float32, so that small gradients do
-    not vanish; a softmax at the end is left out, for its gradient vanishes where the network is sure. A chain that begins with a
-    whole model (`Sequential([backbone, …])`) is flattened.
+    uint8 input becomes float32 (values 0 … 255 as before); layers of mixed precision compute in
+    float32, so that small gradients do not vanish; a softmax at the end is left out, for its
+    gradient vanishes where the network is sure. A chain that begins with a whole model
+    (`Sequential([backbone, …])`) is flattened.
 
     Args:
         model: a classifier (B, H, W, 3) -> (B, classes), or with several such outputs.
         output: of several named outputs, the one to keep.
 
     Raises:
-        UserError: for models nested in another way, several inputs, or an output that is not there or is no vector of scores.
+        UserError: for models nested in another way, several inputs, or an output that is not there
+            or is no vector of scores.
     """
     if len(model.inputs) != 1:
-        raise UserError(f"The model {model.name!r} has {len(model.inputs)} inputs: expected one, of images; give such a model.")
+        raise UserError(
+            f"The model {model.name!r} has {len(model.inputs)} inputs: expected one, of images;"
+            " give such a model."
+        )
     flat = _copy(_chain(model))
     scores = _choose(flat, output)
     if len(scores.shape) != 2:
         raise UserError(
-            f"The model {model.name!r} gives {tuple(scores.shape)}: expected scores (B, classes); give a classifier, not the map "
-            f"of an encoder."
+            f"The model {model.name!r} gives {tuple(scores.shape)}: expected scores (B, classes);"
+            " give a classifier, not the map of an encoder."
         )
     return keras.Model(flat.input, scores, name=model.name)
 
 
 def traced(model: keras.Model) -> keras.Model:
-    """The same model with its pass traced: worth it where tf-keras-vis makes many passes (five times as fast measured)."""
+    """The same model with its pass traced: worth it where tf-keras-vis makes many passes (five
+    times as fast measured)."""
     import tensorflow as tf
 
     model.call = tf.function(model.call)
@@ -49,25 +55,37 @@ def _choose(model: keras.Model, output: str | None) -> Any:
             output = next(iter(outputs))
         if output not in outputs:
             raise UserError(
-                f"The model {model.name!r} has the outputs {', '.join(outputs)}, received {output!r}: name one of them as output."
+                f"The model {model.name!r} has the outputs {', '.join(outputs)}, received"
+                f" {output!r}: name one of them as output."
             )
         return outputs[output]
     if isinstance(outputs, list | tuple) and len(outputs) > 1:
-        raise UserError(f"The model {model.name!r} has {len(outputs)} unnamed outputs: expected one; give a model with one.")
+        raise UserError(
+            f"The model {model.name!r} has {len(outputs)} unnamed outputs: expected one; give a"
+            " model with one."
+        )
     return outputs[0] if isinstance(outputs, list | tuple) else outputs
 
 
 def _chain(model: keras.Model) -> keras.Model:
-    """The model itself when it is flat; the flat form of a chain of layers whose first is a model."""
+    """The model itself when it is flat; the flat form of a chain of layers whose first is a
+    model."""
     if not any(isinstance(layer, keras.Model) for layer in model.layers):
         return model
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     first, *rest = layers
-    joined = isinstance(model, keras.Sequential) or all(_comes_from(layer, before) for before, layer in itertools.pairwise(layers))
-    if not isinstance(first, keras.Model) or any(isinstance(layer, keras.Model) for layer in rest) or not joined:
+    joined = isinstance(model, keras.Sequential) or all(
+        _comes_from(layer, before) for before, layer in itertools.pairwise(layers)
+    )
+    if (
+        not isinstance(first, keras.Model)
+        or any(isinstance(layer, keras.Model) for layer in rest)
+        or not joined
+    ):
         raise UserError(
-            f"The model {model.name!r} has other models inside it: expected a flat functional model, for tf-keras-vis cannot look "
-            f"into nested ones; build it on backbone.output instead of calling the backbone."
+            f"The model {model.name!r} has other models inside it: expected a flat functional"
+            " model, for tf-keras-vis cannot look into nested ones; build it on backbone.output"
+            " instead of calling the backbone."
         )
     inner = _chain(first)
     x = inner.output
@@ -102,7 +120,9 @@ def _copy(model: keras.Model) -> keras.Model:
     images = model.inputs[0]
     flat = keras.Model(images, outputs, name=model.name)
     twin = keras.models.clone_model(
-        flat, input_tensors=keras.Input(batch_shape=images.shape, dtype="float32", name=images.name), clone_function=anew
+        flat,
+        input_tensors=keras.Input(batch_shape=images.shape, dtype="float32", name=images.name),
+        clone_function=anew,
     )
     twin.set_weights(flat.get_weights())
     return twin

@@ -14,13 +14,17 @@ _INK, _PAPER = "#1c1c1e", "white"
 
 
 def overlay(
-    image: NDArray[np.uint8], attention: NDArray[np.float32], side: int | None = None, strength: float = 0.6
+    image: NDArray[np.uint8],
+    attention: NDArray[np.float32],
+    side: int | None = None,
+    strength: float = 0.6,
 ) -> NDArray[np.uint8]:
     """Lay a map over its image: dark where it is weak, bright where it is strong.
 
     Args:
         image: uint8 (H, W, 3).
-        attention: float (h, w), any range; its least value becomes 0 and its largest 1. A constant map becomes 0.
+        attention: float (h, w), any range; its least value becomes 0 and its largest 1. A constant
+            map becomes 0.
         side: pixels of each side of the picture; None for the image's own.
         strength: share of the colours of the map, 0 … 1; the rest is the image in grey.
 
@@ -32,7 +36,11 @@ def overlay(
     weak, strong = float(attention.min()), float(attention.max())
     scaled = (attention - weak) / (strong - weak) if strong > weak else np.zeros_like(attention)
     # Bilinear about the centre of each place: it commutes with quarter turns.
-    large = np.asarray(Image.fromarray(scaled.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR))
+    large = np.asarray(
+        Image.fromarray(scaled.astype(np.float32)).resize(
+            (width, height), Image.Resampling.BILINEAR
+        )
+    )
     coloured = _colours()[np.round(255 * np.clip(large, 0, 1)).astype(np.uint8)]
     return np.asarray(np.round((1 - strength) * grey + strength * coloured), np.uint8)
 
@@ -41,7 +49,9 @@ def enlarge(image: NDArray[np.uint8], width: int, height: int) -> Image.Image:
     """An image at another size: small ones without smoothing, so that their pixels stay pixels."""
     picture = Image.fromarray(np.ascontiguousarray(image))
     small = 2 * picture.width <= width
-    return picture.resize((width, height), Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS)
+    return picture.resize(
+        (width, height), Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
+    )
 
 
 def attention_grid(
@@ -54,7 +64,8 @@ def attention_grid(
 ) -> Image.Image:
     """Images and their maps as one picture.
 
-    Each image has a block: its views are the rows, and the columns are the view itself and the maps, laid over it.
+    Each image has a block: its views are the rows, and the columns are the view itself and the
+        maps, laid over it.
 
     Args:
         images: uint8 (N, V, H, W, 3), the V views of N images.
@@ -85,11 +96,18 @@ def attention_grid(
         if titles:
             draw.text((left, top + 1), _fit(titles[number], wide, font), _INK, font)
         for column, title in enumerate(["", *maps]):
-            draw.text((left + column * step, top + head - _LINE + 1), _fit(title, side, font), _INK, font)
+            draw.text(
+                (left + column * step, top + head - _LINE + 1), _fit(title, side, font), _INK, font
+            )
         for view in range(views):
             upper = top + head + view * step
             if row_titles and number % columns == 0:
-                draw.text((margin - 6 - font.getlength(row_titles[view]), upper + side / 2 - 8), row_titles[view], _INK, font)
+                draw.text(
+                    (margin - 6 - font.getlength(row_titles[view]), upper + side / 2 - 8),
+                    row_titles[view],
+                    _INK,
+                    font,
+                )
             image = images[number, view]
             picture.paste(enlarge(image, side, side), (left, upper))
             for column, each in enumerate(maps.values(), start=1):
@@ -102,7 +120,9 @@ def attention_grid(
 def _colours() -> NDArray[np.float32]:
     from matplotlib import colormaps
 
-    table: NDArray[np.float32] = np.asarray(255 * colormaps["inferno"](np.arange(256))[:, :3], np.float32)
+    table: NDArray[np.float32] = np.asarray(
+        255 * colormaps["inferno"](np.arange(256))[:, :3], np.float32
+    )
     return table
 
 
@@ -110,11 +130,14 @@ def _colours() -> NDArray[np.float32]:
 def _font(size: int) -> Any:
     import matplotlib
 
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
+    return ImageFont.truetype(
+        Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size
+    )
 
 
 def _fit(text: str, width: float, font: Any) -> str:
-    """As much of the end of a text as fits: the end of a file name tells more than its beginning."""
+    """As much of the end of a text as fits: the end of a file name tells more than its
+    beginning."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength("…" + text) > width:

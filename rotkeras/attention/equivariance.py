@@ -24,20 +24,24 @@ def quadruples(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     if images.shape[1] != images.shape[2]:
         raise UserError(
-            f"images: expected square ones, whose quarter turns have the same shape, received {images.shape[1]}×{images.shape[2]}; "
-            f"cut them."
+            "images: expected square ones, whose quarter turns have the same shape, received"
+            f" {images.shape[1]}×{images.shape[2]}; cut them."
         )
     return np.stack([np.rot90(images, turns, axes=(1, 2)) for turns in range(4)], axis=1)
 
 
 def equivariance_score(
-    model: keras.Model, images: NDArray[np.uint8], taps: Sequence[str] | None = None, powers: Powers = None
+    model: keras.Model,
+    images: NDArray[np.uint8],
+    taps: Sequence[str] | None = None,
+    powers: Powers = None,
 ) -> dict[str, float | None]:
     """How well the activation maps of a tap turn with the image: one number per tap.
 
-    The maps of the four views are turned back, and each two of the six pairs correlated over their places (Pearson). The score is
-    the mean over pairs and images: 1 when the maps turn exactly with the image, about 0 when they have nothing in common. Stride-2
-    pooling of an even side is not symmetric, so a stock network stays below 1 even where it responds to all directions alike.
+    The maps of the four views are turned back, and each two of the six pairs correlated over their
+    places (Pearson). The score is the mean over pairs and images: 1 when the maps turn exactly with
+    the image, about 0 when they have nothing in common. Stride-2 pooling of an even side is not
+    symmetric, so a stock network stays below 1 even where it responds to all directions alike.
 
     Args:
         model: a model with taps, uint8 (B, S, S, 3) in.
@@ -46,26 +50,37 @@ def equivariance_score(
         powers: as in `activation_maps`.
 
     Returns:
-        {tap: score in -1 … 1}; None for a tap with a constant map in every image, which tells nothing (a map of one place, say).
+        {tap: score in -1 … 1}; None for a tap with a constant map in every image, which tells
+        nothing (a map of one place, say).
 
     Raises:
         UserError: for images that are not square, and as `activation_maps`.
     """
-    return {tap: mean_correlation(maps) for tap, maps in quadruple_maps(model, images, taps, powers).items()}
+    return {
+        tap: mean_correlation(maps)
+        for tap, maps in quadruple_maps(model, images, taps, powers).items()
+    }
 
 
 def quadruple_maps(
-    model: keras.Model, images: NDArray[np.uint8], taps: Sequence[str] | None = None, powers: Powers = None
+    model: keras.Model,
+    images: NDArray[np.uint8],
+    taps: Sequence[str] | None = None,
+    powers: Powers = None,
 ) -> dict[str, NDArray[np.float32]]:
-    """`activation_maps` of the four views of each image: uint8 (N, S, S, 3) -> {tap: float32 (N, 4, h, w)}."""
+    """`activation_maps` of the four views of each image: uint8 (N, S, S, 3) -> {tap: float32 (N, 4,
+    h, w)}."""
     check_images(model, images)
     maps = activation_maps(model, quadruples(images).reshape(-1, *images.shape[1:]), taps, powers)
     return {tap: each.reshape(len(images), 4, *each.shape[1:]) for tap, each in maps.items()}
 
 
 def mean_correlation(maps: NDArray[np.float32]) -> float | None:
-    """The score of maps (N, 4, h, w) of quadruples; images with a constant map among the four are left out."""
-    turned_back = np.stack([np.rot90(maps[:, turns], -turns, axes=(1, 2)) for turns in range(4)], axis=1)
+    """The score of maps (N, 4, h, w) of quadruples; images with a constant map among the four are
+    left out."""
+    turned_back = np.stack(
+        [np.rot90(maps[:, turns], -turns, axes=(1, 2)) for turns in range(4)], axis=1
+    )
     flat = turned_back.reshape(len(maps), 4, -1).astype(np.float64)
     flat -= flat.mean(-1, keepdims=True)
     lengths = np.linalg.norm(flat, axis=-1)

@@ -18,12 +18,13 @@ class FilterVariety:
     """How filters differ in orientation and frequency, each in 0 … 1.
 
     Attributes:
-        selectivity: how strongly a filter prefers one orientation, weighted by its energy: 0 for a blob or a spot, towards 1 for a
-            wave (a filter of 5×5 holds too little of one for more than about 0.8). Noise, as in an untrained network, has little.
-        orientation_spread: entropy of the preferred orientations over eight bins, divided by its maximum; each filter counts by
-            its energy times its selectivity.
-        frequency_spread: entropy of the preferred frequencies over four bins between 0 and half a cycle per pixel, divided by
-            its maximum; each filter counts by its energy.
+        selectivity: how strongly a filter prefers one orientation, weighted by its energy: 0 for a
+            blob or a spot, towards 1 for a wave (a filter of 5×5 holds too little of one for more
+            than about 0.8). Noise, as in an untrained network, has little.
+        orientation_spread: entropy of the preferred orientations over eight bins, divided by its
+            maximum; each filter counts by its energy times its selectivity.
+        frequency_spread: entropy of the preferred frequencies over four bins between 0 and half a
+            cycle per pixel, divided by its maximum; each filter counts by its energy.
         filters: how many there are.
     """
 
@@ -44,25 +45,31 @@ def first_filters(model: keras.Model) -> NDArray[np.float32]:
     """
     for layer in taps.flat(model).layers:
         if isinstance(layer, keras.layers.Conv2D) and layer.kernel.shape[2] == 3:
-            return np.asarray(np.moveaxis(keras.ops.convert_to_numpy(layer.kernel), -1, 0), np.float32)
+            return np.asarray(
+                np.moveaxis(keras.ops.convert_to_numpy(layer.kernel), -1, 0), np.float32
+            )
     raise UserError(
-        f"The model {model.name!r} has no Conv2D on three channels: expected one that sees colours; give another model."
+        f"The model {model.name!r} has no Conv2D on three channels: expected one that sees colours;"
+        " give another model."
     )
 
 
 def describe(filters: NDArray[np.float32]) -> tuple[NDArray[np.float64], ...]:
-    """Energy, selectivity, orientation and frequency of each filter, from its power spectrum without the mean.
+    """Energy, selectivity, orientation and frequency of each filter, from its power spectrum
+    without the mean.
 
     Args:
         filters: (n, k, k, 3).
 
     Returns:
-        Four arrays (n,): energy (sum of squares), selectivity 0 … 1, orientation in 0 … π (of the wave's direction, from the
-        x axis towards y, with y upwards), frequency in cycles per pixel 0 … 0.71. Those without energy have selectivity 0.
+        Four arrays (n,): energy (sum of squares), selectivity 0 … 1, orientation in 0 … π (of the
+        wave's direction, from the x axis towards y, with y upwards), frequency in cycles per pixel
+        0 … 0.71. Those without energy have selectivity 0.
     """
     filters = filters.astype(np.float64)
     energy = np.sum(filters**2, axis=(1, 2, 3))
-    # Without its mean, which has neither orientation nor frequency: in a padded spectrum it leaks into the bins around zero.
+    # Without its mean, which has neither orientation nor frequency: in a padded spectrum it leaks
+    # into the bins around zero.
     varying = filters - filters.mean(axis=(1, 2), keepdims=True)
     power = np.sum(np.abs(np.fft.fft2(varying, s=(_GRID, _GRID), axes=(1, 2))) ** 2, axis=-1)
     down, right = np.meshgrid(np.fft.fftfreq(_GRID), np.fft.fftfreq(_GRID), indexing="ij")
@@ -78,7 +85,8 @@ def describe(filters: NDArray[np.float32]) -> tuple[NDArray[np.float64], ...]:
 def filter_variety(filters: NDArray[np.float32]) -> FilterVariety:
     """How much filters differ in orientation and frequency.
 
-    Read the three numbers together: an untrained network spreads widely, for noise has all orientations, and is not selective; a
+    Read the three numbers together: an untrained network spreads widely, for noise has all
+        orientations, and is not selective; a
     network of many oriented edges is selective and spreads.
 
     Args:
@@ -90,15 +98,19 @@ def filter_variety(filters: NDArray[np.float32]) -> FilterVariety:
     weight = energy / max(energy.sum(), 1e-30)
     return FilterVariety(
         float(np.sum(weight * selectivity)),
-        # Half a bin further: 0° and 180° are one orientation, the commonest, and must not lie on the edge between two bins.
+        # Half a bin further: 0° and 180° are one orientation, the commonest, and must not lie on
+        # the edge between two bins.
         _spread(orientation / np.pi + 0.5 / _ORIENTATIONS, weight * selectivity, _ORIENTATIONS),
         _spread(np.minimum(frequency / 0.5, 1 - 1e-9), weight, _FREQUENCIES),
         len(filters),
     )
 
 
-def filter_grid(filters: NDArray[np.float32], scale: int = 6, columns: int = 16) -> NDArray[np.uint8]:
-    """Filters as RGB tiles, from low to high frequency; each is scaled by its own largest weight, and zero is mid-grey.
+def filter_grid(
+    filters: NDArray[np.float32], scale: int = 6, columns: int = 16
+) -> NDArray[np.uint8]:
+    """Filters as RGB tiles, from low to high frequency; each is scaled by its own largest weight,
+    and zero is mid-grey.
 
     Args:
         filters: float32 (n, k, k, 3).
@@ -115,7 +127,12 @@ def filter_grid(filters: NDArray[np.float32], scale: int = 6, columns: int = 16)
     columns = min(columns, count)
     rows = -(-count // columns)
     largest = np.maximum(np.abs(filters).max((1, 2, 3), keepdims=True), 1e-12)
-    tiles = np.round(127.5 + 127.5 * filters / largest).astype(np.uint8).repeat(scale, 1).repeat(scale, 2)
+    tiles = (
+        np.round(127.5 + 127.5 * filters / largest)
+        .astype(np.uint8)
+        .repeat(scale, 1)
+        .repeat(scale, 2)
+    )
     gap, step = 2, side * scale + 2
     grid = np.full((rows * step + gap, columns * step + gap, 3), 255, np.uint8)
     for number, tile in enumerate(tiles):

@@ -14,14 +14,19 @@ from rotkeras.errors import UserError
 
 
 def maximise(
-    model: keras.Model, units: Sequence[int], tap: str | None = None, output: str | None = None, steps: int = 200, seed: int = 0
+    model: keras.Model,
+    units: Sequence[int],
+    tap: str | None = None,
+    output: str | None = None,
+    steps: int = 200,
+    seed: int = 0,
 ) -> NDArray[np.uint8]:
     """Images made from noise so that units respond as strongly as they can.
 
     Args:
         model: a classifier, as for `class_activation_maps`.
-        units: without a tap, numbers of answers (rotations or classes); with one, numbers of its channels, whose mean over all
-            places is raised.
+        units: without a tap, numbers of answers (rotations or classes); with one, numbers of its
+            channels, whose mean over all places is raised.
         tap: a tap, or None for the answers.
         output: of a model with several named outputs, the one to look at.
         steps: of the optimiser; 200 take a few seconds for a small network.
@@ -33,7 +38,8 @@ def maximise(
     Raises:
         UserError: for a unit or tap that is not there, and as `class_activation_maps`.
 
-    Reference: Erhan et al., Visualizing Higher-Layer Features of a Deep Network, 2009, by tf-keras-vis with total variation and
+    Reference: Erhan et al., Visualizing Higher-Layer Features of a Deep Network, 2009, by
+        tf-keras-vis with total variation and
     jitter.
     """
     import_vis("tf_keras_vis")
@@ -46,9 +52,12 @@ def maximise(
     if not units or (wrong := [unit for unit in units if not 0 <= unit < there]):
         what = "answers" if tap is None else f"channels of {tap}"
         raise UserError(
-            f"units: expected {what} from 0 to {there - 1}, received {list(units) if not units else wrong[0]}; take those."
+            f"units: expected {what} from 0 to {there - 1}, received"
+            f" {list(units) if not units else wrong[0]}; take those."
         )
-    maximiser = import_vis("tf_keras_vis.activation_maximization").ActivationMaximization(traced(whole), clone=False)
+    maximiser = import_vis("tf_keras_vis.activation_maximization").ActivationMaximization(
+        traced(whole), clone=False
+    )
     modifiers = import_vis("tf_keras_vis.activation_maximization.input_modifiers")
     regularizers = import_vis("tf_keras_vis.activation_maximization.regularizers")
     score = import_vis("tf_keras_vis.utils.scores").CategoricalScore(list(units))

@@ -35,7 +35,8 @@ class Network:
         return side
 
     def target(self, text: str | None) -> int | None:
-        """The number of an answer from its name or number; None for the one the network gives itself."""
+        """The number of an answer from its name or number; None for the one the network gives
+        itself."""
         if text is None or text == "predicted":
             return None
         named = {answer.rstrip("°"): number for number, answer in enumerate(self.answers)}
@@ -45,19 +46,33 @@ class Network:
         outputs = self.model.output[self.output] if self.output else self.model.outputs[0]
         if not self.answers and bare.isdigit() and int(bare) < (outputs.shape[-1] or 0):
             return int(bare)
-        what = ", ".join(self.answers) if self.answers else f"a number from 0 to {outputs.shape[-1] - 1}"
-        raise UserError(f"--target {text}: expected one of the answers of {self.name}, {what}, or predicted; take one of these.")
+        what = (
+            ", ".join(self.answers)
+            if self.answers
+            else f"a number from 0 to {outputs.shape[-1] - 1}"
+        )
+        raise UserError(
+            f"--target {text}: expected one of the answers of {self.name}, {what}, or predicted;"
+            " take one of these."
+        )
 
 
 def find_network(path: str | os.PathLike[str]) -> Path:
-    """The model file that a path means, found without starting Keras: that of a run which has ended, or a `.keras` file."""
+    """The model file that a path means, found without starting Keras: that of a run which has
+    ended, or a `.keras` file."""
     given = Path(path).expanduser()
     if given.suffix.lower() == ".keras":
         if not given.is_file():
-            raise UserError(f"The network {str(given)!r} does not exist: expected a run folder or a .keras file; give its path.")
+            raise UserError(
+                f"The network {str(given)!r} does not exist: expected a run folder or a .keras"
+                " file; give its path."
+            )
         return given
     if given.exists() and not given.is_dir():
-        raise UserError(f"The network {str(given)!r} is another file: expected a run folder or a .keras file; give its path.")
+        raise UserError(
+            f"The network {str(given)!r} is another file: expected a run folder or a .keras file;"
+            " give its path."
+        )
     run = Run(given)
     run.check_ended()
     return run.model
@@ -71,7 +86,8 @@ def load_network(path: str | os.PathLike[str], tap: str | None = None) -> Networ
         tap: of a file with an output for each tap, the one to ask; None for the last.
 
     Raises:
-        UserError: for a run that has not ended, a file that Keras cannot load, and inputs that are not square RGB images.
+        UserError: for a run that has not ended, a file that Keras cannot load, and inputs that are
+            not square RGB images.
     """
     import keras
 
@@ -80,15 +96,21 @@ def load_network(path: str | os.PathLike[str], tap: str | None = None) -> Networ
         model = keras.models.load_model(file, compile=False)
     except Exception as error:
         raise UserError(
-            f"{str(file)!r} could not be loaded by Keras ({brief(error)}): expected a model of stock layers."
+            f"{str(file)!r} could not be loaded by Keras ({brief(error)}): expected a model of"
+            " stock layers."
         ) from error
     shape = tuple(model.inputs[0].shape) if len(getattr(model, "inputs", None) or ()) == 1 else ()
     if len(shape) != 4 or shape[3] != 3 or shape[1] is None or shape[1] != shape[2]:
-        raise UserError(f"{str(file)!r} takes {shape}: expected one input of square RGB images (B, S, S, 3); give such a network.")
+        raise UserError(
+            f"{str(file)!r} takes {shape}: expected one input of square RGB images (B, S, S, 3);"
+            " give such a network."
+        )
     outputs = list(model.output) if isinstance(model.output, dict) else []
     output = (tap if tap in outputs else outputs[-1]) if outputs else None
     run = Run(file.parent)
     if file != run.model or not run.recipe.exists():
         return Network(model, file.stem, (), output)
     angles = run.load_recipe().task.angles
-    return Network(model, file.parent.resolve().name, tuple(f"{angle}°" for angle in angles), output)
+    return Network(
+        model, file.parent.resolve().name, tuple(f"{angle}°" for angle in angles), output
+    )

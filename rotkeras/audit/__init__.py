@@ -1,4 +1,5 @@
-"""Whether rotation is a fit pretext task for some images, and whether there is a way around learning it."""
+"""Whether rotation is a fit pretext task for some images, and whether there is a way around
+learning it."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

@@ -35,17 +35,21 @@ def audit(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Report:
-    """Tell whether predicting rotations is a fit task for some images, before hours are spent on it.
+    """Tell whether predicting rotations is a fit task for some images, before hours are spent on
+    it.
 
-    All images are read once: their headers, corners and copies. On a draw of them a small network tells whether they have an up,
-    each image judged by a network that did not see it, and small predictors that see next to nothing tell whether there is a way
-    around learning it.
+    All images are read once: their headers, corners and copies. On a draw of them a small network
+        tells whether they have an up,
+    each image judged by a network that did not see it, and small predictors that see next to
+    nothing tell whether there is a way around learning it.
 
     Args:
-        source: a folder (searched recursively), a path that ends in `.npz`, `"digits"`, a name of tensorflow-datasets, a uint8
-            array (N, H, W, 3), or a pair (images, labels). Test parts are searched for copies alone.
+        source: a folder (searched recursively), a path that ends in `.npz`, `"digits"`, a name of
+            tensorflow-datasets, a uint8 array (N, H, W, 3), or a pair (images, labels). Test parts
+            are searched for copies alone.
         data_dir: where tensorflow-datasets keeps prepared sets.
-        image_size: pixels of each side that training will see; None is 64 for image files, and for the others what they have.
+        image_size: pixels of each side that training will see; None is 64 for image files, and for
+            the others what they have.
         images: the most images to draw for the network and the predictors.
         seed: of the draw, the halves and the network.
         progress: called with (what, done, all).
@@ -61,7 +65,10 @@ def audit(
         print(report.fit, [finding.what for finding in report.findings])
     """
     if images < 1:
-        raise UserError(f"--images: expected at least one image to judge, received {images}; 5000 is enough for most sets.")
+        raise UserError(
+            f"--images: expected at least one image to judge, received {images}; 5000 is enough for"
+            " most sets."
+        )
 
     def phase(what: str) -> Callable[[int, int], None]:
         return lambda done, total: progress(what, done, total) if progress else None
@@ -116,7 +123,16 @@ def _folders(collection: Collection, read: Scan, copies: Duplicates, up: Up | No
             )
         ]
         landscape, portrait, exif, corners, copies_upright, copies_turned = shares
-        found = Folder(name, int(chosen.sum()), landscape, portrait, exif, corners, copies_upright, copies_turned)
+        found = Folder(
+            name,
+            int(chosen.sum()),
+            landscape,
+            portrait,
+            exif,
+            corners,
+            copies_upright,
+            copies_turned,
+        )
         judged = chosen[read.drawn]
         count = int(judged.sum())
         if up is None or not count:
@@ -124,12 +140,20 @@ def _folders(collection: Collection, read: Scan, copies: Duplicates, up: Up | No
         accuracy, margin = up.accuracy(judged)
         ambiguous, of_turned = float(up.ambiguous[judged].mean()), float(up.turned[judged].mean())
         return replace(
-            found, judged=count, accuracy=accuracy, margin=margin, ambiguous=ambiguous, turned=of_turned, lies=up.lies(judged)
+            found,
+            judged=count,
+            accuracy=accuracy,
+            margin=margin,
+            ambiguous=ambiguous,
+            turned=of_turned,
+            lies=up.lies(judged),
         )
 
     found = [figures("(all)", trained_on)]
     if len(collection.folders) > 1:
-        found += [figures(name, folder_of == place) for place, name in enumerate(collection.folders)]
+        found += [
+            figures(name, folder_of == place) for place, name in enumerate(collection.folders)
+        ]
     return found
 
 
@@ -139,32 +163,39 @@ def _notes(collection: Collection, read: Scan, copies: Duplicates, up: Up | None
     by_exif = read.orientations != 1
     if by_exif.any():
         notes.append(
-            f"{by_exif.sum():,} of {len(by_exif):,} files are turned by their EXIF orientation: rotkeras turns them upright when "
-            f"it reads them; another reader may not."
+            f"{by_exif.sum():,} of {len(by_exif):,} files are turned by their EXIF orientation:"
+            " rotkeras turns them upright when it reads them; another reader may not."
         )
-        if up is not None and (stale := up.turned & by_exif[read.drawn]).sum() > max(5, 0.2 * by_exif[read.drawn].sum()):
+        if up is not None and (stale := up.turned & by_exif[read.drawn]).sum() > max(
+            5, 0.2 * by_exif[read.drawn].sum()
+        ):
             notes.append(
-                f"{stale.sum():,} of the {by_exif[read.drawn].sum():,} judged files with an EXIF turn look turned after it was "
-                f"applied: their pixels were probably turned by a program that left the tag."
+                f"{stale.sum():,} of the {by_exif[read.drawn].sum():,} judged files with an EXIF"
+                " turn look turned after it was applied: their pixels were probably turned by a"
+                " program that left the tag."
             )
     portrait = read.shapes[:, 1] > read.shapes[:, 0]
     landscape = read.shapes[:, 1] < read.shapes[:, 0]
     if portrait.any() and landscape.any():
         notes.append(
-            f"{landscape.sum():,} pictures are wider than high and {portrait.sum():,} higher than wide: the centred square is cut "
-            f"from each, and the rest is not seen."
+            f"{landscape.sum():,} pictures are wider than high and {portrait.sum():,} higher than"
+            " wide: the centred square is cut from each, and the rest is not seen."
         )
     trained_on = collection.trained_on[read.positions]
     across = (trained_on[copies.first] != trained_on[copies.second]).sum()
     if across:
         notes.append(f"{across:,} images of the test part are copies of training images.")
     folder_of = collection.folder_of[read.positions]
-    between = ((folder_of[copies.first] != folder_of[copies.second]) & trained_on[copies.first] & trained_on[copies.second]).sum()
+    between = (
+        (folder_of[copies.first] != folder_of[copies.second])
+        & trained_on[copies.first]
+        & trained_on[copies.second]
+    ).sum()
     if between and len([name for name in collection.folders if name not in (TOP, TEST)]) > 1:
         notes.append(f"{between:,} pairs of copies lie in two folders or classes.")
     if up is None:
         notes.append(
-            f"Only {len(read.pixels):,} images could be judged: below {limits.FEWEST_IMAGES} a network and the shortcut test would "
-            f"tell too little, and were left out."
+            f"Only {len(read.pixels):,} images could be judged: below {limits.FEWEST_IMAGES} a"
+            " network and the shortcut test would tell too little, and were left out."
         )
     return notes

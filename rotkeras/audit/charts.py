@@ -11,7 +11,8 @@ from rotkeras.page.figures import INK, SERIES
 
 
 def shortcut_figure(shortcuts: Sequence[Told], network: float | None) -> Figure:
-    """Bars with 95 % intervals for each predictor and its control, with chance and the small network as lines.
+    """Bars with 95 % intervals for each predictor and its control, with chance and the small
+    network as lines.
 
     Args:
         shortcuts: of `shortcut_test`, at least one.
@@ -21,13 +22,24 @@ def shortcut_figure(shortcuts: Sequence[Told], network: float | None) -> Figure:
     place = np.arange(len(shortcuts))
     words: dict[str, list[str]] = {}
     for number, each in enumerate(shortcuts):
-        (bar,) = axes.barh(number - 0.19, 100 * each.accuracy, 0.36, color=SERIES[0], xerr=100 * each.margin, ecolor=INK)
+        (bar,) = axes.barh(
+            number - 0.19,
+            100 * each.accuracy,
+            0.36,
+            color=SERIES[0],
+            xerr=100 * each.margin,
+            ecolor=INK,
+        )
         bar.set_gid(f"told{number}")
-        words[f"told{number}"] = [f"{each.name}: {percent(each.accuracy)} ± {100 * each.margin:.1f}"]
+        words[f"told{number}"] = [
+            f"{each.name}: {percent(each.accuracy)} ± {100 * each.margin:.1f}"
+        ]
         if each.control is not None:
             (bar,) = axes.barh(number + 0.19, 100 * each.control, 0.36, color=SERIES[1])
             bar.set_gid(f"control{number}")
-            words[f"control{number}"] = [f"control of {each.name}, {each.control_sees}: {percent(each.control)}"]
+            words[f"control{number}"] = [
+                f"control of {each.name}, {each.control_sees}: {percent(each.control)}"
+            ]
     axes.axvline(25, color=INK, linewidth=1, linestyle=":")
     axes.text(25, -0.62, "chance", ha="right", va="bottom", fontsize=8, color=INK)
     if network is not None:
@@ -44,8 +56,8 @@ def shortcut_figure(shortcuts: Sequence[Told], network: float | None) -> Figure:
         figure,
         "shortcuts",
         "What small predictors tell of the rotation",
-        "Upper bar: the predictor, with its 95 % interval; lower bar: its control, which sees no more than honest images show. "
-        + what,
+        "Upper bar: the predictor, with its 95 % interval; lower bar: its control, which sees no"
+        " more than honest images show. " + what,
         words,
         shortcut_table(shortcuts),
     )
@@ -59,12 +71,19 @@ def shortcut_table(shortcuts: Sequence[Told]) -> Table:
             each.sees,
             f"{percent(each.accuracy)} ± {100 * each.margin:.1f}",
             "" if each.control is None else f"{percent(each.control)} ({each.control_sees})",
-            ""
-            if each.excess is None or each.excess_margin is None
-            else f"{100 * each.excess:+.1f} ± {100 * each.excess_margin:.1f}",
+            (
+                ""
+                if each.excess is None or each.excess_margin is None
+                else f"{100 * each.excess:+.1f} ± {100 * each.excess_margin:.1f}"
+            ),
             "shortcut" if tells_too_much(each) else "",
         ]
         for each in shortcuts
     ]
     columns = ["predictor", "it sees", "told", "control", "beyond it", ""]
-    return Table("Share of held-out views whose angle is told, with 95 % intervals over images", columns, rows, sortable=False)
+    return Table(
+        "Share of held-out views whose angle is told, with 95 % intervals over images",
+        columns,
+        rows,
+        sortable=False,
+    )

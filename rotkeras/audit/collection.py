@@ -1,4 +1,5 @@
-"""What DATA means to an audit: images with a folder and a part each, read one by one, files with what their headers say."""
+"""What DATA means to an audit: images with a folder and a part each, read one by one, files with
+what their headers say."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -49,7 +50,8 @@ class Collection:
         name: for titles.
         size: pixels of each side of what is read.
         names: (N,) file names relative to the folder, or row numbers.
-        folders: names of the groups that figures are given for: the first folder below the top, or the class.
+        folders: names of the groups that figures are given for: the first folder below the top, or
+            the class.
         folder_of: int64 (N,), each image's place in `folders`.
         trained_on: bool (N,); False for a test part, which is searched for duplicates alone.
         read: position -> `Picture`; raises for a file that is no image.
@@ -72,39 +74,54 @@ class Collection:
 
 
 def open_collection(
-    source: Any, data_dir: str | os.PathLike[str] | None = None, image_size: int | None = None, progress: Progress | None = None
+    source: Any,
+    data_dir: str | os.PathLike[str] | None = None,
+    image_size: int | None = None,
+    progress: Progress | None = None,
 ) -> Collection:
     """Find the images of a source; of a folder nothing is decoded yet.
 
     Args:
-        source: a folder (searched recursively), a path that ends in `.npz`, `"digits"`, a name of tensorflow-datasets, a uint8
-            array (N, H, W, 3), or a pair (images, labels).
+        source: a folder (searched recursively), a path that ends in `.npz`, `"digits"`, a name of
+            tensorflow-datasets, a uint8 array (N, H, W, 3), or a pair (images, labels).
         data_dir: where tensorflow-datasets keeps prepared sets.
-        image_size: pixels of each side of what training will see; None is 64 for files, and for the others what they have.
-        progress: called with (images read, images in all) for sets of tensorflow-datasets, which are read into memory.
+        image_size: pixels of each side of what training will see; None is 64 for files, and for the
+            others what they have.
+        progress: called with (images read, images in all) for sets of tensorflow-datasets, which
+            are read into memory.
 
     Raises:
-        UserError: for anything missing, empty, or of the wrong form, and for images below 8 pixels a side.
+        UserError: for anything missing, empty, or of the wrong form, and for images below 8 pixels
+            a side.
     """
     if image_size is not None and image_size < 8:
-        raise UserError(f"--image-size: expected at least 8 pixels a side, received {image_size}; give the size of training.")
+        raise UserError(
+            f"--image-size: expected at least 8 pixels a side, received {image_size}; give the size"
+            " of training."
+        )
     if guess_kind(source) == "folder":
         return _folder(Path(source).expanduser(), image_size or FOLDER_IMAGE_SIZE)
     try:
         loaded = load(
-            source, data_dir=None if data_dir is None else os.fspath(data_dir), image_size=image_size,
-            validation_fraction=0, progress=progress,
-        )  # fmt: skip
+            source,
+            data_dir=None if data_dir is None else os.fspath(data_dir),
+            image_size=image_size,
+            validation_fraction=0,
+            progress=progress,
+        )
         parts = [loaded.train, *([loaded.test] if loaded.test is not None else [])]
     except UserError as error:
         # Sources name the keys of a recipe; here the same is said with options.
         text = str(error).removeprefix("data.tfds: ").removeprefix("data.image_size: ")
         raise UserError(
-            text.replace("set data.image_size", "add --image-size").replace("set the size", "give --image-size")
+            text.replace("set data.image_size", "add --image-size").replace(
+                "set the size", "give --image-size"
+            )
         ) from None
     if loaded.image_shape[0] < 8:
         raise UserError(
-            f"The images of {loaded.name} are {loaded.image_shape[0]} pixels a side: expected 8 or more; add --image-size."
+            f"The images of {loaded.name} are {loaded.image_shape[0]} pixels a side: expected 8 or"
+            " more; add --image-size."
         )
     return _arrays(loaded.name, parts)
 
@@ -144,11 +161,14 @@ def _arrays(name: str, parts: list[Images]) -> Collection:
 
     names = [f"{'test ' if part else ''}{row}" for part, row in zip(which, rows, strict=True)]
     folders = (*classes, *([TEST] if len(parts) > 1 else []))
-    return Collection(name, train.image_shape[0], names, folders, np.concatenate(folder_of), which == 0, read)
+    return Collection(
+        name, train.image_shape[0], names, folders, np.concatenate(folder_of), which == 0, read
+    )
 
 
 def read_picture(path: Path, size: int) -> Picture:
-    """Decode an image file once, as `rotkeras.images.read_image` does, and keep what its header says.
+    """Decode an image file once, as `rotkeras.images.read_image` does, and keep what its header
+    says.
 
     Raises:
         Exception: whatever Pillow raises for a file that is not a whole image.

@@ -11,26 +11,43 @@ _CROP = "augmentation: [{name: random_resized_crop, size: %d, scale: [%s]}]"
 _SHORTCUTS = {
     "border": (
         "the outer pixels alone tell the rotation",
-        "cut off bars, frames and edges that lie at one side; or cut inside them at every step: {crop}",
+        (
+            "cut off bars, frames and edges that lie at one side; or cut inside them at every step:"
+            " {crop}"
+        ),
     ),
     "mark": (
-        "something at the margin is always in the same place, such as a date stamp or a logo, and tells the rotation",
+        (
+            "something at the margin is always in the same place, such as a date stamp or a logo,"
+            " and tells the rotation"
+        ),
         "cut or paint it over in the files; or crop inside it at every step: {crop}",
     ),
     "colour": (
         "mean colours alone tell the rotation, as when light or stain falls off to one side",
-        "take the gradient out of the files (divide by the mean image), or show small parts: {small_crop}; landscapes, with "
-        "their sky, are found here too, and are fit when rotation accuracy goes on rising after the first epoch",
+        (
+            "take the gradient out of the files (divide by the mean image), or show small parts:"
+            " {small_crop}; landscapes, with their sky, are found here too, and are fit when"
+            " rotation accuracy goes on rising after the first epoch"
+        ),
     ),
     "grid": (
-        "the block grid of JPEG tells the rotation, for blocks begin at the upper left and the side is no multiple of 8",
-        "take the originals instead of recompressed copies, and resample them: data.image_size: {smaller}; or crop at random: "
-        "{crop}",
+        (
+            "the block grid of JPEG tells the rotation, for blocks begin at the upper left and the"
+            " side is no multiple of 8"
+        ),
+        (
+            "take the originals instead of recompressed copies, and resample them: data.image_size:"
+            " {smaller}; or crop at random: {crop}"
+        ),
     ),
     "residue": (
         "noise, sharpening, interlacing or a codec runs in one direction and tells the rotation",
-        "resample the images smaller: data.image_size: {smaller}; or blur it away: "
-        "augmentation: [{{name: keras_cv, layer: RandomGaussianBlur, arguments: {{kernel_size: 3, factor: 1.0}}}}]",
+        (
+            "resample the images smaller: data.image_size: {smaller}; or blur it away:"
+            " augmentation: [{{name: keras_cv, layer: RandomGaussianBlur, arguments: {{kernel_size:"
+            " 3, factor: 1.0}}}}]"
+        ),
     ),
 }
 
@@ -58,22 +75,25 @@ def _no_up(folders: Sequence[Folder]) -> list[Finding]:
         return [
             Finding(
                 "no-up",
-                f"the images have no up: a small network tells {percent(whole.accuracy)} of their views, and chance is 25 %",
-                "turn the images upright if their files were turned; aerial, microscopic and texture images need another pretext "
-                "task than rotation",
+                f"the images have no up: a small network tells {percent(whole.accuracy)} of their"
+                " views, and chance is 25 %",
+                "turn the images upright if their files were turned; aerial, microscopic and"
+                " texture images need another pretext task than rotation",
             )
         ]
     if not without:
         return []
     several = len(without) > 1
-    named = ", ".join(each.name for each in without[:3]) + (f" and {len(without) - 3} more" if len(without) > 3 else "")
+    named = ", ".join(each.name for each in without[:3]) + (
+        f" and {len(without) - 3} more" if len(without) > 3 else ""
+    )
     told = ", ".join(percent(each.accuracy) for each in without[:3])
     which = "folders or classes" if several else "folder or class"
     return [
         Finding(
             "no-up",
-            f"the {which} {named} {'have' if several else 'has'} no up: a small network tells {told} of the "
-            f"views, and chance is 25 %",
+            f"the {which} {named} {'have' if several else 'has'} no up: a small network tells"
+            f" {told} of the views, and chance is 25 %",
             "leave them out of the images (of data.folder, say), or turn them upright",
         )
     ]
@@ -91,32 +111,42 @@ def _files(folders: Sequence[Folder]) -> list[Finding]:
             found.append(
                 Finding(
                     "turned",
-                    f"whole folders lie turned counter-clockwise, beside the others: {named}{more}: each label in them is wrong",
+                    f"whole folders lie turned counter-clockwise, beside the others: {named}{more}:"
+                    " each label in them is wrong",
                     "turn their images upright",
                 )
             )
-        elif not corners and whole.turned is not None and near_end(whole.turned, whole.judged) > limits.TURNED_SHARE:
+        elif (
+            not corners
+            and whole.turned is not None
+            and near_end(whole.turned, whole.judged) > limits.TURNED_SHARE
+        ):
             found.append(
                 Finding(
                     "turned",
-                    f"{percent(whole.turned)} of the images look turned already: their labels are probably wrong",
-                    "look at them on the page; turn them upright or leave them out; --json lists them",
+                    f"{percent(whole.turned)} of the images look turned already: their labels are"
+                    " probably wrong",
+                    "look at them on the page; turn them upright or leave them out; --json lists"
+                    " them",
                 )
             )
     if corners:
         found.append(
             Finding(
                 "corners",
-                f"at least {percent(whole.corners)} of the images have the empty corners of a rotation by interpolation (JPEG hides"
-                f" some): they are no longer upright, and seams and blur tell them from the others",
-                "take the originals: rotkeras turns by exact quarters itself, and by the eighths of task.angles without corners",
+                f"at least {percent(whole.corners)} of the images have the empty corners of a"
+                " rotation by interpolation (JPEG hides some): they are no longer upright, and"
+                " seams and blur tell them from the others",
+                "take the originals: rotkeras turns by exact quarters itself, and by the eighths of"
+                " task.angles without corners",
             )
         )
     if whole.turned_duplicates > limits.TURNED_DUPLICATES_SHARE:
         found.append(
             Finding(
                 "turned-duplicates",
-                f"{percent(whole.turned_duplicates)} of the images are turned copies of others: their labels contradict each other",
+                f"{percent(whole.turned_duplicates)} of the images are turned copies of others:"
+                " their labels contradict each other",
                 "delete the copies that are not upright; --json lists them",
             )
         )
@@ -124,7 +154,8 @@ def _files(folders: Sequence[Folder]) -> list[Finding]:
         found.append(
             Finding(
                 "duplicates",
-                f"{percent(whole.duplicates)} of the images are copies of others: a part of them is in training and in validation",
+                f"{percent(whole.duplicates)} of the images are copies of others: a part of them is"
+                " in training and in validation",
                 "delete the copies; --json lists them",
             )
         )
@@ -137,7 +168,9 @@ def near_end(share: float, count: int) -> float:
         return 0.0
     z = 1.96
     centre = share + z * z / (2 * count)
-    return (centre - z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))) / (1 + z * z / count)
+    return (centre - z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))) / (
+        1 + z * z / count
+    )
 
 
 def _shortcuts(shortcuts: Sequence[Told], size: int) -> list[Finding]:
@@ -147,17 +180,30 @@ def _shortcuts(shortcuts: Sequence[Told], size: int) -> list[Finding]:
         "smaller": max(8, size * 2 // 3 // 8 * 8),
     }
     told = {each.name: each for each in shortcuts if tells_too_much(each)}
-    edge = max((each for name, each in told.items() if name in limits.EXCESS), key=lambda each: each.excess or 0.0, default=None)
+    edge = max(
+        (each for name, each in told.items() if name in limits.EXCESS),
+        key=lambda each: each.excess or 0.0,
+        default=None,
+    )
     if edge is not None:
-        # What tells is seen by several predictors. The one that sees most of it is named; the others count once it is gone.
+        # What tells is seen by several predictors. The one that sees most of it is named; the
+        # others count once it is gone.
         colour = told.get("colour")
-        cause = colour if colour and edge.accuracy - colour.accuracy < limits.COLOUR_EXPLAINS else edge
+        cause = (
+            colour if colour and edge.accuracy - colour.accuracy < limits.COLOUR_EXPLAINS else edge
+        )
         told = {cause.name: cause}
     found = []
     for name, each in told.items():
         what, fix = _SHORTCUTS[name]
         beside = "" if each.control is None else f", {each.control_sees} {percent(each.control)}"
-        found.append(Finding(name, f"{what} ({each.sees}: {percent(each.accuracy)} of the views{beside})", fix.format(**words)))
+        found.append(
+            Finding(
+                name,
+                f"{what} ({each.sees}: {percent(each.accuracy)} of the views{beside})",
+                fix.format(**words),
+            )
+        )
     return found
 
 
@@ -165,8 +211,13 @@ WHOLE = "(all)"
 
 
 def has_no_up(folder: Folder) -> bool:
-    """Whether enough of its images were judged, and the network's accuracy on them is near chance."""
-    if folder.accuracy is None or folder.margin is None or folder.judged < limits.FEWEST_OF_A_FOLDER:
+    """Whether enough of its images were judged, and the network's accuracy on them is near
+    chance."""
+    if (
+        folder.accuracy is None
+        or folder.margin is None
+        or folder.judged < limits.FEWEST_OF_A_FOLDER
+    ):
         return False
     # All images at once are one question; folders are many, and one of them may be unlucky.
     deviations = 1.0 if folder.name == WHOLE else limits.FOLDER_MARGINS
@@ -176,9 +227,17 @@ def has_no_up(folder: Folder) -> bool:
 def tells_too_much(told: Told) -> bool:
     """Whether the near ends of a predictor's intervals are beyond its limits."""
     accuracy = told.accuracy - told.margin
-    excess = None if told.excess is None or told.excess_margin is None else told.excess - told.excess_margin
+    excess = (
+        None
+        if told.excess is None or told.excess_margin is None
+        else told.excess - told.excess_margin
+    )
     if told.name in limits.EXCESS:
-        return accuracy > limits.TOLD[told.name] and excess is not None and excess > limits.EXCESS[told.name]
+        return (
+            accuracy > limits.TOLD[told.name]
+            and excess is not None
+            and excess > limits.EXCESS[told.name]
+        )
     if told.name == "residue" and excess is not None:
         least, beyond = limits.RESIDUE_TOLD_AND_EXCESS
         if accuracy > least and excess > beyond:

@@ -1,49 +1,65 @@
-"""From which figures on an audit says that something is wrong, and the measurements that the limits come from.
+"""From which figures on an audit says that something is wrong, and the measurements that the limits
+come from.
 
-Each limit is held against the near end of a 95 % interval, so that few images never accuse; copies are counted, and
-need none. Measured with seed 0 on 5000 images of CIFAR-10 (32 pixels) and 1200 photographs of ten ImageNet classes (64 and 96
-pixels); docs/audit.md has the whole table, and what measured it. "natural" is the images as they are.
+Each limit is held against the near end of a 95 % interval, so that few images never accuse; copies
+are counted, and need none. Measured with seed 0 on 5000 images of CIFAR-10 (32 pixels) and 1200
+photographs of ten ImageNet classes (64 and 96 pixels); docs/audit.md has the whole table, and what
+measured it. "natural" is the images as they are.
 """
 
 FEWEST_IMAGES = 500
 """Below this many images a network of seconds learns too little to call images unfit."""
 
 FOLDER_MARGINS = 1.6
-"""Margins (of 95 %) that a folder's accuracy must lie below its limit: three deviations, for there may be many folders. With one
-margin, dogs of CIFAR-10 were accused from 150 images (24.7 %); of 500 a network tells 30.8 ± 3.5 %."""
+"""Margins (of 95 %) that a folder's accuracy must lie below its limit: three deviations, for there
+may be many folders. With one
+margin, dogs of CIFAR-10 were accused from 150 images (24.7 %); of 500 a network tells 30.8 ± 3.5
+%."""
 
 FEWEST_OF_A_FOLDER = 30
 """Below this many judged images nothing is said of a single folder."""
 
 UP_ACCURACY = 0.30
-"""Rotation accuracy whose upper end below this means no up. Natural: 59.2 ± 1.2 % and 44.9 ± 2.2 %; CIFAR-10 with each
+"""Rotation accuracy whose upper end below this means no up. Natural: 59.2 ± 1.2 % and 44.9 ± 2.2 %;
+CIFAR-10 with each
 image turned at random: 25.1 ± 0.8 %."""
 
 TURNED_SHARE = 0.05
-"""Share of images taken for turned already. Natural: 0.2 % of CIFAR-10, 1.7 % of the photographs. A tenth of CIFAR-10 turned at
-random gives 0.5 %: a network of seconds is too unsure of single images to find so few, and the page shows the likeliest."""
+"""Share of images taken for turned already. Natural: 0.2 % of CIFAR-10, 1.7 % of the photographs. A
+tenth of CIFAR-10 turned at
+random gives 0.5 %: a network of seconds is too unsure of single images to find so few, and the page
+shows the likeliest."""
 
 CORNERS_SHARE = 0.01
-"""Share of images with empty corners. Natural: 0.1 % and 0.0 %; turned by 4 … 45°: 81 … 87 % and 76 … 84 %,
+"""Share of images with empty corners. Natural: 0.1 % and 0.0 %; turned by 4 … 45°: 81 … 87 % and 76
+… 84 %,
 and after JPEG at quality 75 a half and more."""
 
 TURNED_DUPLICATES_SHARE = 0.005
-"""Share of images that are a turned copy of another: a label that contradicts another. Natural: 0.0 %."""
+"""Share of images that are a turned copy of another: a label that contradicts another. Natural: 0.0
+%."""
 
 DUPLICATES_SHARE = 0.05
-"""Share of images that are an upright copy of another. Natural: 0.0 %; a validation part split from more is none."""
+"""Share of images that are an upright copy of another. Natural: 0.0 %; a validation part split from
+more is none."""
 
 TOLD = {"border": 0.35, "mark": 0.35, "colour": 0.60, "grid": 0.40, "residue": 0.44}
-"""Share of views that a predictor may tell. Natural, at most: border 54.5, mark 51.6, colour 48.9, grid 28.5, residue 42.2 %.
-The first two are held against their controls as well, for sky and ground show at the edge of honest photographs too."""
+"""Share of views that a predictor may tell. Natural, at most: border 54.5, mark 51.6, colour 48.9,
+grid 28.5, residue 42.2 %.
+The first two are held against their controls as well, for sky and ground show at the edge of honest
+photographs too."""
 
 EXCESS = {"border": 0.15, "mark": 0.15}
-"""How much more than its control a predictor may tell. Natural, at most: border 12.0, mark 13.9 points."""
+"""How much more than its control a predictor may tell. Natural, at most: border 12.0, mark 13.9
+points."""
 
 COLOUR_EXPLAINS = 0.15
-"""When mean colours tell too much, and the margin or the border at most this much more, they are what tells. Light from one side:
+"""When mean colours tell too much, and the margin or the border at most this much more, they are
+what tells. Light from one side:
 8.2 points more at the border; a date stamp: 23.0; a bar at one side: 31.5."""
 
 RESIDUE_TOLD_AND_EXCESS = (0.33, 0.06)
-"""The residue is a shortcut below its limit too, when it tells this much and so much more than at half the size: noise and codecs
-live at one scale, content at all. Natural, at most: an excess of 5.0 ± 3.2 points; JPEG at its own pixels: 14.8 ± 3.4."""
+"""The residue is a shortcut below its limit too, when it tells this much and so much more than at
+half the size: noise and codecs
+live at one scale, content at all. Natural, at most: an excess of 5.0 ± 3.2 points; JPEG at its own
+pixels: 14.8 ± 3.4."""

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 32
-"""Pixels of each side of what the network sees: larger images are averaged down, for it looks at content and not at detail."""
+"""Pixels of each side of what the network sees: larger images are averaged down, for it looks at
+content and not at detail."""
 STEPS, VIEWS_PER_STEP = 240, 256
 _PEAK_RATE = 4e-3
 
@@ -36,9 +37,11 @@ def shrink(images: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
 
 
 def build(side: int, seed: int) -> Any:
-    """Three strided convolutions and a dense layer that knows where things are: uint8 (B, side, side, 3) -> logits (B, 4).
+    """Three strided convolutions and a dense layer that knows where things are: uint8 (B, side,
+    side, 3) -> logits (B, 4).
 
-    Half a million multiplications a view less than the smallest `backbones.nin`: an audit has seconds where training has hours.
+    Half a million multiplications a view less than the smallest `backbones.nin`: an audit has
+    seconds where training has hours.
     """
     import keras
 
@@ -47,28 +50,42 @@ def build(side: int, seed: int) -> Any:
 
     inputs = keras.Input((side, side, 3), dtype="uint8", name="images")
     x = keras.layers.Rescaling(1 / 64, offset=-2.0, name="normalization")(inputs)
-    for number, (filters, size, stride) in enumerate(((32, 5, 2), (64, 3, 2), (96, 3, 2 if side > 16 else 1)), start=1):
+    for number, (filters, size, stride) in enumerate(
+        ((32, 5, 2), (64, 3, 2), (96, 3, 2 if side > 16 else 1)), start=1
+    ):
         # Centred windows: at an even side "same" would pad one edge only, and mark it.
         x = keras.layers.ZeroPadding2D(size // 2, name=f"pad{number}")(x)
         x = keras.layers.Conv2D(
-            filters, size, strides=stride, use_bias=False, kernel_initializer=start(number), name=f"conv{number}"
+            filters,
+            size,
+            strides=stride,
+            use_bias=False,
+            kernel_initializer=start(number),
+            name=f"conv{number}",
         )(x)
         x = keras.layers.BatchNormalization(momentum=0.9, name=f"norm{number}")(x)
         x = keras.layers.ReLU(name=f"relu{number}")(x)
     x = keras.layers.Flatten(name="flat")(x)
     x = keras.layers.Dropout(0.3, seed=seed, name="dropout")(x)
-    return keras.Model(inputs, keras.layers.Dense(4, kernel_initializer=start(9), name="rotation")(x), name="audit")
+    return keras.Model(
+        inputs, keras.layers.Dense(4, kernel_initializer=start(9), name="rotation")(x), name="audit"
+    )
 
 
 def quarter_turns(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The quadruple of each image, turned counter-clockwise: uint8 (n, S, S, 3) -> (n, 4, S, S, 3)."""
+    """The quadruple of each image, turned counter-clockwise: uint8 (n, S, S, 3) -> (n, 4, S, S,
+    3)."""
     return np.stack([np.rot90(images, turns, (1, 2)) for turns in range(4)], axis=1)
 
 
 def judge(
-    images: NDArray[np.uint8], seed: int = 0, progress: Progress | None = None, steps: int | None = None
+    images: NDArray[np.uint8],
+    seed: int = 0,
+    progress: Progress | None = None,
+    steps: int | None = None,
 ) -> NDArray[np.float32]:
-    """How a small network takes the four views of each image; the network was trained on the other half of the images.
+    """How a small network takes the four views of each image; the network was trained on the other
+    half of the images.
 
     Args:
         images: uint8 (n, S, S, 3), n at least 8; S as `shrink` leaves it.
@@ -100,7 +117,8 @@ def _trained(images: NDArray[np.uint8], seed: int, steps: int, report: Callable[
 
     model = build(images.shape[1], seed)
     model.compile(
-        keras.optimizers.AdamW(_PEAK_RATE, weight_decay=1e-2), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        keras.optimizers.AdamW(_PEAK_RATE, weight_decay=1e-2),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     # Else its state is made inside the first step, and TensorFlow traces every step twice.
     model.optimizer.build(model.trainable_variables)
@@ -113,7 +131,9 @@ def _trained(images: NDArray[np.uint8], seed: int, steps: int, report: Callable[
             order = np.concatenate([order, random.permutation(len(images))])
         some, order = images[order[:per_step]], order[per_step:]
         some = np.where(random.random(per_step)[:, None, None, None] < 0.5, some[:, :, ::-1], some)
-        model.optimizer.learning_rate = _PEAK_RATE * min(1.0, (step + 1) / 30) * (1 + math.cos(math.pi * step / steps)) / 2
+        model.optimizer.learning_rate = (
+            _PEAK_RATE * min(1.0, (step + 1) / 30) * (1 + math.cos(math.pi * step / steps)) / 2
+        )
         model.train_on_batch(quarter_turns(some).reshape(-1, *images.shape[1:]), labels)
         report(step + 1)
     return model

@@ -17,7 +17,8 @@ class Finding:
     """Something that makes rotation unfit, or a way around learning it.
 
     Attributes:
-        name: "no-up", "turned", "corners", "turned-duplicates", "duplicates", or of a predictor of the shortcut test.
+        name: "no-up", "turned", "corners", "turned-duplicates", "duplicates", or of a predictor of
+            the shortcut test.
         what: one sentence with its figure.
         fix: what to do, with keys of a recipe.
     """
@@ -114,11 +115,21 @@ class Report:
         return self.folders[0]
 
     def to_json(self) -> dict[str, Any]:
-        """The report without its pictures, of what JSON has; names of turned, ambiguous and repeated images in full."""
+        """The report without its pictures, of what JSON has; names of turned, ambiguous and
+        repeated images in full."""
         pairs = [
-            {"first": self.names[one], "second": self.names[other], "degrees": 90 * int(turns), "same_pixels": bool(exact)}
+            {
+                "first": self.names[one],
+                "second": self.names[other],
+                "degrees": 90 * int(turns),
+                "same_pixels": bool(exact),
+            }
             for one, other, turns, exact in zip(
-                self.duplicates.first, self.duplicates.second, self.duplicates.turns, self.duplicates.exact, strict=True
+                self.duplicates.first,
+                self.duplicates.second,
+                self.duplicates.turns,
+                self.duplicates.exact,
+                strict=True,
             )
         ]
         found: dict[str, Any] = {
@@ -137,7 +148,10 @@ class Report:
             degrees = 90 * self.up.way_up.argmax(axis=1)
             found["confusion"] = self.up.confusion.tolist()
             found["turned"] = [
-                {"name": self.names[self.drawn[row]], "degrees": int(degrees[row])} for row in np.flatnonzero(self.up.turned)
+                {"name": self.names[self.drawn[row]], "degrees": int(degrees[row])}
+                for row in np.flatnonzero(self.up.turned)
             ]
-            found["ambiguous"] = [self.names[self.drawn[row]] for row in np.flatnonzero(self.up.ambiguous)]
+            found["ambiguous"] = [
+                self.names[self.drawn[row]] for row in np.flatnonzero(self.up.ambiguous)
+            ]
         return found

@@ -22,7 +22,8 @@ class Scan:
     """What was kept of all images: some 300 bytes each, and the pixels of a draw.
 
     Attributes:
-        positions: int64 (n,), which images of the collection could be read; the rows of all that follows.
+        positions: int64 (n,), which images of the collection could be read; the rows of all that
+            follows.
         shapes: int64 (n, 2), width and height of the upright pictures.
         orientations: int64 (n,), 1 … 8 of the EXIF standard.
         corners: bool (n,), whether the corners are empty as a rotation leaves them.
@@ -44,7 +45,9 @@ class Scan:
     skipped: list[BadImage]
 
 
-def scan(collection: Collection, images: int, seed: int = 0, progress: Progress | None = None) -> Scan:
+def scan(
+    collection: Collection, images: int, seed: int = 0, progress: Progress | None = None
+) -> Scan:
     """Read all images of a collection once.
 
     Args:
@@ -70,7 +73,9 @@ def scan(collection: Collection, images: int, seed: int = 0, progress: Progress 
     def take_in() -> None:
         if waiting:
             batch = np.stack(waiting)
-            parts.append((empty_corners(batch), fingerprints.digests(batch), fingerprints.thumbnails(batch)))
+            parts.append(
+                (empty_corners(batch), fingerprints.digests(batch), fingerprints.thumbnails(batch))
+            )
             waiting.clear()
 
     with warnings.catch_warnings():
@@ -92,12 +97,14 @@ def scan(collection: Collection, images: int, seed: int = 0, progress: Progress 
     take_in()
     if not positions:
         raise UserError(
-            f"None of the {len(collection):,} image files of {collection.name} could be read; the first: {skipped[0].path} "
-            f"({skipped[0].reason}): give a folder of whole images."
+            f"None of the {len(collection):,} image files of {collection.name} could be read; the"
+            f" first: {skipped[0].path} ({skipped[0].reason}): give a folder of whole images."
         )
     head = np.array(heads, np.int64)
     corners, digests, thumbnails = (np.concatenate(each) for each in zip(*parts, strict=True))
-    kept = np.stack(pixels) if pixels else np.empty((0, collection.size, collection.size, 3), np.uint8)
+    kept = (
+        np.stack(pixels) if pixels else np.empty((0, collection.size, collection.size, 3), np.uint8)
+    )
     return Scan(
         np.array(positions, np.int64), head[:, :2], head[:, 2], corners, digests, thumbnails,
         np.array(drawn, np.int64), kept, skipped,

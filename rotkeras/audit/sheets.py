@@ -14,7 +14,8 @@ def sheet(rows: Sequence[NDArray[np.uint8]], alternative: str, caption: str) -> 
     """Images in rows of six, enlarged to about 96 pixels; small ones without smoothing.
 
     Args:
-        rows: one or two sequences uint8 (n, S, S, 3) of equal length; the second stands below the first, image by image.
+        rows: one or two sequences uint8 (n, S, S, 3) of equal length; the second stands below the
+            first, image by image.
         alternative: what is shown, for those who do not see it.
         caption: what stands below.
     """

@@ -1,4 +1,5 @@
-"""The shortcut test: small predictors that may see only a border, a colour, a grid or a residue, each beside its control."""
+"""The shortcut test: small predictors that may see only a border, a colour, a grid or a residue,
+each beside its control."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ SMALLEST = 24
 """Pixels of each side from which on all predictors are asked; below, mean colours alone."""
 _CHUNK_BYTES = 2**25
 _PENALTY = 10.0
-"""Of the ridge, on the sum of squares of standardised features: next to nothing for 100 features of 1000 views."""
+"""Of the ridge, on the sum of squares of standardised features: next to nothing for 100 features of
+1000 views."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,14 @@ def sights(side: int) -> list[Sight]:
             lambda views: predictors.residue(views, 2), "the residue at half the size",
         ),
     ]  # fmt: skip
-    # In small pictures the edge is where the thing itself is (of the digits the border tells 72 %, the margin 73 %), and content
-    # has the scale of noise: no limit was measured there.
+    # In small pictures the edge is where the thing itself is (of the digits the border tells 72 %,
+    # the margin 73 %), and content has the scale of noise: no limit was measured there.
     return [sight for sight in found if side >= SMALLEST or sight.name == "colour"]
 
 
-def shortcut_test(images: NDArray[np.uint8], seed: int = 0, progress: Callable[[int, int], None] | None = None) -> list[Told]:
+def shortcut_test(
+    images: NDArray[np.uint8], seed: int = 0, progress: Callable[[int, int], None] | None = None
+) -> list[Told]:
     """Let each small predictor tell the rotation of images that it was not fitted on.
 
     Args:
@@ -79,7 +83,8 @@ def shortcut_test(images: NDArray[np.uint8], seed: int = 0, progress: Callable[[
         progress: called with (predictors done, predictors in all).
 
     Returns:
-        One `Told` per predictor: border, mark, colour, grid, residue; below 24 pixels a side colour alone.
+        One `Told` per predictor: border, mark, colour, grid, residue; below 24 pixels a side colour
+            alone.
     """
     found = []
     all_sights = sights(images.shape[1])
@@ -92,17 +97,30 @@ def shortcut_test(images: NDArray[np.uint8], seed: int = 0, progress: Callable[[
             beside = told_right(images, sight.control, seed)
             excess, excess_margin = _mean(right - beside)
             found.append(
-                Told(sight.name, sight.sees, accuracy, margin, float(beside.mean()), sight.control_sees, excess, excess_margin)
+                Told(
+                    sight.name,
+                    sight.sees,
+                    accuracy,
+                    margin,
+                    float(beside.mean()),
+                    sight.control_sees,
+                    excess,
+                    excess_margin,
+                )
             )
         if progress:
             progress(number + 1, len(all_sights))
     return found
 
 
-def told_right(images: NDArray[np.uint8], predictor: Predictor, seed: int = 0) -> NDArray[np.float64]:
-    """The share of each image's four views whose angle a linear classifier of a predictor's features tells: (n,).
+def told_right(
+    images: NDArray[np.uint8], predictor: Predictor, seed: int = 0
+) -> NDArray[np.float64]:
+    """The share of each image's four views whose angle a linear classifier of a predictor's
+    features tells: (n,).
 
-    The classifier is a ridge regression on the four angles, fitted on one half of the images and asked about the other.
+    The classifier is a ridge regression on the four angles, fitted on one half of the images and
+    asked about the other.
     """
     features = np.stack([_features(images, turns, predictor) for turns in range(4)], axis=1)
     angles = np.arange(4)
@@ -121,13 +139,17 @@ def told_right(images: NDArray[np.uint8], predictor: Predictor, seed: int = 0) -
 
 
 def _features(images: NDArray[np.uint8], turns: int, predictor: Predictor) -> NDArray[np.float64]:
-    step = max(1, _CHUNK_BYTES // (12 * images.shape[1] ** 2))  # memory does not grow with the number of images
+    step = max(
+        1, _CHUNK_BYTES // (12 * images.shape[1] ** 2)
+    )  # memory does not grow with the number of images
     parts = [
-        predictor(np.rot90(images[start : start + step], turns, (1, 2)).astype(np.float32)) for start in range(0, len(images), step)
+        predictor(np.rot90(images[start : start + step], turns, (1, 2)).astype(np.float32))
+        for start in range(0, len(images), step)
     ]
     return np.concatenate(parts).astype(np.float64)
 
 
 def _mean(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and half of its 95 % interval; the images are the independent draws, not their four views."""
+    """Mean and half of its 95 % interval; the images are the independent draws, not their four
+    views."""
     return float(values.mean()), float(1.96 * values.std(ddof=1) / np.sqrt(len(values)))

@@ -38,7 +38,10 @@ def page(report: Report) -> str:
     facts = [
         ("images to train on", f"{whole.images:,}"),
         ("seen as", f"{report.size} × {report.size}"),
-        ("judged by the network", f"{whole.judged:,}" if whole.judged else f"none: below {FEWEST_IMAGES}"),
+        (
+            "judged by the network",
+            f"{whole.judged:,}" if whole.judged else f"none: below {FEWEST_IMAGES}",
+        ),
         ("rotation accuracy", _with_margin(whole)),
         ("ambiguous", percent(whole.ambiguous)),
         ("look turned already", percent(whole.turned)),
@@ -58,7 +61,9 @@ def page(report: Report) -> str:
         examples=[] if up is None else _examples(report, up),
         pairs=_pairs(report),
         skipped=Table(
-            "Files that could not be read", ["file", "reason"], [[each.path, each.reason] for each in report.skipped[:200]]
+            "Files that could not be read",
+            ["file", "reason"],
+            [[each.path, each.reason] for each in report.skipped[:200]],
         ),
         seed=report.seed,
     )
@@ -74,7 +79,11 @@ def folder_table(folders: list[Folder]) -> Table:
         [
             each.name,
             each.images,
-            Cell(_with_margin(each), each.accuracy if each.accuracy is not None else -1.0, shade=each.accuracy),
+            Cell(
+                _with_margin(each),
+                each.accuracy if each.accuracy is not None else -1.0,
+                shade=each.accuracy,
+            ),
             share(each.ambiguous),
             share(each.turned),
             share(each.corners),
@@ -111,7 +120,11 @@ def folder_table(folders: list[Folder]) -> Table:
 
 
 def _with_margin(folder: Folder) -> str:
-    return "–" if folder.accuracy is None or folder.margin is None else f"{percent(folder.accuracy)} ± {100 * folder.margin:.1f}"
+    return (
+        "–"
+        if folder.accuracy is None or folder.margin is None
+        else f"{percent(folder.accuracy)} ± {100 * folder.margin:.1f}"
+    )
 
 
 def _confusion(up: Up) -> Table:
@@ -138,10 +151,16 @@ def _examples(report: Report, up: Up) -> list[tuple[str, str, Picture]]:
     rows = rows[up.turned[rows]]
     if len(rows):
         words = (
-            "Above as they are, below turned as the network would have them. It is a small network: believe your eyes, and look "
-            "for a pattern, such as one camera or one folder."
+            "Above as they are, below turned as the network would have them. It is a small network:"
+            " believe your eyes, and look for a pattern, such as one camera or one folder."
         )
-        found.append(("Most likely turned", words, _sheet(report, rows, "images that look turned", up.way_up.argmax(axis=1))))
+        found.append(
+            (
+                "Most likely turned",
+                words,
+                _sheet(report, rows, "images that look turned", up.way_up.argmax(axis=1)),
+            )
+        )
     return found
 
 
@@ -166,4 +185,8 @@ def _pairs(report: Report) -> Table:
         for each in order
     ]
     more = f"; the first {_MOST_PAIRS} of {len(copies):,}" if len(copies) > _MOST_PAIRS else ""
-    return Table(f"Images that are copies of others{more}", ["image", "is a copy of", "turned by", "how alike"], rows)
+    return Table(
+        f"Images that are copies of others{more}",
+        ["image", "is a copy of", "turned by", "how alike"],
+        rows,
+    )

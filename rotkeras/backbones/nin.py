@@ -19,7 +19,8 @@ def nin(
     standard_deviation: tuple[float, float, float] = CIFAR10_STANDARD_DEVIATION,
     synchronized_batch_norm: bool = False,
 ) -> keras.Model:
-    """Network in Network with taps `conv1` … `conv<blocks>`: a flat functional model of stock layers.
+    """Network in Network with taps `conv1` … `conv<blocks>`: a flat functional model of stock
+    layers.
 
     Args:
         blocks: 3, 4 or 5; the fourth and the fifth repeat the third.
@@ -27,7 +28,8 @@ def nin(
         input_shape: (H, W, 3), each side at least 8.
         mean: of each channel in 0 … 255, subtracted inside the model.
         standard_deviation: of each channel in 0 … 255, divided by inside the model.
-        synchronized_batch_norm: batch statistics over all replicas of a `MirroredStrategy` instead of each its own.
+        synchronized_batch_norm: batch statistics over all replicas of a `MirroredStrategy` instead
+            of each its own.
 
     Input shape:
         uint8 (B, H, W, 3), values 0 … 255.
@@ -42,15 +44,25 @@ def nin(
     Raises:
         UserError: for another number of blocks, or a width or input shape that cannot be built.
 
-    Reference: Lin, Chen, Yan, Network in Network, ICLR 2014; the layers of Gidaris et al., ICLR 2018, section 4.1, with batch
-    norm momentum 0.9, epsilon 1e-5 and the initial weights of their published code (normal, variance 2 / fan-out).
+    Reference: Lin, Chen, Yan, Network in Network, ICLR 2014; the layers of Gidaris et al., ICLR
+        2018, section 4.1, with batch
+    norm momentum 0.9, epsilon 1e-5 and the initial weights of their published code (normal,
+    variance 2 / fan-out).
     """
     if blocks not in (3, 4, 5):
-        raise UserError(f"blocks: expected 3, 4 or 5, received {blocks!r}; the paper compares these three.")
+        raise UserError(
+            f"blocks: expected 3, 4 or 5, received {blocks!r}; the paper compares these three."
+        )
     if not 0 < width <= 16:
-        raise UserError(f"width: expected a factor above 0 and at most 16, received {width!r}; 1.0 is the published width.")
+        raise UserError(
+            f"width: expected a factor above 0 and at most 16, received {width!r}; 1.0 is the"
+            " published width."
+        )
     if len(input_shape) != 3 or input_shape[2] != 3 or min(input_shape[:2]) < 8:
-        raise UserError(f"input_shape: expected (height, width, 3) of at least 8 pixels, received {tuple(input_shape)}.")
+        raise UserError(
+            "input_shape: expected (height, width, 3) of at least 8 pixels, received"
+            f" {tuple(input_shape)}."
+        )
 
     def filters(published: int) -> int:
         return max(8, 8 * math.ceil(published * width / 8))
@@ -64,13 +76,18 @@ def nin(
         name="normalization",
     )(inputs)
     for block in range(1, blocks + 1):
-        plan = {1: ((192, 5), (160, 1), (96, 1)), 2: ((192, 5), (192, 1), (192, 1))}.get(block, ((192, 3), (192, 1), (192, 1)))
+        plan = {1: ((192, 5), (160, 1), (96, 1)), 2: ((192, 5), (192, 1), (192, 1))}.get(
+            block, ((192, 3), (192, 1), (192, 1))
+        )
         for number, (published, size) in enumerate(plan, start=1):
-            for layer in convolution(filters(published), size, f"block{block}_{number}", synchronized_batch_norm):
+            for layer in convolution(
+                filters(published), size, f"block{block}_{number}", synchronized_batch_norm
+            ):
                 x = layer(x)
         if block <= 2:
-            # One pixel of zeros on every side and then "valid", as published. Keras' "same" pads an even side at its end
-            # only and so samples other pixels. (After a ReLU, zero padding is what a max-pool needs.)
+            # One pixel of zeros on every side and then "valid", as published. Keras' "same" pads an
+            # even side at its end only and so samples other pixels. (After a ReLU, zero padding is
+            # what a max-pool needs.)
             pooling = keras.layers.MaxPooling2D if block == 1 else keras.layers.AveragePooling2D
             x = keras.layers.ZeroPadding2D(1, name=f"block{block}_pad")(x)
             x = pooling(3, strides=2, padding="valid", name=f"block{block}_pool")(x)
@@ -79,9 +96,14 @@ def nin(
 
 
 def convolution(
-    filters: int, size: int, name: str, synchronized_batch_norm: bool = False, seed: int | None = None
+    filters: int,
+    size: int,
+    name: str,
+    synchronized_batch_norm: bool = False,
+    seed: int | None = None,
 ) -> list[keras.layers.Layer]:
-    """The unit that NIN is made of: convolution without bias, batch norm, ReLU, each to be called in turn.
+    """The unit that NIN is made of: convolution without bias, batch norm, ReLU, each to be called
+    in turn.
 
     Args:
         filters: numbers of each position of the output.
@@ -90,9 +112,20 @@ def convolution(
         synchronized_batch_norm: batch statistics over all replicas.
         seed: of the initial weights; None draws from Keras' global seed.
     """
-    initializer = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal", seed=seed)
+    initializer = keras.initializers.VarianceScaling(
+        2.0, "fan_out", "untruncated_normal", seed=seed
+    )
     return [
-        keras.layers.Conv2D(filters, size, padding="same", use_bias=False, kernel_initializer=initializer, name=f"{name}_conv"),
-        keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=synchronized_batch_norm, name=f"{name}_norm"),
+        keras.layers.Conv2D(
+            filters,
+            size,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=initializer,
+            name=f"{name}_conv",
+        ),
+        keras.layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-5, synchronized=synchronized_batch_norm, name=f"{name}_norm"
+        ),
         keras.layers.ReLU(name=f"{name}_relu"),
     ]

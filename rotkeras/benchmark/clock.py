@@ -10,8 +10,9 @@ import keras
 class StepClock(keras.callbacks.Callback):
     """Note the end of the first step, the time of an execution, and the logs of each epoch.
 
-    It comes after `Throughput`, whose figures it takes from an epoch's logs. Keras turns the logs of a step into numbers before it
-    calls a callback, so that a step on an accelerator has ended when this is called.
+    It comes after `Throughput`, whose figures it takes from an epoch's logs. Keras turns the logs
+    of a step into numbers before it calls a callback, so that a step on an accelerator has ended
+    when this is called.
 
     Args:
         tell: called with a line for each epoch that counts.

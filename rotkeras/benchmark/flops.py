@@ -12,10 +12,12 @@ class Work:
 
     Attributes:
         forward: operations of the forward pass.
-        training: of a training step: the forward pass, the gradient with respect to the filters of every layer, and that with
-            respect to the input of every layer but the first, whose input is the image.
+        training: of a training step: the forward pass, the gradient with respect to the filters of
+            every layer, and that with respect to the input of every layer but the first, whose
+            input is the image.
         parameters: trainable numbers.
-        not_counted: kinds of layers that have weights and are none of those counted; empty for the backbones that ship.
+        not_counted: kinds of layers that have weights and are none of those counted; empty for the
+            backbones that ship.
     """
 
     forward: int
@@ -27,12 +29,12 @@ class Work:
 def count_flops(model: Any) -> Work:
     """Count the operations of convolutions (grouped and depthwise ones too) and dense layers.
 
-    Batch norm, activations, pooling and the loss are not counted: they are less than a hundredth of the operations of a NIN,
-    though not of its time.
+    Batch norm, activations, pooling and the loss are not counted: they are less than a hundredth of
+    the operations of a NIN, though not of its time.
 
     Args:
-        model: a Keras model of one view, (B, H, W, C) -> (B, …), with known H and W and its layers in the order of the forward
-            pass, as functional models have them.
+        model: a Keras model of one view, (B, H, W, C) -> (B, …), with known H and W and its layers
+            in the order of the forward pass, as functional models have them.
 
     Returns:
         The `Work` of one view.
@@ -63,14 +65,20 @@ def _forward(layer: Any) -> int | None:
     """Operations of a layer for one view, None for a layer that is not counted."""
     import keras
 
-    kinds = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    kinds = (
+        keras.layers.Dense,
+        keras.layers.Conv1D,
+        keras.layers.Conv2D,
+        keras.layers.DepthwiseConv2D,
+    )
     if not isinstance(layer, kinds):
         return None
     kernel: tuple[int, ...] = layer.kernel.shape
     output: tuple[int, ...] = layer.output.shape[1:]
     if isinstance(layer, keras.layers.Dense):
         return 2 * math.prod(output[:-1]) * math.prod(kernel)
-    # Every place of the output applies the whole kernel, whose third side is the channels of one group. (Zeros of a padding are
-    # multiplied too: that is how a product of matrices computes it, and how TensorFlow's profiler counts.)
+    # Every place of the output applies the whole kernel, whose third side is the channels of one
+    # group. (Zeros of a padding are multiplied too: that is how a product of matrices computes it,
+    # and how TensorFlow's profiler counts.)
     channels = output[0] if layer.data_format == "channels_first" else output[-1]
     return 2 * (math.prod(output) // channels) * math.prod(kernel)

@@ -33,9 +33,12 @@ def measure(part: str, wanted: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         request = Path(folder) / "request.json"
         request.write_text(json.dumps({"part": part, **wanted}), encoding="utf-8")
-        # -P: a file numpy.py in the folder one happens to be in is not NumPy. The package is found where this one was.
+        # -P: a file numpy.py in the folder one happens to be in is not NumPy. The package is found
+        # where this one was.
         command = [sys.executable, "-P", "-m", "rotkeras.benchmark.measuring", str(request)]
-        paths = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
+        paths = os.pathsep.join(
+            filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
+        )
         result: dict[str, Any] = {}
         for line in lines(command, {"PYTHONPATH": paths}, f"the part {part!r} of the benchmark"):
             if "tell" in line:
@@ -44,7 +47,9 @@ def measure(part: str, wanted: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     return result
 
 
-def lines(command: Sequence[str], environment: Mapping[str, str], name: str) -> Iterator[dict[str, Any]]:
+def lines(
+    command: Sequence[str], environment: Mapping[str, str], name: str
+) -> Iterator[dict[str, Any]]:
     """The JSON objects that a program prints, one a line, as they come; other lines are left out.
 
     The program, and what it starts, ends when this is left, be it by Ctrl-C.
@@ -55,7 +60,8 @@ def lines(command: Sequence[str], environment: Mapping[str, str], name: str) -> 
         name: what it does, for an error.
 
     Raises:
-        UserError: the last line it wrote as an error when it ends with code 2, and one that names it when it ends with another.
+        UserError: the last line it wrote as an error when it ends with code 2, and one that names
+            it when it ends with another.
     """
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -66,7 +72,8 @@ def lines(command: Sequence[str], environment: Mapping[str, str], name: str) -> 
             encoding="utf-8",
             errors="replace",
             env={**os.environ, **environment},
-            # A group of its own: Ctrl-C comes to us alone, and we end it with the workers it has started.
+            # A group of its own: Ctrl-C comes to us alone, and we end it with the workers it has
+            # started.
             start_new_session=os.name == "posix",
         )
         try:
@@ -82,13 +89,15 @@ def lines(command: Sequence[str], environment: Mapping[str, str], name: str) -> 
             _end(process)
         if code:
             errors.seek(0)
-            said = errors.read().decode(errors="replace").strip().splitlines() or [f"it ended with {code}"]
+            said = errors.read().decode(errors="replace").strip().splitlines() or [
+                f"it ended with {code}"
+            ]
             if code == 2:
                 raise UserError(said[-1])
             last = brief(RuntimeError(said[-1] if code > 0 else f"it was ended by signal {-code}"))
             raise UserError(
-                f"{name[0].upper()}{name[1:]} did not come to its end ({last}): expected it to run; try a smaller "
-                f"train.images_per_batch, or train the recipe to see what is wrong."
+                f"{name[0].upper()}{name[1:]} did not come to its end ({last}): expected it to run;"
+                " try a smaller train.images_per_batch, or train the recipe to see what is wrong."
             )
 
 

@@ -1,4 +1,5 @@
-"""One part of the benchmark, in a process of its own: `python -m rotkeras.benchmark.measuring`; see training.py."""
+"""One part of the benchmark, in a process of its own: `python -m rotkeras.benchmark.measuring`; see
+training.py."""
 
 import itertools
 import json
@@ -55,7 +56,12 @@ def start(recipe: dict[str, Any]) -> "Recipe":
 
 
 def measure_both(
-    recipe: dict[str, Any], steps: int | None, repeats: int, batch_file: str, started: float, tell: Tell
+    recipe: dict[str, Any],
+    steps: int | None,
+    repeats: int,
+    batch_file: str,
+    started: float,
+    tell: Tell,
 ) -> dict[str, Any]:
     """Training as `rotkeras train` does it, without validation, probes and checkpoints.
 
@@ -68,9 +74,10 @@ def measure_both(
         tell: called with what is being done.
 
     Returns:
-        `part` and `first_step` as dicts of the classes of results.py, `waiting` (a Spread as dict, or None), and what the other
-        parts need: `images`, `validation`, `image_shape`, `shape`, `views_per_step`, `bytes_per_view`, `parameters`,
-        `forward_flops`, `training_flops`, `not_counted`.
+        `part` and `first_step` as dicts of the classes of results.py, `waiting` (a Spread as dict,
+        or None), and what the other parts need: `images`, `validation`, `image_shape`, `shape`,
+        `views_per_step`, `bytes_per_view`, `parameters`, `forward_flops`, `training_flops`,
+        `not_counted`.
     """
     began = time.perf_counter() - (time.time() - started)
     tell("starting")
@@ -92,13 +99,17 @@ def measure_both(
         built = time.perf_counter() - began
         views = made.train.images_per_batch * task.views_per_image()
         tell("training: the first step")
-        part, clock, waited = _fit(made, model, batches.dataset, views, steps, repeats, tell, batches.input_wait)
+        part, clock, waited = _fit(
+            made, model, batches.dataset, views, steps, repeats, tell, batches.input_wait
+        )
         used = _devices(model) | {"placement": placement.of(task)}
     first = clock.first - began
     # After all that is timed: another pipeline begins with the same first batch.
     x, y = next(iter(building.build_pipeline(made, source, task, augmentation).dataset))
     batch: dict[str, Any] = (
-        {f"x/{name}": np.asarray(value) for name, value in x.items()} if isinstance(x, dict) else {"x": np.asarray(x)}
+        {f"x/{name}": np.asarray(value) for name, value in x.items()}
+        if isinstance(x, dict)
+        else {"x": np.asarray(x)}
     )
     batch["y"] = np.asarray(y)
     np.savez(batch_file, **batch)
@@ -106,7 +117,9 @@ def measure_both(
     return {
         "part": asdict(part),
         "waiting": asdict(Spread.of(waited)) if waited else None,
-        "first_step": asdict(FirstStep(first, imported, read - imported, built - read, first - built)),
+        "first_step": asdict(
+            FirstStep(first, imported, read - imported, built - read, first - built)
+        ),
         "images": len(source.train),
         "validation": 0 if source.validation is None else len(source.validation),
         "image_shape": source.image_shape,
@@ -140,7 +153,8 @@ def measure_step(
         batch_file, images, validation, image_shape, shape: what `measure_both` left and gave.
 
     Returns:
-        `part`, as a dict, and `matrix_product`: operations per second of an accelerator, None without one.
+        `part`, as a dict, and `matrix_product`: operations per second of an accelerator, None
+            without one.
     """
     tell("starting")
     made = start(recipe)
@@ -178,7 +192,9 @@ def _again_and_again(x: Any, y: Any) -> Any:
     return untuned(tf.data.Dataset.from_tensors((x, y)).repeat().prefetch(tf.data.AUTOTUNE))
 
 
-def measure_input(recipe: dict[str, Any], steps: int | None, repeats: int, tell: Tell) -> dict[str, Any]:
+def measure_input(
+    recipe: dict[str, Any], steps: int | None, repeats: int, tell: Tell
+) -> dict[str, Any]:
     """The input pipeline alone: its batches are taken as fast as it gives them, and left.
 
     Args:
@@ -204,18 +220,27 @@ def measure_input(recipe: dict[str, Any], steps: int | None, repeats: int, tell:
     for _ in range(repeats):
         began, count = time.perf_counter(), 0
         while count < (steps or 1) or time.perf_counter() - began < _SECONDS_OF_AN_INPUT_REPEAT:
-            more = max(1, min(_INPUT_STEPS_AT_ONCE, steps - count)) if steps else _INPUT_STEPS_AT_ONCE
+            more = (
+                max(1, min(_INPUT_STEPS_AT_ONCE, steps - count)) if steps else _INPUT_STEPS_AT_ONCE
+            )
             take(more)
             count += more
         rates.append(count * views / (time.perf_counter() - began))
         counts.append(count)
         tell(f"{rates[-1]:,.0f} views/s")
-    part = Part(Spread.of(rates), tuple(counts), _INPUT_WARM_UP_STEPS, devices.peak_memory(), device_peak_mib())
+    part = Part(
+        Spread.of(rates),
+        tuple(counts),
+        _INPUT_WARM_UP_STEPS,
+        devices.peak_memory(),
+        device_peak_mib(),
+    )
     return {"part": asdict(part)}
 
 
 def _taker(dataset: Any) -> Callable[[int], None]:
-    """A function that takes so many batches and leaves them; of a `tf.data.Dataset` inside TensorFlow, as a compiled `fit` does."""
+    """A function that takes so many batches and leaves them; of a `tf.data.Dataset` inside
+    TensorFlow, as a compiled `fit` does."""
     iterator = iter(dataset)
     if not hasattr(dataset, "element_spec"):
 
@@ -248,13 +273,24 @@ def measure_machine(tell: Tell, seconds: float = 2.0) -> dict[str, Any]:
     from rotkeras.device.host import describe_host
 
     tell("a product of matrices, and a copy of memory, by NumPy")
-    return {"matrix_product": matrix_product(seconds=seconds), "memory_copy": memory_copy(describe_host().cores, seconds=seconds)}
+    return {
+        "matrix_product": matrix_product(seconds=seconds),
+        "memory_copy": memory_copy(describe_host().cores, seconds=seconds),
+    }
 
 
 def _fit(
-    recipe: "Recipe", model: Any, dataset: Any, views: int, steps: int | None, repeats: int, tell: Tell, input_wait: Any = None
+    recipe: "Recipe",
+    model: Any,
+    dataset: Any,
+    views: int,
+    steps: int | None,
+    repeats: int,
+    tell: Tell,
+    input_wait: Any = None,
 ) -> tuple[Part, Any, list[float]]:
-    """Stock `fit`: some executions to warm up, then an epoch for each repeat, whose first execution does not count."""
+    """Stock `fit`: some executions to warm up, then an epoch for each repeat, whose first execution
+    does not count."""
     from rotkeras import devices
     from rotkeras.benchmark.clock import StepClock
     from rotkeras.callbacks import StopOnBadLoss, Throughput
@@ -264,7 +300,14 @@ def _fit(
     execution = recipe.train.steps_per_execution
 
     def fit(executions: int, epochs: int) -> None:
-        model.fit(dataset, steps_per_epoch=executions * execution, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
+        model.fit(
+            dataset,
+            steps_per_epoch=executions * execution,
+            epochs=epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+        )
 
     fit(_WARM_UP_EXECUTIONS, 1)
     if steps is None:
@@ -276,12 +319,19 @@ def _fit(
     rates = [logs["views_per_second"] for logs in clock.epochs]
     waited = [logs["input_wait"] for logs in clock.epochs if "input_wait" in logs]
     counted = (executions * execution,) * repeats
-    part = Part(Spread.of(rates), counted, _WARM_UP_EXECUTIONS * execution, devices.peak_memory(), device_peak_mib())
+    part = Part(
+        Spread.of(rates),
+        counted,
+        _WARM_UP_EXECUTIONS * execution,
+        devices.peak_memory(),
+        device_peak_mib(),
+    )
     return part, clock, waited
 
 
 def _stand_in(images: int, validation: int, image_shape: tuple[int, int, int]) -> "Source":
-    """A source of as many black images that takes no memory, for what depends on their number alone."""
+    """A source of as many black images that takes no memory, for what depends on their number
+    alone."""
     from rotkeras.data import Images, Source
 
     one = np.zeros((1, *image_shape), np.uint8)
@@ -291,7 +341,8 @@ def _stand_in(images: int, validation: int, image_shape: tuple[int, int, int]) -
 
 
 def device_peak_mib() -> float | None:
-    """The most memory that was held on the first accelerator, in MiB; None without one, or where the backend does not say."""
+    """The most memory that was held on the first accelerator, in MiB; None without one, or where
+    the backend does not say."""
     from rotkeras import devices
 
     if not devices.accelerators():
@@ -332,7 +383,8 @@ PARTS: dict[str, Callable[..., dict[str, Any]]] = {
 
 
 def main(wanted: dict[str, Any]) -> None:
-    """Measure the part that is wanted and print JSON lines: `tell` for what is being done, at last `result`."""
+    """Measure the part that is wanted and print JSON lines: `tell` for what is being done, at last
+    `result`."""
 
     def write(content: dict[str, Any]) -> None:
         print(json.dumps(content), flush=True)

@@ -17,10 +17,20 @@ from rotkeras.recipe import Recipe
 VARIABLE = "ROTKERAS_TORCH_PYTHON"
 _PROGRAM = Path(__file__).with_name("peer_torch.py")
 _MOST_IMAGES = 10_000
-_SETTINGS = ("contiguous, eager", "contiguous, compiled", "channels last, eager", "channels last, compiled")
+_SETTINGS = (
+    "contiguous, eager",
+    "contiguous, compiled",
+    "channels last, eager",
+    "channels last, compiled",
+)
 
-# What `rotkeras.devices.keep_freed_memory` sets for our own process: without it the peer would lose by its allocator alone.
-_ALLOCATOR = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+# What `rotkeras.devices.keep_freed_memory` sets for our own process: without it the peer would lose
+# by its allocator alone.
+_ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+}
 
 
 @dataclass(frozen=True)
@@ -55,13 +65,15 @@ def find_torch(python: str | None = None) -> Torch:
         )
     except OSError as error:
         raise UserError(
-            f"{chosen!r} cannot be run ({brief(error)}): expected a Python that has torch; give its path to --peer-python."
+            f"{chosen!r} cannot be run ({brief(error)}): expected a Python that has torch; give its"
+            " path to --peer-python."
         ) from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         raise UserError(
-            f"The peer needs torch and numpy, and {chosen!r} cannot import them ({brief(RuntimeError(last))}): install torch "
-            f"there, or give the path of a Python that has it to --peer-python (or in {VARIABLE})."
+            f"The peer needs torch and numpy, and {chosen!r} cannot import them"
+            f" ({brief(RuntimeError(last))}): install torch there, or give the path of a Python"
+            f" that has it to --peer-python (or in {VARIABLE})."
         )
     return Torch(chosen, done.stdout.split()[-1])
 
@@ -70,13 +82,19 @@ def check_alike(recipe: Recipe) -> None:
     """Raise a `UserError` for a recipe that the peer cannot train."""
     if recipe.backbone.name != "nin" or any(angle % 90 for angle in recipe.task.angles):
         raise UserError(
-            f"The peer is a NIN that tells quarter turns apart: expected backbone.name nin and task.angles of multiples of 90, "
-            f"received {recipe.backbone.name} and {recipe.task.angles}; leave --peer out."
+            "The peer is a NIN that tells quarter turns apart: expected backbone.name nin and"
+            f" task.angles of multiples of 90, received {recipe.backbone.name} and"
+            f" {recipe.task.angles}; leave --peer out."
         )
 
 
 def request(
-    recipe: Recipe, shape: tuple[int, int, int], images: int, steps: int | None, repeats: int, cores: int
+    recipe: Recipe,
+    shape: tuple[int, int, int],
+    images: int,
+    steps: int | None,
+    repeats: int,
+    cores: int,
 ) -> dict[str, Any]:
     """What the peer is asked for, as plain content.
 
@@ -112,7 +130,8 @@ def request(
 
 
 def _crop(recipe: Recipe) -> tuple[int | None, bool]:
-    """Padding of the peer's crop and whether it flips; None when the recipe augments in ways that the peer does not have."""
+    """Padding of the peer's crop and whether it flips; None when the recipe augments in ways that
+    the peer does not have."""
     padding, flip = 0, False
     for step in recipe.augmentation:
         if step.name == "pad_crop_flip":
@@ -155,15 +174,18 @@ def run_peer(
     step: list[PeerSetting] = []
     input_ = None
     parameters, device = 0, ""
-    for line in lines([torch.python, str(_PROGRAM), json.dumps(wanted)], environment, "the PyTorch peer"):
+    for line in lines(
+        [torch.python, str(_PROGRAM), json.dumps(wanted)], environment, "the PyTorch peer"
+    ):
         if "tell" in line:
             tell(f"peer: {line['tell']}")
         elif "parameters" in line:
             parameters, device = line["parameters"], line["device"]
             if parameters != ours.parameters:
                 raise UserError(
-                    f"The peer has {parameters:,} parameters and the recipe's network {ours.parameters:,}: expected the same; a "
-                    f"comparison would mislead, so leave --peer out."
+                    f"The peer has {parameters:,} parameters and the recipe's network"
+                    f" {ours.parameters:,}: expected the same; a comparison would mislead, so leave"
+                    " --peer out."
                 )
         elif "setting" in line:
             setting = _setting(line)
@@ -172,7 +194,9 @@ def run_peer(
             else:
                 input_ = setting
             rate = setting.views_per_second
-            tell(f"peer, {setting.name}: {f'{rate.median:,.0f} views/s' if rate else setting.error}")
+            tell(
+                f"peer, {setting.name}: {f'{rate.median:,.0f} views/s' if rate else setting.error}"
+            )
     return Peer(torch.version, device, parameters, tuple(step), input_, None, None, None, None)
 
 
@@ -180,7 +204,10 @@ def compare(peer: Peer, ours: TrainingBenchmark) -> Peer:
     """The same peer with the ratios of our rates to those of its best setting."""
     best = peer.best
     ours_step, theirs_step = ours.step.views_per_second, best.views_per_second if best else None
-    ours_input, theirs_input = ours.input.views_per_second, peer.input.views_per_second if peer.input else None
+    ours_input, theirs_input = (
+        ours.input.views_per_second,
+        peer.input.views_per_second if peer.input else None,
+    )
     return replace(
         peer,
         step_ratio=ours_step.median / theirs_step.median if theirs_step else None,
@@ -192,8 +219,17 @@ def compare(peer: Peer, ours: TrainingBenchmark) -> Peer:
 
 def _setting(line: dict[str, Any]) -> PeerSetting:
     rates = line.get("views_per_second")
-    return PeerSetting(line["setting"], Spread.of(rates) if rates else None, line.get("steps", 0), line.get("error"))
+    return PeerSetting(
+        line["setting"],
+        Spread.of(rates) if rates else None,
+        line.get("steps", 0),
+        line.get("error"),
+    )
 
 
 def _allocator(cores: int) -> dict[str, str]:
-    return {**_ALLOCATOR} if cores <= 8 else {name: value for name, value in _ALLOCATOR.items() if name != "MALLOC_ARENA_MAX"}
+    return (
+        {**_ALLOCATOR}
+        if cores <= 8
+        else {name: value for name, value in _ALLOCATOR.items() if name != "MALLOC_ARENA_MAX"}
+    )

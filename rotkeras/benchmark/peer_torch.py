@@ -1,6 +1,8 @@
-"""RotNet pre-training in PyTorch, to be measured beside ours: `python peer_torch.py '{…}'` with what `peer.request` makes.
+"""RotNet pre-training in PyTorch, to be measured beside ours: `python peer_torch.py '{…}'` with
+what `peer.request` makes.
 
-It needs torch and NumPy and nothing of rotkeras, so that torch may live in an environment of its own, and prints JSON lines.
+It needs torch and NumPy and nothing of rotkeras, so that torch may live in an environment of its
+own, and prints JSON lines.
 """
 
 import contextlib
@@ -22,18 +24,23 @@ _LOADER_WARM_UP = 3
 
 
 def layers(blocks: int, width: float) -> list[list[tuple[int, int]]]:
-    """(filters, side of the kernel) of each convolution, block by block; table 1 of the NIN, widths in steps of 8."""
+    """(filters, side of the kernel) of each convolution, block by block; table 1 of the NIN, widths
+    in steps of 8."""
 
     def filters(published: int) -> int:
         return max(8, math.ceil(published * width / 8) * 8)
 
     first = [(filters(192), 5), (filters(160), 1), (filters(96), 1)]
-    later = [[(filters(192), side), (filters(192), 1), (filters(192), 1)] for side in (5, *[3] * (blocks - 2))]
+    later = [
+        [(filters(192), side), (filters(192), 1), (filters(192), 1)]
+        for side in (5, *[3] * (blocks - 2))
+    ]
     return [first, *later]
 
 
 def count_parameters(blocks: int, width: float, classes: int) -> int:
-    """Trainable numbers: kernels, a scale and an offset of each channel, and the dense layer with its bias."""
+    """Trainable numbers: kernels, a scale and an offset of each channel, and the dense layer with
+    its bias."""
     total, channels = 0, 3
     for filters, side in (each for block in layers(blocks, width) for each in block):
         total += filters * channels * side * side + 2 * filters
@@ -55,11 +62,14 @@ def build(blocks: int, width: float, classes: int) -> Any:
             channels = filters
         if number < 2:
             parts.append((nn.MaxPool2d, nn.AvgPool2d)[number](3, stride=2, padding=1))
-    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+    return nn.Sequential(
+        *parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)
+    )
 
 
 class TurnedImages:
-    """A map-style data set: one image at a time is padded, cropped, flipped, turned and normalised."""
+    """A map-style data set: one image at a time is padded, cropped, flipped, turned and
+    normalised."""
 
     def __init__(self, images: np.ndarray, wanted: dict[str, Any]) -> None:
         self.images = images
@@ -80,10 +90,14 @@ class TurnedImages:
             image = padded[top : top + image.shape[0], left : left + image.shape[1]]
         if self.flip and torch.rand(()) < 0.5:
             image = image[:, ::-1]
-        labels = [int(torch.randint(len(self.turns), ()))] if self.one_view else range(len(self.turns))
+        labels = (
+            [int(torch.randint(len(self.turns), ()))] if self.one_view else range(len(self.turns))
+        )
         views = np.stack([np.rot90(image, self.turns[label]) for label in labels])
         normal = (views.astype(np.float32) - _MEAN) / _STANDARD_DEVIATION
-        return torch.from_numpy(np.ascontiguousarray(normal.transpose(0, 3, 1, 2))), torch.tensor([*labels])
+        return torch.from_numpy(np.ascontiguousarray(normal.transpose(0, 3, 1, 2))), torch.tensor(
+            [*labels]
+        )
 
 
 def optimizer_of(wanted: dict[str, Any], parameters: Any) -> Any:
@@ -95,7 +109,9 @@ def optimizer_of(wanted: dict[str, Any], parameters: Any) -> Any:
     if settings["name"] == "sgd":
         momentum = settings["momentum"]
         nesterov = settings["nesterov"] and momentum > 0
-        return torch.optim.SGD(parameters, rate, momentum=momentum, nesterov=nesterov, weight_decay=decay, fused=True)
+        return torch.optim.SGD(
+            parameters, rate, momentum=momentum, nesterov=nesterov, weight_decay=decay, fused=True
+        )
     kind = torch.optim.AdamW if settings["weight_decay_as"] == "decoupled" else torch.optim.Adam
     return kind(parameters, rate, weight_decay=decay, fused=True)
 
@@ -105,17 +121,25 @@ def step_rates(wanted: dict[str, Any], device: Any, name: str) -> tuple[list[flo
     import torch
 
     torch.manual_seed(wanted["seed"])
-    memory_format = torch.channels_last if name.startswith("channels last") else torch.contiguous_format
+    memory_format = (
+        torch.channels_last if name.startswith("channels last") else torch.contiguous_format
+    )
     count = wanted["images_per_batch"] * (1 if wanted["one_view"] else len(wanted["angles"]))
     classes = len(wanted["angles"])
-    model = build(wanted["blocks"], wanted["width"], classes).to(device, memory_format=memory_format)
+    model = build(wanted["blocks"], wanted["width"], classes).to(
+        device, memory_format=memory_format
+    )
     model.train()
-    x = torch.randn(count, 3, wanted["size"], wanted["size"], device=device).to(memory_format=memory_format)
+    x = torch.randn(count, 3, wanted["size"], wanted["size"], device=device).to(
+        memory_format=memory_format
+    )
     y = torch.randint(classes, (count,), device=device)
     optimizer = optimizer_of(wanted, model.parameters())
     loss = torch.nn.CrossEntropyLoss(label_smoothing=wanted["label_smoothing"])
     run = torch.compile(model) if name.endswith("compiled") else model
-    half = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}.get(wanted["precision"])
+    half = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}.get(
+        wanted["precision"]
+    )
     scaler = torch.amp.GradScaler(device.type, enabled=half is torch.float16)
 
     def once() -> None:
@@ -173,7 +197,10 @@ def loader_rates(wanted: dict[str, Any]) -> tuple[list[float], int]:
     rates, counts = [], []
     for _ in range(wanted["repeats"]):
         began, views, count = time.perf_counter(), 0, 0
-        while count < (wanted["steps"] or 1) or time.perf_counter() - began < _SECONDS_OF_AN_INPUT_REPEAT:
+        while (
+            count < (wanted["steps"] or 1)
+            or time.perf_counter() - began < _SECONDS_OF_AN_INPUT_REPEAT
+        ):
             _, labels = next(batches)
             views += labels.numel()
             count += 1
@@ -196,7 +223,8 @@ def main(wanted: dict[str, Any]) -> None:
         write({"tell": f"the step, {name}"})
         try:
             rates, steps = step_rates(wanted, device, name)
-        except Exception as error:  # such as no compiler, or no fused kernel: the other settings are still worth knowing
+        # such as no compiler, or no fused kernel: the other settings are still worth knowing
+        except Exception as error:
             text = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
             write({"part": "step", "setting": name, "error": f"could not be run ({text})"})
         else:
@@ -204,7 +232,14 @@ def main(wanted: dict[str, Any]) -> None:
     if wanted["padding"] is not None:
         write({"tell": f"the loader, {wanted['workers']} workers"})
         rates, steps = loader_rates(wanted)
-        write({"part": "input", "setting": f"DataLoader, {wanted['workers']} workers", "views_per_second": rates, "steps": steps})
+        write(
+            {
+                "part": "input",
+                "setting": f"DataLoader, {wanted['workers']} workers",
+                "views_per_second": rates,
+                "steps": steps,
+            }
+        )
 
 
 def write(content: dict[str, Any]) -> None:

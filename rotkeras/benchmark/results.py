@@ -35,7 +35,8 @@ class Part:
         views_per_second: over the repeats.
         steps: steps of each repeat that count.
         warm_up_steps: steps before the first repeat.
-        host_peak_mib: the most memory that the process held, in MiB; None where the system does not say.
+        host_peak_mib: the most memory that the process held, in MiB; None where the system does not
+            say.
         device_peak_mib: the most memory of the accelerator in MiB; None without one.
     """
 
@@ -48,7 +49,8 @@ class Part:
 
 @dataclass(frozen=True)
 class FirstStep:
-    """Seconds from the start of a fresh process to the end of the first training step, and where they went.
+    """Seconds from the start of a fresh process to the end of the first training step, and where
+    they went.
 
     Attributes:
         seconds: all of it.
@@ -113,7 +115,8 @@ class Peer:
         input: its loader; None when the recipe's augmentation is none that it has.
         step_ratio: median views per second of our step over the median of its best setting.
         input_ratio: the same of the input.
-        fastest_step_ratio, fastest_input_ratio: the same of the fastest repeats, which other programs disturb least.
+        fastest_step_ratio, fastest_input_ratio: the same of the fastest repeats, which other
+            programs disturb least.
     """
 
     torch: str
@@ -130,7 +133,11 @@ class Peer:
     def best(self) -> PeerSetting | None:
         """The fastest setting of the step, None when none could be run."""
         ran = [each for each in self.step if each.views_per_second]
-        return max(ran, key=lambda each: each.views_per_second.median if each.views_per_second else 0.0, default=None)
+        return max(
+            ran,
+            key=lambda each: each.views_per_second.median if each.views_per_second else 0.0,
+            default=None,
+        )
 
 
 @dataclass(frozen=True)
@@ -143,13 +150,14 @@ class TrainingBenchmark:
         repeats: measurements of each part.
         backend: of Keras.
         versions: package -> version.
-        machine: processor, cores, system, Python, `load` (programs that were computing here before; None where the system does not
-            say), the accelerators, how many devices are used, and the placement (`rotkeras.placement`).
+        machine: processor, cores, system, Python, `load` (programs that were computing here before;
+            None where the system does not say), the accelerators, how many devices are used, and
+            the placement (`rotkeras.placement`).
         images_per_step, views_per_step: sizes of a batch.
         parameters: trainable numbers of the network.
         input, step, both: the pipeline alone, the step alone on one batch, and training.
-        waiting: share of the time of `both`, 0 … 1, in which the step stood still because no batch was ready; None when the
-            clock was not there.
+        waiting: share of the time of `both`, 0 … 1, in which the step stood still because no batch
+            was ready; None when the clock was not there.
         first_step: of `both`.
         work: operations of the step alone, beside what a product of matrices reaches.
         forward_flops: operations of the forward pass of one view.

@@ -1,4 +1,5 @@
-"""How fast a recipe trains: its parts measured in fresh processes, beside what the machine reaches and a PyTorch peer."""
+"""How fast a recipe trains: its parts measured in fresh processes, beside what the machine reaches
+and a PyTorch peer."""
 
 import os
 import tempfile
@@ -33,21 +34,27 @@ def benchmark_training(
 
     Args:
         recipe: what to train.
-        steps: of each repeat, rounded up to whole executions; None for as many as take three seconds (of the input: one second).
+        steps: of each repeat, rounded up to whole executions; None for as many as take three
+            seconds (of the input: one second).
         repeats: measurements of each part, 1 at least.
         peer: run the PyTorch peer too.
-        peer_python: the Python that has torch and NumPy; None for ROTKERAS_TORCH_PYTHON, or the one that runs.
+        peer_python: the Python that has torch and NumPy; None for ROTKERAS_TORCH_PYTHON, or the one
+            that runs.
         tell: called with a line for each thing that is begun or measured.
 
     Returns:
         A `TrainingBenchmark`.
 
     Raises:
-        UserError: for a recipe, images or devices that do not fit, and, before anything is measured, for a peer that cannot be run.
+        UserError: for a recipe, images or devices that do not fit, and, before anything is
+            measured, for a peer that cannot be run.
     """
     tell = tell or (lambda _line: None)
     if repeats < 1 or (steps is not None and steps < 1):
-        raise UserError(f"Expected steps and repeats of at least 1, received {steps} and {repeats}; give others.")
+        raise UserError(
+            f"Expected steps and repeats of at least 1, received {steps} and {repeats}; give"
+            " others."
+        )
     devices.check_backend()
     torch = None
     if peer:
@@ -87,7 +94,11 @@ def _result(
     used = both["devices"]
     step_part, input_part = _part(step["part"]), _part(input_["part"])
     on_device = step["matrix_product"]
-    where = f"{used['used']} × {used['accelerators'][0]}" if used["accelerators"] else f"NumPy on {host.cores} cores"
+    where = (
+        f"{used['used']} × {used['accelerators'][0]}"
+        if used["accelerators"]
+        else f"NumPy on {host.cores} cores"
+    )
     what = f"a product of {recipe.train.precision if on_device else 'float32'} matrices, {where}"
     return TrainingBenchmark(
         recipe=recipe.model_dump(mode="json"),
@@ -111,10 +122,17 @@ def _result(
         both=_part(both["part"]),
         waiting=_spread(both["waiting"]),
         first_step=FirstStep(**both["first_step"]),
-        work=_bound(step_part, both["training_flops"], on_device or machine["matrix_product"], what),
+        work=_bound(
+            step_part, both["training_flops"], on_device or machine["matrix_product"], what
+        ),
         forward_flops=both["forward_flops"],
         not_counted=tuple(both["not_counted"]),
-        writing=_bound(input_part, both["bytes_per_view"], machine["memory_copy"], f"a copy of memory, {host.cores} cores"),
+        writing=_bound(
+            input_part,
+            both["bytes_per_view"],
+            machine["memory_copy"],
+            f"a copy of memory, {host.cores} cores",
+        ),
         peer=None,
     )
 

@@ -1,4 +1,5 @@
-"""What this machine reaches at its best: products of matrices and copies of memory, the two that bound a training step."""
+"""What this machine reaches at its best: products of matrices and copies of memory, the two that
+bound a training step."""
 
 import glob
 import time
@@ -14,7 +15,8 @@ _LARGEST_COPY = 512 * 2**20
 
 
 def matrix_product(side: int = 2048, seconds: float = 2.0) -> float:
-    """Floating-point operations per second of NumPy's float32 product of two square matrices, on all cores: the best of some.
+    """Floating-point operations per second of NumPy's float32 product of two square matrices, on
+    all cores: the best of some.
 
     Args:
         side: rows and columns.
@@ -27,7 +29,8 @@ def matrix_product(side: int = 2048, seconds: float = 2.0) -> float:
 
 
 def memory_copy(cores: int, bytes_: int | None = None, seconds: float = 2.0) -> float:
-    """Bytes per second that this machine copies in memory, one thread for each core: the best of some.
+    """Bytes per second that this machine copies in memory, one thread for each core: the best of
+    some.
 
     Args:
         cores: threads.
@@ -38,23 +41,35 @@ def memory_copy(cores: int, bytes_: int | None = None, seconds: float = 2.0) -> 
     source, target = np.ones(size, np.uint8), np.zeros(size, np.uint8)
     parts = list(zip(np.array_split(source, cores), np.array_split(target, cores), strict=True))
     with ThreadPoolExecutor(cores) as pool:
-        return size / _best(lambda: list(pool.map(lambda part: np.copyto(part[1], part[0]), parts)), seconds)
+        return size / _best(
+            lambda: list(pool.map(lambda part: np.copyto(part[1], part[0]), parts)), seconds
+        )
 
 
 def last_cache() -> int:
     """Bytes of the largest cache of the first core; 64 MiB where the system does not say."""
-    sizes = [Path(path).read_text().strip() for path in glob.glob("/sys/devices/system/cpu/cpu0/cache/index*/size")]  # noqa: PTH207
+    sizes = [
+        Path(path).read_text().strip()
+        for path in glob.glob("/sys/devices/system/cpu/cpu0/cache/index*/size")  # noqa: PTH207
+    ]
     units = {"K": 2**10, "M": 2**20}
-    return max((int(size[:-1]) * units[size[-1]] for size in sizes if size[-1:] in units), default=_FALLBACK_CACHE)
+    return max(
+        (int(size[:-1]) * units[size[-1]] for size in sizes if size[-1:] in units),
+        default=_FALLBACK_CACHE,
+    )
 
 
-def device_matrix_product(precision: str, side: int = 8192, chained: int = 10, seconds: float = 2.0) -> float:
-    """Operations per second of a compiled product of square matrices on the device that Keras trains on: the best of some.
+def device_matrix_product(
+    precision: str, side: int = 8192, chained: int = 10, seconds: float = 2.0
+) -> float:
+    """Operations per second of a compiled product of square matrices on the device that Keras
+    trains on: the best of some.
 
     Args:
         precision: a dtype policy; its compute dtype is that of the matrices.
         side: rows and columns.
-        chained: products in one call, each of the result of the one before, so that starting them does not count.
+        chained: products in one call, each of the result of the one before, so that starting them
+            does not count.
         seconds: for how long it is tried; twice at least.
     """
     import keras
@@ -76,7 +91,9 @@ def _chain(count: int) -> Callable[[Any], Any]:
         result = matrix
         for _ in range(count):
             result = keras.ops.matmul(result, matrix)
-        return keras.ops.cast(keras.ops.sum(result), "float32")  # one number comes back, and all of it has to be computed
+        return keras.ops.cast(
+            keras.ops.sum(result), "float32"
+        )  # one number comes back, and all of it has to be computed
 
     return products
 

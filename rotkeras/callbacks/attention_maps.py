@@ -24,13 +24,15 @@ _VIEWS = ("0°", "90°", "180°", "270°")
 
 
 class AttentionMaps(keras.callbacks.Callback):
-    """Draw where the features are strong, for the four views of some images, and tell how well the maps turn with the image.
+    """Draw where the features are strong, for the four views of some images, and tell how well the
+    maps turn with the image.
 
-    Writes `epoch-0000.png` before training, and `epoch-<number>.png` after each epoch that is due: images × views × taps. The same
-    picture goes to TensorBoard.
+    Writes `epoch-0000.png` before training, and `epoch-<number>.png` after each epoch that is due:
+    images × views × taps. The same picture goes to TensorBoard.
 
     Args:
-        images: a part of a source, such as `source.validation`, or uint8 (N, S, S, 3) of the model's size, values 0 … 255.
+        images: a part of a source, such as `source.validation`, or uint8 (N, S, S, 3) of the
+            model's size, values 0 … 255.
         every_epochs: draw after every so many epochs, and after the last; 0 for the last alone.
         count: images of a picture, by a seeded draw.
         taps: names of taps; None for the first three.
@@ -39,15 +41,16 @@ class AttentionMaps(keras.callbacks.Callback):
         tensorboard: folder of TensorBoard logs, or None.
         seed: of the draw.
 
-    Adds to the logs of an epoch that is due: `equivariance/<tap>`, the score of `rotkeras.attention.equivariance_score` on these
-    images, -1 … 1 (not there when all maps are constant), and `attention/seconds`. Put it before the callbacks that should see
-    these.
+    Adds to the logs of an epoch that is due: `equivariance/<tap>`, the score of
+        `rotkeras.attention.equivariance_score` on these
+    images, -1 … 1 (not there when all maps are constant), and `attention/seconds`. Put it before
+    the callbacks that should see these.
 
     What goes wrong while drawing, such as a full disk, is warned of once, and training goes on.
 
     Raises:
-        UserError: without images; at the beginning of training, for images of another size than the model's or that are not
-            square, or a tap that is not there.
+        UserError: without images; at the beginning of training, for images of another size than the
+            model's or that are not square, or a tap that is not there.
 
     Reference: figures 3 and 6 of Gidaris et al., ICLR 2018.
     """
@@ -65,10 +68,16 @@ class AttentionMaps(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         if images is None:  # the test part of a source that has none, say
-            raise UserError("AttentionMaps: expected images, received None; give another part of the source, such as validation.")
+            raise UserError(
+                "AttentionMaps: expected images, received None; give another part of the source,"
+                " such as validation."
+            )
         part = images if isinstance(images, Images) else Images.of(np.asarray(images))
         if not len(part) or count < 1:
-            raise UserError(f"AttentionMaps: expected images, received {len(part)} and a count of {count}; give one at least.")
+            raise UserError(
+                f"AttentionMaps: expected images, received {len(part)} and a count of {count}; give"
+                " one at least."
+            )
         self.images = part.draw(count, seed).take(slice(None))
         self.every_epochs = every_epochs
         self.taps = taps
@@ -81,7 +90,8 @@ class AttentionMaps(keras.callbacks.Callback):
         self._writer: Any = None
 
     def draw(self, epoch: int) -> dict[str, float]:
-        """Draw the model as it is, as the picture of an epoch (counted from 1; 0 is before training).
+        """Draw the model as it is, as the picture of an epoch (counted from 1; 0 is before
+        training).
 
         Returns:
             {tap: equivariance score}, without taps whose maps are all constant.
@@ -89,8 +99,13 @@ class AttentionMaps(keras.callbacks.Callback):
         maps = quadruple_maps(self.model, self.images, self._taps(), self.powers)
         picture = attention_grid(quadruples(self.images), maps, _VIEWS, side=_SIDE)
         buffer = io.BytesIO()
-        picture.save(buffer, "PNG", compress_level=3)  # photographs hardly shrink further, and it takes a third of the time
-        write_whole(self.folder / f"epoch-{epoch:04d}.png", lambda working: working.write_bytes(buffer.getvalue()))
+        picture.save(
+            buffer, "PNG", compress_level=3
+        )  # photographs hardly shrink further, and it takes a third of the time
+        write_whole(
+            self.folder / f"epoch-{epoch:04d}.png",
+            lambda working: working.write_bytes(buffer.getvalue()),
+        )
         if self.tensorboard is not None:
             self._summarise(buffer.getvalue(), picture.width, picture.height, epoch)
         self._drawn = epoch
@@ -138,7 +153,11 @@ class AttentionMaps(keras.callbacks.Callback):
         except Exception as error:
             self._drawn = epoch
             if not self._warned:
-                warnings.warn(f"AttentionMaps could not draw ({type(error).__name__}: {error}); training goes on.", stacklevel=2)
+                warnings.warn(
+                    f"AttentionMaps could not draw ({type(error).__name__}: {error}); training"
+                    " goes on.",
+                    stacklevel=2,
+                )
             self._warned = True
             return {}
 
@@ -146,14 +165,19 @@ class AttentionMaps(keras.callbacks.Callback):
         return taps_.names(self.model)[:3] if self.taps is None else list(self.taps)
 
     def _summarise(self, encoded: bytes, width: int, height: int, epoch: int) -> None:
-        # By TensorBoard's own classes: they need no TensorFlow, and so this works on every backend of Keras.
+        # By TensorBoard's own classes: they need no TensorFlow, and so this works on every backend
+        # of Keras.
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         if self._writer is None:
             self._writer = EventFileWriter(str(self.tensorboard))
-        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=encoded)
+        image = Summary.Image(
+            height=height, width=width, colorspace=3, encoded_image_string=encoded
+        )
         value = Summary.Value(tag="attention", image=image)
-        self._writer.add_event(Event(wall_time=time.time(), step=epoch, summary=Summary(value=[value])))
+        self._writer.add_event(
+            Event(wall_time=time.time(), step=epoch, summary=Summary(value=[value]))
+        )
         self._writer.flush()

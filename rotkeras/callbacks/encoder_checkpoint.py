@@ -13,19 +13,22 @@ BEST, LAST = "encoder.keras", "encoder-last.keras"
 
 
 class EncoderCheckpoint(keras.callbacks.Callback):
-    """Cut the encoder after every epoch and write `encoder.keras` (the best on validation) and `encoder-last.keras`.
+    """Cut the encoder after every epoch and write `encoder.keras` (the best on validation) and
+    `encoder-last.keras`.
 
-    Best is by a probe in the logs (`ProbeAccuracy` before this callback), then by `val_accuracy`, then the last epoch.
-    The files hold stock layers alone and load with Keras without rotkeras.
+    Best is by a probe in the logs (`ProbeAccuracy` before this callback), then by `val_accuracy`,
+    then the last epoch. The files hold stock layers alone and load with Keras without rotkeras.
 
     Args:
         folder: where to write.
-        tap: where to cut; "best" is the tap with the best probe in the logs, the second tap while there is none.
+        tap: where to cut; "best" is the tap with the best probe in the logs, the second tap while
+            there is none.
         pooling: "average" for one vector per image, "none" for feature maps.
         probe: the one that judges, as `ProbeAccuracy` names it.
 
     Attributes:
-        best: {"epoch", "tap", "measure", "value"} of `encoder.keras`, or None before the first epoch; set it to go on.
+        best: {"epoch", "tap", "measure", "value"} of `encoder.keras`, or None before the first
+            epoch; set it to go on.
         last: the same of `encoder-last.keras`.
 
     Raises:
@@ -33,7 +36,11 @@ class EncoderCheckpoint(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], tap: str = "best", pooling: taps.Pooling = "average", probe: str = "ridge"
+        self,
+        folder: str | os.PathLike[str],
+        tap: str = "best",
+        pooling: taps.Pooling = "average",
+        probe: str = "ridge",
     ) -> None:
         super().__init__()
         self.folder = Path(folder)
@@ -69,12 +76,18 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         fallback = self.best["tap"] if self.best else taps.default(self.model)
         tap = fallback if self.tap == "best" else self.tap
         if "val_accuracy" in logs:
-            return {"tap": tap, "measure": "rotation accuracy", "value": float(logs["val_accuracy"])}
+            return {
+                "tap": tap,
+                "measure": "rotation accuracy",
+                "value": float(logs["val_accuracy"]),
+            }
         return {"tap": tap, "measure": "epoch", "value": 0.0}
 
     def _rank(self, entry: dict[str, Any]) -> tuple[int, float]:
         order = ("epoch", "rotation accuracy")
-        return order.index(entry["measure"]) if entry["measure"] in order else len(order), entry["value"]
+        return order.index(entry["measure"]) if entry["measure"] in order else len(order), entry[
+            "value"
+        ]
 
     def _write(self, name: str, tap: str) -> None:
         if tap not in self._encoders:

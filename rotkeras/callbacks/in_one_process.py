@@ -9,14 +9,16 @@ from rotkeras.hosts import alone
 
 
 class InOneProcess(keras.callbacks.Callback):
-    """Let one of several processes that train together look at the network, or write it, without asking the others.
+    """Let one of several processes that train together look at the network, or write it, without
+    asking the others.
 
-    Whatever such a model computes or makes is done by all processes at once; what one of them does by itself, such as a probe,
-    would wait for the others for ever.
+    Whatever such a model computes or makes is done by all processes at once; what one of them does
+    by itself, such as a probe, would wait for the others for ever.
 
     Args:
         callback: what that process does at the begin and the end of training and of epochs.
-        on_a_copy: whether it computes with the network: then its `model` is a flat copy that belongs to this process.
+        on_a_copy: whether it computes with the network: then its `model` is a flat copy that
+            belongs to this process.
     """
 
     def __init__(self, callback: keras.callbacks.Callback, on_a_copy: bool = False) -> None:

@@ -12,10 +12,12 @@ from rotkeras.files import read_json_lines, write_text
 
 
 class MetricsLog(keras.callbacks.Callback):
-    """Write the logs of every epoch as JSON lines: `epoch` counted from 1, all logs, and `learning_rate`.
+    """Write the logs of every epoch as JSON lines: `epoch` counted from 1, all logs, and
+    `learning_rate`.
 
     Args:
-        path: the file. Rows of epochs that `fit(initial_epoch=…)` repeats are replaced, earlier ones are kept.
+        path: the file. Rows of epochs that `fit(initial_epoch=…)` repeats are replaced, earlier
+            ones are kept.
 
     A number that is not finite is written as null: JSON has no word for it.
 

@@ -19,32 +19,38 @@ Result = dict[str, dict[str, float]]
 
 
 class ProbeAccuracy(keras.callbacks.Callback):
-    """Probe accuracy of every tap on the validation part, while the network trains: an online number, not the published protocol.
+    """Probe accuracy of every tap on the validation part, while the network trains: an online
+    number, not the published protocol.
 
-    The same is done once for an untrained copy of the backbone, so that a reader sees what was learned. With probes=("conv",) it
-    draws the curve of figure 5a.
+    The same is done once for an untrained copy of the backbone, so that a reader sees what was
+    learned. With probes=("conv",) it draws the curve of figure 5a.
 
     Args:
-        source: labelled images; the probes learn from `train` and are judged on `validation`. The test part is not touched.
+        source: labelled images; the probes learn from `train` and are judged on `validation`. The
+            test part is not touched.
         every_epochs: probe after every so many epochs, and after the last; 0 for the last alone.
         train_images: most training images to learn from (a seeded draw).
-        probes: names of `rotkeras.probes.fit`. Those in closed form (ridge, logistic, knn-20) take seconds; those that are trained
-            (linear, nonlinear, conv) take longer and keep their last epoch.
+        probes: names of `rotkeras.probes.fit`. Those in closed form (ridge, logistic, knn-20) take
+            seconds; those that are trained (linear, nonlinear, conv) take longer and keep their
+            last epoch.
         budget: of trained probes: "fast", "published", or `rotkeras.probes.Settings`.
         augmentation: of trained probes whose settings augment.
         seed: of the draw, and of trained probes.
 
-    Adds to an epoch's logs: `probe/<tap>/<probe>` (share of right answers), `probe/seconds`. Put it before the callbacks that
-    should see these.
+    Adds to an epoch's logs: `probe/<tap>/<probe>` (share of right answers), `probe/seconds`. Put it
+    before the callbacks that should see these.
 
     Attributes:
-        untrained: the result for the untrained copy; set at the beginning of training unless it is set already.
+        untrained: the result for the untrained copy; set at the beginning of training unless it is
+            set already.
         results: {epoch, counted from 1: result}.
 
     Raises:
-        UserError: when the source has no labels, one class, or no validation part, or there is no probe of a name.
+        UserError: when the source has no labels, one class, or no validation part, or there is no
+            probe of a name.
 
-    Reference: figure 5a, and the comparison with an untrained network of table 3, of Gidaris et al., ICLR 2018.
+    Reference: figure 5a, and the comparison with an untrained network of table 3, of Gidaris et
+        al., ICLR 2018.
     """
 
     def __init__(
@@ -60,15 +66,18 @@ class ProbeAccuracy(keras.callbacks.Callback):
         super().__init__()
         check_labels(source.train.labels)
         if source.validation is None:
-            raise UserError("ProbeAccuracy needs a validation part: load the source with validation_fraction above 0.")
+            raise UserError(
+                "ProbeAccuracy needs a validation part: load the source with validation_fraction"
+                " above 0."
+            )
         for probe in probes:
             check_name(probe)
         self.train: Images = source.train.draw(train_images, seed)
         self.validation: Images = source.validation
         if len(set(self.train.labels.tolist())) < 2:  # type: ignore[union-attr]
             raise UserError(
-                f"probe.train_images: the {len(self.train)} images drawn for the probes are all of one class: expected two or more "
-                f"classes; draw more images."
+                f"probe.train_images: the {len(self.train)} images drawn for the probes are all of"
+                " one class: expected two or more classes; draw more images."
             )
         self.every_epochs = every_epochs
         self.probes = tuple(probes)
@@ -86,9 +95,13 @@ class ProbeAccuracy(keras.callbacks.Callback):
         results: Result = {tap: {} for tap in there}
         closed = [probe for probe in self.probes if not is_trained(probe)]
         if closed:
-            if self._extractor is None or self._extractor[0] is not network:  # it is traced once, not at every epoch
+            if (
+                self._extractor is None or self._extractor[0] is not network
+            ):  # it is traced once, not at every epoch
                 self._extractor = network, taps.extractor(network)
-            train, validation = (extract(self._extractor[1], part) for part in (self.train, self.validation))
+            train, validation = (
+                extract(self._extractor[1], part) for part in (self.train, self.validation)
+            )
         for probe in self.probes:
             if probe in closed:
                 assert self.train.labels is not None  # checked in the constructor
@@ -97,7 +110,14 @@ class ProbeAccuracy(keras.callbacks.Callback):
                     fitted = fit_features(probe, train[tap], self.train.labels)
                     results[tap][probe] = fitted.accuracy(validation[tap], self.validation.labels)
             else:
-                trained = fit(network, probe, self.train, budget=self.budget, augmentation=self.augmentation, seed=self.seed)
+                trained = fit(
+                    network,
+                    probe,
+                    self.train,
+                    budget=self.budget,
+                    augmentation=self.augmentation,
+                    seed=self.seed,
+                )
                 for tap, accuracy in trained.accuracy(self.validation).items():
                     results[tap][probe] = accuracy
         return results
@@ -118,10 +138,13 @@ class ProbeAccuracy(keras.callbacks.Callback):
         result = self.results[epoch + 1] = self.probe(self.model)
         if logs is not None:
             for tap, accuracies in result.items():
-                logs.update({f"probe/{tap}/{probe}": accuracy for probe, accuracy in accuracies.items()})
+                logs.update(
+                    {f"probe/{tap}/{probe}": accuracy for probe, accuracy in accuracies.items()}
+                )
             logs["probe/seconds"] = time.perf_counter() - start
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Probe once more when training stopped before its last epoch; the logs are closed by then, `results` has it."""
+        """Probe once more when training stopped before its last epoch; the logs are closed by then,
+        `results` has it."""
         if self._epoch and self._epoch not in self.results:
             self.results[self._epoch] = self.probe(self.model)

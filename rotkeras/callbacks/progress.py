@@ -12,7 +12,8 @@ class Progress(keras.callbacks.Callback):
     """Print a line per epoch, and on a terminal a bar with the time left.
 
     Args:
-        console: a `rich.console.Console`; None for one on standard output. Off a terminal there are plain lines only.
+        console: a `rich.console.Console`; None for one on standard output. Off a terminal there are
+            plain lines only.
         initial_epoch: the epoch training begins with.
     """
 
@@ -62,9 +63,13 @@ class Progress(keras.callbacks.Callback):
         """Print the epoch's line."""
         done = (epoch + 1 - self.initial_epoch) * self._steps()
         left = (
-            f"{self._left(done)} left" if epoch + 1 < self._epochs() else f"{clock(time.monotonic() - self._started)} of training"
+            f"{self._left(done)} left"
+            if epoch + 1 < self._epochs()
+            else f"{clock(time.monotonic() - self._started)} of training"
         )
-        self.console.print(epoch_line(epoch + 1, self._epochs(), logs or {}, left), highlight=False, soft_wrap=True)
+        self.console.print(
+            epoch_line(epoch + 1, self._epochs(), logs or {}, left), highlight=False, soft_wrap=True
+        )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Remove the bar."""
@@ -89,14 +94,25 @@ class Progress(keras.callbacks.Callback):
 
 def epoch_line(epoch: int, epochs: int, logs: dict[str, Any], left: str) -> str:
     """One epoch in one line."""
-    parts = [f"epoch {epoch:>{len(str(epochs))}}/{epochs}", f"loss {logs.get('loss', float('nan')):.3f}"]
+    parts = [
+        f"epoch {epoch:>{len(str(epochs))}}/{epochs}",
+        f"loss {logs.get('loss', float('nan')):.3f}",
+    ]
     if "accuracy" in logs:
-        validated = f" (validation {100 * logs['val_accuracy']:.1f} %)" if "val_accuracy" in logs else ""
+        validated = (
+            f" (validation {100 * logs['val_accuracy']:.1f} %)" if "val_accuracy" in logs else ""
+        )
         parts.append(f"rotation {100 * logs['accuracy']:.1f} %{validated}")
-    probed = {key: value for key, value in logs.items() if key.startswith("probe/") and key.count("/") == 2}
+    probed = {
+        key: value
+        for key, value in logs.items()
+        if key.startswith("probe/") and key.count("/") == 2
+    }
     if probed:
         first = next(iter(probed)).split("/")[2]
-        best = max((key for key in probed if key.endswith(f"/{first}")), key=lambda each: probed[each])
+        best = max(
+            (key for key in probed if key.endswith(f"/{first}")), key=lambda each: probed[each]
+        )
         parts.append(f"{first} probe {best.split('/')[1]} {100 * probed[best]:.1f} %")
     if "views_per_second" in logs:
         parts.append(f"{logs['views_per_second']:,.0f} views/s")

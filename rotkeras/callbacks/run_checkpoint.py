@@ -19,7 +19,8 @@ STATE = "state.json"
 class RunCheckpoint(keras.callbacks.Callback):
     """Save weights, optimizer and state after every epoch; `restore` brings them back, bit for bit.
 
-    `state.json` is replaced last and names the weights file it goes with, so a kill at any moment leaves a whole checkpoint.
+    `state.json` is replaced last and names the weights file it goes with, so a kill at any moment
+    leaves a whole checkpoint.
 
     Args:
         folder: where checkpoints are kept.
@@ -28,7 +29,9 @@ class RunCheckpoint(keras.callbacks.Callback):
     Put it after the callbacks whose state it saves.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], state: Callable[[], dict[str, Any]] = dict) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], state: Callable[[], dict[str, Any]] = dict
+    ) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.state = state
@@ -44,9 +47,11 @@ class RunCheckpoint(keras.callbacks.Callback):
 
 
 def _learned(model: Any) -> Any:
-    """The model whose files hold what was learned: of one that only makes views and hands them to another, the other.
+    """The model whose files hold what was learned: of one that only makes views and hands them to
+    another, the other.
 
-    So a training whose views were made inside the step can go on with views that are made on the host.
+    So a training whose views were made inside the step can go on with views that are made on the
+    host.
     """
     if not any(getattr(layer, "makes_views", False) for layer in model.layers):
         return model
@@ -70,15 +75,18 @@ def restore(folder: Path, model: keras.Model) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        # Under MirroredStrategy the optimizer's state is made in the scope that the model was made in.
+        # Under MirroredStrategy the optimizer's state is made in the scope that the model was made
+        # in.
         strategy = getattr(model, "distribute_strategy", None)
         with strategy.scope() if strategy else nullcontext():
-            if not model.optimizer.built:  # built again, one that scales the loss has its scale twice, and restores neither
+            if (
+                not model.optimizer.built
+            ):  # built again, one that scales the loss has its scale twice, and restores neither
                 model.optimizer.build(model.trainable_variables)
             _learned(model).load_weights(folder / state["weights"])
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
-            f"The checkpoint in {folder} could not be read ({' '.join(str(error).split())[:160]}): expected what this recipe's run "
-            f"saved; start again with --overwrite."
+            f"The checkpoint in {folder} could not be read ({' '.join(str(error).split())[:160]}):"
+            " expected what this recipe's run saved; start again with --overwrite."
         ) from None
     return state

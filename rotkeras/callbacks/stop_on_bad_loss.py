@@ -10,10 +10,12 @@ from rotkeras.errors import UserError
 
 
 class StopOnBadLoss(keras.callbacks.Callback):
-    """Raise a `UserError` as soon as the loss or, at an epoch's end, a weight is NaN or infinite; it says when, and what to try.
+    """Raise a `UserError` as soon as the loss or, at an epoch's end, a weight is NaN or infinite;
+    it says when, and what to try.
 
-    Unlike `keras.callbacks.TerminateOnNaN` it ends `fit` with an error. Put it first: then no later callback saves broken weights.
-    The weights are looked at because the loss of a step is that of the weights before it.
+    Unlike `keras.callbacks.TerminateOnNaN` it ends `fit` with an error. Put it first: then no later
+    callback saves broken weights. The weights are looked at because the loss of a step is that of
+    the weights before it.
     """
 
     def __init__(self) -> None:
@@ -37,11 +39,13 @@ class StopOnBadLoss(keras.callbacks.Callback):
             self._stop(f"The validation loss became {loss} in epoch {epoch + 1}")
         for variable in self.model.trainable_variables:
             if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
-                self._stop(f"The weights of {variable.path} became infinite or NaN in epoch {epoch + 1}")
+                self._stop(
+                    f"The weights of {variable.path} became infinite or NaN in epoch {epoch + 1}"
+                )
 
     def _stop(self, what: str) -> NoReturn:
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         raise UserError(
-            f"{what}, at learning rate {rate:g}: expected finite numbers; start again with a lower train.learning_rate, a "
-            f"schedule that warms up, or train.precision float32."
+            f"{what}, at learning rate {rate:g}: expected finite numbers; start again with a lower"
+            " train.learning_rate, a schedule that warms up, or train.precision float32."
         )

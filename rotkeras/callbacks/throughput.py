@@ -7,16 +7,20 @@ import keras
 
 
 class Throughput(keras.callbacks.Callback):
-    """Log the speed of training, without validation, probes, or the first execution of an epoch (which may compile).
+    """Log the speed of training, without validation, probes, or the first execution of an epoch
+    (which may compile).
 
     Args:
-        views_per_step: views that pass through the backbone in one step: images_per_batch times views per image.
+        views_per_step: views that pass through the backbone in one step: images_per_batch times
+            views per image.
         input_wait: the clock of a `rotkeras.data.Pipeline`; None when the data come from elsewhere.
 
-    Adds to an epoch's logs: `views_per_second` and, with a clock, `input_wait`: the share of the time, 0 … 1, in which the step
-    stood still because no batch was ready. Under a distribution strategy batches are fetched ahead for every device and
-    the clock sees the fetching thread instead. To those of the epoch in which the second execution ends, the first as a rule, also
-    `compile_seconds`: by how much the first took longer than the second, waiting apart; it was traced and, with XLA, compiled.
+    Adds to an epoch's logs: `views_per_second` and, with a clock, `input_wait`: the share of the
+    time, 0 … 1, in which the step stood still because no batch was ready. Under a distribution
+    strategy batches are fetched ahead for every device and the clock sees the fetching thread
+    instead. To those of the epoch in which the second execution ends, the first as a rule, also
+    `compile_seconds`: by how much the first took longer than the second, waiting apart; it was
+        traced and, with XLA, compiled.
     """
 
     def __init__(self, views_per_step: int, input_wait: Any = None) -> None:
@@ -55,7 +59,9 @@ class Throughput(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the figures to the logs."""
-        seconds, steps, waited = (end - start for end, start in zip(self._end, self._start, strict=True))
+        seconds, steps, waited = (
+            end - start for end, start in zip(self._end, self._start, strict=True)
+        )
         if logs is not None and seconds > 0:
             logs["views_per_second"] = steps * self.views_per_step / seconds
             if self._compiled is not None:

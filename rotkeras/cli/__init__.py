@@ -1,4 +1,5 @@
-"""The command line. Each command has a file of its own, imported when it is called or asked for help."""
+"""The command line. Each command has a file of its own, imported when it is called or asked for
+help."""
 
 import importlib
 from typing import Any
@@ -42,7 +43,9 @@ class _Group(click.Group):
         from rotkeras.errors import nearest
 
         if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
-            raise click.UsageError(f"No such command {arguments[0]!r}; {nearest(arguments[0], COMMANDS)}", context)
+            raise click.UsageError(
+                f"No such command {arguments[0]!r}; {nearest(arguments[0], COMMANDS)}", context
+            )
         return super().resolve_command(context, arguments)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

@@ -10,7 +10,14 @@ METHODS = ("activation", "gradcam", "gradcam++", "layercam", "scorecam", "salien
 @click.command()
 @click.argument("network", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Folder for the pictures.")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder for the pictures.",
+)
 @click.option(
     "--method",
     "methods",
@@ -21,7 +28,10 @@ METHODS = ("activation", "gradcam", "gradcam++", "layercam", "scorecam", "salien
     help="May be given again.",
 )
 @click.option(
-    "--tap", "taps", multiple=True, help="A tap, such as conv2; may be given again. [default: the first three, or the last]"
+    "--tap",
+    "taps",
+    multiple=True,
+    help="A tap, such as conv2; may be given again. [default: the first three, or the last]",
 )
 @click.option(
     "--power",
@@ -30,13 +40,38 @@ METHODS = ("activation", "gradcam", "gradcam++", "layercam", "scorecam", "salien
     type=click.FloatRange(0, 16, min_open=True),
     help="p of |activation|^p, for all or each tap.",
 )
-@click.option("--rotations", is_flag=True, help="Draw the four rotated copies of each image, as in figure 6 of the paper.")
-@click.option("--target", help="The answer asked about, such as 90; by default the one that the network gives. Not for activation.")
 @click.option(
-    "--beside", type=click.Path(path_type=Path), help="A second run or .keras file, drawn beside the first, as in figure 3."
+    "--rotations",
+    is_flag=True,
+    help="Draw the four rotated copies of each image, as in figure 6 of the paper.",
 )
-@click.option("--size", "side", default=160, show_default=True, type=click.IntRange(16, 1024), help="Pixels of each tile.")
-@click.option("--most", default=100, show_default=True, type=click.IntRange(1), help="Of more images take so many, evenly spread.")
+@click.option(
+    "--target",
+    help=(
+        "The answer asked about, such as 90; by default the one that the network gives. Not for"
+        " activation."
+    ),
+)
+@click.option(
+    "--beside",
+    type=click.Path(path_type=Path),
+    help="A second run or .keras file, drawn beside the first, as in figure 3.",
+)
+@click.option(
+    "--size",
+    "side",
+    default=160,
+    show_default=True,
+    type=click.IntRange(16, 1024),
+    help="Pixels of each tile.",
+)
+@click.option(
+    "--most",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Of more images take so many, evenly spread.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace pictures that are there.")
 def attend(
     network: Path,
@@ -54,7 +89,8 @@ def attend(
 ) -> None:
     """Draw where the network of RUN looks in each IMAGE: files, or folders of them, of any size.
 
-    RUN is a run folder, or a .keras file of a classifier with taps. Each image is cut to its centred square.
+    RUN is a run folder, or a .keras file of a classifier with taps. Each image is cut to its
+    centred square.
 
     \b
     rotkeras attend runs/quickstart photos/cat.jpg -o maps --rotations
@@ -76,9 +112,14 @@ def attend(
     opened = [open_images(image, resize=True) for image in images]
     make_folder(folder)
     if target is not None and set(methods) == {"activation"}:
-        raise click.UsageError("--target goes with a method that asks for an answer: add --method gradcam, or leave it out.")
+        raise click.UsageError(
+            "--target goes with a method that asks for an answer: add --method gradcam, or leave it"
+            " out."
+        )
     if powers and "activation" not in methods:
-        raise click.UsageError("--power goes with --method activation: add it, or leave --power out.")
+        raise click.UsageError(
+            "--power goes with --method activation: add it, or leave --power out."
+        )
     view = View(methods, taps, powers, rotations, target, side)
     console = new_console()
     with interruptible() as interrupted:
@@ -92,7 +133,10 @@ def attend(
     if count > most:
         console.print(f"{most:,} of {count:,} images, evenly spread; more with --most")
     if not written:
-        raise UserError("None of the images could be read: expected jpeg, png, bmp, gif or webp files; give others.")
+        raise UserError(
+            "None of the images could be read: expected jpeg, png, bmp, gif or webp files; give"
+            " others."
+        )
     for path in written[:5]:
         console.print(f"written: {path}")
     if len(written) > 5:

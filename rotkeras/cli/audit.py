@@ -13,16 +13,40 @@ from rotkeras.cli.skipped import tell_skipped
 @click.command()
 @click.argument("data")
 @click.option(
-    "-o", "--output", "path", type=click.Path(path_type=Path), default=Path("audit.html"), show_default=True,
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("audit.html"),
+    show_default=True,
     help="The page to write, a .html file.",
-)  # fmt: skip
+)
 @click.option(
-    "--json", "figures", type=click.Path(path_type=Path), help="Write all figures and the names of images to a .json file."
+    "--json",
+    "figures",
+    type=click.Path(path_type=Path),
+    help="Write all figures and the names of images to a .json file.",
 )
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
-@click.option("--image-size", type=int, help="Pixels of each side in training.  [default: 64 for files, else as they are]")
-@click.option("--images", type=int, default=5000, show_default=True, help="Most images for networks and shortcuts, drawn.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draw and the networks.")
+@click.option(
+    "--image-size",
+    type=int,
+    help="Pixels of each side in training.  [default: 64 for files, else as they are]",
+)
+@click.option(
+    "--images",
+    type=int,
+    default=5000,
+    show_default=True,
+    help="Most images for networks and shortcuts, drawn.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Of the draw and the networks.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 def audit(
     data: str,
@@ -36,11 +60,12 @@ def audit(
 ) -> None:
     """Tell whether predicting rotations suits the images of DATA, before training.
 
-    Looks for images without an up, turned ones, empty corners, copies, and shortcuts: borders, colours, the grid of JPEG or noise
-    that tell the rotation. Exit code 0: fit. 1: something was found. 2: a mistake in the
-    command. 3: too few images to tell.
+    Looks for images without an up, turned ones, empty corners, copies, and shortcuts: borders,
+    colours, the grid of JPEG or noise that tell the rotation. Exit code 0: fit. 1: something was
+    found. 2: a mistake in the command. 3: too few images to tell.
 
-    DATA is a folder (searched recursively), an .npz of arrays, digits, or a name of tensorflow-datasets.
+    DATA is a folder (searched recursively), an .npz of arrays, digits, or a name of
+    tensorflow-datasets.
 
     \b
     rotkeras audit photos
@@ -57,7 +82,10 @@ def audit(
     if figures is not None:
         check_file(figures, (".json",), overwrite)
     if Path(data).expanduser().is_file() and not data.endswith(".npz"):
-        raise UserError(f"{data!r} is a file: expected a folder of images, an .npz, or a name of tensorflow-datasets; give one.")
+        raise UserError(
+            f"{data!r} is a file: expected a folder of images, an .npz, or a name of"
+            " tensorflow-datasets; give one."
+        )
     is_folder = guess_kind(data) == "folder"
     if is_folder:
         check_folder(Path(data).expanduser())
@@ -70,7 +98,8 @@ def audit(
 
         if is_folder and image_size is None:
             console.print(
-                f"images as {FOLDER_IMAGE_SIZE} × {FOLDER_IMAGE_SIZE}, as the recipe folder has them; --image-size for another"
+                f"images as {FOLDER_IMAGE_SIZE} × {FOLDER_IMAGE_SIZE}, as the recipe folder has"
+                " them; --image-size for another"
             )
         with ExitStack() as stack:
             shown: list[str] = []
@@ -83,7 +112,14 @@ def audit(
                 report_to[-1](done, total)
 
             report_to: list = []
-            report = run(data, data_dir=data_dir, image_size=image_size, images=images, seed=seed, progress=progress)
+            report = run(
+                data,
+                data_dir=data_dir,
+                image_size=image_size,
+                images=images,
+                seed=seed,
+                progress=progress,
+            )
         write(report, path, overwrite)
         if figures is not None:
             write_json(figures, report.to_json())

@@ -18,7 +18,9 @@ def show(console: "Console", report: "Report") -> None:
     console.print("shares in %; up: views whose angle a small network tells (chance is 25)")
     console.print(folder_table(report.folders, plain))
     if len(report.folders) > _MOST_FOLDERS + 1:
-        console.print(f"… and {len(report.folders) - 1 - _MOST_FOLDERS:,} folders more, on the page")
+        console.print(
+            f"… and {len(report.folders) - 1 - _MOST_FOLDERS:,} folders more, on the page"
+        )
     if report.shortcuts:
         console.print("\nviews told by small predictors, in % (chance is 25):")
         console.print(shortcut_table(report, plain))
@@ -27,26 +29,41 @@ def show(console: "Console", report: "Report") -> None:
     whole = report.whole
     if report.undecided:
         console.print(
-            f"\ntoo few images to tell: nothing was found in the files of {report.name}, and whether they have an up could not be "
-            f"judged."
+            f"\ntoo few images to tell: nothing was found in the files of {report.name}, and"
+            " whether they have an up could not be judged."
         )
     if report.fit:
-        told = f" A small network tells {percent(whole.accuracy)} of the views (chance 25 %)." if whole.accuracy is not None else ""
-        console.print(f"\nfit: nothing was found that speaks against predicting rotations on {report.name}.{told}")
+        told = (
+            f" A small network tells {percent(whole.accuracy)} of the views (chance 25 %)."
+            if whole.accuracy is not None
+            else ""
+        )
+        console.print(
+            "\nfit: nothing was found that speaks against predicting rotations on"
+            f" {report.name}.{told}"
+        )
     for finding in report.findings:
         console.print(f"\n{finding.name}: {finding.what}.\n  what to do: {finding.fix}.")
 
 
 def folder_table(folders: list["Folder"], plain: bool) -> Any:
-    """All images, and up to twenty folders, those with the least up first; shares in %; fits 80 columns."""
+    """All images, and up to twenty folders, those with the least up first; shares in %; fits 80
+    columns."""
     rest = folders[1:]
     if len(rest) > _MOST_FOLDERS:
-        rest = sorted(rest, key=lambda each: 1.0 if each.accuracy is None else each.accuracy)[:_MOST_FOLDERS]
-    table = _table(("folder", "images", "up", "", "ambiguous", "turned", "corners", "copies", "EXIF"), plain)
+        rest = sorted(rest, key=lambda each: 1.0 if each.accuracy is None else each.accuracy)[
+            :_MOST_FOLDERS
+        ]
+    table = _table(
+        ("folder", "images", "up", "", "ambiguous", "turned", "corners", "copies", "EXIF"), plain
+    )
     for each in [folders[0], *rest]:
         copies = each.duplicates + each.turned_duplicates
         margin = "" if each.margin is None else f"±{100 * each.margin:.1f}"
-        shares = [_share(share) for share in (each.ambiguous, each.turned, each.corners, copies, each.exif)]
+        shares = [
+            _share(share)
+            for share in (each.ambiguous, each.turned, each.corners, copies, each.exif)
+        ]
         table.add_row(_name(each.name), f"{each.images:,}", _share(each.accuracy), margin, *shares)
     return table
 
@@ -55,10 +72,18 @@ def shortcut_table(report: "Report", plain: bool) -> Any:
     """What each predictor of the shortcut test told, in %; fits 80 columns."""
     from rotkeras.audit.findings import tells_too_much
 
-    table = _table(("predictor", "told", "", "control", "it sees"), plain, left=("predictor", "it sees"))
+    table = _table(
+        ("predictor", "told", "", "control", "it sees"), plain, left=("predictor", "it sees")
+    )
     for each in report.shortcuts:
         verdict = f"{each.sees}: too much" if tells_too_much(each) else each.sees
-        table.add_row(each.name, _share(each.accuracy), f"±{100 * each.margin:.1f}", _share(each.control), verdict)
+        table.add_row(
+            each.name,
+            _share(each.accuracy),
+            f"±{100 * each.margin:.1f}",
+            _share(each.control),
+            verdict,
+        )
     return table
 
 
@@ -66,7 +91,9 @@ def _table(columns: tuple[str, ...], plain: bool, left: tuple[str, ...] = ("fold
     from rich import box
     from rich.table import Table
 
-    table = Table(box=None if plain else box.SIMPLE_HEAD, padding=(0, 2 if plain else 1, 0, 0), pad_edge=False)
+    table = Table(
+        box=None if plain else box.SIMPLE_HEAD, padding=(0, 2 if plain else 1, 0, 0), pad_edge=False
+    )
     for column in columns:
         table.add_column(column, justify="left" if column in left else "right", no_wrap=True)
     return table

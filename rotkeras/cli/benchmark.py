@@ -15,7 +15,9 @@ class _Counts(click.ParamType):
 
     name = "counts"
 
-    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> tuple[int, ...]:
+    def convert(
+        self, value: object, param: click.Parameter | None, context: click.Context | None
+    ) -> tuple[int, ...]:
         if isinstance(value, tuple):
             return value
         try:
@@ -23,19 +25,49 @@ class _Counts(click.ParamType):
         except ValueError:
             counts = ()
         if not counts or min(counts) < 1:
-            self.fail(f"{value!r}: expected whole numbers of at least 1 with commas between them, such as 1,2.", param, context)
+            self.fail(
+                f"{value!r}: expected whole numbers of at least 1 with commas between them, such as"
+                " 1,2.",
+                param,
+                context,
+            )
         return counts
 
 
 @click.command(name="benchmark")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--threads", type=_Counts(), default="1,2", show_default=True, help="Numbers of threads to measure.")
-@click.option("--runs", type=click.IntRange(1), default=50, show_default=True, help="Measured runs, and 1 s, at least.")
-@click.option("--warm-up-runs", type=click.IntRange(0), default=10, show_default=True, help="Runs before, and 0.5 s, at least.")
-@click.option("--signature", help="What to run.  [default: embed, rotation, or the first that takes images]")
+@click.option(
+    "--threads",
+    type=_Counts(),
+    default="1,2",
+    show_default=True,
+    help="Numbers of threads to measure.",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Measured runs, and 1 s, at least.",
+)
+@click.option(
+    "--warm-up-runs",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="Runs before, and 0.5 s, at least.",
+)
+@click.option(
+    "--signature", help="What to run.  [default: embed, rotation, or the first that takes images]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def benchmark_file(
-    file: Path, threads: tuple[int, ...], runs: int, warm_up_runs: int, signature: str | None, as_json: bool
+    file: Path,
+    threads: tuple[int, ...],
+    runs: int,
+    warm_up_runs: int,
+    signature: str | None,
+    as_json: bool,
 ) -> None:
     """Measure the time and memory of a .tflite FILE on this machine.
 
@@ -68,28 +100,42 @@ class _FileOrCommand(click.Group):
         return ["train"]
 
     def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
     ) -> click.Context:
         if args and args[0] in ("train", "-h", "--help"):
             return super().make_context(info_name, args, parent, **extra)
         if args and get_close_matches(args[0], ["train"]) and not Path(args[0]).exists():
-            raise click.UsageError(f"There is no file {args[0]!r}, and no command of that name: did you mean 'train'?")
+            raise click.UsageError(
+                f"There is no file {args[0]!r}, and no command of that name: did you mean 'train'?"
+            )
         return benchmark_file.make_context(info_name, args, parent, **extra)
 
     def invoke(self, context: click.Context) -> Any:
-        return super().invoke(context) if context.command is self else context.command.invoke(context)
+        return (
+            super().invoke(context) if context.command is self else context.command.invoke(context)
+        )
 
     def format_usage(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_usage(context.command_path, "[OPTIONS] FILE")
-        formatter.write_usage(context.command_path, "train [OPTIONS] RECIPE", prefix=" " * len("Usage: "))
+        formatter.write_usage(
+            context.command_path, "train [OPTIONS] RECIPE", prefix=" " * len("Usage: ")
+        )
 
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        options = [each for each in benchmark_file.get_params(context) if isinstance(each, click.Option)]
+        options = [
+            each for each in benchmark_file.get_params(context) if isinstance(each, click.Option)
+        ]
         records = [option.get_help_record(context) for option in options]
         with formatter.section("Options for a FILE"):
             formatter.write_dl([record for record in records if record])
         with formatter.section("Commands"):
-            formatter.write_dl([("train", "Measure how fast a RECIPE trains; `rotkeras benchmark train --help`.")])
+            formatter.write_dl(
+                [("train", "Measure how fast a RECIPE trains; `rotkeras benchmark train --help`.")]
+            )
 
 
 @click.command(cls=_FileOrCommand)
@@ -118,18 +164,35 @@ def _show(measured: "Benchmark") -> None:
         column.justify = "right"
         column.no_wrap = True
     for timing in measured.timings:
-        times = (timing.median_ms, timing.p95_ms, timing.min_ms, timing.first_run_ms, timing.initialization_ms)
-        memory = (_grown(timing.memory_loaded_mb, timing.memory_before_mb), _grown(timing.memory_peak_mb, timing.memory_before_mb))
+        times = (
+            timing.median_ms,
+            timing.p95_ms,
+            timing.min_ms,
+            timing.first_run_ms,
+            timing.initialization_ms,
+        )
+        memory = (
+            _grown(timing.memory_loaded_mb, timing.memory_before_mb),
+            _grown(timing.memory_peak_mb, timing.memory_before_mb),
+        )
         table.add_row(
-            str(timing.threads), *(f"{time:.3g}" if time < 100 else f"{time:.0f}" for time in times), *memory, str(timing.runs)
+            str(timing.threads),
+            *(f"{time:.3g}" if time < 100 else f"{time:.0f}" for time in times),
+            *memory,
+            str(timing.runs),
         )
     console.print(table)
     before = measured.timings[0].memory_before_mb
     host = measured.host
     console.print("Times of one run in ms, of the first run, and to open and allocate (start).")
     if before is not None:
-        console.print(f"Memory in MB, opened and at its peak, over {before:.0f} MB of Python and the runtime.")
-    console.print(f"Delegate: {measured.delegate}; ai-edge-litert {host.ai_edge_litert}, Python {host.python}.")
+        console.print(
+            f"Memory in MB, opened and at its peak, over {before:.0f} MB of Python and the runtime."
+        )
+    console.print(
+        f"Delegate: {measured.delegate}; ai-edge-litert {host.ai_edge_litert}, Python"
+        f" {host.python}."
+    )
     cores = f"{host.cores} core{'s' if host.cores != 1 else ''}"
     console.print(f"Processor: {host.processor}, {cores}; {host.system}.")
     console.print(host.about_int8)

@@ -5,9 +5,26 @@ import sys
 import click
 
 NEEDED = (
-    "tensorflow", "keras", "keras-cv", "tensorflow-datasets", "importlib-resources", "tf-keras-vis", "click", "pydantic", "pyyaml",
-    "rich", "jinja2", "numpy", "threadpoolctl", "matplotlib", "scikit-learn", "pillow", "tensorboard", "ai-edge-litert", "pyarrow",
-)  # fmt: skip
+    "tensorflow",
+    "keras",
+    "keras-cv",
+    "tensorflow-datasets",
+    "importlib-resources",
+    "tf-keras-vis",
+    "click",
+    "pydantic",
+    "pyyaml",
+    "rich",
+    "jinja2",
+    "numpy",
+    "threadpoolctl",
+    "matplotlib",
+    "scikit-learn",
+    "pillow",
+    "tensorboard",
+    "ai-edge-litert",
+    "pyarrow",
+)
 
 
 @click.command()
@@ -19,7 +36,10 @@ def doctor() -> None:
 
     from rotkeras import __version__, devices
 
-    click.echo(f"rotkeras {__version__}, Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores")
+    click.echo(
+        f"rotkeras {__version__}, Python {platform.python_version()}, {platform.platform()},"
+        f" {os.cpu_count()} cores"
+    )
     missing = []
     on_jax = devices.backend() == "jax"
     for name in (*NEEDED, *(("jax", "jaxlib") if on_jax else ())):
@@ -35,13 +55,26 @@ def doctor() -> None:
         click.echo(f"Keras backend: {devices.backend()}")
         accelerators = _show_devices(on_jax)
         if not accelerators and on_jax:
-            click.echo("No GPU is seen: training runs on the CPU. JAX's installation page names the extra for an NVIDIA GPU.")
+            click.echo(
+                "No GPU is seen: training runs on the CPU. JAX's installation page names the extra"
+                " for an NVIDIA GPU."
+            )
         elif not accelerators:
-            click.echo("No GPU is seen: training runs on the CPU. For an NVIDIA GPU: pip install 'rotkeras[gpu]'.")
+            click.echo(
+                "No GPU is seen: training runs on the CPU. For an NVIDIA GPU: pip install"
+                " 'rotkeras[gpu]'."
+            )
             half = devices.has_bfloat16()
             if half is not None:
-                speed = "trained wide networks faster than float32" if half else "was ten times slower than float32 on such a one"
-                click.echo(f"bfloat16 is {'' if half else 'not '}in the processor: train.precision=mixed_bfloat16 {speed}.")
+                speed = (
+                    "trained wide networks faster than float32"
+                    if half
+                    else "was ten times slower than float32 on such a one"
+                )
+                click.echo(
+                    f"bfloat16 is {'' if half else 'not '}in the processor:"
+                    f" train.precision=mixed_bfloat16 {speed}."
+                )
     if missing:
         click.echo(f"Missing: {', '.join(missing)}. Install: pip install {' '.join(missing)}")
         sys.exit(1)
@@ -61,5 +94,8 @@ def _show_devices(on_jax: bool) -> int:
     there = tf.config.list_physical_devices()
     for device in there:
         details = tf.config.experimental.get_device_details(device).get("device_name", "")
-        click.echo(f"  {device.device_type}: {device.name.removeprefix('/physical_device:')} {details}".rstrip())
+        click.echo(
+            f"  {device.device_type}: {device.name.removeprefix('/physical_device:')}"
+            f" {details}".rstrip()
+        )
     return sum(device.device_type == "GPU" for device in there)

@@ -22,10 +22,26 @@ def image_options(command: Any) -> Any:
     """The options that say how images are read, shared by `embed` and `neighbours`."""
     options = (
         click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets."),
-        click.option("--split", help="Part of arrays, digits or a tensorflow-datasets set.  [default: train]"),
-        click.option("--resize", is_flag=True, help="Cut and resize arrays of another size than the encoder's; files always are."),
-        click.option("--image-size", type=click.IntRange(1), help="Pixels of each side, for an encoder whose input size is open."),
-        click.option("--images-per-batch", type=click.IntRange(1), default=64, show_default=True, help="Images in a forward pass."),
+        click.option(
+            "--split", help="Part of arrays, digits or a tensorflow-datasets set.  [default: train]"
+        ),
+        click.option(
+            "--resize",
+            is_flag=True,
+            help="Cut and resize arrays of another size than the encoder's; files always are.",
+        ),
+        click.option(
+            "--image-size",
+            type=click.IntRange(1),
+            help="Pixels of each side, for an encoder whose input size is open.",
+        ),
+        click.option(
+            "--images-per-batch",
+            type=click.IntRange(1),
+            default=64,
+            show_default=True,
+            help="Images in a forward pass.",
+        ),
         click.option(
             "--on-bad-image",
             type=click.Choice(["skip", "error"]),
@@ -43,7 +59,14 @@ def image_options(command: Any) -> Any:
 @click.command()
 @click.argument("encoder", type=click.Path(path_type=Path))
 @click.argument("images")
-@click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path), help="A .npz, .csv or .parquet file.")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A .npz, .csv or .parquet file.",
+)
 @image_options
 def embed(
     encoder: Path,
@@ -59,8 +82,9 @@ def embed(
 ) -> None:
     """Write the features of IMAGES by ENCODER to a file.
 
-    ENCODER is a .keras or .tflite file, the folder of a SavedModel, or a run folder. IMAGES is a folder (searched recursively),
-    an image file, an .npz of arrays, digits, or a name of tensorflow-datasets.
+    ENCODER is a .keras or .tflite file, the folder of a SavedModel, or a run folder. IMAGES is a
+    folder (searched recursively), an image file, an .npz of arrays, digits, or a name of
+    tensorflow-datasets.
 
     \b
     rotkeras embed runs/quickstart photos -o features.npz
@@ -75,7 +99,9 @@ def embed(
 
     check_file(path, tuple(FORMATS), overwrite)  # before the seconds that TensorFlow takes to start
     found = find_encoder(encoder)
-    opened = open_images(images, split=split, data_dir=data_dir, resize=resize, on_bad_image=on_bad_image)
+    opened = open_images(
+        images, split=split, data_dir=data_dir, resize=resize, on_bad_image=on_bad_image
+    )
     console = new_console()
     with interruptible() as interrupted:
         if found.suffix.lower() != ".tflite":
@@ -83,12 +109,20 @@ def embed(
         with without_notes():
             loaded = load_encoder(encoder, image_size, images_per_batch)
         with showing(console, "embedding images", interrupted) as progress:
-            done = write(loaded, opened, path, on_bad_image=on_bad_image, overwrite=overwrite, progress=progress)
+            done = write(
+                loaded,
+                opened,
+                path,
+                on_bad_image=on_bad_image,
+                overwrite=overwrite,
+                progress=progress,
+            )
     tell_skipped(console, done.skipped)
     count = f"{done.images:,} image{'s' if done.images != 1 else ''}"
     console.print(
-        f"{count}, {done.dimensions} dimensions, {done.seconds:.1f} s ({done.images / done.seconds:,.0f} images/s): "
-        f"{done.path}, {_size(done.path.stat().st_size)}"
+        f"{count}, {done.dimensions} dimensions, {done.seconds:.1f} s"
+        f" ({done.images / done.seconds:,.0f} images/s): {done.path},"
+        f" {_size(done.path.stat().st_size)}"
     )
 
 
@@ -111,8 +145,8 @@ def start(console: "Console") -> None:
 def interruptible() -> Iterator[list[int]]:
     """Let Ctrl-C and a request to end (SIGTERM) take away unfinished files, say so, and exit.
 
-    An interrupt can be swallowed by a library or come out as another error: it is noted in the list that is given, and
-    `showing` looks at the note.
+    An interrupt can be swallowed by a library or come out as another error: it is noted in the list
+    that is given, and `showing` looks at the note.
     """
     interrupted: list[int] = []
 
@@ -120,7 +154,9 @@ def interruptible() -> Iterator[list[int]]:
         interrupted.append(number)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield interrupted
     except (KeyboardInterrupt, Exception) as error:
@@ -134,18 +170,29 @@ def interruptible() -> Iterator[list[int]]:
 
 
 @contextmanager
-def showing(console: "Console", what: str, interrupted: list[int]) -> Iterator[Callable[[int, int], None]]:
+def showing(
+    console: "Console", what: str, interrupted: list[int]
+) -> Iterator[Callable[[int, int], None]]:
     """Show progress with the time left: a bar on a terminal, elsewhere a line every ten seconds.
 
-    Gives a function to call with (done, all), which raises `KeyboardInterrupt` once something is in `interrupted`.
+    Gives a function to call with (done, all), which raises `KeyboardInterrupt` once something is in
+    `interrupted`.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from rotkeras.text import clock
 
     began = last = time.monotonic()
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("", total=None)
 
         def progress(done: int, total: int) -> None:
@@ -153,9 +200,15 @@ def showing(console: "Console", what: str, interrupted: list[int]) -> Iterator[C
             if interrupted:
                 raise KeyboardInterrupt
             bar.update(task, completed=done, total=total)
-            if not console.is_terminal and (now := time.monotonic()) - last >= _SECONDS_BETWEEN_LINES:
+            if (
+                not console.is_terminal
+                and (now := time.monotonic()) - last >= _SECONDS_BETWEEN_LINES
+            ):
                 last = now
-                console.print(f"{what}: {done:,} of {total:,}, {clock((now - began) * (total / done - 1))} left")
+                console.print(
+                    f"{what}: {done:,} of {total:,}, {clock((now - began) * (total / done - 1))}"
+                    " left"
+                )
 
         yield progress
 

@@ -8,7 +8,9 @@ import click
 PROBES = "ridge, logistic, knn (20 and 200), knn-K, linear, nonlinear, conv"
 
 
-def label_numbers(_context: Any, _parameter: click.Parameter, value: str | None) -> tuple[int | None, ...]:
+def label_numbers(
+    _context: Any, _parameter: click.Parameter, value: str | None
+) -> tuple[int | None, ...]:
     """Comma-separated counts of labels per class as numbers, "all" as None."""
     counts: list[int | None] = []
     for text in (value or "all").split(","):
@@ -18,40 +20,85 @@ def label_numbers(_context: Any, _parameter: click.Parameter, value: str | None)
         elif text.isdecimal() and int(text) > 0:
             counts.append(int(text))
         else:
-            raise click.BadParameter(f"expected counts from 1 or all, such as 20,100,all; received {value!r}.")
+            raise click.BadParameter(
+                f"expected counts from 1 or all, such as 20,100,all; received {value!r}."
+            )
     return tuple(dict.fromkeys(counts))
 
 
 def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     """Comma-separated names."""
-    return tuple(dict.fromkeys(each.strip() for each in value.split(",") if each.strip())) if value else None
+    return (
+        tuple(dict.fromkeys(each.strip() for each in value.split(",") if each.strip()))
+        if value
+        else None
+    )
 
 
 @click.command(context_settings={"show_default": True})
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "--probe", "probes", callback=_names, metavar="NAMES", help=f"Comma-separated, of {PROBES}. Default: all but logistic."
+    "--probe",
+    "probes",
+    callback=_names,
+    metavar="NAMES",
+    help=f"Comma-separated, of {PROBES}. Default: all but logistic.",
 )
-@click.option("--tap", "taps", callback=_names, metavar="NAMES", help="Comma-separated. Default: all; for few labels the second.")
+@click.option(
+    "--tap",
+    "taps",
+    callback=_names,
+    metavar="NAMES",
+    help="Comma-separated. Default: all; for few labels the second.",
+)
 @click.option(
     "--init",
     "inits",
     callback=_names,
     metavar="NAMES",
-    help="Comma-separated, of trained, random (untrained, frozen), scratch (untrained, learns from labels alone). "
-    "Default: trained,random.",
+    help=(
+        "Comma-separated, of trained, random (untrained, frozen), scratch (untrained, learns from"
+        " labels alone). Default: trained,random."
+    ),
 )
-@click.option("--fine-tune", is_flag=True, help="Let the trained backbone learn too, instead of freezing it.")
 @click.option(
-    "--labels-per-class", "labels", callback=label_numbers, metavar="K,K,…", help="Such as 20,100,400,1000,all. Default: all."
+    "--fine-tune", is_flag=True, help="Let the trained backbone learn too, instead of freezing it."
 )
-@click.option("--draw", type=click.Choice(["first", "seeded"]), default="first", help="Which K: the first, as published, or drawn.")
-@click.option("--seeds", type=click.IntRange(1, 100), default=1, help="How many seeds; several give mean and 95 % interval.")
-@click.option("--budget", type=click.Choice(["fast", "published"]), default="fast", help="Schedules of trained probes.")
 @click.option(
-    "--labelled", metavar="IMAGES", help="Other labelled images than those of the run: a folder of class folders, an .npz …"
+    "--labels-per-class",
+    "labels",
+    callback=label_numbers,
+    metavar="K,K,…",
+    help="Such as 20,100,400,1000,all. Default: all.",
 )
-@click.option("--test-folder", metavar="FOLDER", help="With --labelled FOLDER: class folders that are the test part.")
+@click.option(
+    "--draw",
+    type=click.Choice(["first", "seeded"]),
+    default="first",
+    help="Which K: the first, as published, or drawn.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=1,
+    help="How many seeds; several give mean and 95 % interval.",
+)
+@click.option(
+    "--budget",
+    type=click.Choice(["fast", "published"]),
+    default="fast",
+    help="Schedules of trained probes.",
+)
+@click.option(
+    "--labelled",
+    metavar="IMAGES",
+    help="Other labelled images than those of the run: a folder of class folders, an .npz …",
+)
+@click.option(
+    "--test-folder",
+    metavar="FOLDER",
+    help="With --labelled FOLDER: class folders that are the test part.",
+)
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
 def evaluate(
     run: Path,
@@ -69,31 +116,45 @@ def evaluate(
 ) -> None:
     """Tell how good the features of RUN are: probes on every tap, beside an untrained network.
 
-    Writes RUN/evaluation.json. Validation chooses, and the test part is read once, after all fitting. Called again it adds what
-    is missing and repeats nothing; so does a call after an interruption.
+    Writes RUN/evaluation.json. Validation chooses, and the test part is read once, after all
+    fitting. Called again it adds what is missing and repeats nothing; so does a call after an
+    interruption.
 
     \b
     rotkeras evaluate runs/quickstart
     rotkeras evaluate runs/cifar10-cpu --probe conv --init trained,scratch --labels-per-class 20,100
-    rotkeras evaluate runs/cifar10 --probe nonlinear,conv --tap conv2 --fine-tune --budget published --seeds 3
+    rotkeras evaluate runs/cifar10 --probe nonlinear,conv --tap conv2 --fine-tune --budget published
+    --seeds 3
     """
     from rotkeras.cli.evaluate_console import EvaluateConsole
     from rotkeras.errors import UserError, nearest
 
     for init in inits or ():
         if init not in ("trained", "random", "scratch"):
-            raise UserError(f"--init: there is no {init!r}; {nearest(init, ['trained', 'random', 'scratch'])}")
+            raise UserError(
+                f"--init: there is no {init!r}; {nearest(init, ['trained', 'random', 'scratch'])}"
+            )
     if fine_tune and inits and "trained" not in inits:
         raise UserError(
-            "--fine-tune trains the pre-trained backbone: expected --init trained; for an untrained one: --init scratch."
+            "--fine-tune trains the pre-trained backbone: expected --init trained; for an untrained"
+            " one: --init scratch."
         )
     inits = inits or (("trained",) if fine_tune else ("trained", "random"))
-    modes = tuple({"trained": "fine_tuned" if fine_tune else "frozen"}.get(init, init) for init in inits)
+    modes = tuple(
+        {"trained": "fine_tuned" if fine_tune else "frozen"}.get(init, init) for init in inits
+    )
     trains = fine_tune or "scratch" in modes
     default = ("conv",) if trains and set(modes) <= {"fine_tuned", "scratch"} else None
     EvaluateConsole().run(
         run,
-        {"modes": modes, "taps": taps, "labels_per_class": labels, "draw": draw, "seeds": tuple(range(seeds)), "budget": budget}
+        {
+            "modes": modes,
+            "taps": taps,
+            "labels_per_class": labels,
+            "draw": draw,
+            "seeds": tuple(range(seeds)),
+            "budget": budget,
+        }
         | ({"probes": probes or default} if probes or default else {}),
         labelled=labelled,
         test_folder=test_folder,

@@ -21,7 +21,12 @@ class EvaluateConsole:
         self.console = console or Console(soft_wrap=True, highlight=False)
 
     def run(
-        self, folder: Path, options: dict[str, Any], labelled: str | None, test_folder: str | None, data_dir: str | None
+        self,
+        folder: Path,
+        options: dict[str, Any],
+        labelled: str | None,
+        test_folder: str | None,
+        data_dir: str | None,
     ) -> None:
         """Evaluate the run in a folder and print its tables."""
         from rotkeras.cli.watching import Watching
@@ -45,10 +50,21 @@ class EvaluateConsole:
         name = file_name(source, labelled)
         watching = Watching(self.console)
         try:
-            content = evaluate(run, wanted, source, watch=watching.watch, done=watching.done, tested=watching.tested, name=name)
+            content = evaluate(
+                run,
+                wanted,
+                source,
+                watch=watching.watch,
+                done=watching.done,
+                tested=watching.tested,
+                name=name,
+            )
         except KeyboardInterrupt:
             watching.close()
-            self.console.print("\nInterrupted; finished rows are kept. The same command goes on with the rest.", style="bold")
+            self.console.print(
+                "\nInterrupted; finished rows are kept. The same command goes on with the rest.",
+                style="bold",
+            )
             sys.exit(130)
         finally:
             watching.close()
@@ -64,7 +80,9 @@ class EvaluateConsole:
         plain = not self.console.is_terminal
         for (labels, draw), group in tables.grouped(rows, "labels_per_class", "draw").items():
             title = "all labels" if labels == "all" else f"{labels} labels per class ({draw})"
-            for table in tap_tables(group, part, count, f"{title}: % right of {count:,} {part} images", plain):
+            for table in tap_tables(
+                group, part, count, f"{title}: % right of {count:,} {part} images", plain
+            ):
                 self.console.print(table)
         full = [row for row in rows if row["labels_per_class"] == "all"]
         for table in class_tables(full, part, plain):
@@ -73,9 +91,14 @@ class EvaluateConsole:
             self.console.print(line)
 
 
-def tap_tables(rows: Sequence[dict[str, Any]], part: str, count: int, title: str, plain: bool) -> list[Table]:
-    """Taps by (probe, mode); each kind of number has a column of its own, and no table is wider than 80 columns."""
-    seeds = max(len(group) for group in tables.grouped(rows, "tap", "probe", "mode", "budget").values())
+def tap_tables(
+    rows: Sequence[dict[str, Any]], part: str, count: int, title: str, plain: bool
+) -> list[Table]:
+    """Taps by (probe, mode); each kind of number has a column of its own, and no table is wider
+    than 80 columns."""
+    seeds = max(
+        len(group) for group in tables.grouped(rows, "tap", "probe", "mode", "budget").values()
+    )
     found = []
     columns = tables.columns(rows)
     most = 4 if seeds > 1 else 6
@@ -88,7 +111,9 @@ def tap_tables(rows: Sequence[dict[str, Any]], part: str, count: int, title: str
         for (tap,), group in sorted(tables.grouped(rows, "tap").items()):
             cells = []
             for column in page:
-                these = [row for row in group if (row["probe"], row["mode"], row["budget"]) == column]
+                these = [
+                    row for row in group if (row["probe"], row["mode"], row["budget"]) == column
+                ]
                 cell = tables.cell(these, part, count)
                 cells.append(cell.text(margin=cell.seeds > 1) if cell else "")
             if any(cells):
@@ -103,45 +128,82 @@ def class_tables(rows: Sequence[dict[str, Any]], part: str, plain: bool) -> list
     found = []
     pages = _pages(wanted, 6)
     for page in pages:
-        groups = {column: [row for row in rows if (row["probe"], row["mode"], row["budget"]) == column] for column in page}
+        groups = {
+            column: [row for row in rows if (row["probe"], row["mode"], row["budget"]) == column]
+            for column in page
+        }
         best = {column: tables.best_tap(group) for column, group in groups.items()}
         shown = {
-            column: tables.per_class([row for row in group if row["tap"] == best[column]], part) for column, group in groups.items()
+            column: tables.per_class([row for row in group if row["tap"] == best[column]], part)
+            for column, group in groups.items()
         }
-        table = _table(f"by class, % of {part}; all labels, the tap that is best on validation" if page is pages[0] else "", plain)
+        table = _table(
+            (
+                f"by class, % of {part}; all labels, the tap that is best on validation"
+                if page is pages[0]
+                else ""
+            ),
+            plain,
+        )
         table.add_column("class")
         for column in page:
             probe, mode, budget = column
-            table.add_column(f"{probe}\n{MODE_NAMES[mode]}{_mark(budget)}\n{best[column]}", justify="right")
+            table.add_column(
+                f"{probe}\n{MODE_NAMES[mode]}{_mark(budget)}\n{best[column]}", justify="right"
+            )
         for name in next(iter(shown.values())):
             values = [each[name] for each in shown.values()]
-            table.add_row(name[:24], *("" if value is None else f"{100 * value:.1f}" for value in values))
+            table.add_row(
+                name[:24], *("" if value is None else f"{100 * value:.1f}" for value in values)
+            )
         found.append(table)
     return found
 
 
-def notes(rows: Sequence[dict[str, Any]], part: str, count: int, test_part: str | None) -> list[str]:
+def notes(
+    rows: Sequence[dict[str, Any]], part: str, count: int, test_part: str | None
+) -> list[str]:
     """What a reader must know to read the numbers."""
-    seeds = max(len(group) for group in tables.grouped(rows, "tap", "probe", "mode", "labels_per_class", "draw", "budget").values())
+    seeds = max(
+        len(group)
+        for group in tables.grouped(
+            rows, "tap", "probe", "mode", "labels_per_class", "draw", "budget"
+        ).values()
+    )
     best = max(row[part]["accuracy"] for row in rows)
     margin = 100 * share_margin(best, count)
     widest = 100 * share_margin(0.5, count)
-    found = [f"\nof one seed: the images alone make ±{margin:.1f} at {100 * best:.0f} % and up to ±{widest:.1f} at 50 % (95 %)"]
+    found = [
+        f"\nof one seed: the images alone make ±{margin:.1f} at {100 * best:.0f} % and up to"
+        f" ±{widest:.1f} at 50 % (95 %)"
+    ]
     if seeds > 1:
         found = [
-            f"\n± is the 95 % interval over up to {seeds} seeds of probes, draws and untrained networks, of one pre-training",
+            (
+                f"\n± is the 95 % interval over up to {seeds} seeds of probes, draws and untrained"
+                " networks, of one pre-training"
+            ),
             "a number without ± has nothing in it that is drawn, or one seed",
         ]
     budgets = {row["budget"] for row in rows}
     if any(budget.startswith("fast") for budget in budgets):
-        found.append("* budget fast: shortened schedules, not the published protocol (--budget published)")
+        found.append(
+            "* budget fast: shortened schedules, not the published protocol (--budget published)"
+        )
     if any("×" in budget for budget in budgets):
-        found.append(f"scaled schedules: {', '.join(sorted(budget for budget in budgets if '×' in budget))}")
+        found.append(
+            f"scaled schedules: {', '.join(sorted(budget for budget in budgets if '×' in budget))}"
+        )
     if part == "test":
-        found.append("validation chose epochs (few labels: the last); each row was judged on the test part once")
+        found.append(
+            "validation chose epochs (few labels: the last); each row was judged on the test part"
+            " once"
+        )
     elif test_part in ("none", "without labels"):
         what = "there is no test part" if test_part == "none" else "the test part has no labels"
-        found.append(f"{what}: these are validation images, which chose the epochs of trained probes")
+        found.append(
+            f"{what}: these are validation images, which chose the epochs of trained probes"
+        )
     else:
         found.append("the test part is not read for every row yet: repeat the command")
     return found
@@ -166,5 +228,8 @@ def _pages(columns: Sequence[Any], most: int) -> list[list[Any]]:
 
 def _table(title: str, plain: bool) -> Table:
     return Table(
-        box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain, title=f"\n{title}" if title else None, title_justify="left"
+        box=None if plain else box.SIMPLE_HEAD,
+        pad_edge=not plain,
+        title=f"\n{title}" if title else None,
+        title_justify="left",
     )

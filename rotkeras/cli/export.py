@@ -13,34 +13,82 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", "folder", type=click.Path(path_type=Path), help="Folder of the export. [default: export in the run]"
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Folder of the export. [default: export in the run]",
 )
 @click.option(
     "--profile",
     "profiles",
     multiple=True,
-    help="float32, float16, dynamic, int8, mediapipe, learner, orient or all; may be given again. [default: the recipe's, or all]",
+    help=(
+        "float32, float16, dynamic, int8, mediapipe, learner, orient or all; may be given again."
+        " [default: the recipe's, or all]"
+    ),
 )
-@click.option("--saved-model/--no-saved-model", default=None, help="Write a SavedModel too. [default: the recipe's, or yes]")
-@click.option("--tap", help="Where the encoder is cut. [default: the recipe's, or the best on validation]")
 @click.option(
-    "--pooling", type=click.Choice(["average", "max"]), help="Over positions of the map. [default: the recipe's, or average]"
+    "--saved-model/--no-saved-model",
+    default=None,
+    help="Write a SavedModel too. [default: the recipe's, or yes]",
 )
-@click.option("--l2-normalization/--no-l2-normalization", default=None, help="Give vectors of unit length.")
-@click.option("--input-size", type=int, help="Pixels of each side of the images that the files take. [default: as trained]")
-@click.option("--resize/--no-resize", default=None, help="Resize images of --input-size to the size of training inside the files.")
-@click.option("--calibration-images", type=int, help="Training images that set int8 ranges, 100 to 1000. [default: 200]")
-@click.option("--images", "verify_images", type=int, help="Most held-out images of the proof. [default: 2000]")
-@click.option("--max-drop", type=float, help="Points of accuracy that a file may lose against Keras. [default: 0.5]")
-@click.option("--classes", type=int, help="Of profile learner: most classes it can tell apart. [default: 10]")
+@click.option(
+    "--tap", help="Where the encoder is cut. [default: the recipe's, or the best on validation]"
+)
+@click.option(
+    "--pooling",
+    type=click.Choice(["average", "max"]),
+    help="Over positions of the map. [default: the recipe's, or average]",
+)
+@click.option(
+    "--l2-normalization/--no-l2-normalization", default=None, help="Give vectors of unit length."
+)
+@click.option(
+    "--input-size",
+    type=int,
+    help="Pixels of each side of the images that the files take. [default: as trained]",
+)
+@click.option(
+    "--resize/--no-resize",
+    default=None,
+    help="Resize images of --input-size to the size of training inside the files.",
+)
+@click.option(
+    "--calibration-images",
+    type=int,
+    help="Training images that set int8 ranges, 100 to 1000. [default: 200]",
+)
+@click.option(
+    "--images", "verify_images", type=int, help="Most held-out images of the proof. [default: 2000]"
+)
+@click.option(
+    "--max-drop",
+    type=float,
+    help="Points of accuracy that a file may lose against Keras. [default: 0.5]",
+)
+@click.option(
+    "--classes", type=int, help="Of profile learner: most classes it can tell apart. [default: 10]"
+)
 @click.option("--author", help="For the metadata and the model card.")
 @click.option("--licence", help="Of the files, for the metadata and the model card.")
-@click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets, when it is no longer where the recipe says.")
-@click.option("--overwrite", is_flag=True, help="Replace an export that is there, with all that lies in its folder.")
-def export(run_folder: Path, folder: Path | None, data_dir: str | None, overwrite: bool, **options: Any) -> None:
-    """Export the encoder of RUN for servers and devices, with proof that each file answers as Keras does.
+@click.option(
+    "--data-dir",
+    help="Folder of prepared tensorflow-datasets sets, when it is no longer where the recipe says.",
+)
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace an export that is there, with all that lies in its folder.",
+)
+def export(
+    run_folder: Path, folder: Path | None, data_dir: str | None, overwrite: bool, **options: Any
+) -> None:
+    """Export the encoder of RUN for servers and devices, with proof that each file answers as Keras
+    does.
 
-    Exit code 1 when a file loses more than --max-drop: everything is then kept aside, and what was there stays.
+    Exit code 1 when a file loses more than --max-drop: everything is then kept aside, and what was
+    there stays.
 
     \b
     rotkeras export runs/quickstart
@@ -80,7 +128,8 @@ def export(run_folder: Path, folder: Path | None, data_dir: str | None, overwrit
 
 
 def _settings(run: Any, options: dict[str, Any]) -> "Export":
-    """The section of the run's recipe, changed by what the command line says; all profiles when the recipe has none."""
+    """The section of the run's recipe, changed by what the command line says; all profiles when the
+    recipe has none."""
     from pydantic import ValidationError
 
     from rotkeras.errors import UserError
@@ -88,10 +137,14 @@ def _settings(run: Any, options: dict[str, Any]) -> "Export":
     from rotkeras.recipe.models import Export
 
     recipe = run.load_recipe()
-    content = recipe.export.model_dump() if recipe.export is not None else {"profiles": list(PROFILES)}
+    content = (
+        recipe.export.model_dump() if recipe.export is not None else {"profiles": list(PROFILES)}
+    )
     given = {name: value for name, value in options.items() if value is not None and value != ()}
     if "profiles" in given:
-        names = [each for name in given["profiles"] for each in (PROFILES if name == "all" else [name])]
+        names = [
+            each for name in given["profiles"] for each in (PROFILES if name == "all" else [name])
+        ]
         given["profiles"] = [profile(name).name for name in names]
     try:
         return Export.model_validate(content | given)
@@ -99,4 +152,6 @@ def _settings(run: Any, options: dict[str, Any]) -> "Export":
         first = error.errors()[0]
         name = str(first["loc"][0]).replace("_", "-").replace("verify-images", "images")
         said = str(first["msg"]).removeprefix("Input ")
-        raise UserError(f"--{name}: {said}, received {first['input']!r}; give another value.") from None
+        raise UserError(
+            f"--{name}: {said}, received {first['input']!r}; give another value."
+        ) from None

@@ -24,8 +24,15 @@ class ExportConsole:
 
     def __init__(self, console: Console, interrupted: Sequence[int] = ()) -> None:
         self.console, self._interrupted = console, interrupted
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+        )
+        self._bar = Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        )
         self._task: Any = None
         self._what, self._begun = "", time.monotonic()
 
@@ -52,16 +59,30 @@ class ExportConsole:
         seconds = time.monotonic() - self._begun
         if proof["files"]:
             self.console.print(self._table(proof))
-            asked = "classes" if proof["probes"]["ask"] == "classes" else "by how much an image was turned (no labels)"
+            asked = (
+                "classes"
+                if proof["probes"]["ask"] == "classes"
+                else "by how much an image was turned (no labels)"
+            )
             part = (
-                "held-out images" if proof["held_out"]["part"] == "validation" else "training images (there is no validation part)"
+                "held-out images"
+                if proof["held_out"]["part"] == "validation"
+                else "training images (there is no validation part)"
             )
-            keras = {name: drop["keras"] for each in proof["files"].values() for name, drop in each["drops"].items()}
+            keras = {
+                name: drop["keras"]
+                for each in proof["files"].values()
+                for name, drop in each["drops"].items()
+            }
             self.console.print(
-                f"{proof['held_out']['images']:,} {part}; ms: median of single images, one thread. Drops: points\n"
-                f"of accuracy lost against Keras, ± half the 95 % interval. Probes tell {asked}."
+                f"{proof['held_out']['images']:,} {part}; ms: median of single images, one thread."
+                " Drops: points\nof accuracy lost against Keras, ± half the 95 % interval. Probes"
+                f" tell {asked}."
             )
-            self.console.print("from Keras: " + ", ".join(f"{name} {100 * value:.1f} %" for name, value in keras.items()))
+            self.console.print(
+                "from Keras: "
+                + ", ".join(f"{name} {100 * value:.1f} %" for name, value in keras.items())
+            )
         self._encoder(proof["encoder"], run)
         if "saved_model" in proof:
             error = max(proof["saved_model"]["max_error"].values())
@@ -71,25 +92,43 @@ class ExportConsole:
         if exported.rejected:
             for name, why in exported.rejected.items():
                 self.console.print(f"REJECTED: {name}: {why}; allowed are {limit}")
-            self.console.print(f"nothing was exported; all files are kept aside in {_from_here(exported.folder)}")
-            self.console.print("next:    more --calibration-images, another --tap, or profiles float16 and dynamic")
+            self.console.print(
+                f"nothing was exported; all files are kept aside in {_from_here(exported.folder)}"
+            )
+            self.console.print(
+                "next:    more --calibration-images, another --tap, or profiles float16 and dynamic"
+            )
             return
-        self.console.print(f"passed: no file loses more than {limit} points beyond chance ({seconds:.0f} s)")
+        self.console.print(
+            f"passed: no file loses more than {limit} points beyond chance ({seconds:.0f} s)"
+        )
         if undecided := proof["gate"]["undecided"]:
-            self.console.print(f"too few images to exclude a loss of {limit} points: {', '.join(undecided)}")
-        self.console.print(f"exported: {_from_here(exported.folder)}, with verify.json and model_card.md")
+            self.console.print(
+                f"too few images to exclude a loss of {limit} points: {', '.join(undecided)}"
+            )
+        self.console.print(
+            f"exported: {_from_here(exported.folder)}, with verify.json and model_card.md"
+        )
 
     def _encoder(self, encoder: dict[str, Any], run: "Run") -> None:
         if encoder["taps"]:
-            scores = ", ".join(f"{name} {100 * value:.1f}" for name, value in encoder["taps"].items())
-            self.console.print(f"tap {encoder['tap']}: its vectors are best for ridge on validation\n({scores} %)")
+            scores = ", ".join(
+                f"{name} {100 * value:.1f}" for name, value in encoder["taps"].items()
+            )
+            self.console.print(
+                f"tap {encoder['tap']}: its vectors are best for ridge on validation\n({scores} %)"
+            )
         best = ((run.load_summary() or {}).get("encoder") or {}).get("best") or {}
         if best and best["tap"] != encoder["tap"]:
-            self.console.print(f"encoder.keras is another encoder, cut at {best['tap']}: do not mix its vectors with these")
+            self.console.print(
+                f"encoder.keras is another encoder, cut at {best['tap']}: do not mix its vectors"
+                " with these"
+            )
         if encoder["input_size"] != encoder["trained_size"] and not encoder["resize"]:
             size = encoder["trained_size"]
             self.console.print(
-                f"trained on {size}×{size} pixels: compare what Keras reaches above with --resize, or without --input-size"
+                f"trained on {size}×{size} pixels: compare what Keras reaches above with --resize,"
+                " or without --input-size"
             )
 
     def _table(self, proof: dict[str, Any]) -> Table:
@@ -99,9 +138,13 @@ class ExportConsole:
 
         plain = not self.console.is_terminal
         table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
-        probes = list(dict.fromkeys(name for each in proof["files"].values() for name in each["drops"]))
+        probes = list(
+            dict.fromkeys(name for each in proof["files"].values() for name in each["drops"])
+        )
         for heading in ("profile", "size", "ms", "cosine", *(f"{probe}\ndrop" for probe in probes)):
-            table.add_column(heading, justify="left" if heading == "profile" else "right", no_wrap=True)
+            table.add_column(
+                heading, justify="left" if heading == "profile" else "right", no_wrap=True
+            )
         for each in proof["files"].values():
             drops = [each["drops"].get(probe) for probe in probes]
             table.add_row(

@@ -16,12 +16,26 @@ if TYPE_CHECKING:
 @click.argument("encoder", type=click.Path(path_type=Path))
 @click.argument("query")
 @click.argument("images")
-@click.option("-k", default=10, show_default=True, type=click.IntRange(1), help="Neighbours of each query.")
 @click.option(
-    "--queries", default=8, show_default=True, type=click.IntRange(1), help="Of more queries take so many, evenly spread."
+    "-k", default=10, show_default=True, type=click.IntRange(1), help="Neighbours of each query."
 )
-@click.option("-o", "--output", "sheet", type=click.Path(path_type=Path), help="Draw a contact sheet, a .png file.")
-@click.option("--csv", "table", type=click.Path(path_type=Path), help="Write all neighbours to a .csv file.")
+@click.option(
+    "--queries",
+    default=8,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Of more queries take so many, evenly spread.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "sheet",
+    type=click.Path(path_type=Path),
+    help="Draw a contact sheet, a .png file.",
+)
+@click.option(
+    "--csv", "table", type=click.Path(path_type=Path), help="Write all neighbours to a .csv file."
+)
 @click.option("--query-split", help="Like --split, for QUERY.")
 @image_options
 def neighbours(
@@ -43,10 +57,12 @@ def neighbours(
 ) -> None:
     """Show the images of IMAGES that are nearest to QUERY for ENCODER.
 
-    Nearest is by cosine distance, 1 − cos of the angle between two feature vectors: 0 for one direction, 1 for a right angle,
-    2 for opposite directions. An image with exactly the query's pixels (the query itself, or a copy) is left out.
+    Nearest is by cosine distance, 1 − cos of the angle between two feature vectors: 0 for one
+    direction, 1 for a right angle, 2 for opposite directions. An image with exactly the query's
+    pixels (the query itself, or a copy) is left out.
 
-    QUERY and IMAGES are each a folder, an image file, an .npz of arrays, digits, or a name of tensorflow-datasets.
+    QUERY and IMAGES are each a folder, an image file, an .npz of arrays, digits, or a name of
+    tensorflow-datasets.
 
     \b
     rotkeras neighbours runs/quickstart photos/cat.jpg photos -o sheet.png
@@ -58,12 +74,18 @@ def neighbours(
     from rotkeras.embedding.encoder import find_encoder
     from rotkeras.embedding.feature_file import check_file
 
-    for path, suffix in ((sheet, ".png"), (table, ".csv")):  # before the seconds that TensorFlow takes to start
+    for path, suffix in (
+        (sheet, ".png"),
+        (table, ".csv"),
+    ):  # before the seconds that TensorFlow takes to start
         if path is not None:
             check_file(path, (suffix,), overwrite)
     file = find_encoder(encoder)
     how: dict[str, Any] = {"data_dir": data_dir, "resize": resize, "on_bad_image": on_bad_image}
-    asked, searched = (embedding.open_images(each, split=part, **how) for each, part in ((query, query_split), (images, split)))
+    asked, searched = (
+        embedding.open_images(each, split=part, **how)
+        for each, part in ((query, query_split), (images, split))
+    )
     console = new_console()
     with interruptible() as interrupted:
         if file.suffix.lower() != ".tflite":
@@ -74,7 +96,14 @@ def neighbours(
         if sheet is not None:
             check_sheet_size(min(queries, len(lists[0])), min(k, len(lists[1])))
         with showing(console, "searching images", interrupted) as progress:
-            found = embedding.nearest(loaded, *lists, k=k, most_queries=queries, on_bad_image=on_bad_image, progress=progress)
+            found = embedding.nearest(
+                loaded,
+                *lists,
+                k=k,
+                most_queries=queries,
+                on_bad_image=on_bad_image,
+                progress=progress,
+            )
         if sheet is not None:
             embedding.write_sheet(found, sheet, overwrite)
         if table is not None:
@@ -98,21 +127,35 @@ def neighbour_table(found: "Neighbours", plain: bool) -> Any:
     from rotkeras.embedding.contact_sheet import shorten
 
     def cell(text: str, width: int, form: str = "{}") -> Text:
-        return Text(form.format(shorten(text, lambda each: cell_len(form.format(each)) <= width)), no_wrap=True)
+        return Text(
+            form.format(shorten(text, lambda each: cell_len(form.format(each)) <= width)),
+            no_wrap=True,
+        )
 
-    table = Table(box=None if plain else box.SIMPLE_HEAD, padding=(0, 2 if plain else 1, 0, 0), pad_edge=False)
+    table = Table(
+        box=None if plain else box.SIMPLE_HEAD, padding=(0, 2 if plain else 1, 0, 0), pad_edge=False
+    )
     classes = bool(found.images.class_names or found.queries.class_names)
     for column in ("query", "rank", "name", *(("class",) if classes else ()), "distance"):
-        table.add_column(column, justify="right" if column in ("rank", "distance") else "left", no_wrap=True)
+        table.add_column(
+            column, justify="right" if column in ("rank", "distance") else "left", no_wrap=True
+        )
     for query in range(len(found.query_positions)):
         of_query = found.of(query)
         position = int(found.query_positions[query])
         class_name = found.queries.class_of(position)
-        about = [cell(found.queries.short_name(position), 19), cell(class_name, 19, "({})") if class_name else ""]
+        about = [
+            cell(found.queries.short_name(position), 19),
+            cell(class_name, 19, "({})") if class_name else "",
+        ]
         for place, each in enumerate(of_query):
-            name = cell(found.images.short_name(int(found.positions[query, place])), 23 if classes else 41)
+            name = cell(
+                found.images.short_name(int(found.positions[query, place])), 23 if classes else 41
+            )
             row = [about[place] if place < 2 else "", str(each.rank), name]
-            table.add_row(*row, *([cell(each.class_name, 16)] if classes else []), f"{each.distance:.4f}")
+            table.add_row(
+                *row, *([cell(each.class_name, 16)] if classes else []), f"{each.distance:.4f}"
+            )
         if of_query and query + 1 < len(found.query_positions):
             table.add_row()
     return table
@@ -122,11 +165,15 @@ def _notes(found: "Neighbours", k: int) -> list[str]:
     """What is to be said below the table."""
     notes = [f"\ncosine distance 1 − cos; {found.searched:,} images searched"]
     if found.left_out:
-        notes.append(f"{found.left_out:,} left out, with exactly a query's pixels: the query itself, or a copy of it")
+        notes.append(
+            f"{found.left_out:,} left out, with exactly a query's pixels: the query itself, or a"
+            " copy of it"
+        )
     if (fewest := int(found.compared.min())) < k:
         notes.append(f"{k} neighbours were asked for, and there are only {fewest}: all are shown")
     if share := found.share_of_class():
         notes.append(
-            f"{100 * share[0]:.1f} % of the neighbours are of their query's class (drawn at random: {100 * share[1]:.1f} %)"
+            f"{100 * share[0]:.1f} % of the neighbours are of their query's class (drawn at random:"
+            f" {100 * share[1]:.1f} %)"
         )
     return notes

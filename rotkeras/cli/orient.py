@@ -16,12 +16,20 @@ _WIDTH = 80
 @click.command()
 @click.argument("encoder", type=click.Path(path_type=Path))
 @click.argument("images", type=click.Path(path_type=Path))
-@click.option("--fix", metavar="FOLDER", type=click.Path(path_type=Path), help="Write upright copies of the turned images there.")
+@click.option(
+    "--fix",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Write upright copies of the turned images there.",
+)
 @click.option("--copy-all", is_flag=True, help="With --fix: copy the other images too, unchanged.")
 @click.option(
     "--pixels",
     is_flag=True,
-    help="With --fix: turn pixels instead of setting the orientation tag, for programs that ignore it. JPEG is coded again.",
+    help=(
+        "With --fix: turn pixels instead of setting the orientation tag, for programs that ignore"
+        " it. JPEG is coded again."
+    ),
 )
 @click.option(
     "--confidence",
@@ -30,9 +38,21 @@ _WIDTH = 80
     type=click.FloatRange(0, 1),
     help="Below it, an image is unsure and stays as it is.",
 )
-@click.option("--single-look", is_flag=True, help="Look once, not in all four turns: faster, and more often wrong.")
-@click.option("--csv", "table", metavar="FILE", type=click.Path(path_type=Path), help="Write the answer for each image as .csv.")
-@click.option("--overwrite", is_flag=True, help="Replace copies and a .csv that are there; never an original.")
+@click.option(
+    "--single-look",
+    is_flag=True,
+    help="Look once, not in all four turns: faster, and more often wrong.",
+)
+@click.option(
+    "--csv",
+    "table",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the answer for each image as .csv.",
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Replace copies and a .csv that are there; never an original."
+)
 def orient(
     encoder: Path,
     images: Path,
@@ -46,8 +66,9 @@ def orient(
 ) -> None:
     """Tell which way up photographs are, and write upright copies with --fix.
 
-    ENCODER is an orient.tflite, a run folder or a SavedModel folder. IMAGES is a folder (searched recursively) or an image file.
-    Images are judged as a viewer shows them, by their EXIF orientation. Originals are never written to.
+    ENCODER is an orient.tflite, a run folder or a SavedModel folder. IMAGES is a folder (searched
+    recursively) or an image file. Images are judged as a viewer shows them, by their EXIF
+    orientation. Originals are never written to.
 
     \b
     rotkeras orient runs/photographs photos
@@ -64,7 +85,10 @@ def orient(
     from rotkeras.orientation_network import find_orientation_file, load_orienter
 
     if fix is None and (copy_all or pixels):
-        raise click.UsageError(f"--{'copy-all' if copy_all else 'pixels'} goes with --fix FOLDER: add it, or leave the option out.")
+        raise click.UsageError(
+            f"--{'copy-all' if copy_all else 'pixels'} goes with --fix FOLDER: add it, or leave the"
+            " option out."
+        )
     if table is not None:
         check_file(table, (".csv",), overwrite)
     file = find_orientation_file(encoder)
@@ -83,10 +107,17 @@ def orient(
             told = tell(orienter, found, wishes, progress)
         if table is not None:
             write_table(table, told)
-    unread = [BadImage(str(found.folder / each.path), each.reason) for each in told if each.action == "unreadable"]
+    unread = [
+        BadImage(str(found.folder / each.path), each.reason)
+        for each in told
+        if each.action == "unreadable"
+    ]
     tell_skipped(console, found.skipped + unread)
     if len(unread) == len(told):
-        raise UserError("None of the images could be read: expected jpeg, png, bmp, gif or webp files; give others.")
+        raise UserError(
+            "None of the images could be read: expected jpeg, png, bmp, gif or webp files; give"
+            " others."
+        )
     for line in summary(told, confidence) + turned_ones(told):
         console.print(line)
     if fix is not None:
@@ -97,12 +128,17 @@ def orient(
 
 
 def summary(told: list["Told"], confidence: float) -> list[str]:
-    """How many images are upright, turned by each angle, unsure and unreadable: lines of at most 80 columns."""
+    """How many images are upright, turned by each angle, unsure and unreadable: lines of at most 80
+    columns."""
     actions = Counter(each.action for each in told)
     angles = Counter(each.angle for each in told if each.action == "turned")
     rows = [("upright", actions["upright"], "")]
-    rows += [(f"turned {angle}°", count, "counter-clockwise") for angle, count in sorted(angles.items())]
-    rows += [("unsure", actions["unsure"], f"below a confidence of {confidence:g}, left as they are")]
+    rows += [
+        (f"turned {angle}°", count, "counter-clockwise") for angle, count in sorted(angles.items())
+    ]
+    rows += [
+        ("unsure", actions["unsure"], f"below a confidence of {confidence:g}, left as they are")
+    ]
     if actions["unreadable"]:
         rows.append(("unreadable", actions["unreadable"], ""))
     lines = [f"{name:<12}{count:>9,}   {remark}".rstrip() for name, count, remark in rows]
@@ -110,11 +146,15 @@ def summary(told: list["Told"], confidence: float) -> list[str]:
 
 
 def turned_ones(told: list["Told"]) -> list[str]:
-    """The first twenty images that are turned, with angle and confidence: lines of at most 80 columns."""
+    """The first twenty images that are turned, with angle and confidence: lines of at most 80
+    columns."""
     turned = [each for each in told if each.action == "turned"]
     lines = ["", "turned  confidence  image"] if turned else []
     for each in turned[:_SHOWN]:
-        lines.append(f"{each.angle:>5}°  {each.confidence:>10.3f}  {_short(each.path.as_posix(), _WIDTH - 20)}")
+        lines.append(
+            f"{each.angle:>5}°  {each.confidence:>10.3f} "
+            f" {_short(each.path.as_posix(), _WIDTH - 20)}"
+        )
     if len(turned) > _SHOWN:
         lines.append(f"… and {len(turned) - _SHOWN:,} more; all of them with --csv FILE")
     return lines

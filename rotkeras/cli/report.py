@@ -7,16 +7,34 @@ import click
 
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", "page", type=click.Path(path_type=Path), help="The page. [default: report.html in the run]")
 @click.option(
-    "--pictures/--no-pictures", default=True, show_default=True, help="Attention, filters, neighbours, map of embeddings."
+    "-o",
+    "--output",
+    "page",
+    type=click.Path(path_type=Path),
+    help="The page. [default: report.html in the run]",
 )
-@click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets, when it is no longer where the recipe says.")
-@click.option("--overwrite", is_flag=True, help="Replace a page that is there; the one in the run always is.")
-def report(runs: tuple[Path, ...], page: Path | None, pictures: bool, data_dir: str | None, overwrite: bool) -> None:
-    """Make the page of RUN: one HTML file with curves, tables, attention maps, filters, neighbours and the recipe.
+@click.option(
+    "--pictures/--no-pictures",
+    default=True,
+    show_default=True,
+    help="Attention, filters, neighbours, map of embeddings.",
+)
+@click.option(
+    "--data-dir",
+    help="Folder of prepared tensorflow-datasets sets, when it is no longer where the recipe says.",
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Replace a page that is there; the one in the run always is."
+)
+def report(
+    runs: tuple[Path, ...], page: Path | None, pictures: bool, data_dir: str | None, overwrite: bool
+) -> None:
+    """Make the page of RUN: one HTML file with curves, tables, attention maps, filters, neighbours
+    and the recipe.
 
-    Several runs are shown side by side; then name the page with -o. The file needs no network and no other file.
+    Several runs are shown side by side; then name the page with -o. The file needs no network and
+    no other file.
 
     \b
     rotkeras report runs/quickstart
@@ -40,5 +58,11 @@ def report(runs: tuple[Path, ...], page: Path | None, pictures: bool, data_dir: 
 
             console.print("starting TensorFlow …")
             devices.quiet()
-        written = write_report(runs, file, pictures=pictures, data_dir=data_dir, progress=lambda step: console.print(f"  {step}"))
+        written = write_report(
+            runs,
+            file,
+            pictures=pictures,
+            data_dir=data_dir,
+            progress=lambda step: console.print(f"  {step}"),
+        )
     console.print(f"open: {written} ({written.stat().st_size / 1e6:.1f} MB)")

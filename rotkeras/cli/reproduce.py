@@ -9,20 +9,37 @@ NAMES = ("table1", "table2", "table3", "table9", "figure5a", "figure5b")
 
 @click.command(context_settings={"show_default": True})
 @click.argument("table", type=click.Choice(NAMES))
-@click.option("--scale", type=float, default=1.0, help="Share of images and epochs, the width by its root; 1 is as published.")
+@click.option(
+    "--scale",
+    type=float,
+    default=1.0,
+    help="Share of images and epochs, the width by its root; 1 is as published.",
+)
 @click.option("--images", type=float, help="Share of the images alone.")
 @click.option("--width", type=float, help="Share of the width alone.")
 @click.option("--epochs", type=float, help="Share of the epochs alone, of pre-training and probes.")
-@click.option("--seeds", type=click.IntRange(1, 100), default=1, help="How many; each pre-trains anew.")
 @click.option(
-    "--recipe", type=click.Choice(["cifar10", "cifar10-paper"]), default="cifar10", help="The code's 200 epochs or the paper's 100."
+    "--seeds", type=click.IntRange(1, 100), default=1, help="How many; each pre-trains anew."
 )
 @click.option(
-    "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Change one value of the recipe, such as train.xla=true."
+    "--recipe",
+    type=click.Choice(["cifar10", "cifar10-paper"]),
+    default="cifar10",
+    help="The code's 200 epochs or the paper's 100.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="Change one value of the recipe, such as train.xla=true.",
 )
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reproduced"), help="Where runs and results go."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reproduced"),
+    help="Where runs and results go.",
 )
 def reproduce(
     table: str,
@@ -38,8 +55,9 @@ def reproduce(
 ) -> None:
     """Run everything that TABLE of the paper needs, and print ours beside the paper's.
 
-    Pre-trains, probes and writes Markdown, CSV and a plot. Called again after an interruption it goes on; runs are shared between
-    tables. At a --scale below 1 the whole path is walked, and nothing is compared by it.
+    Pre-trains, probes and writes Markdown, CSV and a plot. Called again after an interruption it
+    goes on; runs are shared between tables. At a --scale below 1 the whole path is walked, and
+    nothing is compared by it.
 
     \b
     rotkeras reproduce table1 --scale 0.02
@@ -51,5 +69,9 @@ def reproduce(
     from rotkeras.reproduce.scale import Scale
 
     chosen = Scale.of(scale)
-    given = {name: value for name, value in (("images", images), ("width", width), ("epochs", epochs)) if value is not None}
+    given = {
+        name: value
+        for name, value in (("images", images), ("width", width), ("epochs", epochs))
+        if value is not None
+    }
     ReproduceConsole().run(table, out, recipe, replace(chosen, **given), seeds, overrides, data_dir)

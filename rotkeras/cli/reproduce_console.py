@@ -26,7 +26,14 @@ class ReproduceConsole(Watching):
         self._progress: Any = None
 
     def run(
-        self, name: str, folder: Path, base: str, scale: Scale, seeds: int, overrides: Sequence[str], data_dir: str | None
+        self,
+        name: str,
+        folder: Path,
+        base: str,
+        scale: Scale,
+        seeds: int,
+        overrides: Sequence[str],
+        data_dir: str | None,
     ) -> None:
         """Reproduce a table and write it."""
         from rotkeras import recipe as recipes
@@ -35,7 +42,9 @@ class ReproduceConsole(Watching):
         table = TABLES[name]
         full = recipes.load(base, overrides, data_dir)
         changed = departures(overrides)
-        words = scale.describe(full.train.epochs) + (f"; changed by {', '.join(changed)}: not judged" if changed else "")
+        words = scale.describe(full.train.epochs) + (
+            f"; changed by {', '.join(changed)}: not judged" if changed else ""
+        )
         judged = scale.full and not changed
         for network in dict.fromkeys(entry.network for entry in table.entries):
             build_recipe(base, network, scale, 0, overrides, data_dir)  # a mistake is told at once
@@ -52,18 +61,36 @@ class ReproduceConsole(Watching):
         from rotkeras.reproduce.reproducing import reproduce, suffix
 
         if scale.full and not devices.accelerators():
-            self.console.print("there is no GPU here: at full scale this takes weeks; --scale 0.02 walks the path in minutes")
+            self.console.print(
+                "there is no GPU here: at full scale this takes weeks; --scale 0.02 walks the path"
+                " in minutes"
+            )
         shrunk = recipes.load(base, [*overrides, *scale.overrides(full)], data_dir)
         whole = load_source(shrunk)
         if judged and full.data.kind != "tfds" and not is_cifar10(whole):
-            judged, words = False, f"{words}; of {whole.name}, whose images are not those of CIFAR-10: not judged"
+            judged, words = (
+                False,
+                f"{words}; of {whole.name}, whose images are not those of CIFAR-10: not judged",
+            )
             self.console.print(words)
         source = scale.shrink(whole)
         try:
-            numbers, runs = reproduce(table, folder, base, scale, tuple(range(seeds)), overrides, data_dir, source, shows=self)
+            numbers, runs = reproduce(
+                table,
+                folder,
+                base,
+                scale,
+                tuple(range(seeds)),
+                overrides,
+                data_dir,
+                source,
+                shows=self,
+            )
         except KeyboardInterrupt:
             self.close()
-            self.console.print("\nInterrupted; finished epochs and rows are kept. The same command goes on.")
+            self.console.print(
+                "\nInterrupted; finished epochs and rows are kept. The same command goes on."
+            )
             sys.exit(130)
         finally:
             self.close()
@@ -103,17 +130,30 @@ class ReproduceConsole(Watching):
 
         curve = curve_of(runs) if table.name == "figure5a" else []
         summaries = [run.load_summary() or {} for run in runs]
-        seconds = [f"{run.path.name} {summary['seconds']:,.0f}" for run, summary in zip(runs, summaries, strict=True)]
+        seconds = [
+            f"{run.path.name} {summary['seconds']:,.0f}"
+            for run, summary in zip(runs, summaries, strict=True)
+        ]
         seeds = sorted({run.load_recipe().train.seed for run in runs})
         facts = {
             "scale": words,
             "command": shlex.join(["rotkeras", *sys.argv[1:]]),
-            "recipe": f"{base}, seed{'s' if len(seeds) > 1 else ''} {', '.join(str(seed) for seed in seeds)}",
-            "protocol": "validation chose epochs, few-label probes took the last; each row was judged on test once",
+            "recipe": (
+                f"{base}, seed{'s' if len(seeds) > 1 else ''}"
+                f" {', '.join(str(seed) for seed in seeds)}"
+            ),
+            "protocol": (
+                "validation chose epochs, few-label probes took the last; each row was judged on"
+                " test once"
+            ),
             "seconds of pre-training": ", ".join(seconds),
             "machine": f"{platform.platform()}, {os.cpu_count()} cores",
-            "library": ", ".join(dict.fromkeys(summary.get("backend", "tensorflow") for summary in summaries)),
-            "versions": ", ".join(f"{name} {version}" for name, version in summaries[0]["versions"].items()),
+            "library": ", ".join(
+                dict.fromkeys(summary.get("backend", "tensorflow") for summary in summaries)
+            ),
+            "versions": ", ".join(
+                f"{name} {version}" for name, version in summaries[0]["versions"].items()
+            ),
         }
         stem = folder / f"{table.name}-{base}{suffix}"
         paths = [stem.with_name(stem.name + ending) for ending in (".md", ".csv", ".png")]
@@ -130,19 +170,37 @@ class ReproduceConsole(Watching):
         from rotkeras.reproduce.writing import cells
 
         plain = not self.console.is_terminal
-        grid = Grid(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain, title=f"\n{table.title}, %", title_justify="left")
+        grid = Grid(
+            box=None if plain else box.SIMPLE_HEAD,
+            pad_edge=not plain,
+            title=f"\n{table.title}, %",
+            title_justify="left",
+        )
         grid.add_column(table.row_title or "", max_width=26)
         grid.add_column(table.column_title or "", max_width=15)
         for title in ("ours", "±", "paper", "diff.", "tol.", "within", "rerun"):
             grid.add_column(title, justify="right")
         for number in numbers:
-            row, column, ours, margin, _, paper, difference, tolerance, within, rerun = cells(number, judged)
-            grid.add_row(row, column, ours, margin, paper, difference, tolerance, "–" if within == "not judged" else within, rerun)
+            row, column, ours, margin, _, paper, difference, tolerance, within, rerun = cells(
+                number, judged
+            )
+            grid.add_row(
+                row,
+                column,
+                ours,
+                margin,
+                paper,
+                difference,
+                tolerance,
+                "–" if within == "not judged" else within,
+                rerun,
+            )
         return grid
 
 
 def curve_of(runs: Sequence[Any]) -> list[dict[str, Any]]:
-    """The points of figure 5a from the logs of runs: {"seed", "epoch", "rotation", "probe"}, the probe None between two."""
+    """The points of figure 5a from the logs of runs: {"seed", "epoch", "rotation", "probe"}, the
+    probe None between two."""
     from rotkeras.callbacks.metrics_log import read_metrics
 
     return [

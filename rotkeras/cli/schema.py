@@ -16,5 +16,8 @@ def schema() -> None:
 
     from rotkeras.recipe import Recipe
 
-    content = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema()}
+    content = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Recipe.model_json_schema(),
+    }
     click.echo(json.dumps(content, indent=2))

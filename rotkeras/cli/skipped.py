@@ -11,11 +11,15 @@ if TYPE_CHECKING:
 def left_out(count: int) -> str:
     """How many files could not be read, in words."""
     several = count > 1
-    return f"{count:,} file{'s' if several else ''} could not be read as images and {'are' if several else 'is'} left out"
+    return (
+        f"{count:,} file{'s' if several else ''} could not be read as images and"
+        f" {'are' if several else 'is'} left out"
+    )
 
 
 def tell_skipped(console: "Console", skipped: list["BadImage"], where: str = "") -> None:
-    """Name the first five files that could not be read; `where` tells where the others are named."""
+    """Name the first five files that could not be read; `where` tells where the others are
+    named."""
     if not skipped:
         return
     console.print(f"{left_out(len(skipped))}:")

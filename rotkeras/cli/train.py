@@ -12,12 +12,32 @@ import click
 
 @click.command()
 @click.argument("recipe")
-@click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Change one value; may be given again.")
-@click.option("--run-dir", type=click.Path(path_type=Path), help="Run folder; by default runs/<name of the recipe>.")
-@click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets; the same as --set data.data_dir=….")
-@click.option("--resume", is_flag=True, help="Go on with the run that is there; begin when there is none.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="Change one value; may be given again.",
+)
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path),
+    help="Run folder; by default runs/<name of the recipe>.",
+)
+@click.option(
+    "--data-dir",
+    help="Folder of prepared tensorflow-datasets sets; the same as --set data.data_dir=….",
+)
+@click.option(
+    "--resume", is_flag=True, help="Go on with the run that is there; begin when there is none."
+)
 @click.option("--overwrite", is_flag=True, help="Delete the run that is there and begin again.")
-@click.option("--hosts", "addresses", metavar="A:PORT,B:PORT", help="All processes that train together, on JAX; the first writes.")
+@click.option(
+    "--hosts",
+    "addresses",
+    metavar="A:PORT,B:PORT",
+    help="All processes that train together, on JAX; the first writes.",
+)
 @click.option("--host-id", "number", type=int, help="Which of --hosts this one is, from 0.")
 def train(
     recipe: str,
@@ -35,7 +55,8 @@ def train(
     rotkeras train quickstart
     rotkeras train recipes/cifar10.yaml --data-dir ~/tensorflow_datasets
     rotkeras train folder --set data.folder=photos --set train.epochs=20
-    rotkeras train cifar10 --hosts one:1234,two:1234 --host-id 0     # and on the host two: --host-id 1
+    rotkeras train cifar10 --hosts one:1234,two:1234 --host-id 0     # and on the host two:
+    --host-id 1
     """
     from rotkeras import devices, hosts
     from rotkeras import recipe as recipes
@@ -61,8 +82,8 @@ def train(
 
     from rotkeras.cli.train_console import TrainConsole
 
-    # An interrupt that arrives while a library calls back into Python can be swallowed there or come out as another error: it is
-    # noted here, and training looks at the note after every step.
+    # An interrupt that arrives while a library calls back into Python can be swallowed there or
+    # come out as another error: it is noted here, and training looks at the note after every step.
     interrupted: list[int] = []
 
     def interrupt(number: int, _frame: Any) -> NoReturn:
@@ -83,12 +104,22 @@ def train(
         if not run.recipe.exists():
             click.echo("\nInterrupted before training began; nothing was written.", err=True)
             sys.exit(130)
-        command = f"rotkeras train {shlex.quote(str(run.recipe))} --run-dir {shlex.quote(str(run.path))} --resume"
+        command = (
+            f"rotkeras train {shlex.quote(str(run.recipe))} --run-dir {shlex.quote(str(run.path))}"
+            " --resume"
+        )
         if together:
-            command += f" --hosts {','.join(together.addresses)} --host-id 0 (and with their numbers on the others)"
+            command += (
+                f" --hosts {','.join(together.addresses)} --host-id 0 (and with their numbers on"
+                " the others)"
+            )
         elif devices.backend() != "tensorflow":
             command = f"KERAS_BACKEND={devices.backend()} {command}"
-        kept = "epochs that were finished are kept" if (run.checkpoints / "state.json").exists() else "no epoch was finished"
+        kept = (
+            "epochs that were finished are kept"
+            if (run.checkpoints / "state.json").exists()
+            else "no epoch was finished"
+        )
         click.echo(f"\nInterrupted; {kept}. Go on with: {command}", err=True)
         if together:
             os._exit(130)  # at a common exit the others would be waited for
@@ -100,7 +131,8 @@ def train(
 
 
 def _leave(error: BaseException) -> NoReturn:
-    """End one of several processes after an error, without the common exit, which would wait for the others."""
+    """End one of several processes after an error, without the common exit, which would wait for
+    the others."""
     import traceback
 
     from rotkeras import hosts

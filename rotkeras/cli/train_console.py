@@ -24,14 +24,17 @@ class TrainConsole:
     """Runs a training and shows it, on a terminal or as plain lines."""
 
     def __init__(self, console: Console | None = None, together: "Hosts | None" = None) -> None:
-        silent = together is not None and together.number > 0  # the first of several processes shows it for all
+        silent = (
+            together is not None and together.number > 0
+        )  # the first of several processes shows it for all
         self.console = console or Console(soft_wrap=True, highlight=False, quiet=silent)
         self.together = together
         self.rejected = False
         """Whether an export was asked for and did not come about."""
 
     def run(self, recipe: Recipe, run: Run, interrupted: Sequence[int] = ()) -> dict[str, Any]:
-        """Train, print the table, and return the summary; stop after the step in which `interrupted` is no longer empty."""
+        """Train, print the table, and return the summary; stop after the step in which
+        `interrupted` is no longer empty."""
         if self.together:
             self._meet(self.together, recipe)
         finished = run.load_summary() if run.resuming else None
@@ -39,10 +42,15 @@ class TrainConsole:
             print("this run has ended; there is nothing to resume", flush=True)
             return {}
         if finished:
-            self.console.print(f"This run has ended after {finished['epochs']} epochs; there is nothing to resume.\n")
+            self.console.print(
+                f"This run has ended after {finished['epochs']} epochs; there is nothing to"
+                " resume.\n"
+            )
             self.show(finished, run)
             if recipe.export is not None and not run.export.exists():
-                self.console.print(f"no export: make it with {shlex.join(['rotkeras', 'export', str(run.path)])}")
+                self.console.print(
+                    f"no export: make it with {shlex.join(['rotkeras', 'export', str(run.path)])}"
+                )
             return finished
         from rotkeras import devices, hosts
 
@@ -57,7 +65,9 @@ class TrainConsole:
 
         source = self._load(recipe)
         self._describe(recipe, source, run)
-        stop = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: self._check(interrupted))  # noqa: ARG005
+        stop = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: self._check(interrupted)  # noqa: ARG005
+        )
         progress = callbacks.Progress(self.console, initial_epoch=self._done(run))
         try:
             summary = train.train(recipe, run, source, [progress, stop], tell=self.console.print)
@@ -91,7 +101,11 @@ class TrainConsole:
         count = len(together.addresses)
         what = "; progress is shown by process 0" if together.number else ""
         there, seconds = together.addresses[0], hosts.MEETING_SECONDS
-        print(f"process {together.number} of {count}: meeting the others at {there}, for at most {seconds} s{what}", flush=True)
+        print(
+            f"process {together.number} of {count}: meeting the others at {there}, for at most"
+            f" {seconds} s{what}",
+            flush=True,
+        )
         devices.quiet()  # JAX imports TensorFlow, where it is installed, when processes meet
         hosts.join(together)
 
@@ -104,7 +118,8 @@ class TrainConsole:
             self.console.print(f"page:    KERAS_BACKEND=tensorflow rotkeras report {there}")
 
     def _export(self, recipe: Recipe, run: Run, source: Source, interrupted: Sequence[int]) -> None:
-        """Export the encoder when the recipe wants it; what goes wrong with it never loses a run."""
+        """Export the encoder when the recipe wants it; what goes wrong with it never loses a
+        run."""
         if recipe.export is None:
             return
         from rotkeras.cli.export_console import ExportConsole
@@ -115,7 +130,14 @@ class TrainConsole:
         again = shlex.join(command)
         try:
             with ExportConsole(self.console, interrupted) as shown:
-                exported = export_run(run, recipe.export, overwrite=True, source=source, command=command, tell=shown.tell)
+                exported = export_run(
+                    run,
+                    recipe.export,
+                    overwrite=True,
+                    source=source,
+                    command=command,
+                    tell=shown.tell,
+                )
             shown.show(exported, run)
             self.rejected = bool(exported.rejected)
         except KeyboardInterrupt:
@@ -126,10 +148,14 @@ class TrainConsole:
             self.console.print(f"no export: {error}")
         except Exception as error:  # the run has ended well, and is whole
             self.rejected = True
-            self.console.print(f"no export, for a defect ({type(error).__name__}: {brief(error)}); {again} shows it")
+            self.console.print(
+                f"no export, for a defect ({type(error).__name__}: {brief(error)}); {again}"
+                " shows it"
+            )
 
     def _report(self, recipe: Recipe, run: Run) -> None:
-        """Make the page of the run when the recipe wants one; what goes wrong with it never loses a run."""
+        """Make the page of the run when the recipe wants one; what goes wrong with it never loses a
+        run."""
         if recipe.report is None:
             return
         from rotkeras.report import write_report
@@ -143,7 +169,10 @@ class TrainConsole:
             self.console.print(f"no page: {error}")
         except Exception as error:  # the run has ended well, and is whole
             told = " ".join(str(error).split())[:160]
-            self.console.print(f"no page, for a defect ({type(error).__name__}: {told}); rotkeras report {run.path} shows it")
+            self.console.print(
+                f"no page, for a defect ({type(error).__name__}: {told}); rotkeras report"
+                f" {run.path} shows it"
+            )
 
     def _check(self, interrupted: Sequence[int]) -> None:
         if interrupted:
@@ -161,28 +190,51 @@ class TrainConsole:
     def _load(self, recipe: Recipe) -> Source:
         from rotkeras.building import load_source
 
-        columns = (TextColumn("reading images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
+        columns = (
+            TextColumn("reading images"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(
+            *columns, console=self.console, transient=True, disable=not self.console.is_terminal
+        ) as bar:
             task = bar.add_task("", total=None)
-            return load_source(recipe, lambda done, total: bar.update(task, completed=done, total=total))
+            return load_source(
+                recipe, lambda done, total: bar.update(task, completed=done, total=total)
+            )
 
     def _describe(self, recipe: Recipe, source: Source, run: Run) -> None:
         height, width, _ = source.image_shape
-        labels = f"{len(source.train.class_names)} classes" if source.train.labels is not None else "no labels"
+        labels = (
+            f"{len(source.train.class_names)} classes"
+            if source.train.labels is not None
+            else "no labels"
+        )
         validation = len(source.validation) if source.validation else 0
         self.console.print(
-            f"{source.name}: {len(source.train):,} images to train on, {validation:,} for validation, {height}×{width}, {labels}"
+            f"{source.name}: {len(source.train):,} images to train on, {validation:,} for"
+            f" validation, {height}×{width}, {labels}"
         )
         if source.kept:
             self.console.print(f"images {source.kept}")
         if source.skipped:
             self.console.print(f"{left_out(len(source.skipped))}; named at the end")
         if source.train.labels is None:
-            self.console.print("no labels: features cannot be probed; rotation accuracy tells how training goes")
+            self.console.print(
+                "no labels: features cannot be probed; rotation accuracy tells how training goes"
+            )
         from rotkeras import devices
 
-        if recipe.train.precision == "mixed_bfloat16" and not devices.accelerators() and devices.has_bfloat16() is False:
-            self.console.print("this processor has no bfloat16: mixed_bfloat16 may take ten times as long as float32")
+        if (
+            recipe.train.precision == "mixed_bfloat16"
+            and not devices.accelerators()
+            and devices.has_bfloat16() is False
+        ):
+            self.console.print(
+                "this processor has no bfloat16: mixed_bfloat16 may take ten times as long as"
+                " float32"
+            )
         self.console.print(f"run folder: {run.path}\n")
 
     def show(self, summary: dict[str, Any], run: Run) -> None:
@@ -194,8 +246,8 @@ class TrainConsole:
         angles = sum(key.startswith("accuracy/") for key in metrics)
         epochs = f"{summary['epochs']} epoch{'s' if summary['epochs'] > 1 else ''}"
         print_(
-            f"\nrotation accuracy {100 * rotation:.1f} % ({part}; chance is {100 / angles:.1f} %), {epochs}, "
-            f"{clock(summary['seconds'])} in all"
+            f"\nrotation accuracy {100 * rotation:.1f} % ({part}; chance is {100 / angles:.1f} %),"
+            f" {epochs}, {clock(summary['seconds'])} in all"
         )
         if probes["trained"]:
             print_(probe_table(probes, plain=not self.console.is_terminal))
@@ -203,14 +255,26 @@ class TrainConsole:
             first = next(iter(next(iter(probes["trained"].values()))))
             best_probe = max(each[first] for each in probes["trained"].values())
             print_(
-                f"% right of {count:,} validation images (best: ±{margin(best_probe, count):.1f}, 95 % interval) by simple\n"
-                f"classifiers on the features of each tap (a block's output), of this network and of an\n"
-                f"untrained one. The last block specialises on rotations and may lose. Test is unread."
+                f"% right of {count:,} validation images (best: ±{margin(best_probe, count):.1f},"
+                " 95 % interval) by simple\nclassifiers on the features of each tap (a block's"
+                " output), of this network and of an\nuntrained one. The last block specialises on"
+                " rotations and may lose. Test is unread."
             )
         best = summary["encoder"]["best"]
-        reason = f"{best['measure']} {100 * best['value']:.1f} %" if best["measure"] != "epoch" else "the last epoch"
-        print_(f"\nencoder: {run.path / 'encoder.keras'}  (tap {best['tap']}, epoch {best['epoch']}: {reason})")
-        tell_skipped(self.console, [BadImage(**bad) for bad in summary["images"]["skipped"]], ", in summary.json")
+        reason = (
+            f"{best['measure']} {100 * best['value']:.1f} %"
+            if best["measure"] != "epoch"
+            else "the last epoch"
+        )
+        print_(
+            f"\nencoder: {run.path / 'encoder.keras'}  (tap {best['tap']}, epoch {best['epoch']}:"
+            f" {reason})"
+        )
+        tell_skipped(
+            self.console,
+            [BadImage(**bad) for bad in summary["images"]["skipped"]],
+            ", in summary.json",
+        )
         print_(f"load it: keras.models.load_model('{run.path / 'encoder.keras'}')")
         print_(f"next:    rotkeras evaluate {run.path}   (the numbers to report)")
 

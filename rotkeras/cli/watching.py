@@ -1,4 +1,5 @@
-"""Progress over several fits: a bar with the time left on a terminal, and a line for each that is done."""
+"""Progress over several fits: a bar with the time left on a terminal, and a line for each that is
+done."""
 
 import time
 from collections.abc import Sequence
@@ -28,7 +29,9 @@ class Watching:
         if number == 0:  # of this evaluation; a reproduction has several
             self._started = time.monotonic()
         self._place = f"{number + 1:>{len(str(len(units)))}}/{len(units)}"
-        self._share = sum(each.cost for each in units[: number + 1]) / sum(each.cost for each in units)
+        self._share = sum(each.cost for each in units[: number + 1]) / sum(
+            each.cost for each in units
+        )
         if not self.console.is_terminal:
             return ()
         self._show(f"{self._place}  {unit.title()}", 0.0)
@@ -47,15 +50,22 @@ class Watching:
 
     def done(self, unit: Any, rows: Sequence[dict[str, Any]]) -> None:
         """Print the line of a fit that has ended."""
-        values = "  ".join(f"{row['tap']} {100 * row['validation']['accuracy']:.1f}" for row in rows)
+        values = "  ".join(
+            f"{row['tap']} {100 * row['validation']['accuracy']:.1f}" for row in rows
+        )
         left = (time.monotonic() - self._started) * (1 / self._share - 1)
         tail = f"; about {clock(left)} left" if self._share < 1 else ""
-        self.console.print(f"{self._place}  {unit.title()}: {values}  (validation, {clock(rows[0]['seconds'])}{tail})")
+        self.console.print(
+            f"{self._place}  {unit.title()}: {values}  (validation,"
+            f" {clock(rows[0]['seconds'])}{tail})"
+        )
 
     def tested(self, done: int, count: int) -> None:
         """Say that the test part is read, and how far it is."""
         if done == 0:
-            self.console.print(f"all is fitted; reading the test part for {count} row{'s' if count > 1 else ''} …")
+            self.console.print(
+                f"all is fitted; reading the test part for {count} row{'s' if count > 1 else ''} …"
+            )
         if self.console.is_terminal:
             self._show("test part", done / count)
 
@@ -64,7 +74,12 @@ class Watching:
         if self._bar is None:
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-            columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[left]}"),
+            )
             self._bar = Progress(*columns, console=self.console, transient=True)
             self._task = self._bar.add_task("", total=1.0, left="")
             self._bar.start()

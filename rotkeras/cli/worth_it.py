@@ -12,16 +12,31 @@ from rotkeras.cli.evaluate import label_numbers
 @click.command("worth-it", context_settings={"show_default": True})
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "--labelled", metavar="IMAGES", help="Labelled images other than the run's: class folders, an .npz, a dataset's name."
+    "--labelled",
+    metavar="IMAGES",
+    help="Labelled images other than the run's: class folders, an .npz, a dataset's name.",
 )
-@click.option("--test-folder", metavar="FOLDER", help="With --labelled FOLDER: class folders to judge on.")
+@click.option(
+    "--test-folder", metavar="FOLDER", help="With --labelled FOLDER: class folders to judge on."
+)
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
 @click.option(
-    "--labels-per-class", "labels", callback=label_numbers, metavar="K,K,…", help="Default: 5,20,100,400 as far as they go."
+    "--labels-per-class",
+    "labels",
+    callback=label_numbers,
+    metavar="K,K,…",
+    help="Default: 5,20,100,400 as far as they go.",
 )
-@click.option("--seeds", type=click.IntRange(1, 100), default=3, help="Three or more; each draws labels of its own.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=3,
+    help="Three or more; each draws labels of its own.",
+)
 @click.option("--tap", help="Where the features are read. Default: the second tap.")
-@click.option("--budget", type=click.Choice(["fast", "published"]), default="fast", help="Schedules.")
+@click.option(
+    "--budget", type=click.Choice(["fast", "published"]), default="fast", help="Schedules."
+)
 def worth_it(
     run: Path,
     labelled: str | None,
@@ -34,8 +49,9 @@ def worth_it(
 ) -> None:
     """Say whether pre-training was worth it for your labelled images.
 
-    Compares the pre-trained backbone of RUN (frozen, with a convolutional probe, and with ridge regression) with the same network
-    trained from scratch, at a few numbers of labels, and says so in one sentence. Writes RUN/worth-it.json.
+    Compares the pre-trained backbone of RUN (frozen, with a convolutional probe, and with ridge
+    regression) with the same network trained from scratch, at a few numbers of labels, and says so
+    in one sentence. Writes RUN/worth-it.json.
 
     \b
     rotkeras worth-it runs/folder --labelled photos-in-class-folders
@@ -43,8 +59,13 @@ def worth_it(
     """
     from rotkeras.cli.worth_it_console import WorthItConsole
 
-    given = click.get_current_context().get_parameter_source("labels") is not ParameterSource.DEFAULT
+    given = (
+        click.get_current_context().get_parameter_source("labels") is not ParameterSource.DEFAULT
+    )
     if given and None in labels:
-        raise click.BadParameter("expected counts, such as 20,100; all cannot be drawn anew.", param_hint="--labels-per-class")
+        raise click.BadParameter(
+            "expected counts, such as 20,100; all cannot be drawn anew.",
+            param_hint="--labels-per-class",
+        )
     wanted = tuple(count for count in labels if count is not None)
     WorthItConsole().run(run, labelled, test_folder, data_dir, wanted, seeds, tap, budget)

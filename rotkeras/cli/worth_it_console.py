@@ -60,15 +60,27 @@ class WorthItConsole:
         watching = Watching(self.console)
         try:
             options = worth_it.options(counts, seeds, budget, tap)
-            content = evaluate(run, options, source, watch=watching.watch, done=watching.done, tested=watching.tested, name=name)
+            content = evaluate(
+                run,
+                options,
+                source,
+                watch=watching.watch,
+                done=watching.done,
+                tested=watching.tested,
+                name=name,
+            )
         except KeyboardInterrupt:
             watching.close()
-            self.console.print("\nInterrupted; finished fits are kept. The same command goes on with the rest.")
+            self.console.print(
+                "\nInterrupted; finished fits are kept. The same command goes on with the rest."
+            )
             sys.exit(130)
         finally:
             watching.close()
         seconds = (run.load_summary() or {}).get("seconds", 0.0)
-        compared = worth_it.compare(content, counts, seeds, budget, tap or taps.default(network), seconds)
+        compared = worth_it.compare(
+            content, counts, seeds, budget, tap or taps.default(network), seconds
+        )
         path = run.path / f"{name.replace('evaluation', 'worth-it')}.json"
         write_json(path, compared)
         self.show(compared)
@@ -77,24 +89,45 @@ class WorthItConsole:
     def show(self, compared: dict[str, Any]) -> None:
         """Print the table and the verdict."""
         plain = not self.console.is_terminal
-        title = f"\n% right of {compared['images']:,} {compared['part']} images, at tap {compared['tap']}"
-        table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain, title=title, title_justify="left")
+        title = (
+            f"\n% right of {compared['images']:,} {compared['part']} images, at tap"
+            f" {compared['tap']}"
+        )
+        table = Table(
+            box=None if plain else box.SIMPLE_HEAD,
+            pad_edge=not plain,
+            title=title,
+            title_justify="left",
+        )
         mark = "*" if compared["budget"] == "fast" else ""
-        columns = ("labels\nper class", f"from scratch{mark}", f"pre-trained\nconv{mark}", "pre-trained\nridge", "gain of conv")
+        columns = (
+            "labels\nper class",
+            f"from scratch{mark}",
+            f"pre-trained\nconv{mark}",
+            "pre-trained\nridge",
+            "gain of conv",
+        )
         for column in columns:
             table.add_column(column, justify="right")
         for count, each in compared["counts"].items():
             methods = each["methods"]
             cells = [
-                f"{100 * methods[name]['mean']:.1f} ±{100 * methods[name]['margin']:.1f}\n{clock(methods[name]['seconds'])}"
+                f"{100 * methods[name]['mean']:.1f}"
+                f" ±{100 * methods[name]['margin']:.1f}\n{clock(methods[name]['seconds'])}"
                 for name in ("scratch", "conv", "ridge")
             ]
             gain = f"{100 * each['gain']:+.1f} ±{100 * each['gain_margin']:.1f}"
             table.add_row(str(count), *cells, gain + ("" if each["told"] else "\nnot told"))
         self.console.print(table)
         seeds = compared["seeds"]
-        over = f"the 95 % interval over {seeds} seeds" if seeds > 1 else "the 95 % interval from the images alone, of one seed"
+        over = (
+            f"the 95 % interval over {seeds} seeds"
+            if seeds > 1
+            else "the 95 % interval from the images alone, of one seed"
+        )
         self.console.print(f"± is {over}; below each number the time of one fit")
         if mark:
-            self.console.print("* budget fast: shortened schedules (--budget published for the paper's)")
+            self.console.print(
+                "* budget fast: shortened schedules (--budget published for the paper's)"
+            )
         self.console.print(f"\n{compared['verdict']}", style="bold")

@@ -10,7 +10,17 @@ if TYPE_CHECKING:
     from rotkeras.data.pipelines import evaluation_pipeline, pipeline
     from rotkeras.data.source import BadImage, Images, Source, split
 
-__all__ = ["BadImage", "Images", "Pipeline", "Source", "augmentation", "evaluation_pipeline", "load", "pipeline", "split"]
+__all__ = [
+    "BadImage",
+    "Images",
+    "Pipeline",
+    "Source",
+    "augmentation",
+    "evaluation_pipeline",
+    "load",
+    "pipeline",
+    "split",
+]
 
 _HOMES = {
     "load": "loading",

@@ -1,4 +1,5 @@
-"""Images that are arrays already: `.npz` files, NumPy in Python, and the digits that come with scikit-learn."""
+"""Images that are arrays already: `.npz` files, NumPy in Python, and the digits that come with
+scikit-learn."""
 
 import contextlib
 import zipfile
@@ -15,12 +16,22 @@ from rotkeras.errors import UserError
 from rotkeras.images import fit_square
 
 _MOST_CLASSES = 100_000
-_IMAGE_KEYS = {"train": ("images", "train_images", "x_train", "x"), "test": ("test_images", "x_test")}
-_LABEL_KEYS = {"train": ("labels", "train_labels", "y_train", "y"), "test": ("test_labels", "y_test")}
+_IMAGE_KEYS = {
+    "train": ("images", "train_images", "x_train", "x"),
+    "test": ("test_images", "x_test"),
+}
+_LABEL_KEYS = {
+    "train": ("labels", "train_labels", "y_train", "y"),
+    "test": ("test_labels", "y_test"),
+}
 
 
 def as_images(
-    array: Any, labels: Any = None, class_names: tuple[str, ...] = (), image_size: int | None = None, name: str = "images"
+    array: Any,
+    labels: Any = None,
+    class_names: tuple[str, ...] = (),
+    image_size: int | None = None,
+    name: str = "images",
 ) -> Images:
     """Check an array of images and labels, make it RGB, and resize it when asked.
 
@@ -37,35 +48,51 @@ def as_images(
     try:
         array = np.asarray(array)
     except ValueError:
-        raise UserError(f"{name}: expected images of one size, received a list of several sizes; resize them first.") from None
-    if array.dtype != np.uint8 or array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3)):
         raise UserError(
-            f"{name}: expected a uint8 array of shape (N, H, W, 3), (N, H, W, 1) or (N, H, W) with values 0…255, received "
-            f"{array.dtype} of shape {array.shape}; convert it (a float array in 0…1: multiply by 255 and round)."
+            f"{name}: expected images of one size, received a list of several sizes; resize them"
+            " first."
+        ) from None
+    if (
+        array.dtype != np.uint8
+        or array.ndim not in (3, 4)
+        or (array.ndim == 4 and array.shape[3] not in (1, 3))
+    ):
+        raise UserError(
+            f"{name}: expected a uint8 array of shape (N, H, W, 3), (N, H, W, 1) or (N, H, W) with"
+            f" values 0…255, received {array.dtype} of shape {array.shape}; convert it (a float"
+            " array in 0…1: multiply by 255 and round)."
         )
     if array.size == 0:
-        raise UserError(f"{name}: expected at least one image, received an array of shape {array.shape}; add images.")
+        raise UserError(
+            f"{name}: expected at least one image, received an array of shape {array.shape}; add"
+            " images."
+        )
     array = array[..., None] if array.ndim == 3 else array
     if array.shape[3] == 1:
         array = np.repeat(array, 3, axis=3)
     if image_size is None and array.shape[1] != array.shape[2]:
         raise UserError(
-            f"{name}: expected square images, received {array.shape[1]}×{array.shape[2]}; set data.image_size, which cuts a square."
+            f"{name}: expected square images, received {array.shape[1]}×{array.shape[2]}; set"
+            " data.image_size, which cuts a square."
         )
     if image_size is not None and array.shape[1:3] != (image_size, image_size):
         array = np.stack([fit_square(Image.fromarray(image), image_size) for image in array])
     if labels is not None:
         labels = np.asarray(labels)
         labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-        if labels.shape != (len(array),) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        if (
+            labels.shape != (len(array),)
+            or not np.issubdtype(labels.dtype, np.integer)
+            or labels.min() < 0
+        ):
             raise UserError(
-                f"labels of {name}: expected {len(array)} integers from 0, one per image, received {labels.dtype} of shape "
-                f"{labels.shape}; give class numbers."
+                f"labels of {name}: expected {len(array)} integers from 0, one per image, received"
+                f" {labels.dtype} of shape {labels.shape}; give class numbers."
             )
         if labels.max() >= _MOST_CLASSES:
             raise UserError(
-                f"labels of {name}: expected class numbers below {_MOST_CLASSES}, received {labels.max()}; "
-                f"number the classes from 0."
+                f"labels of {name}: expected class numbers below {_MOST_CLASSES}, received"
+                f" {labels.max()}; number the classes from 0."
             )
         class_names = class_names or tuple(str(number) for number in range(int(labels.max()) + 1))
     return Images.of(array, labels, class_names if labels is not None else ())
@@ -74,11 +101,13 @@ def as_images(
 def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | None:
     """The train or test part of an `.npz` file; None when it has no test part.
 
-    Keys: `images` and `labels`, `test_images` and `test_labels`; or `x_train`, `y_train`, `x_test`, `y_test`. `class_names`,
+    Keys: `images` and `labels`, `test_images` and `test_labels`; or `x_train`, `y_train`, `x_test`,
+        `y_test`. `class_names`,
     strings (classes,), may name the labels.
 
     Raises:
-        UserError: when the file is missing, is no `.npz`, holds none of the keys, or names fewer classes than there are.
+        UserError: when the file is missing, is no `.npz`, holds none of the keys, or names fewer
+            classes than there are.
     """
     path = Path(path).expanduser()
     try:
@@ -86,12 +115,15 @@ def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | No
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array")
     except FileNotFoundError:
-        raise UserError(f"The array file {str(path)!r} does not exist: give the path of an .npz file.") from None
+        raise UserError(
+            f"The array file {str(path)!r} does not exist: give the path of an .npz file."
+        ) from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         # NumPy's own words for a file of another kind advise to unpickle it.
         reason = "it is no archive of arrays" if "pickle" in str(error) else str(error)
         raise UserError(
-            f"{str(path)!r} could not be read as an .npz file ({reason}): write it with numpy.savez(path, images=…, labels=…)."
+            f"{str(path)!r} could not be read as an .npz file ({reason}): write it with"
+            " numpy.savez(path, images=…, labels=…)."
         ) from None
     with file:
         image_key = next((key for key in _IMAGE_KEYS[part] if key in file.files), None)
@@ -100,43 +132,55 @@ def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | No
             if part == "test":
                 return None
             raise UserError(
-                f"{str(path)!r} holds {', '.join(file.files) or 'nothing'}: expected an array named 'images' (or 'x_train'); "
-                f"write it with numpy.savez(path, images=…, labels=…)."
+                f"{str(path)!r} holds {', '.join(file.files) or 'nothing'}: expected an array named"
+                " 'images' (or 'x_train'); write it with numpy.savez(path, images=…, labels=…)."
             )
         try:
             images, labels = file[image_key], file[label_key] if label_key else None
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             reason = "it holds Python objects" if "pickle" in str(error) else str(error)
-            raise UserError(f"{str(path)!r} could not be read ({reason}): store plain uint8 arrays in it.") from None
+            raise UserError(
+                f"{str(path)!r} could not be read ({reason}): store plain uint8 arrays in it."
+            ) from None
         names = _class_names(path.name, file) if label_key else ()
         return as_images(images, labels, names, image_size, f"{path.name}:{image_key}")
 
 
 def _class_names(name: str, file: Any) -> tuple[str, ...]:
-    """The names of the labels of a file, of both its parts, so that a mistake is told before training; empty where it has none."""
+    """The names of the labels of a file, of both its parts, so that a mistake is told before
+    training; empty where it has none."""
     if "class_names" not in file.files:
         return ()
     most = 0
     for key in (key for part in _LABEL_KEYS.values() for key in part if key in file.files):
-        with contextlib.suppress(OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):  # said when it is read
+        with contextlib.suppress(
+            OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error
+        ):  # said when it is read
             most = max(most, int(np.max(file[key], initial=-1)) + 1)
     try:
         given = file["class_names"]
     except ValueError:
         given = np.array(None)  # Python objects
-    names = tuple(each.decode() if isinstance(each, bytes) else str(each) for each in given.tolist()) if given.ndim == 1 else ()
+    names = (
+        tuple(each.decode() if isinstance(each, bytes) else str(each) for each in given.tolist())
+        if given.ndim == 1
+        else ()
+    )
     if given.dtype.kind not in "US" or len(set(names)) < len(names) or len(names) < most:
         raise UserError(
-            f"{name}:class_names: expected {most} or more different names, an array of strings with one for each label from 0, "
-            f"received {len(names)} of {given.dtype}, shape {given.shape}; name each class once, or leave the names out."
+            f"{name}:class_names: expected {most} or more different names, an array of strings with"
+            f" one for each label from 0, received {len(names)} of {given.dtype}, shape"
+            f" {given.shape}; name each class once, or leave the names out."
         )
     return names
 
 
 def read_digits(image_size: int | None) -> Images:
-    """The 1797 handwritten digits (8 × 8, ten classes) of the UCI set that ships inside scikit-learn.
+    """The 1797 handwritten digits (8 × 8, ten classes) of the UCI set that ships inside
+    scikit-learn.
 
-    Reference: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998.
+    Reference: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+        Repository, 1998.
     """
     from sklearn.datasets import load_digits
 

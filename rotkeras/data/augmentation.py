@@ -1,8 +1,9 @@
 """Augmentation of uint8 batches before the views are made: once an image, then its copies.
 
-Each is a function `(images, key) -> images` on uint8 (B, H, W, 3), tensors inside `tf.data`; its randomness is a function of the
-key alone. One with `in_numpy = True` takes NumPy arrays as well, and gives the same pixels. One with `in_step = True` can be taken
-apart, to run inside the compiled step: `draw(key)` makes its integers on the host, int32 (B, D), `apply(images, draws)` the same
+Each is a function `(images, key) -> images` on uint8 (B, H, W, 3), tensors inside `tf.data`; its
+randomness is a function of the key alone. One with `in_numpy = True` takes NumPy arrays as well,
+and gives the same pixels. One with `in_step = True` can be taken apart, to run inside the compiled
+step: `draw(key)` makes its integers on the host, int32 (B, D), `apply(images, draws)` the same
 pixels of them by `keras.ops`, and `undrawn` are the D integers that leave an image as it is.
 """
 
@@ -27,13 +28,15 @@ FIRST_FREE_STREAM = 8
 
 
 def pad_crop_flip(padding: int = 4, flip: bool = True) -> Augmentation:
-    """Pad with black, cut a random crop of the old size, and flip half of the images from left to right.
+    """Pad with black, cut a random crop of the old size, and flip half of the images from left to
+    right.
 
     Args:
         padding: pixels on each side.
         flip: whether to flip.
 
-    Reference: the CIFAR-10 augmentation of Gidaris et al., ICLR 2018, section 4.1, and their published code.
+    Reference: the CIFAR-10 augmentation of Gidaris et al., ICLR 2018, section 4.1, and their
+        published code.
     """
 
     return _PadCropFlip(padding, flip)
@@ -56,8 +59,8 @@ class _PadCropFlip:
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         from keras import ops
 
-        # Each image is gathered from by itself, rows and then columns: over the whole batch at once, several devices would have to
-        # send each other all pixels first.
+        # Each image is gathered from by itself, rows and then columns: over the whole batch at
+        # once, several devices would have to send each other all pixels first.
         padding, (height, width) = self.padding, images.shape[1:3]
         padded = ops.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
         rows = drawn[:, 0:1] + ops.arange(height, dtype="int32")
@@ -69,22 +72,29 @@ class _PadCropFlip:
         return ops.take_along_axis(cut, columns[:, None, :, None], axis=2)
 
     def __call__(self, images: Tensor, key: Key) -> Tensor:
-        return self._numpy(images, key) if isinstance(images, np.ndarray) else self._graph(images, key)
+        return (
+            self._numpy(images, key) if isinstance(images, np.ndarray) else self._graph(images, key)
+        )
 
     def _numpy(self, images: NDArray[np.uint8], key: Key) -> NDArray[np.uint8]:
         count, height, width, channels = images.shape
         padding, drawn = self.padding, self.draw(key)
         padded = np.zeros((count, height + 2 * padding, width + 2 * padding, channels), np.uint8)
         padded[:, padding : padding + height, padding : padding + width] = images
-        # A row of a crop is one item, at whatever byte it begins: NumPy then copies rows and not bytes.
+        # A row of a crop is one item, at whatever byte it begins: NumPy then copies rows and not
+        # bytes.
         row = np.dtype((np.void, width * channels))
-        windows: NDArray[Any] = np.ndarray((padded.size - row.itemsize + 1,), row, padded, strides=(1,))
+        windows: NDArray[Any] = np.ndarray(
+            (padded.size - row.itemsize + 1,), row, padded, strides=(1,)
+        )
         top = np.arange(count)[:, None] * padded.shape[1] + drawn[:, 0:1] + np.arange(height)
         rows = windows[(top * padded.shape[2] + drawn[:, 1:2]) * channels]
         cut: NDArray[np.uint8] = rows.view(np.uint8).reshape(images.shape)
         if self.flip and len(flipped := np.flatnonzero(drawn[:, 2])):
             mirrored = cut[flipped]
-            for channel in range(channels):  # planes of bytes are copied faster than pixels of three
+            for channel in range(
+                channels
+            ):  # planes of bytes are copied faster than pixels of three
                 cut[flipped, :, :, channel] = mirrored[:, :, ::-1, channel]
         return cut
 
@@ -109,7 +119,10 @@ def random_flip() -> Augmentation:
 
 
 def random_resized_crop(
-    size: int, scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3), flip: bool = True
+    size: int,
+    scale: tuple[float, float] = (0.08, 1.0),
+    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+    flip: bool = True,
 ) -> Augmentation:
     """Cut a box of random area and aspect ratio, resize it (bilinear), and flip half of the images.
 
@@ -139,8 +152,9 @@ def random_resized_crop(
         if flip:
             flipped = randomness.integers(key, _FLIP, 2) == 1
             left, right = tf.where(flipped, right, left), tf.where(flipped, left, right)
-        # crop_and_resize samples between the centres of the outermost pixels; half a source step inward makes each
-        # output pixel the centre of its own cell, so the box is covered evenly whichever way it is turned.
+        # crop_and_resize samples between the centres of the outermost pixels; half a source step
+        # inward makes each output pixel the centre of its own cell, so the box is covered evenly
+        # whichever way it is turned.
         step_y, step_x = box_height / size, (right - left) / size
         boxes = tf.stack(
             [
@@ -161,8 +175,8 @@ def random_resized_crop(
 def keras_cv(layer: str, **arguments: Any) -> Augmentation:
     """Any augmentation layer of keras-cv, by its name and with its own arguments.
 
-    The layer's random generator is replaced by one that is a function of the batch's key, so that order, threads and
-    resume do not change what it draws.
+    The layer's random generator is replaced by one that is a function of the batch's key, so that
+    order, threads and resume do not change what it draws.
 
     Args:
         layer: such as "RandomGaussianBlur".
@@ -187,12 +201,16 @@ NAMES = {
 
 
 def chain(steps: list[Augmentation]) -> Augmentation:
-    """Apply augmentations one after the other, each with random numbers of its own (`key_of_step`)."""
+    """Apply augmentations one after the other, each with random numbers of its own
+    (`key_of_step`)."""
 
     def apply(images: Tensor, key: Key) -> Tensor:
         for number, step in enumerate(steps):
             if len(images.shape) != 4:
-                raise UserError(f"Augmentation {number} received a tensor of rank {len(images.shape)}, expected (B, H, W, 3).")
+                raise UserError(
+                    f"Augmentation {number} received a tensor of rank {len(images.shape)}, expected"
+                    " (B, H, W, 3)."
+                )
             images = step(images, key_of_step(key, number))
         return images
 
@@ -200,7 +218,8 @@ def chain(steps: list[Augmentation]) -> Augmentation:
 
 
 def key_of_step(key: Key, number: int) -> Key:
-    """The key of the augmentation with this number in a list of them: a seed of its own, so that two flips draw differently."""
+    """The key of the augmentation with this number in a list of them: a seed of its own, so that
+    two flips draw differently."""
     return key if number == 0 else key._replace(seed=_another_seed(key.seed, number))
 
 

@@ -1,9 +1,11 @@
-"""From images to batches of (views, labels) in `tf.data`: shuffled, augmented, and turned into views by a pretext task.
+"""From images to batches of (views, labels) in `tf.data`: shuffled, augmented, and turned into
+views by a pretext task.
 
 NumPy makes them or, what it cannot, TensorFlow's graph.
 
-A batch is made whole: one gather, one augmentation, one call of the task. Nothing is done image by image, pixels stay uint8,
-and an image's views lie side by side, so that a batch split over devices never splits them.
+A batch is made whole: one gather, one augmentation, one call of the task. Nothing is done image by
+image, pixels stay uint8, and an image's views lie side by side, so that a batch split over devices
+never splits them.
 """
 
 import weakref
@@ -37,11 +39,19 @@ def tf_pipeline(
     repeats: int,
 ) -> Pipeline:
     """See `rotkeras.data.pipeline`."""
-    settings: dict[str, Any] = {"images_per_batch": images_per_batch, "seed": seed, "augmentation": augmentation}
+    settings: dict[str, Any] = {
+        "images_per_batch": images_per_batch,
+        "seed": seed,
+        "augmentation": augmentation,
+    }
     if makes_numpy(task, *augmentation):
-        steps = steps_of_images(images, task, steps_per_execution=steps_per_execution, repeats=repeats, **settings)
+        steps = steps_of_images(
+            images, task, steps_per_execution=steps_per_execution, repeats=repeats, **settings
+        )
         start = initial_epoch * steps.per_epoch
-        made = made_by_numpy(steps.batch, tf.data.Dataset.counter(start=start), example=steps.batch(start))
+        made = made_by_numpy(
+            steps.batch, tf.data.Dataset.counter(start=start), example=steps.batch(start)
+        )
         return _measured(made, steps.per_epoch)
     rows = tf.constant(images.rows)
     augment = chain(list(augmentation))
@@ -52,14 +62,16 @@ def tf_pipeline(
         key = Key(seed, epoch, tf.gather(rows, index) + repeat * len(images.array))
         return task.views(augment(gather(index), key), key)
 
-    return _endless(batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution)
+    return _endless(
+        batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution
+    )
 
 
 def made_by_numpy(make: Callable[[int], Any], numbers: Any, example: Any, even: bool = True) -> Any:
     """A dataset of what NumPy makes of numbers, several at once and in order.
 
-    NumPy copies rows and planes of bytes, where TensorFlow's kernels gather pixels of three bytes: batches are made in a third of
-    the time, and nothing is traced.
+    NumPy copies rows and planes of bytes, where TensorFlow's kernels gather pixels of three bytes:
+    batches are made in a third of the time, and nothing is traced.
 
     Args:
         make: number -> nested arrays.
@@ -67,29 +79,44 @@ def made_by_numpy(make: Callable[[int], Any], numbers: Any, example: Any, even: 
         example: what `make` gives, for its structure, dtypes and shapes.
         even: whether batches have as many rows as the example, all.
     """
-    # TensorFlow keeps a function that was mapped for the life of the process: it must not keep a batch with it.
+    # TensorFlow keeps a function that was mapped for the life of the process: it must not keep a
+    # batch with it.
     kinds = [(each.shape, each.dtype) for each in tf.nest.flatten(example)]
     structure = tf.nest.map_structure(lambda _: None, example)
 
     def read(number: Any) -> Any:
         with ending.reading() as worth_it:
-            return tf.nest.flatten(make(int(number))) if worth_it else [np.zeros(shape, dtype) for shape, dtype in kinds]
+            return (
+                tf.nest.flatten(make(int(number)))
+                if worth_it
+                else [np.zeros(shape, dtype) for shape, dtype in kinds]
+            )
 
     def batch(number: Any) -> Any:
         values = tf.numpy_function(read, [number], [dtype for _, dtype in kinds], stateful=False)
         shapes = [shape if even else (None, *shape[1:]) for shape, _ in kinds]
-        shaped = [tf.ensure_shape(value, shape) for value, shape in zip(values, shapes, strict=True)]
+        shaped = [
+            tf.ensure_shape(value, shape) for value, shape in zip(values, shapes, strict=True)
+        ]
         return tf.nest.pack_sequence_as(structure, shaped)
 
-    return numbers.map(_as_written(batch), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    return numbers.map(
+        _as_written(batch), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    ).prefetch(tf.data.AUTOTUNE)
 
 
 def tf_feature_pipeline(
-    features: Mapping[str, NDArray[np.float32]], labels: NDArray[np.int64], *, images_per_batch: int, seed: int, repeats: int
+    features: Mapping[str, NDArray[np.float32]],
+    labels: NDArray[np.int64],
+    *,
+    images_per_batch: int,
+    seed: int,
+    repeats: int,
 ) -> Pipeline:
     """See `rotkeras.data.pipelines.feature_pipeline`."""
     names = list(features)
-    # TensorFlow keeps a function that was mapped for the life of the process: it must not keep gigabytes of features with it.
+    # TensorFlow keeps a function that was mapped for the life of the process: it must not keep
+    # gigabytes of features with it.
     references = [weakref.ref(features[name]) for name in names]
     blank = [np.zeros((images_per_batch, *features[name].shape[1:]), np.float32) for name in names]
 
@@ -97,14 +124,22 @@ def tf_feature_pipeline(
         arrays = [reference() for reference in references]
         with ending.reading() as worth_it:
             # Gone after training has ended: what is still prefetched then is seen by no one.
-            return [array[index] if array is not None and worth_it else empty for array, empty in zip(arrays, blank, strict=True)]
+            return [
+                array[index] if array is not None and worth_it else empty
+                for array, empty in zip(arrays, blank, strict=True)
+            ]
 
     def batch(_seed: Any, _epoch: Any, index: Any, _repeat: Any) -> Any:
         values = tf.numpy_function(read, [index], [tf.float32] * len(names), stateful=False)
-        x = {name: tf.ensure_shape(value, like.shape) for name, value, like in zip(names, values, blank, strict=True)}
+        x = {
+            name: tf.ensure_shape(value, like.shape)
+            for name, value, like in zip(names, values, blank, strict=True)
+        }
         return x, tf.gather(labels, index)
 
-    return _endless(_as_written(batch), len(labels), repeats, images_per_batch, seed)._replace(owner=features)
+    return _endless(_as_written(batch), len(labels), repeats, images_per_batch, seed)._replace(
+        owner=features
+    )
 
 
 def _as_written(function: Any) -> Any:
@@ -113,9 +148,16 @@ def _as_written(function: Any) -> Any:
 
 
 def _endless(
-    batch: Any, count: int, repeats: int, images_per_batch: int, seed: int, initial_epoch: int = 0, steps_per_execution: int = 1
+    batch: Any,
+    count: int,
+    repeats: int,
+    images_per_batch: int,
+    seed: int,
+    initial_epoch: int = 0,
+    steps_per_execution: int = 1,
 ) -> Pipeline:
-    """Batches for ever: `batch(seed, epoch, index, repeat)` of the positions that each step's number stands for."""
+    """Batches for ever: `batch(seed, epoch, index, repeat)` of the positions that each step's
+    number stands for."""
     steps = count_steps(count * repeats, images_per_batch, steps_per_execution)
     seed_tensor = tf.constant(seed, tf.int64)
 
@@ -126,7 +168,9 @@ def _endless(
         return batch(seed_tensor, epoch, index % count, index // count)
 
     dataset = tf.data.Dataset.counter(start=initial_epoch * steps)
-    dataset = dataset.map(step_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    dataset = dataset.map(
+        step_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    ).prefetch(tf.data.AUTOTUNE)
     return _measured(dataset, steps)
 
 
@@ -136,10 +180,12 @@ def _measured(dataset: Any, steps: int) -> Pipeline:
 
 
 def untuned(dataset: Any) -> Any:
-    """The dataset without tf.data's tuning while it runs; AUTOTUNE then means its default, a thread for each core, 16 at most.
+    """The dataset without tf.data's tuning while it runs; AUTOTUNE then means its default, a thread
+    for each core, 16 at most.
 
-    The thread that tunes sleeps twice as long each time, up to a minute, and whoever ends an iterator (`fit` at its end, a
-    validation) now and then waits until it wakes. Our pipelines have one map and one prefetch, which need no tuning.
+    The thread that tunes sleeps twice as long each time, up to a minute, and whoever ends an
+    iterator (`fit` at its end, a validation) now and then waits until it wakes. Our pipelines have
+    one map and one prefetch, which need no tuning.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -151,7 +197,11 @@ def tf_evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) 
     if makes_numpy(task):
         part = numpy_evaluation(images, task, images_per_batch)
         even = len(images) % images_per_batch == 0
-        return untuned(made_by_numpy(part.__getitem__, tf.data.Dataset.range(len(part)), example=part[0], even=even))
+        return untuned(
+            made_by_numpy(
+                part.__getitem__, tf.data.Dataset.range(len(part)), example=part[0], even=even
+            )
+        )
     count = len(images)
     rows = tf.constant(images.rows)
     gather = _gather(images)
@@ -172,7 +222,11 @@ def _gather(images: Images) -> Any:
 
     def read(index: Any) -> Any:
         with ending.reading() as worth_it:
-            return images.take(np.asarray(index)) if worth_it else np.zeros((len(index), *shape[1:]), np.uint8)
+            return (
+                images.take(np.asarray(index))
+                if worth_it
+                else np.zeros((len(index), *shape[1:]), np.uint8)
+            )
 
     def gather(index: Any) -> Any:
         batch = tf.numpy_function(read, [index], tf.uint8, stateful=False)

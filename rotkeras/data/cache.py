@@ -23,21 +23,24 @@ from rotkeras.errors import UserError
 MEMORY_SHARE = 0.5
 """Images are held in memory when they take at most this share of what is available.
 
-The other half is for what comes after: TensorFlow, a training step, features of probes, and the images of a test folder. Little is
-lost by a file: the system keeps as much of it as fits in memory that it gives back when others need it.
+The other half is for what comes after: TensorFlow, a training step, features of probes, and the
+images of a test folder. Little is lost by a file: the system keeps as much of it as fits in memory
+that it gives back when others need it.
 """
 _HOST = re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "host"
 _DISK_SHARE = 0.95
 
 Fill = Callable[[Any], tuple[NDArray[np.int64], list[BadImage]]]
-"""Fills `out`, to whose rows uint8 images are assigned, from row 0; returns (positions int64 that were kept, bad images)."""
+"""Fills `out`, to whose rows uint8 images are assigned, from row 0; returns (positions int64 that
+were kept, bad images)."""
 
 
 class Decoded(NamedTuple):
     """Decoded images.
 
     Attributes:
-        array: uint8 (N, H, W, 3), the rows that were kept: an array or an `ImageFile`, which is indexed alike.
+        array: uint8 (N, H, W, 3), the rows that were kept: an array or an `ImageFile`, which is
+            indexed alike.
         positions: int64 (N,), which of the items they are.
         bad: files that could not be read.
         kept: where they are, in words.
@@ -53,10 +56,12 @@ class Stamp:
     """A digest, taken line by line, of all that decoded images depend on.
 
     Args:
-        source: lines that say which images these are and at which size; what is added later is their content.
+        source: lines that say which images these are and at which size; what is added later is
+            their content.
 
     Attributes:
-        source: sixteen hexadecimal digits for the first lines alone: the same before and after images change.
+        source: sixteen hexadecimal digits for the first lines alone: the same before and after
+            images change.
     """
 
     def __init__(self, *source: str) -> None:
@@ -73,16 +78,23 @@ class Stamp:
 
 
 def available_memory() -> int:
-    """Bytes of memory that can be used without swapping, within a container's limit; a very large number where no one says."""
+    """Bytes of memory that can be used without swapping, within a container's limit; a very large
+    number where no one says."""
     free = 1 << 62
     try:
         with open("/proc/meminfo") as file:
-            free = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
+            free = next(
+                int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:")
+            )
     except (OSError, StopIteration):
         pass
     try:
         group = Path("/sys/fs/cgroup")
-        files = next(line for line in (group / "memory.stat").read_text().splitlines() if line.startswith("inactive_file "))
+        files = next(
+            line
+            for line in (group / "memory.stat").read_text().splitlines()
+            if line.startswith("inactive_file ")
+        )
         limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
         return min(free, max(0, limit - used + int(files.split()[1])))
     except (OSError, StopIteration, ValueError):  # no such group, or "max": no limit
@@ -90,7 +102,8 @@ def available_memory() -> int:
 
 
 def default_cache() -> Path:
-    """The folder for images that do not fit in memory when none is named: `$XDG_CACHE_HOME/rotkeras`, or `~/.cache/rotkeras`."""
+    """The folder for images that do not fit in memory when none is named:
+    `$XDG_CACHE_HOME/rotkeras`, or `~/.cache/rotkeras`."""
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if named.is_absolute():
         return named / "rotkeras"
@@ -113,8 +126,9 @@ def cached_array(
     Args:
         shape: (N, H, W, 3), N the number of items before any is skipped.
         fill: see `Fill`.
-        cache: folder on disk to keep them in. None holds them in memory when they fit, see `MEMORY_SHARE`, and else keeps them in
-            `default_cache()`, where images that have changed since take the place of what was kept of them.
+        cache: folder on disk to keep them in. None holds them in memory when they fit, see
+            `MEMORY_SHARE`, and else keeps them in `default_cache()`, where images that have changed
+            since take the place of what was kept of them.
         title: the beginning of the folder's name.
         stamp: of what the content depends on; another stamp is another folder.
         beside: arrays that `fill` fills too; they are kept with the images.
@@ -131,7 +145,9 @@ def cached_array(
     if found is None and cache is None and need <= MEMORY_SHARE * available_memory():
         array = np.empty(shape, np.uint8)
         positions, bad = fill(array)
-        return Decoded(array[: len(positions)], positions, bad, f"decoded into memory, {_size(need)}")
+        return Decoded(
+            array[: len(positions)], positions, bad, f"decoded into memory, {_size(need)}"
+        )
     if found is None:
         _prepare(place)
         _sweep(home)
@@ -141,8 +157,13 @@ def cached_array(
         _make(home, shape, fill, beside)
         how, found = "decoded into", _open(home, beside)
     if found is None:
-        raise UserError(f"The cache {str(home)!r} cannot be read back: set data.cache to a folder on another disk.")
-    return found._replace(kept=f"{how} the cache {home}, {_size(need)}, and read from there as they are needed")
+        raise UserError(
+            f"The cache {str(home)!r} cannot be read back: set data.cache to a folder on another"
+            " disk."
+        )
+    return found._replace(
+        kept=f"{how} the cache {home}, {_size(need)}, and read from there as they are needed"
+    )
 
 
 def _open(home: Path, beside: Mapping[str, NDArray[np.int64]]) -> Decoded | None:
@@ -165,7 +186,9 @@ def _open(home: Path, beside: Mapping[str, NDArray[np.int64]]) -> Decoded | None
         return None
 
 
-def _make(home: Path, shape: tuple[int, ...], fill: Fill, beside: Mapping[str, NDArray[np.int64]]) -> None:
+def _make(
+    home: Path, shape: tuple[int, ...], fill: Fill, beside: Mapping[str, NDArray[np.int64]]
+) -> None:
     """Fill a cache aside, then put it in place in one step."""
     working = home.with_name(f"{home.name}.{_HOST}.{os.getpid()}.part")
     working.mkdir(parents=True)
@@ -175,7 +198,11 @@ def _make(home: Path, shape: tuple[int, ...], fill: Fill, beside: Mapping[str, N
         for name, array in beside.items():
             np.save(working / f"{name}.npy", array)
         missing = np.setdiff1d(np.arange(shape[0]), positions, assume_unique=True)
-        content = {"images": shape[0], "missing": missing.tolist(), "bad": [vars(each) for each in bad]}
+        content = {
+            "images": shape[0],
+            "missing": missing.tolist(),
+            "bad": [vars(each) for each in bad],
+        }
         (working / "index.json").write_text(json.dumps(content))
         if home.is_dir() and _open(home, {}) is None:
             shutil.rmtree(home)
@@ -185,8 +212,8 @@ def _make(home: Path, shape: tuple[int, ...], fill: Fill, beside: Mapping[str, N
             return
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
-                f"The disk became full while decoded images were written to {str(home.parent)!r}: make room there, or set "
-                f"data.cache to a folder on a larger disk."
+                f"The disk became full while decoded images were written to {str(home.parent)!r}:"
+                " make room there, or set data.cache to a folder on a larger disk."
             ) from None
         raise
     finally:
@@ -200,8 +227,9 @@ def _prepare(place: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise UserError(
-            f"data.cache: decoded images cannot be kept in {str(place)!r} ({(error.strerror or str(error)).lower()}): expected a "
-            f"folder that can be written to; set data.cache to one."
+            f"data.cache: decoded images cannot be kept in {str(place)!r}"
+            f" ({(error.strerror or str(error)).lower()}): expected a folder that can be written"
+            " to; set data.cache to one."
         ) from None
 
 
@@ -209,13 +237,15 @@ def _check_room(place: Path, shape: tuple[int, ...]) -> None:
     need, free = math.prod(shape), shutil.disk_usage(place).free
     if need > _DISK_SHARE * free:
         raise UserError(
-            f"{shape[0]:,} images of {shape[1]}×{shape[2]} pixels need {_size(need)} in the cache {str(place)!r}, and "
-            f"{_size(free)} are free there: make room, set data.image_size smaller, or set data.cache to a folder on a larger disk."
+            f"{shape[0]:,} images of {shape[1]}×{shape[2]} pixels need {_size(need)} in the cache"
+            f" {str(place)!r}, and {_size(free)} are free there: make room, set data.image_size"
+            " smaller, or set data.cache to a folder on a larger disk."
         )
 
 
 def _remove_outdated(home: Path, title: str) -> None:
-    """Remove what was kept of the same images before they changed; a process that reads from it goes on doing so."""
+    """Remove what was kept of the same images before they changed; a process that reads from it
+    goes on doing so."""
     for left in home.parent.iterdir():
         if left != home and re.fullmatch(re.escape(title) + "-[0-9a-f]{16}", left.name):
             shutil.rmtree(left, ignore_errors=True)
@@ -224,8 +254,11 @@ def _remove_outdated(home: Path, title: str) -> None:
 def _sweep(home: Path) -> None:
     """Remove what processes that were killed left unfinished, of these images or others."""
     for left in home.parent.iterdir():
-        # Of this host alone: in a folder that several share, another one's processes cannot be seen from here.
-        if match := re.fullmatch(rf"(.*-[0-9a-f]{{16}})\.{re.escape(_HOST)}\.(\d+)\.part", left.name, re.DOTALL):
+        # Of this host alone: in a folder that several share, another one's processes cannot be seen
+        # from here.
+        if match := re.fullmatch(
+            rf"(.*-[0-9a-f]{{16}})\.{re.escape(_HOST)}\.(\d+)\.part", left.name, re.DOTALL
+        ):
             process = int(match[2])
             if not _alive(process) or (process == os.getpid() and match[1] == home.name):
                 shutil.rmtree(left, ignore_errors=True)

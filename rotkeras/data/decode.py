@@ -31,18 +31,21 @@ def read_all(
     progress: Progress | None = None,
     name_of: Callable[[Any], str] = str,
 ) -> tuple[NDArray[np.int64], list[BadImage]]:
-    """Read every item in parallel into consecutive rows of `out`, leaving no gap for those that cannot be read.
+    """Read every item in parallel into consecutive rows of `out`, leaving no gap for those that
+    cannot be read.
 
     Args:
         items: what `read` takes.
         read: item -> uint8 (H, W, 3).
-        out: uint8 (at least len(items), H, W, 3), filled from row 0: an array, or anything to whose rows images can be assigned.
+        out: uint8 (at least len(items), H, W, 3), filled from row 0: an array, or anything to whose
+            rows images can be assigned.
         on_bad_image: "skip" or "error".
         progress: called now and then with (done, all).
         name_of: item -> what it is called when it cannot be read.
 
     Returns:
-        (positions int64 of the items that were read, in order; those that were not, with the reason).
+        (positions int64 of the items that were read, in order; those that were not, with the
+        reason).
 
     Raises:
         UserError: at the first bad image when `on_bad_image` is "error".
@@ -51,8 +54,12 @@ def read_all(
     row = 0
     bad: list[BadImage] = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # damaged EXIF blocks warn once a file; the pixels are what counts
-        for position, (item, result) in enumerate(zip(items, ordered_map(read, items), strict=True)):
+        warnings.simplefilter(
+            "ignore"
+        )  # damaged EXIF blocks warn once a file; the pixels are what counts
+        for position, (item, result) in enumerate(
+            zip(items, ordered_map(read, items), strict=True)
+        ):
             if isinstance(result, Exception):
                 reason = " ".join(str(result).split()) or type(result).__name__
                 if isinstance(result, UnidentifiedImageError):
@@ -72,12 +79,14 @@ def check_bad(bad: list[BadImage], on_bad_image: str) -> None:
     """Raise a `UserError` for the first bad image when `on_bad_image` is "error"."""
     if bad and on_bad_image == "error":
         raise UserError(
-            f"{bad[0].path} could not be read as an image ({bad[0].reason}): repair or remove it, or set on_bad_image to skip."
+            f"{bad[0].path} could not be read as an image ({bad[0].reason}): repair or remove it,"
+            " or set on_bad_image to skip."
         )
 
 
 def ordered_map(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """Map in threads, in order, with a bounded number under way; an exception is yielded, not raised."""
+    """Map in threads, in order, with a bounded number under way; an exception is yielded, not
+    raised."""
 
     def attempt(item: Any) -> Any:
         try:

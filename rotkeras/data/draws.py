@@ -1,4 +1,5 @@
-"""Random integers of a batch as one array, in NumPy or in TensorFlow's graph, whichever the key is of."""
+"""Random integers of a batch as one array, in NumPy or in TensorFlow's graph, whichever the key is
+of."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,15 +11,18 @@ from rotkeras.data.keyed import Key
 
 
 def draw(key: Key, *streams: tuple[int, int]) -> Any:
-    """One integer per image for each (stream, maximum): int32 (B, D), a column in [0, maximum) for each.
+    """One integer per image for each (stream, maximum): int32 (B, D), a column in [0, maximum) for
+    each.
 
-    The numbers are those of `randomness.integers`, stream by stream. One hash of all costs a third of three: of a batch of a few
-    hundred integers it is the calls that cost.
+    The numbers are those of `randomness.integers`, stream by stream. One hash of all costs a third
+    of three: of a batch of a few hundred integers it is the calls that cost.
     """
     numbers = np.array([stream for stream, _ in streams], np.int64)
     maxima = np.array([maximum for _, maximum in streams], np.uint64)
     if isinstance(key.index, np.ndarray):
-        return (keyed.mix(key.seed, key.epoch, numbers, key.index[:, None]) % maxima).astype(np.int32)
+        return (keyed.mix(key.seed, key.epoch, numbers, key.index[:, None]) % maxima).astype(
+            np.int32
+        )
     import tensorflow as tf
 
     from rotkeras.data import randomness
@@ -26,7 +30,9 @@ def draw(key: Key, *streams: tuple[int, int]) -> Any:
     if not streams:
         return columns(key, [])
     bits = randomness.mix(key.seed, key.epoch, tf.constant(numbers), key.index[:, None])
-    return tf.ensure_shape(tf.cast(bits % tf.constant(maxima), tf.int32), (key.index.shape[0], len(streams)))
+    return tf.ensure_shape(
+        tf.cast(bits % tf.constant(maxima), tf.int32), (key.index.shape[0], len(streams))
+    )
 
 
 def columns(key: Key, values: Sequence[int]) -> Any:

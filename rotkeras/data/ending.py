@@ -10,11 +10,13 @@ _QUIET_SECONDS, _MOST_SECONDS = 0.2, 5.0
 
 
 class Ending:
-    """What reads images, or makes batches of them, in threads of `tf.data` asks here whether it is worth it.
+    """What reads images, or makes batches of them, in threads of `tf.data` asks here whether it is
+    worth it.
 
-    A thread that lets go of Python's lock for a read never gets it back from an interpreter that is shutting down, and that waits
-    for the thread: the process would hang, now and then, when a script ends while a dataset still reads ahead. So once Python
-    begins to end, readers give black images, which no one will see, until they are asked for no more.
+    A thread that lets go of Python's lock for a read never gets it back from an interpreter that is
+    shutting down, and that waits for the thread: the process would hang, now and then, when a
+    script ends while a dataset still reads ahead. So once Python begins to end, readers give black
+    images, which no one will see, until they are asked for no more.
     """
 
     def __init__(self) -> None:
@@ -27,7 +29,9 @@ class Ending:
         """Until no one reads, or it has taken five seconds."""
         self.begun = True
         until = time.monotonic() + _MOST_SECONDS
-        while (self.readers or time.monotonic() - self.last_read < _QUIET_SECONDS) and time.monotonic() < until:
+        while (
+            self.readers or time.monotonic() - self.last_read < _QUIET_SECONDS
+        ) and time.monotonic() < until:
             time.sleep(0.01)
 
     @contextmanager

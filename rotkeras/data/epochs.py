@@ -1,4 +1,5 @@
-"""What every training pipeline is: batches without an end, and the number of them that makes an epoch."""
+"""What every training pipeline is: batches without an end, and the number of them that makes an
+epoch."""
 
 from typing import Any, NamedTuple
 
@@ -9,10 +10,13 @@ class Pipeline(NamedTuple):
     """What `fit` needs of a training pipeline.
 
     Attributes:
-        dataset: of (x, y) without an end, a `tf.data.Dataset` or a generator of arrays; epoch follows epoch without a pause.
-        steps_per_epoch: batches in an epoch, see `count_steps`; the images left over differ from epoch to epoch.
+        dataset: of (x, y) without an end, a `tf.data.Dataset` or a generator of arrays; epoch
+            follows epoch without a pause.
+        steps_per_epoch: batches in an epoch, see `count_steps`; the images left over differ from
+            epoch to epoch.
         input_wait: the clock that says how long training waited for the dataset.
-        owner: what a `feature_pipeline` reads from; it can be read as long as this pipeline is kept.
+        owner: what a `feature_pipeline` reads from; it can be read as long as this pipeline is
+            kept.
     """
 
     dataset: Any
@@ -22,12 +26,14 @@ class Pipeline(NamedTuple):
 
 
 def reads_images(task: Any) -> bool:
-    """Whether a task makes its x of images; one whose images lie on the device already wants None in their place."""
+    """Whether a task makes its x of images; one whose images lie on the device already wants None
+    in their place."""
     return bool(getattr(task, "reads_images", True))
 
 
 def even_batch(count: int, most: int, multiple: int = 1) -> int:
-    """The largest batch, at most `most` and at least half of it, that leaves nothing over, so that a step compiles for one shape.
+    """The largest batch, at most `most` and at least half of it, that leaves nothing over, so that
+    a step compiles for one shape.
 
     Args:
         count: images in all.
@@ -44,8 +50,8 @@ def even_batch(count: int, most: int, multiple: int = 1) -> int:
 def count_steps(images: int, images_per_batch: int, steps_per_execution: int = 1) -> int:
     """Batches in an epoch: whole batches only, and whole executions.
 
-    Keras always runs whole executions, so with steps left over an epoch would take batches of the next one, and a resumed run would
-    see other batches than one that was never stopped.
+    Keras always runs whole executions, so with steps left over an epoch would take batches of the
+    next one, and a resumed run would see other batches than one that was never stopped.
 
     Args:
         images: number of training images.
@@ -57,12 +63,13 @@ def count_steps(images: int, images_per_batch: int, steps_per_execution: int = 1
     """
     if not 1 <= images_per_batch <= images:
         raise UserError(
-            f"images_per_batch: expected 1 to {images}, the number of training images, received {images_per_batch}; "
-            f"set it lower or add images."
+            f"images_per_batch: expected 1 to {images}, the number of training images, received"
+            f" {images_per_batch}; set it lower or add images."
         )
     steps = images // images_per_batch
     if not 1 <= steps_per_execution <= steps:
         raise UserError(
-            f"steps_per_execution: expected 1 to {steps}, the batches in an epoch, received {steps_per_execution}; set it lower."
+            f"steps_per_execution: expected 1 to {steps}, the batches in an epoch, received"
+            f" {steps_per_execution}; set it lower."
         )
     return steps - steps % steps_per_execution

@@ -21,16 +21,23 @@ def check_folder(folder: Path) -> None:
     """Raise a `UserError` when a folder of images is not there."""
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
-        raise UserError(f"The image folder {str(folder)!r} {what}: expected a folder of images; give the path of one.")
+        raise UserError(
+            f"The image folder {str(folder)!r} {what}: expected a folder of images; give the path"
+            " of one."
+        )
 
 
 def list_images(folder: Path, unreadable: list[BadImage] | None = None) -> list[Path]:
-    """Every image file below a folder as a path relative to it; else as `find_images`, which takes a tenth of the memory."""
+    """Every image file below a folder as a path relative to it; else as `find_images`, which takes
+    a tenth of the memory."""
     return [Path(name) for name in find_images(folder, unreadable)]
 
 
-def find_images(folder: Path, unreadable: list[BadImage] | None = None, stamp: Stamp | None = None) -> Names:
-    """Every image file below a folder, relative to it, sorted by folder, then file; hidden files and folders are left out.
+def find_images(
+    folder: Path, unreadable: list[BadImage] | None = None, stamp: Stamp | None = None
+) -> Names:
+    """Every image file below a folder, relative to it, sorted by folder, then file; hidden files
+    and folders are left out.
 
     Args:
         folder: where to look.
@@ -43,7 +50,8 @@ def find_images(folder: Path, unreadable: list[BadImage] | None = None, stamp: S
     check_folder(folder)
     found = Names()
     visited: set[str] = set()
-    # What is still to be visited of each folder on the way down: so names come sorted, and no list of all is needed.
+    # What is still to be visited of each folder on the way down: so names come sorted, and no list
+    # of all is needed.
     way = [_entries(folder, "", visited, unreadable)]
     while way:
         entry = next(way[-1], None)
@@ -57,14 +65,17 @@ def find_images(folder: Path, unreadable: list[BadImage] | None = None, stamp: S
                 stamp.add(f"{entry} {_status(folder, entry)}")
     if not found:
         raise UserError(
-            f"The image folder {str(folder)!r} holds no image: expected files that end in {', '.join(EXTENSIONS)}, "
-            f"in it or below it; give another folder."
+            f"The image folder {str(folder)!r} holds no image: expected files that end in"
+            f" {', '.join(EXTENSIONS)}, in it or below it; give another folder."
         )
     return found
 
 
-def _entries(folder: Path, below: str, visited: set[str], unreadable: list[BadImage] | None) -> Iterator[str]:
-    """The image files and the folders in a folder, sorted, relative to the top; those of folders end in a slash."""
+def _entries(
+    folder: Path, below: str, visited: set[str], unreadable: list[BadImage] | None
+) -> Iterator[str]:
+    """The image files and the folders in a folder, sorted, relative to the top; those of folders
+    end in a slash."""
     here = str(folder / below)
     if (home := os.path.realpath(here)) in visited:  # a link that leads back
         return
@@ -102,15 +113,20 @@ def _status(folder: Path, name: str) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def class_folders(names: Sequence[str], labels: str, known: bool = False) -> tuple[NDArray[np.int64], tuple[str, ...]] | None:
-    """The class of each image, int64 (N,), and the names of the classes, sorted; or None when the folder has no classes.
+def class_folders(
+    names: Sequence[str], labels: str, known: bool = False
+) -> tuple[NDArray[np.int64], tuple[str, ...]] | None:
+    """The class of each image, int64 (N,), and the names of the classes, sorted; or None when the
+    folder has no classes.
 
     Args:
         names: of the images, relative to the folder.
-        labels: "folders": the first folder below the top is the class. "none": no labels. "auto": classes when every
-            image lies exactly one folder deep and there are at least two folders of at least two images on average;
-            anything else is taken as unlabelled, never as one class per image.
-        known: whether the classes are given already; then "auto" asks only that every image lies one folder deep.
+        labels: "folders": the first folder below the top is the class. "none": no labels. "auto":
+            classes when every image lies exactly one folder deep and there are at least two folders
+            of at least two images on average; anything else is taken as unlabelled, never as one
+            class per image.
+        known: whether the classes are given already; then "auto" asks only that every image lies
+            one folder deep.
     """
     if labels == "none":
         return None
@@ -124,8 +140,8 @@ def class_folders(names: Sequence[str], labels: str, known: bool = False) -> tup
         classes[position] = numbers.setdefault(first, len(numbers))
     if labels == "folders" and at_the_top:
         raise UserError(
-            "labels: folders needs every image inside a class folder, but some lie at the top of the image folder: "
-            "move them into class folders, or set labels to none."
+            "labels: folders needs every image inside a class folder, but some lie at the top of"
+            " the image folder: move them into class folders, or set labels to none."
         )
     enough = known or (len(numbers) >= 2 and len(names) >= 2 * len(numbers))
     if labels != "folders" and not (one_deep and enough):
@@ -151,14 +167,16 @@ def read_folder(
         labels: "auto", "folders" or "none", see `class_folders`.
         class_names: names that fix the label numbers (those of training, for a test folder).
         on_bad_image: "skip" counts and names files that cannot be read, "error" stops at the first.
-        cache: a folder that keeps the decoded images for later runs; None holds them in memory when they fit, see `cached_array`.
+        cache: a folder that keeps the decoded images for later runs; None holds them in memory when
+            they fit, see `cached_array`.
         progress: called with (read, all).
 
     Returns:
         (images, files that could not be read).
 
     Raises:
-        UserError: for a missing or empty folder, one where no file could be read, or a cache that cannot be written.
+        UserError: for a missing or empty folder, one where no file could be read, or a cache that
+            cannot be written.
     """
     folder = Path(folder).expanduser()
     unreadable: list[BadImage] = []
@@ -172,8 +190,8 @@ def read_folder(
     elif numbers is not None:
         if unknown := sorted(set(found_names) - set(class_names)):
             raise UserError(
-                f"The folder {str(folder)!r} has the class folder {unknown[0]!r}, which training does not have "
-                f"({', '.join(class_names)}): give both folders the same classes."
+                f"The folder {str(folder)!r} has the class folder {unknown[0]!r}, which training"
+                f" does not have ({', '.join(class_names)}): give both folders the same classes."
             )
         numbers = np.array([class_names.index(name) for name in found_names], np.int64)[numbers]
     decoded = cached_array(
@@ -194,11 +212,13 @@ def read_folder(
     check_bad(bad, on_bad_image)  # those of a cache that was made with "skip"
     if not len(positions):
         raise UserError(
-            f"None of the {len(names)} image files in {str(folder)!r} could be read; the first: {bad[0].path} "
-            f"({bad[0].reason}): give a folder of whole images."
+            f"None of the {len(names)} image files in {str(folder)!r} could be read; the first:"
+            f" {bad[0].path} ({bad[0].reason}): give a folder of whole images."
         )
     if bad:
         names = names.select(positions)
         numbers = None if numbers is None else numbers[positions]
-    images = Images.of(decoded.array, numbers, class_names if numbers is not None else (), names, decoded.kept)
+    images = Images.of(
+        decoded.array, numbers, class_names if numbers is not None else (), names, decoded.kept
+    )
     return images, unreadable + bad

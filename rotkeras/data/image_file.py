@@ -15,12 +15,13 @@ _LONG_READ = 2**22
 
 
 class ImageFile:
-    """uint8 images (N, H, W, 3) in an `.npy` file, indexed like an array along their first axis; what is read is a copy.
+    """uint8 images (N, H, W, 3) in an `.npy` file, indexed like an array along their first axis;
+    what is read is a copy.
 
-    A memory map would do the same, but every page that it touches counts as memory of the process: over an epoch the whole
-    file. The rows of a batch are announced to the system before the first is read, which lets the disk fetch them together: 128
-    random rows of 96×96 take 7 ms instead of 26 ms by a map when nothing is in the system's cache, and 1.5 ms instead of 0.6 ms
-    when all is.
+    A memory map would do the same, but every page that it touches counts as memory of the process:
+    over an epoch the whole file. The rows of a batch are announced to the system before the first
+    is read, which lets the disk fetch them together: 128 random rows of 96×96 take 7 ms instead of
+    26 ms by a map when nothing is in the system's cache, and 1.5 ms instead of 0.6 ms when all is.
 
     Args:
         path: the file.
@@ -32,7 +33,8 @@ class ImageFile:
 
     Example:
         images = ImageFile("images.npy")
-        images[7], images[2:5], images[numpy.array([9, 3])]  # uint8 (H, W, 3), (3, H, W, 3), (2, H, W, 3)
+        images[7], images[2:5], images[numpy.array([9, 3])]  # uint8 (H, W, 3), (3, H, W, 3), (2, H,
+        W, 3)
     """
 
     dtype = np.dtype(np.uint8)
@@ -83,11 +85,15 @@ class ImageFile:
         for start in range(0, len(runs), _ROWS_AHEAD):
             some = runs[start : start + _ROWS_AHEAD]
             for first, count in some:
-                # Not of a long run: that is read ahead by itself, and asking for all of it would push out what is needed sooner.
+                # Not of a long run: that is read ahead by itself, and asking for all of it would
+                # push out what is needed sooner.
                 if hasattr(os, "posix_fadvise") and count * size <= _LONG_READ:
                     os.posix_fadvise(
-                        self._descriptor, self._offset + first * size, count * size, os.POSIX_FADV_WILLNEED
-                    )  # fmt: skip
+                        self._descriptor,
+                        self._offset + first * size,
+                        count * size,
+                        os.POSIX_FADV_WILLNEED,
+                    )
             for first, count in some:
                 self._fill(into[filled : filled + count * size], self._offset + first * size)
                 filled += count * size
@@ -116,7 +122,9 @@ class NewImageFile:
     def __init__(self, path: str | os.PathLike[str], shape: tuple[int, ...]) -> None:
         self.shape = shape
         self._file = open(path, "wb", buffering=0)  # noqa: SIM115
-        np.lib.format.write_array_header_1_0(self._file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        np.lib.format.write_array_header_1_0(
+            self._file, {"descr": "|u1", "fortran_order": False, "shape": shape}
+        )
         self._offset = self._file.tell()
         self._file.truncate(self._offset + math.prod(shape))
 
@@ -126,12 +134,16 @@ class NewImageFile:
     def __exit__(self, kind: Any, *_about: Any) -> None:
         try:
             if kind is None:
-                os.fsync(self._file.fileno())  # else a failing power supply could leave a whole file of black images
+                os.fsync(
+                    self._file.fileno()
+                )  # else a failing power supply could leave a whole file of black images
         finally:
             self._file.close()
 
     def __setitem__(self, index: int | slice, images: NDArray[np.uint8]) -> None:
-        first, end, _ = index.indices(self.shape[0]) if isinstance(index, slice) else (index, index + 1, 1)
+        first, end, _ = (
+            index.indices(self.shape[0]) if isinstance(index, slice) else (index, index + 1, 1)
+        )
         pixels = np.broadcast_to(images, (end - first, *self.shape[1:]))
         content = np.ascontiguousarray(pixels, np.uint8).reshape(-1).data
         self._file.seek(self._offset + first * math.prod(self.shape[1:]))

@@ -19,9 +19,11 @@ _STREAM = 1 << 16
 
 
 class KeyedGenerator:
-    """Stands in for the `tf.random.Generator` of a layer: draws are stateless, from one image's key and a counter.
+    """Stands in for the `tf.random.Generator` of a layer: draws are stateless, from one image's key
+    and a counter.
 
-    The counter advances while the layer is traced, so the n-th draw of a layer always has the n-th seed.
+    The counter advances while the layer is traced, so the n-th draw of a layer always has the n-th
+    seed.
     """
 
     def __init__(self) -> None:
@@ -31,7 +33,9 @@ class KeyedGenerator:
     def start(self, seed: Tensor, epoch: Tensor, index: Tensor) -> None:
         """Draw from the key of one image on: three int64 scalars."""
         # Words 0 and 1 of a stream of its own.
-        self._seed = tf.bitcast(mix(seed, epoch, _STREAM, index, tf.constant([0, 1], tf.int64)), tf.int64)
+        self._seed = tf.bitcast(
+            mix(seed, epoch, _STREAM, index, tf.constant([0, 1], tf.int64)), tf.int64
+        )
         self._draws = 0
 
     def next_seed(self) -> Tensor:
@@ -40,24 +44,43 @@ class KeyedGenerator:
         return tf.random.experimental.stateless_fold_in(self._seed, self._draws)
 
     def uniform(
-        self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = tf.float32, seed: Any = None, name: Any = None
+        self,
+        shape: Any,
+        minval: Any = 0,
+        maxval: Any = None,
+        dtype: Any = tf.float32,
+        seed: Any = None,
+        name: Any = None,
     ) -> Tensor:
         """Uniform numbers; the arguments of `tf.random.uniform`, whose seed is passed over."""
         maxval = 1 if maxval is None and tf.as_dtype(dtype).is_floating else maxval
         return tf.random.stateless_uniform(shape, self.next_seed(), minval, maxval, dtype, name)
 
     def normal(
-        self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = tf.float32, seed: Any = None, name: Any = None
+        self,
+        shape: Any,
+        mean: Any = 0.0,
+        stddev: Any = 1.0,
+        dtype: Any = tf.float32,
+        seed: Any = None,
+        name: Any = None,
     ) -> Tensor:
         """Normal numbers; the arguments of `tf.random.normal`, whose seed is passed over."""
         return tf.random.stateless_normal(shape, self.next_seed(), mean, stddev, dtype, name)
 
     def shuffle(self, value: Tensor, seed: Any = None, name: Any = None) -> Tensor:
-        """The rows of a tensor in random order; the arguments of `tf.random.shuffle`, whose seed is passed over."""
+        """The rows of a tensor in random order; the arguments of `tf.random.shuffle`, whose seed is
+        passed over."""
         return tf.random.experimental.stateless_shuffle(value, self.next_seed(), name=name)
 
     def gamma(
-        self, shape: Any, alpha: Any, beta: Any = None, dtype: Any = tf.float32, seed: Any = None, name: Any = None
+        self,
+        shape: Any,
+        alpha: Any,
+        beta: Any = None,
+        dtype: Any = tf.float32,
+        seed: Any = None,
+        name: Any = None,
     ) -> Tensor:
         """Gamma numbers; the arguments of `tf.random.gamma`, whose seed is passed over."""
         shape = tf.concat([shape, tf.shape(alpha)], axis=0)
@@ -82,10 +105,13 @@ class KeyedSeeds(keras.random.SeedGenerator):
 def keyed_draws(generator: KeyedGenerator, seeds: KeyedSeeds) -> Iterator[None]:
     """While a layer is made or traced, let every draw come from the keyed generator.
 
-    keras-cv draws from three places: the generator of a layer, `keras.random`, and `tf.random.uniform` and its like, which keep a
-    hidden state. That a layer draws from no fourth place is tried out in `_try_out`.
+    keras-cv draws from three places: the generator of a layer, `keras.random`, and
+    `tf.random.uniform` and its like, which keep a hidden state. That a layer draws from no fourth
+    place is tried out in `_try_out`.
     """
-    functions = {name: getattr(tf.random, name) for name in ("uniform", "normal", "shuffle", "gamma")}
+    functions = {
+        name: getattr(tf.random, name) for name in ("uniform", "normal", "shuffle", "gamma")
+    }
     tf_before = tf.random.get_global_generator()
     keras_before = global_state.get_global_attribute(_KERAS_GENERATOR)
     tf.random.set_global_generator(generator)
@@ -102,17 +128,24 @@ def keyed_draws(generator: KeyedGenerator, seeds: KeyedSeeds) -> Iterator[None]:
 
 
 def keyed_layer(name: str, arguments: dict[str, Any]) -> Any:
-    """`(images, key) -> images` through the keras-cv layer of this name. Arguments and errors: `augmentation.keras_cv`."""
+    """`(images, key) -> images` through the keras-cv layer of this name. Arguments and errors:
+    `augmentation.keras_cv`."""
     import keras_cv
 
-    bases = (keras_cv.layers.BaseImageAugmentationLayer, keras_cv.layers.VectorizedBaseImageAugmentationLayer)
+    bases = (
+        keras_cv.layers.BaseImageAugmentationLayer,
+        keras_cv.layers.VectorizedBaseImageAugmentationLayer,
+    )
     layers: dict[str, Any] = {
         each: layer
         for each, layer in vars(keras_cv.layers).items()
         if inspect.isclass(layer) and issubclass(layer, bases) and layer not in bases
     }
     if name not in layers:
-        raise UserError(f"augmentation: keras-cv has no augmentation layer {name!r}; {nearest(name, sorted(layers))}")
+        raise UserError(
+            f"augmentation: keras-cv has no augmentation layer {name!r};"
+            f" {nearest(name, sorted(layers))}"
+        )
     parameters = inspect.signature(layers[name].__init__).parameters
     if "value_range" in parameters:
         arguments = {"value_range": (0, 255), **arguments}
@@ -129,7 +162,8 @@ def keyed_layer(name: str, arguments: dict[str, Any]) -> Any:
         ) from None
 
     def apply(images: Tensor, key: Key) -> Tensor:
-        # Image by image: the layer draws once while it is traced, and the index makes the draw another for each image.
+        # Image by image: the layer draws once while it is traced, and the index makes the draw
+        # another for each image.
         def one(image_and_index: tuple[Tensor, Tensor]) -> Tensor:
             image, index = image_and_index
             generator.start(key.seed, key.epoch, index)
@@ -139,29 +173,42 @@ def keyed_layer(name: str, arguments: dict[str, Any]) -> Any:
 
         changed = tf.map_fn(one, (images, key.index), fn_output_signature=tf.uint8)
         shape = [images.shape[0], *changed.shape[1:]]
-        return tf.ensure_shape(changed, [shape[0], *(known or old for known, old in zip(shape[1:], images.shape[1:], strict=True))])
+        return tf.ensure_shape(
+            changed,
+            [
+                shape[0],
+                *(known or old for known, old in zip(shape[1:], images.shape[1:], strict=True)),
+            ],
+        )
 
     _try_out(name, apply)
     return apply
 
 
 def _try_out(name: str, apply: Any) -> None:
-    """Refuse a layer that needs more than images, or that draws random numbers its generator does not give."""
+    """Refuse a layer that needs more than images, or that draws random numbers its generator does
+    not give."""
     images = tf.random.stateless_uniform([8, 32, 32, 3], [0, 0], 0, 256, tf.int32)
     key = Key(tf.constant(0, tf.int64), tf.constant(0, tf.int64), tf.range(8, dtype=tf.int64))
     try:
         # As a pipeline would call it: traced once, run again and again.
-        dataset = tf.data.Dataset.from_tensors(tf.cast(images, tf.uint8)).map(lambda batch: apply(batch, key))
+        dataset = tf.data.Dataset.from_tensors(tf.cast(images, tf.uint8)).map(
+            lambda batch: apply(batch, key)
+        )
         results = list(dataset.repeat(3))
     except Exception as error:
         said = [line.strip() for line in str(error).splitlines() if "Error: " in line]
         reason = said[-1][:160] if said else type(error).__name__
         raise UserError(
-            f"augmentation: keras_cv {name} cannot be applied to a batch of images alone ({reason}): expected a layer that "
-            f"needs no labels or boxes; choose another."
+            f"augmentation: keras_cv {name} cannot be applied to a batch of images alone"
+            f" ({reason}): expected a layer that needs no labels or boxes; choose another."
         ) from None
-    if any(result.shape != results[0].shape or tf.reduce_any(result != results[0]) for result in results):
+    if any(
+        result.shape != results[0].shape or tf.reduce_any(result != results[0])
+        for result in results
+    ):
         raise UserError(
-            f"augmentation: keras_cv {name} draws random numbers of its own, which a resumed run could not draw again: expected a "
-            f"layer that uses its random generator; choose another."
+            f"augmentation: keras_cv {name} draws random numbers of its own, which a resumed run"
+            " could not draw again: expected a layer that uses its random generator; choose"
+            " another."
         )

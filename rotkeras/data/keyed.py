@@ -1,7 +1,7 @@
 """Random numbers as a pure function of (seed, epoch, index), in NumPy.
 
-`rotkeras.data.randomness` has the same for TensorFlow's graphs; both give the same bits, so a batch does not depend on which of the
-two made it.
+`rotkeras.data.randomness` has the same for TensorFlow's graphs; both give the same bits, so a batch
+does not depend on which of the two made it.
 """
 
 import threading
@@ -15,7 +15,8 @@ Words = NDArray[np.uint64]
 
 
 class Key(NamedTuple):
-    """What randomness is a function of: NumPy numbers, or tensors where TensorFlow's graph makes the batch.
+    """What randomness is a function of: NumPy numbers, or tensors where TensorFlow's graph makes
+    the batch.
 
     Attributes:
         seed: int64 scalar.
@@ -29,11 +30,14 @@ class Key(NamedTuple):
 
 
 def mix(*words: Any) -> Words:
-    """A well-mixed 64-bit hash of integer words, which broadcast against each other: `rotkeras.data.randomness.mix` in NumPy."""
+    """A well-mixed 64-bit hash of integer words, which broadcast against each other:
+    `rotkeras.data.randomness.mix` in NumPy."""
     state: Any = np.uint64(0x243F6A8885A308D3)
     with np.errstate(over="ignore"):  # arithmetic modulo 2**64 is meant
         for word in words:
-            state = state + np.asarray(word, np.int64).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+            state = state + np.asarray(word, np.int64).astype(np.uint64) * np.uint64(
+                0x9E3779B97F4A7C15
+            )
             for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
                 state = (state ^ (state >> np.uint64(shift))) * np.uint64(factor)
             state = state ^ (state >> np.uint64(31))
@@ -47,12 +51,14 @@ _SEQUENCE = 0x7369F885192C0EF5
 
 
 def permute(position: NDArray[np.int64], seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    """The images at the given positions of an epoch's shuffled order: int64 (B,), as `rotkeras.data.randomness.permute` gives them.
+    """The images at the given positions of an epoch's shuffled order: int64 (B,), as
+    `rotkeras.data.randomness.permute` gives them.
 
-    A block cipher over the smallest even number of bits (16 at least) that holds all positions; a result outside is enciphered
-    again until it falls inside, which keeps it a permutation.
+    A block cipher over the smallest even number of bits (16 at least) that holds all positions; a
+    result outside is enciphered again until it falls inside, which keeps it a permutation.
 
-    Reference: Beaulieu et al., The SIMON and SPECK Families of Lightweight Block Ciphers, 2013, with the three-word key schedule
+    Reference: Beaulieu et al., The SIMON and SPECK Families of Lightweight Block Ciphers, 2013,
+        with the three-word key schedule
     that TensorFlow's RandomIndexShuffle uses.
     """
     if count == 1:
@@ -71,17 +77,21 @@ def permute(position: NDArray[np.int64], seed: int, epoch: int, count: int) -> N
 
 
 def _half_bits(largest: int) -> int:
-    bits = max(_SMALLEST_BLOCK, (int(largest) - 1).bit_length())  # ceil(log2(largest)), as the kernel counts them
+    bits = max(
+        _SMALLEST_BLOCK, (int(largest) - 1).bit_length()
+    )  # ceil(log2(largest)), as the kernel counts them
     return (bits + bits % 2) // 2
 
 
 @lru_cache(maxsize=4)
 def _small_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    """The whole order of few images, int64 (count,): walked one by one, two images of 65,536 would take ten thousands of steps."""
+    """The whole order of few images, int64 (count,): walked one by one, two images of 65,536 would
+    take ten thousands of steps."""
     half = _SMALLEST_BLOCK // 2
     everything = np.arange(2**_SMALLEST_BLOCK, dtype=np.uint64)
     enciphered = _encipher(everything, _round_keys(seed, epoch, half), half).astype(np.int64)
-    # A step that stays where it is inside; done twice as often in each turn, it ends inside from wherever it began.
+    # A step that stays where it is inside; done twice as often in each turn, it ends inside from
+    # wherever it began.
     walk = np.where(np.arange(len(everything)) < count, np.arange(len(everything)), enciphered)
     for _ in range(_SMALLEST_BLOCK):
         walk = walk[walk]

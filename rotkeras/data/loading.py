@@ -14,7 +14,8 @@ FOLDER_IMAGE_SIZE = 96
 
 
 def guess_kind(source: Any) -> Kind:
-    """The kind of source that a value given by position means: arrays, an `.npz`, a folder, `digits`, or a TFDS name."""
+    """The kind of source that a value given by position means: arrays, an `.npz`, a folder,
+    `digits`, or a TFDS name."""
     if not isinstance(source, str | os.PathLike):
         return "arrays"
     text = os.fspath(source)
@@ -22,7 +23,12 @@ def guess_kind(source: Any) -> Kind:
         return "embedded"
     if text.endswith(".npz"):
         return "arrays"
-    if isinstance(source, Path) or text.startswith((".", "~", os.sep)) or text.endswith(os.sep) or Path(text).is_dir():
+    if (
+        isinstance(source, Path)
+        or text.startswith((".", "~", os.sep))
+        or text.endswith(os.sep)
+        or Path(text).is_dir()
+    ):
         return "folder"
     return "tfds"
 
@@ -42,24 +48,30 @@ def load(
     cache: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Source:
-    """Load images: a TFDS name, a folder, an `.npz` file or NumPy arrays, or the embedded `"digits"`.
+    """Load images: a TFDS name, a folder, an `.npz` file or NumPy arrays, or the embedded
+    `"digits"`.
 
     Args:
-        source: `"cifar10"` (any tensorflow-datasets image set), a folder's path, a path that ends in `.npz`, a uint8 array
-            (N, H, W, 3), a pair (images, labels), or `"digits"`.
+        source: `"cifar10"` (any tensorflow-datasets image set), a folder's path, a path that ends
+            in `.npz`, a uint8 array (N, H, W, 3), a pair (images, labels), or `"digits"`.
         kind: "tfds", "folder", "arrays" or "embedded"; None tells it from `source`.
-        data_dir: where tensorflow-datasets keeps prepared sets; nothing is downloaded when the set is prepared there.
+        data_dir: where tensorflow-datasets keeps prepared sets; nothing is downloaded when the set
+            is prepared there.
         test_folder: a second folder whose images are the test part (folders only).
-        image_size: pixels of each side after a centred square cut; None keeps what the source has (folders: 96).
-        labels: for folders: "folders" takes the first folder below the top as the class, "auto" decides, "none" has none.
-            For the other kinds "none" drops the labels.
+        image_size: pixels of each side after a centred square cut; None keeps what the source has
+            (folders: 96).
+        labels: for folders: "folders" takes the first folder below the top as the class, "auto"
+            decides, "none" has none. For the other kinds "none" drops the labels.
         validation_fraction: share of the training images that is split off as validation.
-        train_images: keep a seeded draw of this many training images after the split; None keeps all.
+        train_images: keep a seeded draw of this many training images after the split; None keeps
+            all.
         split_seed: seed of the split and of the draw, apart from any training seed.
-        on_bad_image: "skip" leaves out, counts and names files that cannot be read; "error" stops at the first.
-        cache: folder that keeps the decoded images of a folder or a tensorflow-datasets set on disk, for later runs too. None
-            holds them in memory when they take at most half of what is available, and else keeps them in `~/.cache/rotkeras`
-            (or `$XDG_CACHE_HOME/rotkeras`); `Source.kept` says which.
+        on_bad_image: "skip" leaves out, counts and names files that cannot be read; "error" stops
+            at the first.
+        cache: folder that keeps the decoded images of a folder or a tensorflow-datasets set on
+            disk, for later runs too. None holds them in memory when they take at most half of what
+            is available, and else keeps them in `~/.cache/rotkeras` (or
+            `$XDG_CACHE_HOME/rotkeras`); `Source.kept` says which.
         progress: called with (images read, images in all).
 
     Returns:
@@ -70,7 +82,10 @@ def load(
     """
     kind = kind or guess_kind(source)
     if cache is not None and kind in ("arrays", "embedded"):
-        raise UserError(f"cache goes with images that are decoded, received cache={str(cache)!r} for kind {kind!r}; remove it.")
+        raise UserError(
+            f"cache goes with images that are decoded, received cache={str(cache)!r} for kind"
+            f" {kind!r}; remove it."
+        )
     skipped: list[Any] = []
     if kind == "tfds":
         from rotkeras.data.tfds_source import open_builder, read_split, test_split_name
@@ -95,7 +110,9 @@ def load(
             if test_folder is None:
                 return None
             names = everything.class_names or None
-            images, bad = read_folder(test_folder, size, labels if names else "none", names, on_bad_image, cache)
+            images, bad = read_folder(
+                test_folder, size, labels if names else "none", names, on_bad_image, cache
+            )
             skipped.extend(bad)
             return images
 
@@ -105,7 +122,10 @@ def load(
         from rotkeras.data.arrays import read_digits
 
         if source != "digits":
-            raise UserError(f"data.embedded: {source!r} is not an embedded set: {nearest(str(source), ['digits'])}")
+            raise UserError(
+                f"data.embedded: {source!r} is not an embedded set:"
+                f" {nearest(str(source), ['digits'])}"
+            )
         digits, held_out = split(read_digits(image_size), 0.2, seed=0)
         everything, name = digits, "digits"
 
@@ -113,7 +133,10 @@ def load(
             return held_out
 
     else:
-        raise UserError(f"kind={kind!r} is no kind of source: {nearest(str(kind), ['tfds', 'folder', 'arrays', 'embedded'])}")
+        raise UserError(
+            f"kind={kind!r} is no kind of source:"
+            f" {nearest(str(kind), ['tfds', 'folder', 'arrays', 'embedded'])}"
+        )
 
     if labels == "none":
         everything = _without_labels(everything)

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 
 class Names(Sequence[str]):
-    """Strings that follow each other in one block of bytes: eight bytes each beyond their letters, a fifth of a list of them.
+    """Strings that follow each other in one block of bytes: eight bytes each beyond their letters,
+    a fifth of a list of them.
 
     Args:
-        names: the first of them; `append` adds more. Bytes of a file name that are no UTF-8 (surrogates in Python) come back alike.
+        names: the first of them; `append` adds more. Bytes of a file name that are no UTF-8
+            (surrogates in Python) come back alike.
 
     Example:
         names = Names(["cat/1.jpg", "cat/2.jpg"])
@@ -40,12 +42,16 @@ class Names(Sequence[str]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str | bytes):
             return NotImplemented
-        return len(self) == len(other) and all(mine == its for mine, its in zip(self, other, strict=True))
+        return len(self) == len(other) and all(
+            mine == its for mine, its in zip(self, other, strict=True)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Names({len(self)}, {', '.join(map(repr, self[:2]))}{', …' if len(self) > 2 else ''})"
+        return (
+            f"Names({len(self)}, {', '.join(map(repr, self[:2]))}{', …' if len(self) > 2 else ''})"
+        )
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -56,5 +62,9 @@ class Names(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
             return [self[each] for each in range(*index.indices(len(self)))]
-        position = range(len(self))[index]  # what an index means, and the error for one beyond the end
-        return self._letters[self._ends[position] : self._ends[position + 1]].decode("utf-8", "surrogatepass")
+        position = range(len(self))[
+            index
+        ]  # what an index means, and the error for one beyond the end
+        return self._letters[self._ends[position] : self._ends[position + 1]].decode(
+            "utf-8", "surrogatepass"
+        )

@@ -1,4 +1,5 @@
-"""From images to batches of (views, labels) in NumPy: for `tf.data`, which calls it, and where TensorFlow is not used."""
+"""From images to batches of (views, labels) in NumPy: for `tf.data`, which calls it, and where
+TensorFlow is not used."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,7 +73,12 @@ def numpy_pipeline(images: Images, task: Any, *, initial_epoch: int, **settings:
 
 
 def numpy_feature_pipeline(
-    features: Mapping[str, NDArray[np.float32]], labels: NDArray[np.int64], *, images_per_batch: int, seed: int, repeats: int
+    features: Mapping[str, NDArray[np.float32]],
+    labels: NDArray[np.int64],
+    *,
+    images_per_batch: int,
+    seed: int,
+    repeats: int,
 ) -> Pipeline:
     """See `rotkeras.data.pipelines.feature_pipeline`."""
 
@@ -98,7 +104,9 @@ def _steps(
 
     def step_batch(step: int) -> Any:
         epoch = step // steps
-        position = (step % steps) * images_per_batch + number * share + np.arange(share, dtype=np.int64)
+        position = (
+            (step % steps) * images_per_batch + number * share + np.arange(share, dtype=np.int64)
+        )
         index = permute(position, seed, epoch, count * repeats)
         return batch(epoch, index % count, index // count)
 
@@ -107,14 +115,16 @@ def _steps(
 
 def _endless(steps: Steps, initial_epoch: int = 0) -> Pipeline:
     waiting = Waiting()
-    return Pipeline(_ahead(steps.batch, initial_epoch * steps.per_epoch, waiting), steps.per_epoch, waiting)
+    return Pipeline(
+        _ahead(steps.batch, initial_epoch * steps.per_epoch, waiting), steps.per_epoch, waiting
+    )
 
 
 def _check_split(images_per_batch: int, shards: int) -> None:
     if images_per_batch % shards:
         raise UserError(
-            f"images_per_batch: expected a multiple of {shards}, the number of processes, received {images_per_batch}; change it "
-            f"to one."
+            f"images_per_batch: expected a multiple of {shards}, the number of processes, received"
+            f" {images_per_batch}; change it to one."
         )
 
 
@@ -131,13 +141,17 @@ def _ahead(batch: Any, start: int, waiting: Waiting) -> Iterator[Any]:
             yield made
 
 
-def numpy_evaluation(images: Images, task: Any, images_per_batch: int, shard: tuple[int, int] = (0, 1)) -> Any:
+def numpy_evaluation(
+    images: Images, task: Any, images_per_batch: int, shard: tuple[int, int] = (0, 1)
+) -> Any:
     """See `rotkeras.data.evaluation_pipeline`."""
     return _Evaluation(images, task, images_per_batch, shard)
 
 
 class _Evaluation(keras.utils.PyDataset):
-    def __init__(self, images: Images, task: Any, images_per_batch: int, shard: tuple[int, int]) -> None:
+    def __init__(
+        self, images: Images, task: Any, images_per_batch: int, shard: tuple[int, int]
+    ) -> None:
         super().__init__()
         _check_split(images_per_batch, shard[1])
         self.images = images

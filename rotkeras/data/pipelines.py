@@ -1,4 +1,5 @@
-"""The two pipelines behind one name: `tf.data` for TensorFlow, a thread for the other backends. Their batches are the same."""
+"""The two pipelines behind one name: `tf.data` for TensorFlow, a thread for the other backends.
+Their batches are the same."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -27,35 +28,42 @@ def pipeline(
     library: Library = "auto",
     shard: tuple[int, int] = (0, 1),
 ) -> Pipeline:
-    """The training pipeline: every epoch in another order, and everything random a function of (seed, epoch, index).
+    """The training pipeline: every epoch in another order, and everything random a function of
+    (seed, epoch, index).
 
     Args:
         images: the part to train on.
         task: a pretext task; its `views(images, key)` makes (x, y) of a batch of images.
-        images_per_batch: images, not views: with four rotations a batch has four times as many views.
+        images_per_batch: images, not views: with four rotations a batch has four times as many
+            views.
         seed: of order, augmentation and the task's own draws.
-        augmentation: one or several of `rotkeras.data.augmentation`, applied to the images before the views are made; none for
-            a task that augments by itself (`rotkeras.pretext.InStep`).
+        augmentation: one or several of `rotkeras.data.augmentation`, applied to the images before
+            the views are made; none for a task that augments by itself (`rotkeras.pretext.InStep`).
         initial_epoch: the epoch to begin with; the same number goes to `fit(initial_epoch=…)`.
         steps_per_execution: the same number as in `compile(steps_per_execution=…)`.
-        repeats: how often an image comes in one epoch, each time augmented anew; for epochs of a fixed length on few images.
-        library: "tensorflow" makes batches in `tf.data`, "numpy" in a thread without TensorFlow; they are the same, bit for bit.
-            "auto" is TensorFlow where Keras runs on it, else NumPy, or TensorFlow for what NumPy cannot do.
-        shard: (number, count): of each batch, the part of one of several processes; whole images, in order. With "numpy" alone.
+        repeats: how often an image comes in one epoch, each time augmented anew; for epochs of a
+            fixed length on few images.
+        library: "tensorflow" makes batches in `tf.data`, "numpy" in a thread without TensorFlow;
+            they are the same, bit for bit. "auto" is TensorFlow where Keras runs on it, else NumPy,
+            or TensorFlow for what NumPy cannot do.
+        shard: (number, count): of each batch, the part of one of several processes; whole images,
+            in order. With "numpy" alone.
 
     Returns:
         A `Pipeline`; call `model.fit(p.dataset, steps_per_epoch=p.steps_per_epoch, …)`.
 
     Raises:
-        UserError: when there are fewer images than one batch takes, or fewer batches than one execution; for a batch that does not
-            split evenly; for images or augmentations that do not go with the task, and such that NumPy cannot make where TensorFlow
-            is not installed or may not be used.
+        UserError: when there are fewer images than one batch takes, or fewer batches than one
+            execution; for a batch that does not split evenly; for images or augmentations that do
+            not go with the task, and such that NumPy cannot make where TensorFlow is not installed
+            or may not be used.
     """
     steps = [augmentation] if callable(augmentation) else list(augmentation)
     if hasattr(task, "on_host"):
         if steps:
             raise UserError(
-                f"augmentation: expected none here, for the task augments by itself, received {len(steps)}; give them to InStep."
+                "augmentation: expected none here, for the task augments by itself, received"
+                f" {len(steps)}; give them to InStep."
             )
         steps = task.on_host
     settings: dict[str, Any] = {
@@ -76,16 +84,23 @@ def pipeline(
 
 
 def evaluation_pipeline(
-    images: Images, task: Any, *, images_per_batch: int, library: Library = "auto", shard: tuple[int, int] = (0, 1)
+    images: Images,
+    task: Any,
+    *,
+    images_per_batch: int,
+    library: Library = "auto",
+    shard: tuple[int, int] = (0, 1),
 ) -> Any:
     """(x, y) over all images in the order of their index, without augmentation.
 
-    The last batch holds what is left; of several shards each gets as many images, and at most count − 1 images are left out. A
-    task's draws come from seed 0 and epoch 0, the same at every evaluation.
+    The last batch holds what is left; of several shards each gets as many images, and at most count
+    − 1 images are left out. A task's draws come from seed 0 and epoch 0, the same at every
+    evaluation.
 
     Args:
         images: the part to look at.
-        task: a pretext task; one that augments by itself (`rotkeras.pretext.InStep`) does not do it here.
+        task: a pretext task; one that augments by itself (`rotkeras.pretext.InStep`) does not do it
+            here.
         images_per_batch: images of a batch of all shards.
         library: as for `pipeline`.
         shard: as for `pipeline`.
@@ -129,7 +144,11 @@ def feature_pipeline(
     Raises:
         UserError: when there are fewer rows than one batch takes.
     """
-    settings: dict[str, Any] = {"images_per_batch": images_per_batch, "seed": seed, "repeats": repeats}
+    settings: dict[str, Any] = {
+        "images_per_batch": images_per_batch,
+        "seed": seed,
+        "repeats": repeats,
+    }
     if library == "numpy" or (library == "auto" and not _on_tensorflow()):
         from rotkeras.data.numpy_batches import numpy_feature_pipeline
 
@@ -162,12 +181,13 @@ def _chosen(library: Library, task: Any, steps: Sequence[Any], shard: tuple[int,
         library = "numpy" if able and not _on_tensorflow() else "tensorflow"
     if library == "numpy" and not able:
         raise UserError(
-            "The pipeline in NumPy makes quarter turns, pad_crop_flip and random_flip: expected these alone, received another task "
-            "or augmentation; use library='tensorflow'."
+            "The pipeline in NumPy makes quarter turns, pad_crop_flip and random_flip: expected"
+            " these alone, received another task or augmentation; use library='tensorflow'."
         )
     if library == "tensorflow" and shard != (0, 1):
         raise UserError(
-            "Several hosts read their images with NumPy, which makes quarter turns, pad_crop_flip and random_flip: "
-            "expected these alone, received another task or augmentation; train on one host, or change the recipe."
+            "Several hosts read their images with NumPy, which makes quarter turns, pad_crop_flip"
+            " and random_flip: expected these alone, received another task or augmentation; train"
+            " on one host, or change the recipe."
         )
     return library

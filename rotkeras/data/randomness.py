@@ -1,8 +1,9 @@
-"""Random numbers as a pure function of (seed, epoch, index), so that resume is exact and order is testable.
+"""Random numbers as a pure function of (seed, epoch, index), so that resume is exact and order is
+testable.
 
-TensorFlow's stateless functions take one seed a call. Here every image of a batch has a key of its own, and gets the same number in
-whatever batch, thread or iterator it comes: a hash of the key, made of whole-batch integer operations. `rotkeras.data.keyed` has
-the same in NumPy.
+TensorFlow's stateless functions take one seed a call. Here every image of a batch has a key of its
+own, and gets the same number in whatever batch, thread or iterator it comes: a hash of the key,
+made of whole-batch integer operations. `rotkeras.data.keyed` has the same in NumPy.
 """
 
 from typing import Any
@@ -23,21 +24,29 @@ def mix(*words: Any) -> Tensor:
     Returns:
         uint64 tensor.
 
-    Reference: the finaliser of SplitMix64, Steele, Lea, Flood, Fast Splittable Pseudorandom Number Generators, OOPSLA 2014, with
+    Reference: the finaliser of SplitMix64, Steele, Lea, Flood, Fast Splittable Pseudorandom Number
+        Generators, OOPSLA 2014, with
     the constants of its variant 13 (Stafford); absorbed word by word.
     """
     state = tf.constant(0x243F6A8885A308D3, tf.uint64)
     for word in words:
-        state = state + tf.bitcast(tf.cast(word, tf.int64), tf.uint64) * tf.constant(0x9E3779B97F4A7C15, tf.uint64)
+        state = state + tf.bitcast(tf.cast(word, tf.int64), tf.uint64) * tf.constant(
+            0x9E3779B97F4A7C15, tf.uint64
+        )
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            state = tf.bitwise.bitwise_xor(state, tf.bitwise.right_shift(state, tf.constant(shift, tf.uint64)))
+            state = tf.bitwise.bitwise_xor(
+                state, tf.bitwise.right_shift(state, tf.constant(shift, tf.uint64))
+            )
             state = state * tf.constant(factor, tf.uint64)
-        state = tf.bitwise.bitwise_xor(state, tf.bitwise.right_shift(state, tf.constant(31, tf.uint64)))
+        state = tf.bitwise.bitwise_xor(
+            state, tf.bitwise.right_shift(state, tf.constant(31, tf.uint64))
+        )
     return state
 
 
 def permute(position: Tensor, seed: Tensor, epoch: Tensor, count: int) -> Tensor:
-    """The images at the given positions of an epoch's shuffled order, without holding the order in memory.
+    """The images at the given positions of an epoch's shuffled order, without holding the order in
+    memory.
 
     Args:
         position: int64 tensor of shape (B,), each in [0, count).
@@ -48,9 +57,14 @@ def permute(position: Tensor, seed: Tensor, epoch: Tensor, count: int) -> Tensor
     Returns:
         int64 tensor of shape (B,): over all positions a permutation of [0, count).
     """
-    # Neighbouring seeds give related permutations in this cipher, so it gets hashed ones, and more rounds than its usual four.
-    words = tf.cast(mix(seed, epoch, tf.range(3, dtype=tf.int64)) % tf.constant(2**32, tf.uint64), tf.uint32)
-    return tf.raw_ops.RandomIndexShuffle(index=position, seed=words, max_index=tf.constant(count - 1, tf.int64), rounds=8)
+    # Neighbouring seeds give related permutations in this cipher, so it gets hashed ones, and more
+    # rounds than its usual four.
+    words = tf.cast(
+        mix(seed, epoch, tf.range(3, dtype=tf.int64)) % tf.constant(2**32, tf.uint64), tf.uint32
+    )
+    return tf.raw_ops.RandomIndexShuffle(
+        index=position, seed=words, max_index=tf.constant(count - 1, tf.int64), rounds=8
+    )
 
 
 def integers(key: Key, stream: int, maximum: int) -> Tensor:

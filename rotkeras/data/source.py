@@ -13,15 +13,19 @@ from rotkeras.errors import UserError
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Images:
-    """One part of a source (train, validation or test): images, optional labels, and a stable index.
+    """One part of a source (train, validation or test): images, optional labels, and a stable
+    index.
 
     Attributes:
-        array: uint8 (M, H, W, 3), in memory, or an `ImageFile`, which is indexed alike; the part may use only some of its rows.
-        rows: int64 (N,), ascending: the rows of `array` that belong to this part. They are the stable index.
+        array: uint8 (M, H, W, 3), in memory, or an `ImageFile`, which is indexed alike; the part
+            may use only some of its rows.
+        rows: int64 (N,), ascending: the rows of `array` that belong to this part. They are the
+            stable index.
         labels: int64 (N,) or None when the images have no labels.
         class_names: the name of each label, empty without labels.
         names: (M,) file names, one per row of `array`, or None.
-        kept: where the images are, in words: "decoded into memory, 26.4 MiB"; empty where nothing was decoded.
+        kept: where the images are, in words: "decoded into memory, 26.4 MiB"; empty where nothing
+            was decoded.
     """
 
     array: NDArray[np.uint8]
@@ -59,31 +63,38 @@ class Images:
         return height, width, channels
 
     def take(self, positions: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
-        """The images at the given positions of this part, as a uint8 (n, H, W, 3) copy in memory."""
+        """The images at the given positions of this part, as a uint8 (n, H, W, 3) copy in
+        memory."""
         return np.asarray(self.array[self.rows[positions]])
 
     def part(self, positions: NDArray[np.int64]) -> "Images":
-        """A smaller part that keeps the same underlying array; `positions` (n,) count in this part."""
+        """A smaller part that keeps the same underlying array; `positions` (n,) count in this
+        part."""
         positions = np.sort(positions)
         labels = None if self.labels is None else self.labels[positions]
         return replace(self, rows=self.rows[positions], labels=labels)
 
     def draw(self, count: int, seed: int = 0) -> "Images":
-        """A seeded random draw of `count` images, in the order of their index; all of them when there are fewer."""
+        """A seeded random draw of `count` images, in the order of their index; all of them when
+        there are fewer."""
         if count >= len(self):
             return self
         return self.part(np.random.default_rng(seed).permutation(len(self))[:count])
 
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that tell these images from others: of rows, labels, and the pixels of up to 256."""
+        """Sixteen hexadecimal digits that tell these images from others: of rows, labels, and the
+        pixels of up to 256."""
         digest = hashlib.sha256(repr((self.image_shape, len(self), self.class_names)).encode())
         digest.update(np.ascontiguousarray(self.rows).tobytes())
         digest.update(b"" if self.labels is None else np.ascontiguousarray(self.labels).tobytes())
-        digest.update(self.take(np.linspace(0, len(self) - 1, min(256, len(self))).astype(np.int64)).tobytes())
+        digest.update(
+            self.take(np.linspace(0, len(self) - 1, min(256, len(self))).astype(np.int64)).tobytes()
+        )
         return digest.hexdigest()[:16]
 
     def per_class(self, count: int, seed: int | None = None) -> "Images":
-        """The first `count` images of each class, as the published few-label protocol takes them, or a seeded draw.
+        """The first `count` images of each class, as the published few-label protocol takes them,
+        or a seeded draw.
 
         Args:
             count: K, images of each class.
@@ -95,15 +106,18 @@ class Images:
         Reference: Gidaris et al., ICLR 2018, figure 5b and the code published with it.
         """
         if self.labels is None:
-            raise UserError("labels_per_class needs labels, and these images have none: give class folders or an array of labels.")
+            raise UserError(
+                "labels_per_class needs labels, and these images have none: give class folders or"
+                " an array of labels."
+            )
         chosen = []
         for label in np.unique(self.labels):
             positions = np.flatnonzero(self.labels == label)
             if not 1 <= count <= len(positions):
                 name = self.class_names[label] if label < len(self.class_names) else str(label)
                 raise UserError(
-                    f"labels_per_class: expected 1 to {len(positions)}, the images of class {name!r} to train on, received "
-                    f"{count}; set it lower, or to all."
+                    f"labels_per_class: expected 1 to {len(positions)}, the images of class"
+                    f" {name!r} to train on, received {count}; set it lower, or to all."
                 )
             if seed is not None:
                 positions = np.random.default_rng([seed, int(label)]).permutation(positions)
@@ -126,7 +140,8 @@ class Source:
     Attributes:
         name: what the images are, for logs and titles.
         train: the images to learn from.
-        validation: images split from training that choose epoch, tap and settings; None when none were asked for.
+        validation: images split from training that choose epoch, tap and settings; None when none
+            were asked for.
         skipped: files that could not be read as images (grows when `test` is read).
     """
 
@@ -141,7 +156,8 @@ class Source:
 
     @cached_property
     def test(self) -> Images | None:
-        """The test part, read from its source only when first asked for; None when the source has none."""
+        """The test part, read from its source only when first asked for; None when the source has
+        none."""
         return self.read_test()
 
     @property
@@ -161,7 +177,8 @@ def split(images: Images, fraction: float, seed: int = 0) -> tuple[Images, Image
     Args:
         images: the training part as its source gives it.
         fraction: share of the images that become validation, 0 ≤ fraction < 1; 0 for none.
-        seed: of the draw. It is not the training seed, so that runs with other seeds share their validation images.
+        seed: of the draw. It is not the training seed, so that runs with other seeds share their
+            validation images.
 
     Returns:
         (train, validation or None), both in the order of their index.
@@ -174,8 +191,9 @@ def split(images: Images, fraction: float, seed: int = 0) -> tuple[Images, Image
     count = round(len(images) * fraction)
     if not 0 < count < len(images):
         raise UserError(
-            f"validation_fraction={fraction} of {len(images)} images leaves a part empty: expected at least one image in "
-            f"training and in validation; add images, or set it to 0 to go without validation."
+            f"validation_fraction={fraction} of {len(images)} images leaves a part empty: expected"
+            " at least one image in training and in validation; add images, or set it to 0 to go"
+            " without validation."
         )
     order = np.random.default_rng(seed).permutation(len(images))
     return images.part(order[count:]), images.part(order[:count])

@@ -16,7 +16,8 @@ from rotkeras.images import fit_square
 
 
 def open_builder(name: str, data_dir: str | Path | None, download: bool = True) -> Any:
-    """The prepared tensorflow-datasets builder of a name; downloads and prepares it only when it is not prepared yet.
+    """The prepared tensorflow-datasets builder of a name; downloads and prepares it only when it is
+    not prepared yet.
 
     Args:
         name: such as "cifar10" or "imagenette/160px-v2".
@@ -24,38 +25,58 @@ def open_builder(name: str, data_dir: str | Path | None, download: bool = True) 
         download: whether a set that is not prepared may be fetched.
 
     Raises:
-        UserError: for a name that does not exist, or a set that is not prepared and cannot be downloaded.
+        UserError: for a name that does not exist, or a set that is not prepared and cannot be
+            downloaded.
     """
-    os.environ.setdefault("NO_GCE_CHECK", "true")  # no look for a cloud machine's credentials: it waits for a time-out
+    os.environ.setdefault(
+        "NO_GCE_CHECK", "true"
+    )  # no look for a cloud machine's credentials: it waits for a time-out
     import tensorflow_datasets as tfds
 
     where = None if data_dir is None else str(Path(data_dir).expanduser())
     if where is not None and not Path(where).is_dir():  # a typing error must not become a download
-        raise UserError(f"The data folder {where!r} does not exist: expected one of tensorflow-datasets sets; mend or make it.")
+        raise UserError(
+            f"The data folder {where!r} does not exist: expected one of tensorflow-datasets sets;"
+            " mend or make it."
+        )
     tfds.core.utils.gcs_utils._is_gcs_disabled = True
     try:
         builder = tfds.builder(name, data_dir=where)
     except tfds.core.DatasetNotFoundError:
         # A folder whose name was mistyped is likelier than a set of a like name.
-        folders = [each.name for each in Path().iterdir() if each.is_dir() and not each.name.startswith(".")]
+        folders = [
+            each.name
+            for each in Path().iterdir()
+            if each.is_dir() and not each.name.startswith(".")
+        ]
         hint = nearest(name, folders)
         if not hint.startswith("did"):
-            hint = nearest(name.split("/")[0].split(":")[0], ["digits", *tfds.list_builders(with_community_datasets=False)])
-        hint = hint if hint.startswith("did") else "see the catalogue of tensorflow-datasets for the names"
+            hint = nearest(
+                name.split("/")[0].split(":")[0],
+                ["digits", *tfds.list_builders(with_community_datasets=False)],
+            )
+        hint = (
+            hint
+            if hint.startswith("did")
+            else "see the catalogue of tensorflow-datasets for the names"
+        )
         raise UserError(
-            f"data.tfds: {name!r} is not a tensorflow-datasets name, and there is no folder of that name: expected one such as "
-            f"'cifar10'; {hint}"
+            f"data.tfds: {name!r} is not a tensorflow-datasets name, and there is no folder of that"
+            f" name: expected one such as 'cifar10'; {hint}"
         ) from None
     except (ValueError, AssertionError, KeyError, ImportError) as error:
         raise UserError(
-            f"data.tfds: {name!r} could not be opened ({_brief(error)}): check its configuration and version."
+            f"data.tfds: {name!r} could not be opened ({_brief(error)}): check its configuration"
+            " and version."
         ) from None
     if not builder.info.splits and not download:
         raise UserError(
-            f"data.tfds: {name!r} is not prepared in {builder.data_path.parent}: name the folder that holds it with --data-dir."
+            f"data.tfds: {name!r} is not prepared in {builder.data_path.parent}: name the folder"
+            " that holds it with --data-dir."
         )
     if not builder.info.splits:
-        # Its ten tries with growing pauses would keep a user without a network waiting for three minutes.
+        # Its ten tries with growing pauses would keep a user without a network waiting for three
+        # minutes.
         from tensorflow_datasets.core.download import downloader
 
         downloader.MAX_RETRIES = 3
@@ -63,8 +84,9 @@ def open_builder(name: str, data_dir: str | Path | None, download: bool = True) 
             builder.download_and_prepare()
         except Exception as error:
             raise UserError(
-                f"data.tfds: {name!r} is not prepared in {builder.data_path.parent} and could not be downloaded "
-                f"({_brief(error)}): connect to the network, or name the folder that holds it with --data-dir."
+                f"data.tfds: {name!r} is not prepared in {builder.data_path.parent} and could not"
+                f" be downloaded ({_brief(error)}): connect to the network, or name the folder that"
+                " holds it with --data-dir."
             ) from None
     return builder
 
@@ -77,46 +99,63 @@ def read_split(
     positions: NDArray[np.int64] | None = None,
     cache: str | Path | None = None,
 ) -> Images:
-    """One split of a builder, in its stored order, as images with labels where the set has a class label.
+    """One split of a builder, in its stored order, as images with labels where the set has a class
+    label.
 
     Args:
         builder: of `open_builder`.
         split: the name of one of its splits.
-        image_size: pixels of each side after a centred square cut; None keeps the images as they are.
+        image_size: pixels of each side after a centred square cut; None keeps the images as they
+            are.
         progress: called with (images read, images in all).
-        positions: int64 (n,), ascending: the images wanted, in memory; the others are not decoded. None for all.
-        cache: a folder that keeps the decoded images for later runs; None holds them in memory when they fit, see `cached_array`.
+        positions: int64 (n,), ascending: the images wanted, in memory; the others are not decoded.
+            None for all.
+        cache: a folder that keeps the decoded images for later runs; None holds them in memory when
+            they fit, see `cached_array`.
 
     Raises:
-        UserError: when the split is not there, the set has no image, its images differ in size and no size was given, or a cache
-            cannot be written.
+        UserError: when the split is not there, the set has no image, its images differ in size and
+            no size was given, or a cache cannot be written.
     """
     import tensorflow_datasets as tfds
 
     features = builder.info.features
-    image_key = next((key for key, value in features.items() if isinstance(value, tfds.features.Image)), None)
-    label_key = next((key for key, value in features.items() if isinstance(value, tfds.features.ClassLabel)), None)
+    image_key = next(
+        (key for key, value in features.items() if isinstance(value, tfds.features.Image)), None
+    )
+    label_key = next(
+        (key for key, value in features.items() if isinstance(value, tfds.features.ClassLabel)),
+        None,
+    )
     if image_key is None:
         raise UserError(
-            f"data.tfds: {builder.name!r} has no image: expected a set of images, received the features {', '.join(features)}; "
-            f"choose another set."
+            f"data.tfds: {builder.name!r} has no image: expected a set of images, received the"
+            f" features {', '.join(features)}; choose another set."
         )
     if split not in builder.info.splits:
-        raise UserError(f"data.tfds: {builder.name!r} has no split {split!r}: {nearest(split, builder.info.splits)}")
+        raise UserError(
+            f"data.tfds: {builder.name!r} has no split {split!r}:"
+            f" {nearest(split, builder.info.splits)}"
+        )
     if features[image_key].np_dtype not in (np.uint8, np.uint16):
         raise UserError(
-            f"data.tfds: the images of {builder.name!r} are {np.dtype(features[image_key].np_dtype)}: expected uint8 or uint16; "
-            f"convert them to an .npz of uint8 arrays."
+            f"data.tfds: the images of {builder.name!r} are"
+            f" {np.dtype(features[image_key].np_dtype)}: expected uint8 or uint16; convert them to"
+            " an .npz of uint8 arrays."
         )
     height, width, _ = features[image_key].shape
     if image_size is None and (height is None or width is None):
         raise UserError(
-            f"data.image_size: the images of {builder.name!r} differ in size: set the size they should have, such as 96."
+            f"data.image_size: the images of {builder.name!r} differ in size: set the size they"
+            " should have, such as 96."
         )
     count = builder.info.splits[split].num_examples if positions is None else len(positions)
     size = image_size or height
     if image_size is None and height != width:
-        raise UserError(f"data.image_size: the images of {builder.name!r} are {height}×{width}: set the side of the square to cut.")
+        raise UserError(
+            f"data.image_size: the images of {builder.name!r} are {height}×{width}: set the side of"
+            " the square to cut."
+        )
     labels = np.empty(count, np.int64) if label_key else None
     dataset = builder.as_dataset(
         split=split,
@@ -125,11 +164,19 @@ def read_split(
         decoders=None if positions is None else {image_key: tfds.decode.SkipDecoding()},
     )
     if positions is not None:
-        dataset = _only(dataset, positions, lambda each: {**each, image_key: features[image_key].decode_example(each[image_key])})
-    dataset = dataset.map(lambda each: (_eight_bits(each[image_key]), each[label_key] if label_key else 0))
+        dataset = _only(
+            dataset,
+            positions,
+            lambda each: {**each, image_key: features[image_key].decode_example(each[image_key])},
+        )
+    dataset = dataset.map(
+        lambda each: (_eight_bits(each[image_key]), each[label_key] if label_key else 0)
+    )
 
     def fill(out: Any) -> tuple[NDArray[np.int64], list[BadImage]]:
-        _read(dataset, out, labels, None if (height, width) == (size, size) else size, count, progress)
+        _read(
+            dataset, out, labels, None if (height, width) == (size, size) else size, count, progress
+        )
         return np.arange(count, dtype=np.int64), []
 
     class_names = tuple(features[label_key].names) if label_key else ()
@@ -137,31 +184,44 @@ def read_split(
         array = np.empty((count, size, size, 3), np.uint8)
         fill(array)
         return Images.of(array, labels, class_names)
-    # A version names its content; the folder and the number of bytes tell sets apart that were made under one name.
+    # A version names its content; the folder and the number of bytes tell sets apart that were made
+    # under one name.
     stamp = Stamp(str(builder.data_path), split, str(size))
     stamp.add(f"{count} {builder.info.splits[split].num_bytes}")
     beside = {} if labels is None else {"labels": labels}
-    decoded = cached_array((count, size, size, 3), fill, cache, f"{builder.name}-{split}-{size}", stamp, beside)
+    decoded = cached_array(
+        (count, size, size, 3), fill, cache, f"{builder.name}-{split}-{size}", stamp, beside
+    )
     return Images.of(decoded.array, labels, class_names, kept=decoded.kept)
 
 
 def _read(
-    dataset: Any, out: Any, labels: NDArray[np.int64] | None, size: int | None, count: int, progress: Progress | None
+    dataset: Any,
+    out: Any,
+    labels: NDArray[np.int64] | None,
+    size: int | None,
+    count: int,
+    progress: Progress | None,
 ) -> None:
-    """Write the images of a dataset, which decodes in parallel itself, and their labels; resized unless `size` is None."""
+    """Write the images of a dataset, which decodes in parallel itself, and their labels; resized
+    unless `size` is None."""
     import tensorflow_datasets as tfds
 
     if size is None:
         done = 0
         for images, numbers in tfds.as_numpy(dataset.batch(512).prefetch(2)):
-            out[done : done + len(images)] = images[..., :3]  # alpha is dropped; one channel broadcasts to three
+            out[done : done + len(images)] = images[
+                ..., :3
+            ]  # alpha is dropped; one channel broadcasts to three
             if labels is not None:
                 labels[done : done + len(images)] = numbers
             done += len(images)
             if progress:
                 progress(done, count)
         return
-    pairs = ordered_map(lambda pair: (_fit(pair[0], size), pair[1]), tfds.as_numpy(dataset.prefetch(64)))
+    pairs = ordered_map(
+        lambda pair: (_fit(pair[0], size), pair[1]), tfds.as_numpy(dataset.prefetch(64))
+    )
     for row, pair in enumerate(pairs):
         if isinstance(pair, Exception):
             raise pair
@@ -182,7 +242,8 @@ def _only(dataset: Any, positions: NDArray[np.int64], decode: Any) -> Any:
 
 
 def test_split_name(builder: Any) -> str | None:
-    """The split to read once at the end: `test`, or `validation` for the sets whose test labels are not public."""
+    """The split to read once at the end: `test`, or `validation` for the sets whose test labels are
+    not public."""
     return next((name for name in ("test", "validation") if name in builder.info.splits), None)
 
 

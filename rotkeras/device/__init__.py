@@ -1,4 +1,5 @@
-"""What runs on a device: exported TFLite files with NumPy, Pillow and ai-edge-litert, without TensorFlow or Keras."""
+"""What runs on a device: exported TFLite files with NumPy, Pillow and ai-edge-litert, without
+TensorFlow or Keras."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,15 @@ if TYPE_CHECKING:
     from rotkeras.device.orienter import Orienter
     from rotkeras.device.tflite_file import TFLiteFile
 
-__all__ = ["Encoder", "GoldenCheck", "Learner", "Orienter", "TFLiteFile", "check_golden", "measure_latency"]
+__all__ = [
+    "Encoder",
+    "GoldenCheck",
+    "Learner",
+    "Orienter",
+    "TFLiteFile",
+    "check_golden",
+    "measure_latency",
+]
 
 _HOMES = {
     "Encoder": "encoder",

@@ -1,6 +1,8 @@
-"""Time and memory of an exported file on this machine, measured as TFLite's benchmark_model does it.
+"""Time and memory of an exported file on this machine, measured as TFLite's benchmark_model does
+it.
 
-Each number of threads has a process of its own: initialisation is then that of a fresh program, and its peak of memory is its own.
+Each number of threads has a process of its own: initialisation is then that of a fresh program, and
+its peak of memory is its own.
 """
 
 import json
@@ -64,7 +66,8 @@ def measure_latency(
         warm_up_runs: runs before those that count: so many, and for half a second, at least.
         runs: runs that count: so many, and for a second, at least.
         signature: what to run; None is embed, rotation, or the first that takes images.
-        max_seconds: after this time, for each number of threads, no run is begun, be there fewer than `runs`.
+        max_seconds: after this time, for each number of threads, no run is begun, be there fewer
+            than `runs`.
 
     Returns:
         A `Benchmark`.
@@ -76,10 +79,17 @@ def measure_latency(
     check(place)
     if not threads or min((*threads, warm_up_runs + 1, runs)) < 1 or max_seconds <= 0:
         raise UserError(
-            f"Expected threads and runs of at least 1, warm-up runs of at least 0 and a positive max_seconds, received "
-            f"{[*threads]}, {runs}, {warm_up_runs} and {max_seconds}; give others."
+            "Expected threads and runs of at least 1, warm-up runs of at least 0 and a positive"
+            f" max_seconds, received {[*threads]}, {runs}, {warm_up_runs} and {max_seconds}; give"
+            " others."
         )
-    wanted = {"path": str(place), "signature": signature, "warm_up_runs": warm_up_runs, "runs": runs, "max_seconds": max_seconds}
+    wanted = {
+        "path": str(place),
+        "signature": signature,
+        "warm_up_runs": warm_up_runs,
+        "runs": runs,
+        "max_seconds": max_seconds,
+    }
     results = [_in_fresh_process({**wanted, "threads": number}) for number in threads]
     first = results[0]
     timings = tuple(Timing(**result["timing"]) for result in results)
@@ -97,18 +107,28 @@ def measure_latency(
 
 
 def _in_fresh_process(wanted: dict[str, Any]) -> dict[str, Any]:
-    # -P: a file numpy.py in the folder one happens to be in is not NumPy. The package is found where this one was.
+    # -P: a file numpy.py in the folder one happens to be in is not NumPy. The package is found
+    # where this one was.
     command = [sys.executable, "-P", "-m", "rotkeras.device.measuring", json.dumps(wanted)]
     here = str(Path(__file__).parents[2])
     paths = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths})
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths}
+    )
     if done.returncode == 2 and done.stderr.strip():
         raise UserError(done.stderr.strip().splitlines()[-1])
     if done.returncode:
-        last = brief(RuntimeError((done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]))
+        last = brief(
+            RuntimeError(
+                (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+            )
+        )
         raise UserError(
-            f"{wanted['path']!r} could not be measured with {wanted['threads']} threads ({last}): expected it to run; "
-            f"export it again."
+            f"{wanted['path']!r} could not be measured with {wanted['threads']} threads ({last}):"
+            " expected it to run; export it again."
         )
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return {**result, "xnnpack": "XNNPACK delegate" in done.stderr}  # the runtime says so when it makes one
+    return {
+        **result,
+        "xnnpack": "XNNPACK delegate" in done.stderr,
+    }  # the runtime says so when it makes one

@@ -50,7 +50,8 @@ def join_png(parts: Sequence[Part]) -> bytes:
 
 
 def png_with_picture(data: bytes, made: bytes, swapped: bool) -> bytes:
-    """A PNG with the picture of another; all its other chunks stay, but for the orientation, which becomes 1.
+    """A PNG with the picture of another; all its other chunks stay, but for the orientation, which
+    becomes 1.
 
     Args:
         data: the file.
@@ -77,7 +78,12 @@ def png_with_picture(data: bytes, made: bytes, swapped: bool) -> bytes:
 def _png_chunk(part: Part) -> bytes:
     if not part.kind:
         return part.content
-    return struct.pack(">L", len(part.content)) + part.kind + part.content + struct.pack(">L", zlib.crc32(part.kind + part.content))
+    return (
+        struct.pack(">L", len(part.content))
+        + part.kind
+        + part.content
+        + struct.pack(">L", zlib.crc32(part.kind + part.content))
+    )
 
 
 def webp_parts(data: bytes) -> tuple[list[Part], bytes]:
@@ -96,7 +102,9 @@ def webp_parts(data: bytes) -> tuple[list[Part], bytes]:
         after = place + 8 + length + length % 2
         if after > end:
             raise damaged("WebP", place)
-        parts.append(Part(data[place : place + 4], data[place + 8 : place + 8 + length], data[place:after]))
+        parts.append(
+            Part(data[place : place + 4], data[place + 8 : place + 8 + length], data[place:after])
+        )
         place = after
     if not parts:
         raise damaged("WebP", 12)
@@ -106,13 +114,19 @@ def webp_parts(data: bytes) -> tuple[list[Part], bytes]:
 def join_webp(parts: Sequence[Part], rest: bytes) -> bytes:
     """The reverse of `webp_parts`."""
     chunks = b"".join(
-        part.raw or part.kind + struct.pack("<L", len(part.content)) + part.content + bytes(len(part.content) % 2) for part in parts
+        part.raw
+        or part.kind
+        + struct.pack("<L", len(part.content))
+        + part.content
+        + bytes(len(part.content) % 2)
+        for part in parts
     )
     return b"RIFF" + struct.pack("<L", 4 + len(chunks)) + b"WEBP" + chunks + rest
 
 
 def webp_with_picture(data: bytes, made: bytes, size: tuple[int, int]) -> bytes:
-    """A WebP with the picture of another; its other chunks stay, but for the orientation, which becomes 1.
+    """A WebP with the picture of another; its other chunks stay, but for the orientation, which
+    becomes 1.
 
     Args:
         data: the file.
@@ -146,4 +160,6 @@ def _mark_of(content: bytes) -> bytes:
 
 def damaged(form: str, place: int) -> UserError:
     """The error for a file whose parts do not follow one another."""
-    return UserError(f"its {form} structure is damaged at byte {place:,}: expected a whole file; copy it again.")
+    return UserError(
+        f"its {form} structure is damaged at byte {place:,}: expected a whole file; copy it again."
+    )

@@ -15,7 +15,8 @@ class Encoder:
     """An exported encoder, ready to run; see `rotkeras export`.
 
     Args:
-        path: a `.tflite` file with the signature `embed`, of any profile; a learner's file has it too.
+        path: a `.tflite` file with the signature `embed`, of any profile; a learner's file has it
+            too.
         threads: of the CPU, 1 when None.
 
     Attributes:
@@ -31,21 +32,26 @@ class Encoder:
         self.file = TFLiteFile(path, threads)
         if "embed" not in self.file.signatures:
             raise UserError(
-                f"{str(path)!r} is no encoder: expected a file with the signature 'embed', received {_what_it_is(self.file)}; give "
-                f"the file of an encoder or learner."
+                f"{str(path)!r} is no encoder: expected a file with the signature 'embed', received"
+                f" {_what_it_is(self.file)}; give the file of an encoder or learner."
             )
         inputs, outputs = self.file.inputs("embed"), self.file.outputs("embed")
         image, embedding = inputs.get("images"), outputs.get("embedding")
         if image is None or embedding is None or len(inputs) > 1:
             raise UserError(
-                f"{str(path)!r} is no encoder of rotkeras: expected 'embed' to turn 'images' into 'embedding', received "
-                f"{[*inputs]} and {[*outputs]}; export it again."
+                f"{str(path)!r} is no encoder of rotkeras: expected 'embed' to turn 'images' into"
+                f" 'embedding', received {[*inputs]} and {[*outputs]}; export it again."
             )
         batch, *sides = image.shape
-        if image.dtype != np.uint8 or batch not in (1, None) or sides != [sides[0], sides[0], 3] or len(embedding.shape) != 2:
+        if (
+            image.dtype != np.uint8
+            or batch not in (1, None)
+            or sides != [sides[0], sides[0], 3]
+            or len(embedding.shape) != 2
+        ):
             raise UserError(
-                f"{str(path)!r} is no encoder of rotkeras: expected uint8 (1, S, S, 3) in and (1, d) out, received {image} and "
-                f"{embedding}; export it again."
+                f"{str(path)!r} is no encoder of rotkeras: expected uint8 (1, S, S, 3) in and (1,"
+                f" d) out, received {image} and {embedding}; export it again."
             )
         self.input_size: int = sides[0]  # type: ignore[assignment]
         self.dimensions: int = embedding.shape[1]  # type: ignore[assignment]
@@ -56,11 +62,13 @@ class Encoder:
         return self.file.path
 
     def embed(self, images: Images) -> NDArray[np.float32]:
-        """The vectors of any number of images, in their order; those of an int8 file are dequantized.
+        """The vectors of any number of images, in their order; those of an int8 file are
+        dequantized.
 
         Args:
-            images: uint8 (n, S, S, 3), S the `input_size`; one image (S, S, 3); the path of an image file; or several paths.
-                Files are turned upright by their EXIF orientation, cut to the centred square and resized, as in training.
+            images: uint8 (n, S, S, 3), S the `input_size`; one image (S, S, 3); the path of an
+                image file; or several paths. Files are turned upright by their EXIF orientation,
+                cut to the centred square and resized, as in training.
 
         Returns:
             float32 (n, d).
@@ -77,5 +85,8 @@ class Encoder:
 
 def _what_it_is(file: TFLiteFile) -> str:
     if "rotation" in file.signatures:
-        return "one that tells by how much an image is turned ('rotation'), for rotkeras.device.Orienter"
+        return (
+            "one that tells by how much an image is turned ('rotation'), for"
+            " rotkeras.device.Orienter"
+        )
     return "one with " + (", ".join(map(repr, file.signatures)) or "no signatures")

@@ -1,7 +1,8 @@
 """The EXIF orientation: its arithmetic, and changing it in place without touching anything else.
 
-The eight orientations are the ways in which a viewer turns or mirrors stored pixels before it shows them. They form a group: an
-orientation followed by a quarter turn is another orientation. So a photograph is put upright by one number, and its pixels stay.
+The eight orientations are the ways in which a viewer turns or mirrors stored pixels before it shows
+them. They form a group: an orientation followed by a quarter turn is another orientation. So a
+photograph is put upright by one number, and its pixels stay.
 """
 
 import re
@@ -12,7 +13,8 @@ from rotkeras.errors import UserError
 
 ORIENTATION = 0x0112
 
-# Each row goes on by a quarter turn counter-clockwise of what is shown: 1 shows the pixels as stored, 2 mirrors them left to right.
+# Each row goes on by a quarter turn counter-clockwise of what is shown: 1 shows the pixels as
+# stored, 2 mirrors them left to right.
 _CYCLES = ((1, 8, 3, 6), (2, 5, 4, 7))
 
 # TIFF types of which viewers take an orientation: SHORT, the standard's, and LONG.
@@ -51,8 +53,9 @@ def orientation_of(block: bytes) -> int | None:
 def with_orientation(block: bytes, orientation: int) -> bytes:
     """A TIFF block with another orientation.
 
-    Where the tag is there, its value bytes alone differ. Else IFD0 is written anew at the end of the block with the tag in it
-    and everything that was there stays at its offset, so that thumbnails, GPS and maker notes are found as before.
+    Where the tag is there, its value bytes alone differ. Else IFD0 is written anew at the end of
+    the block with the tag in it and everything that was there stays at its offset, so that
+    thumbnails, GPS and maker notes are found as before.
 
     Args:
         block: from its byte order mark on; b"" makes a block of this tag alone.
@@ -68,14 +71,17 @@ def with_orientation(block: bytes, orientation: int) -> bytes:
         return _replaced(block, found.place, struct.pack(found.order + found.format, orientation))
     start = len(block) + len(block) % 2  # offsets of directories are even
     entry = struct.pack(found.order + "HHLHH", ORIENTATION, 3, 1, orientation, 0)
-    entries = sorted([*found.entries, entry], key=lambda each: struct.unpack(found.order + "H", each[:2]))
+    entries = sorted(
+        [*found.entries, entry], key=lambda each: struct.unpack(found.order + "H", each[:2])
+    )
     directory = struct.pack(found.order + "H", len(entries)) + b"".join(entries) + found.next
     longer = block.ljust(start, b"\0") + directory
     return _replaced(longer, 4, struct.pack(found.order + "L", start))
 
 
 def without_thumbnail(block: bytes) -> bytes:
-    """A TIFF block whose link from IFD0 to IFD1, the thumbnail, is cut: for pixels that were turned, it would lie on its side."""
+    """A TIFF block whose link from IFD0 to IFD1, the thumbnail, is cut: for pixels that were
+    turned, it would lie on its side."""
     found = _directory(block)
     return _replaced(block, found.start + 2 + 12 * len(found.entries), bytes(4))
 
@@ -86,13 +92,15 @@ def has_more_pages(block: bytes) -> bool:
 
 
 def without_orientation(block: bytes) -> bytes:
-    """A TIFF block for pixels that were turned as it said: its orientation is 1, if it has one, and its thumbnail is cut off."""
+    """A TIFF block for pixels that were turned as it said: its orientation is 1, if it has one, and
+    its thumbnail is cut off."""
     block = block if orientation_of(block) is None else with_orientation(block, 1)
     return without_thumbnail(block)
 
 
 def xmp_with_orientation(packet: bytes, orientation: int) -> bytes:
-    """An XMP packet whose own tiff:Orientation, if it has one, is another digit; no other byte differs."""
+    """An XMP packet whose own tiff:Orientation, if it has one, is another digit; no other byte
+    differs."""
     return _IN_XMP.sub(lambda match: match[1] + b"%d" % orientation, packet)
 
 
@@ -111,7 +119,9 @@ def _directory(block: bytes) -> _Directory:
     """IFD0 of a TIFF block, read with suspicion: what is not understood is not edited."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
     if order is None:
-        raise _damaged(f"begins with {block[:4].hex(' ') or 'nothing'} instead of a byte order mark")
+        raise _damaged(
+            f"begins with {block[:4].hex(' ') or 'nothing'} instead of a byte order mark"
+        )
     if len(block) < 8:
         raise _damaged("is cut short")
     (start,) = struct.unpack(order + "L", block[4:8])
@@ -123,7 +133,11 @@ def _directory(block: bytes) -> _Directory:
         raise _damaged("is cut short")
     entries = [block[place : place + 12] for place in range(start + 2, end, 12)]
     following = block[end : end + 4]
-    places = [number for number, entry in enumerate(entries) if struct.unpack(order + "H", entry[:2])[0] == ORIENTATION]
+    places = [
+        number
+        for number, entry in enumerate(entries)
+        if struct.unpack(order + "H", entry[:2])[0] == ORIENTATION
+    ]
     if not places:
         return _Directory(order, start, entries, following)
     if len(places) > 1:
@@ -141,4 +155,7 @@ def _replaced(block: bytes, place: int, value: bytes) -> bytes:
 
 
 def _damaged(what: str) -> UserError:
-    return UserError(f"its EXIF block {what}: expected whole EXIF; repair it with a program such as exiftool, or remove it.")
+    return UserError(
+        f"its EXIF block {what}: expected whole EXIF; repair it with a program such as exiftool, or"
+        " remove it."
+    )

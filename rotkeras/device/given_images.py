@@ -13,16 +13,22 @@ from PIL import UnidentifiedImageError
 from rotkeras.errors import UserError, brief
 from rotkeras.images import read_image
 
-Images = NDArray[np.uint8] | str | os.PathLike[str] | Iterable[str | os.PathLike[str] | NDArray[np.uint8]]
+Images = (
+    NDArray[np.uint8]
+    | str
+    | os.PathLike[str]
+    | Iterable[str | os.PathLike[str] | NDArray[np.uint8]]
+)
 """uint8 (n, S, S, 3) or (S, S, 3), the path of an image file, or several of either."""
 
 
 def each_image(images: Images, size: int, taker: object) -> tuple[int, Iterator[NDArray[np.uint8]]]:
-    """Count images and give them one by one; files are read when their turn comes, so that memory does not grow with them.
+    """Count images and give them one by one; files are read when their turn comes, so that memory
+    does not grow with them.
 
     Args:
-        images: uint8 (n, S, S, 3) or (S, S, 3), the path of an image file, or several of either. A file is turned upright by its
-            EXIF orientation, cut to the centred square and resized.
+        images: uint8 (n, S, S, 3) or (S, S, 3), the path of an image file, or several of either. A
+            file is turned upright by its EXIF orientation, cut to the centred square and resized.
         size: S, pixels of each side.
         taker: named in errors as what takes the images.
 
@@ -30,7 +36,8 @@ def each_image(images: Images, size: int, taker: object) -> tuple[int, Iterator[
         (n, an iterator over uint8 (S, S, 3)).
 
     Raises:
-        UserError: for images of another dtype or shape; while iterating, for files that are no images.
+        UserError: for images of another dtype or shape; while iterating, for files that are no
+            images.
     """
     if isinstance(images, str | os.PathLike):
         items: Any = [images]
@@ -47,14 +54,22 @@ def each_image(images: Images, size: int, taker: object) -> tuple[int, Iterator[
                     raise _wrong_kind(item, size, taker)
     else:
         raise _wrong_kind(images, size, taker)
-    return len(items), (_read(item, size) if isinstance(item, str | os.PathLike) else np.asarray(item) for item in items)
+    return len(items), (
+        _read(item, size) if isinstance(item, str | os.PathLike) else np.asarray(item)
+        for item in items
+    )
 
 
 def _wrong_kind(images: Any, size: int, taker: object) -> UserError:
-    received = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else f"a {type(images).__name__}"
+    received = (
+        f"{images.dtype} {images.shape}"
+        if isinstance(images, np.ndarray)
+        else f"a {type(images).__name__}"
+    )
     return UserError(
-        f"An image of the wrong kind: {str(taker)!r} takes uint8 arrays (n, {size}, {size}, 3) or paths of image files, received "
-        f"{received}; convert and resize the images, or give their files."
+        f"An image of the wrong kind: {str(taker)!r} takes uint8 arrays (n, {size}, {size}, 3) or"
+        f" paths of image files, received {received}; convert and resize the images, or give their"
+        " files."
     )
 
 
@@ -72,5 +87,6 @@ def _read(path: str | os.PathLike[str], size: int) -> NDArray[np.uint8]:
         else:
             reason = "it is a folder" if path.is_dir() else brief(error)
         raise UserError(
-            f"{str(path)!r} could not be read as an image ({reason}): expected the path of a whole image file; give another."
+            f"{str(path)!r} could not be read as an image ({reason}): expected the path of a whole"
+            " image file; give another."
         ) from error

@@ -19,7 +19,8 @@ class GoldenCheck:
 
     Attributes:
         file: the name of the file.
-        error: the largest difference of a number: in steps of an integer output, else in its own unit.
+        error: the largest difference of a number: in steps of an integer output, else in its own
+            unit.
         tolerance: the largest that is let pass.
         intact: whether the file is the one that was exported, by its SHA-256.
         passed: whether it is, and `error` is at most `tolerance`.
@@ -47,7 +48,8 @@ def check_golden(folder: str | os.PathLike[str], threads: int | None = None) -> 
         One `GoldenCheck` for each file that is there: a device has few of them.
 
     Raises:
-        UserError: when the folder holds no golden pairs or none of their files, and for a file that cannot be run.
+        UserError: when the folder holds no golden pairs or none of their files, and for a file that
+            cannot be run.
     """
     place = Path(folder).expanduser() / "golden"
     try:
@@ -56,21 +58,27 @@ def check_golden(folder: str | os.PathLike[str], threads: int | None = None) -> 
         expected = {name: _read(place, each) for name, each in record["answers"].items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{str(place)!r} holds no whole golden pairs ({brief(error)}): expected a folder that rotkeras export wrote; copy it "
-            f"again."
+            f"{str(place)!r} holds no whole golden pairs ({brief(error)}): expected a folder that"
+            " rotkeras export wrote; copy it again."
         ) from error
     checks = []
     there = {name: answers for name, answers in expected.items() if (place.parent / name).exists()}
     if not there:
         raise UserError(
-            f"{str(place.parent)!r} holds none of {', '.join(expected)}: expected a file to check; copy one beside golden/."
+            f"{str(place.parent)!r} holds none of {', '.join(expected)}: expected a file to check;"
+            " copy one beside golden/."
         )
     for name, answers in there.items():
         each = record["answers"][name]
         file = TFLiteFile(place.parent / name, threads)
-        given = [file.run(each["signature"], dequantized=False, images=image[None])[each["output"]] for image in images]
+        given = [
+            file.run(each["signature"], dequantized=False, images=image[None])[each["output"]]
+            for image in images
+        ]
         intact = hashlib.sha256((place.parent / name).read_bytes()).hexdigest() == each["sha256"]
-        difference = float(np.abs(np.concatenate(given).astype(np.float64) - answers.astype(np.float64)).max())
+        difference = float(
+            np.abs(np.concatenate(given).astype(np.float64) - answers.astype(np.float64)).max()
+        )
         checks.append(GoldenCheck(name, difference, float(each["tolerance"]), intact))
     return checks
 

@@ -45,14 +45,18 @@ def write_head(path: str | os.PathLike[str], head: Head, learner: Path) -> None:
     Args:
         path: where it is to be.
         head: what was learnt.
-        learner: the file it was learnt with; its SHA-256 is kept, for the weights mean nothing to another encoder.
+        learner: the file it was learnt with; its SHA-256 is kept, for the weights mean nothing to
+            another encoder.
 
     Raises:
         UserError: for a path of another suffix, or that cannot be written.
     """
     place = Path(path).expanduser()
     if place.suffix != ".npz":
-        raise UserError(f"{str(place)!r} ends in {place.suffix or 'nothing'}: expected the path of an .npz file; give another.")
+        raise UserError(
+            f"{str(place)!r} ends in {place.suffix or 'nothing'}: expected the path of an .npz"
+            " file; give another."
+        )
     arrays: dict[str, Any] = {
         "weights": head.weights,
         "bias": head.bias,
@@ -65,10 +69,15 @@ def write_head(path: str | os.PathLike[str], head: Head, learner: Path) -> None:
     try:
         write_whole(place, lambda working: np.savez(working, allow_pickle=False, **arrays))
     except OSError as error:
-        raise UserError(f"{str(place)!r} cannot be written ({brief(error)}): expected a place for a file; give another.") from error
+        raise UserError(
+            f"{str(place)!r} cannot be written ({brief(error)}): expected a place for a file; give"
+            " another."
+        ) from error
 
 
-def read_head(path: str | os.PathLike[str], learner: Path, dimensions: int, max_classes: int) -> Head:
+def read_head(
+    path: str | os.PathLike[str], learner: Path, dimensions: int, max_classes: int
+) -> Head:
     """Read what `write_head` wrote.
 
     Args:
@@ -82,28 +91,56 @@ def read_head(path: str | os.PathLike[str], learner: Path, dimensions: int, max_
     """
     place = Path(path).expanduser()
     if not place.is_file():
-        raise UserError(f"{str(place)!r} is no file: expected an .npz that Learner.save_head wrote; give the path of one.")
+        raise UserError(
+            f"{str(place)!r} is no file: expected an .npz that Learner.save_head wrote; give the"
+            " path of one."
+        )
     try:
         with np.load(place, allow_pickle=False) as file:
             held = {name: file[name] for name in file.files}
         fingerprint, names = str(held["learner_sha256"]), held["classes"]
-        head = Head(held["weights"], held["bias"], tuple(names.tolist()), held.get("embeddings"), held.get("labels"))
-    except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError, NotImplementedError) as error:
+        head = Head(
+            held["weights"],
+            held["bias"],
+            tuple(names.tolist()),
+            held.get("embeddings"),
+            held.get("labels"),
+        )
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        AttributeError,
+        NotImplementedError,
+    ) as error:
         raise UserError(
-            f"{str(place)!r} is no head of a learner ({brief(error)}): expected an .npz that Learner.save_head wrote; give another."
+            f"{str(place)!r} is no head of a learner ({brief(error)}): expected an .npz that"
+            " Learner.save_head wrote; give another."
         ) from error
     if fingerprint != (own := sha256(learner)):
         raise UserError(
-            f"{str(place)!r} is the head of another encoder: expected one learnt with {str(learner)!r} (sha256 {own[:12]}…), "
-            f"received one of sha256 {fingerprint[:12]}…; open it with its own file, or learn again."
+            f"{str(place)!r} is the head of another encoder: expected one learnt with"
+            f" {str(learner)!r} (sha256 {own[:12]}…), received one of sha256 {fingerprint[:12]}…;"
+            " open it with its own file, or learn again."
         )
     count = len(head.classes)
-    fits = 0 < count <= max_classes and head.weights.shape == (dimensions, count) and head.bias.shape == (count,)
+    fits = (
+        0 < count <= max_classes
+        and head.weights.shape == (dimensions, count)
+        and head.bias.shape == (count,)
+    )
     if fits and head.embeddings is not None:
-        fits = head.labels is not None and head.embeddings.shape == (len(head.labels), dimensions) and head.labels.max() < count
+        fits = (
+            head.labels is not None
+            and head.embeddings.shape == (len(head.labels), dimensions)
+            and head.labels.max() < count
+        )
     if not fits:
         raise UserError(
-            f"{str(place)!r} is no whole head: expected weights ({dimensions}, k), bias (k,) and k names, received "
-            f"{head.weights.shape}, {head.bias.shape} and {count}; save it again."
+            f"{str(place)!r} is no whole head: expected weights ({dimensions}, k), bias (k,) and k"
+            f" names, received {head.weights.shape}, {head.bias.shape} and {count}; save it again."
         )
     return head

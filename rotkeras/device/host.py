@@ -13,7 +13,8 @@ DOT_PRODUCTS = {
     "asimddp": "ARM dotprod",
     "i8mm": "ARM i8mm",
 }
-"""Flags of /proc/cpuinfo and the instructions they mean, each of which sums products of 8-bit integers in one step."""
+"""Flags of /proc/cpuinfo and the instructions they mean, each of which sums products of 8-bit
+integers in one step."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Host:
         system: operating system, release and architecture.
         python: version.
         ai_edge_litert: version of the runtime.
-        integer_dot_products: instructions on 8-bit integers that it has, () for none, None where the system does not tell.
+        integer_dot_products: instructions on 8-bit integers that it has, () for none, None where
+            the system does not tell.
     """
 
     processor: str
@@ -75,6 +77,10 @@ def _processor(cpuinfo: str) -> str:
     if found := re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE):
         return found[1].strip()
     try:  # ARM boards have the board's name here
-        return Path("/proc/device-tree/model").read_text(encoding="utf-8", errors="replace").strip("\0 \n")
+        return (
+            Path("/proc/device-tree/model")
+            .read_text(encoding="utf-8", errors="replace")
+            .strip("\0 \n")
+        )
     except OSError:
         return platform.processor() or platform.machine()

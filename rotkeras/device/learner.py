@@ -1,4 +1,5 @@
-"""Classes learnt on a device from a few examples: an exported encoder with a head that it trains itself."""
+"""Classes learnt on a device from a few examples: an exported encoder with a head that it trains
+itself."""
 
 import os
 
@@ -16,12 +17,15 @@ _SIGNATURES = {"embed", "classify", "learn", "get_head", "set_head"}
 
 
 class Learner(Encoder):
-    """An exported encoder whose head learns classes on the device, by softmax regression on its embeddings.
+    """An exported encoder whose head learns classes on the device, by softmax regression on its
+    embeddings.
 
-    It keeps the embeddings of all examples (4·d bytes each), so that learning new classes does not forget the old ones.
+    It keeps the embeddings of all examples (4·d bytes each), so that learning new classes does not
+    forget the old ones.
 
     Args:
-        path: `learner.tflite`, with the signatures `embed`, `classify`, `learn`, `get_head` and `set_head`.
+        path: `learner.tflite`, with the signatures `embed`, `classify`, `learn`, `get_head` and
+            `set_head`.
         threads: of the CPU, 1 when None.
 
     Attributes:
@@ -44,8 +48,9 @@ class Learner(Encoder):
         super().__init__(path, threads)
         if missing := sorted(_SIGNATURES - {*self.file.signatures}):
             raise UserError(
-                f"{str(path)!r} is no learner: expected the signatures {sorted(_SIGNATURES)}, received a file without {missing}; "
-                f"give a learner.tflite, or open it with rotkeras.device.Encoder."
+                f"{str(path)!r} is no learner: expected the signatures {sorted(_SIGNATURES)},"
+                f" received a file without {missing}; give a learner.tflite, or open it with"
+                " rotkeras.device.Encoder."
             )
         self.max_classes: int = self.file.outputs("get_head")["bias"].shape[0]  # type: ignore[assignment]
         self.forget()
@@ -69,7 +74,8 @@ class Learner(Encoder):
         weight_decay: float | None = None,
         max_steps: int = 2000,
     ) -> Fitted:
-        """Learn classes from these examples alone: `forget`, then `learn`, whose arguments these are.
+        """Learn classes from these examples alone: `forget`, then `learn`, whose arguments these
+        are.
 
         When the examples are refused, what was learnt before stays.
         """
@@ -87,17 +93,21 @@ class Learner(Encoder):
 
         Args:
             images: uint8 (n, S, S, 3), image files, or embeddings, float (n, d): see `embed`.
-            labels: the class of each, (n,): all names or all whole numbers; one for a single image. New ones are new classes.
-            learning_rate: of the first steps; it is halved wherever a look finds the objective risen.
-            weight_decay: the strength of L2 on the weights; None is 1/examples, that of scikit-learn's LogisticRegression(C=1).
+            labels: the class of each, (n,): all names or all whole numbers; one for a single image.
+                New ones are new classes.
+            learning_rate: of the first steps; it is halved wherever a look finds the objective
+                risen.
+            weight_decay: the strength of L2 on the weights; None is 1/examples, that of
+                scikit-learn's LogisticRegression(C=1).
             max_steps: full-batch steps at most; it ends when the objective stops falling.
 
         Returns:
             A `Fitted`.
 
         Raises:
-            UserError: for images or labels that do not fit each other or the file, for more than `max_classes` classes, and after
-                `load_head` of a head that was saved without its examples.
+            UserError: for images or labels that do not fit each other or the file, for more than
+                `max_classes` classes, and after `load_head` of a head that was saved without its
+                examples.
         """
         return self._learn(images, labels, learning_rate, weight_decay, max_steps, afresh=False)
 
@@ -115,7 +125,8 @@ class Learner(Encoder):
         """
         if not self.classes:
             raise UserError(
-                f"The learner {str(self.path)!r} knows no classes yet: expected examples first; call learn or load_head."
+                f"The learner {str(self.path)!r} knows no classes yet: expected examples first;"
+                " call learn or load_head."
             )
         embeddings = self._embedded(images)
         probabilities = np.zeros((0, self.max_classes), np.float32)
@@ -129,17 +140,25 @@ class Learner(Encoder):
 
         Args:
             path: of the file; one that is there is replaced.
-            with_examples: keep the embeddings of the examples too, so that a learner that loads it can go on learning.
+            with_examples: keep the embeddings of the examples too, so that a learner that loads it
+                can go on learning.
 
         Raises:
             UserError: when no class was learnt yet, or the path is none of an `.npz`.
         """
         if not self.classes:
-            raise UserError(f"The learner {str(self.path)!r} has no head to save: expected examples first; call learn.")
+            raise UserError(
+                f"The learner {str(self.path)!r} has no head to save: expected examples first; call"
+                " learn."
+            )
         held = self.file.run("get_head", unused=0.0)
         used = slice(len(self.classes))
         examples = (self._embeddings, self._labels) if with_examples else (None, None)
-        write_head(path, Head(held["weights"][:, used], held["bias"][used], self.classes, *examples), self.path)
+        write_head(
+            path,
+            Head(held["weights"][:, used], held["bias"][used], self.classes, *examples),
+            self.path,
+        )
 
     def load_head(self, path: str | os.PathLike[str]) -> None:
         """Take over what `save_head` wrote, in place of what was learnt here.
@@ -149,27 +168,41 @@ class Learner(Encoder):
         """
         head = read_head(path, self.path, self.dimensions, self.max_classes)
         self.classes = head.classes
-        self._embeddings = np.empty((0, self.dimensions), np.float32) if head.embeddings is None else head.embeddings
+        self._embeddings = (
+            np.empty((0, self.dimensions), np.float32)
+            if head.embeddings is None
+            else head.embeddings
+        )
         self._labels = np.empty(0, np.int32) if head.labels is None else head.labels
         set_head(self.file, head.weights, head.bias)
 
     def _learn(
-        self, images: Images, labels: Labels, learning_rate: float, weight_decay: float | None, max_steps: int, afresh: bool
+        self,
+        images: Images,
+        labels: Labels,
+        learning_rate: float,
+        weight_decay: float | None,
+        max_steps: int,
+        afresh: bool,
     ) -> Fitted:
         if self.classes and not self.examples and not afresh:
             raise UserError(
-                f"The learner {str(self.path)!r} has a head without its examples and would forget its {len(self.classes)} classes: "
-                f"expected a head that was saved with_examples; load such a one, or call forget or fit to begin anew."
+                f"The learner {str(self.path)!r} has a head without its examples and would forget"
+                f" its {len(self.classes)} classes: expected a head that was saved with_examples;"
+                " load such a one, or call forget or fit to begin anew."
             )
         classes, numbers = number(labels, () if afresh else self.classes, self.max_classes)
         embeddings = self._embedded(images)
         if not len(numbers) or len(numbers) != len(embeddings):
             raise UserError(
-                f"Expected one label for each image, and an image at least, received {len(numbers)} labels for {len(embeddings)} "
-                f"images; give as many."
+                f"Expected one label for each image, and an image at least, received {len(numbers)}"
+                f" labels for {len(embeddings)} images; give as many."
             )
         if not afresh:
-            embeddings, numbers = np.concatenate([self._embeddings, embeddings]), np.concatenate([self._labels, numbers])
+            embeddings, numbers = (
+                np.concatenate([self._embeddings, embeddings]),
+                np.concatenate([self._labels, numbers]),
+            )
         before = self.file.run("get_head", unused=0.0)
         decay = 1 / len(numbers) if weight_decay is None else weight_decay
         try:
@@ -186,7 +219,7 @@ class Learner(Encoder):
         embeddings = np.atleast_2d(images).astype(np.float32)
         if embeddings.shape[1] != self.dimensions or not np.isfinite(embeddings).all():
             raise UserError(
-                f"The learner {str(self.path)!r} takes finite embeddings (n, {self.dimensions}), received {images.dtype} of shape "
-                f"{images.shape}; give what its embed returned."
+                f"The learner {str(self.path)!r} takes finite embeddings (n, {self.dimensions}),"
+                f" received {images.dtype} of shape {images.shape}; give what its embed returned."
             )
         return embeddings

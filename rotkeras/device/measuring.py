@@ -1,4 +1,5 @@
-"""One measurement of a file, in a process of its own: `python -m rotkeras.device.measuring`; see benchmark.py."""
+"""One measurement of a file, in a process of its own: `python -m rotkeras.device.measuring`; see
+benchmark.py."""
 
 import contextlib
 import json
@@ -31,8 +32,10 @@ class Timing:
         runs: measured runs.
         initialization_ms: opening the file and allocating its tensors.
         first_run_ms: the first run, which may allocate and pack weights.
-        median_ms, p95_ms, min_ms, mean_ms: of the measured runs, each with copying the inputs in and the outputs out.
-        memory_before_mb: resident memory before the file was opened (Python, NumPy, the runtime); None off Linux.
+        median_ms, p95_ms, min_ms, mean_ms: of the measured runs, each with copying the inputs in
+            and the outputs out.
+        memory_before_mb: resident memory before the file was opened (Python, NumPy, the runtime);
+            None off Linux.
         memory_loaded_mb: after it was opened.
         memory_peak_mb: the most from the opening to the end of all runs.
     """
@@ -51,8 +54,11 @@ class Timing:
     memory_peak_mb: float | None
 
 
-def measure(path: str, threads: int, signature: str | None, warm_up_runs: int, runs: int, max_seconds: float) -> dict[str, Any]:
-    """What `measure_latency` asks of a fresh process; the arguments are its, for one number of threads.
+def measure(
+    path: str, threads: int, signature: str | None, warm_up_runs: int, runs: int, max_seconds: float
+) -> dict[str, Any]:
+    """What `measure_latency` asks of a fresh process; the arguments are its, for one number of
+    threads.
 
     Returns:
         `timing` (a `Timing` as dict), `signature` and `inputs`.
@@ -73,7 +79,10 @@ def measure(path: str, threads: int, signature: str | None, warm_up_runs: int, r
     loaded = _memory("VmRSS")
     chosen = _choose(file, signature)
     tensors = file.inputs(chosen)
-    inputs = {name: _noise(tensor.dtype, tuple(side or 1 for side in tensor.shape)) for name, tensor in tensors.items()}
+    inputs = {
+        name: _noise(tensor.dtype, tuple(side or 1 for side in tensor.shape))
+        for name, tensor in tensors.items()
+    }
 
     def run() -> None:
         file.run(chosen, dequantized=False, **inputs)
@@ -98,7 +107,11 @@ def measure(path: str, threads: int, signature: str | None, warm_up_runs: int, r
         loaded,
         peak,
     )
-    return {"timing": asdict(timing), "signature": chosen, "inputs": {name: str(tensor) for name, tensor in tensors.items()}}
+    return {
+        "timing": asdict(timing),
+        "signature": chosen,
+        "inputs": {name: str(tensor) for name, tensor in tensors.items()},
+    }
 
 
 def _choose(file: "TFLiteFile", wanted: str | None) -> str | None:
@@ -110,8 +123,8 @@ def _choose(file: "TFLiteFile", wanted: str | None) -> str | None:
         if name in file.signatures:
             return name
     raise UserError(
-        f"{str(file.path)!r} has no signature that takes images: expected one to be named, received none; name one of "
-        f"{', '.join(file.signatures)}."
+        f"{str(file.path)!r} has no signature that takes images: expected one to be named, received"
+        f" none; name one of {', '.join(file.signatures)}."
     )
 
 
@@ -125,7 +138,8 @@ def _noise(dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _times(run: Callable[[], None], least: int, seconds: float, deadline: float) -> list[float]:
-    """Seconds of each run; `least` runs and `seconds` at least, one at least, and none begun after the deadline."""
+    """Seconds of each run; `least` runs and `seconds` at least, one at least, and none begun after
+    the deadline."""
     times: list[float] = []
     began = now = time.perf_counter()
     while not times or ((len(times) < least or now - began < seconds) and now < deadline):
@@ -142,7 +156,10 @@ def _memory(key: str) -> float | None:
         status = Path("/proc/self/status").read_text()
     except OSError:
         return None
-    return next((int(line.split()[1]) / 1000 for line in status.splitlines() if line.startswith(key + ":")), None)
+    return next(
+        (int(line.split()[1]) / 1000 for line in status.splitlines() if line.startswith(key + ":")),
+        None,
+    )
 
 
 if __name__ == "__main__":

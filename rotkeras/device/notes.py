@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def without_notes() -> Iterator[None]:
-    """Let nothing through that C++ code of this process writes to stderr, such as that a delegate was made.
+    """Let nothing through that C++ code of this process writes to stderr, such as that a delegate
+    was made.
 
-    ai-edge-litert and TensorFlow's converter have no switch for such notes; what goes wrong they raise. For commands that own their
+    ai-edge-litert and TensorFlow's converter have no switch for such notes; what goes wrong they
+    raise. For commands that own their
     terminal: other threads' words to stderr are lost with the notes.
     """
     try:

@@ -32,7 +32,8 @@ class Fitted(NamedTuple):
 
 
 def set_head(file: TFLiteFile, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
-    """Put a head of k classes into the file's first k columns, and let the others take no probability.
+    """Put a head of k classes into the file's first k columns, and let the others take no
+    probability.
 
     Args:
         file: a learner file.
@@ -56,9 +57,10 @@ def fit_head(
 ) -> tuple[int, float]:
     """Fit softmax regression from a head of zeros, until the objective stops falling.
 
-    The objective, mean cross-entropy + weight_decay/2·|weights|², has one minimum, so where it starts does not matter. It is looked
-    at every 25 steps: where it rose, the best head is taken up again with half the learning rate, so that no choice of it diverges;
-    where it fell by less than a ten-thousandth, the fit is done.
+    The objective, mean cross-entropy + weight_decay/2·|weights|², has one minimum, so where it
+    starts does not matter. It is looked at every 25 steps: where it rose, the best head is taken up
+    again with half the learning rate, so that no choice of it diverges; where it fell by less than
+    a ten-thousandth, the fit is done.
 
     Args:
         file: a learner file.
@@ -72,20 +74,30 @@ def fit_head(
         (steps made, mean cross-entropy of the head that was kept).
 
     Raises:
-        UserError: for impossible settings, and when the loss is not finite at the smallest learning rate.
+        UserError: for impossible settings, and when the loss is not finite at the smallest learning
+            rate.
     """
-    if not (learning_rate > 0 and weight_decay >= 0 and max_steps >= 1):  # not a number is none of these
+    if not (
+        learning_rate > 0 and weight_decay >= 0 and max_steps >= 1
+    ):  # not a number is none of these
         raise UserError(
-            f"Expected a positive learning_rate and max_steps and a weight_decay of at least 0, received {learning_rate}, "
-            f"{max_steps} and {weight_decay}; give others."
+            "Expected a positive learning_rate and max_steps and a weight_decay of at least 0,"
+            f" received {learning_rate}, {max_steps} and {weight_decay}; give others."
         )
     classes = int(labels.max()) + 1
-    weights, bias = np.zeros((embeddings.shape[1], classes), np.float32), np.zeros(classes, np.float32)
+    weights, bias = (
+        np.zeros((embeddings.shape[1], classes), np.float32),
+        np.zeros(classes, np.float32),
+    )
     set_head(file, weights, bias)
     best, best_loss, steps = math.inf, math.inf, 0
 
     def step(rate: float) -> float:
-        settings: dict[str, Any] = {"learning_rate": rate, "momentum": _MOMENTUM, "weight_decay": weight_decay}
+        settings: dict[str, Any] = {
+            "learning_rate": rate,
+            "momentum": _MOMENTUM,
+            "weight_decay": weight_decay,
+        }
         return float(file.run("learn", embeddings=embeddings, labels=labels, **settings)["loss"])
 
     while True:
@@ -93,7 +105,9 @@ def fit_head(
         loss = step(learning_rate)  # that of the head before the step
         steps += 1
         with np.errstate(over="ignore"):
-            objective = loss + weight_decay / 2 * float(np.square(head["weights"], dtype=np.float64).sum())
+            objective = loss + weight_decay / 2 * float(
+                np.square(head["weights"], dtype=np.float64).sum()
+            )
         fell = best - objective
         if objective < best:
             best, best_loss = objective, loss
@@ -108,5 +122,8 @@ def fit_head(
             steps += 1
     set_head(file, weights, bias)
     if not math.isfinite(best_loss):
-        raise UserError(f"{str(file.path)!r} could not learn: expected a finite loss, received {best_loss}; export the file again.")
+        raise UserError(
+            f"{str(file.path)!r} could not learn: expected a finite loss, received {best_loss};"
+            " export the file again."
+        )
     return steps, best_loss

@@ -36,7 +36,9 @@ class Tensor:
         return (values.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
 
     def __str__(self) -> str:
-        return f"{self.dtype} ({', '.join('n' if side is None else str(side) for side in self.shape)})"
+        return (
+            f"{self.dtype} ({', '.join('n' if side is None else str(side) for side in self.shape)})"
+        )
 
 
 class TFLiteFile:
@@ -50,10 +52,12 @@ class TFLiteFile:
 
     Attributes:
         path: the file.
-        signatures: the names under which it can be run; empty for a file without signatures, whose only graph is run as None.
+        signatures: the names under which it can be run; empty for a file without signatures, whose
+            only graph is run as None.
 
     Raises:
-        UserError: for a file that is missing, is none of TFLite, was cut short, or needs operators that ai-edge-litert lacks.
+        UserError: for a file that is missing, is none of TFLite, was cut short, or needs operators
+            that ai-edge-litert lacks.
     """
 
     path: Path
@@ -63,28 +67,40 @@ class TFLiteFile:
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
         self.path = Path(path).expanduser()
         if threads is not None and (not isinstance(threads, int) or threads < 1):
-            raise UserError(f"Expected threads as a whole number of at least 1, received {threads!r}; give another.")
+            raise UserError(
+                f"Expected threads as a whole number of at least 1, received {threads!r}; give"
+                " another."
+            )
         check(self.path)
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise UserError(
-                f"{str(self.path)!r} needs ai-edge-litert, which cannot be imported ({brief(error)}): pip install rotkeras-device."
+                f"{str(self.path)!r} needs ai-edge-litert, which cannot be imported"
+                f" ({brief(error)}): pip install rotkeras-device."
             ) from error
         try:
             self._interpreter = Interpreter(model_path=str(self.path), num_threads=threads)
             self._interpreter.allocate_tensors()
             self.signatures = tuple(self._interpreter.get_signature_list())
-            self._runners = {name: self._interpreter.get_signature_runner(name) for name in self.signatures}
+            self._runners = {
+                name: self._interpreter.get_signature_runner(name) for name in self.signatures
+            }
             if not self.signatures:
                 self._runners = {None: _MainGraph(self._interpreter)}
-            self._inputs = {name: _tensors(runner.get_input_details()) for name, runner in self._runners.items()}
-            self._outputs = {name: _tensors(runner.get_output_details()) for name, runner in self._runners.items()}
+            self._inputs = {
+                name: _tensors(runner.get_input_details()) for name, runner in self._runners.items()
+            }
+            self._outputs = {
+                name: _tensors(runner.get_output_details())
+                for name, runner in self._runners.items()
+            }
         except (ValueError, RuntimeError) as error:
             raise refusal(self.path, error) from error
 
     def inputs(self, signature: str | None) -> dict[str, Tensor]:
-        """What a signature takes, by name; of a file without signatures (None), by the names of its tensors.
+        """What a signature takes, by name; of a file without signatures (None), by the names of its
+        tensors.
 
         Raises:
             UserError: for a signature that the file does not have.
@@ -95,35 +111,50 @@ class TFLiteFile:
         """What a signature gives, by name; errors as of `inputs`."""
         return dict(self._outputs[self._known(signature)])
 
-    def run(self, signature: str | None, /, *, dequantized: bool = True, **inputs: Any) -> dict[str, NDArray[Any]]:
+    def run(
+        self, signature: str | None, /, *, dequantized: bool = True, **inputs: Any
+    ) -> dict[str, NDArray[Any]]:
         """One pass.
 
         Args:
             signature: one of `signatures`, or None for the graph of a file without signatures.
-            dequantized: turn quantized outputs into float32 by their scale; False gives their integers.
-            inputs: every input of the signature: an array of its dtype and shape, or a Python number for a scalar.
+            dequantized: turn quantized outputs into float32 by their scale; False gives their
+                integers.
+            inputs: every input of the signature: an array of its dtype and shape, or a Python
+                number for a scalar.
 
         Returns:
             The outputs by name, as arrays of their own.
 
         Raises:
-            UserError: for an unknown signature, and for inputs that are missing, unknown, or of another dtype or shape.
+            UserError: for an unknown signature, and for inputs that are missing, unknown, or of
+                another dtype or shape.
         """
         expected = self._inputs[self._known(signature)]
         if inputs.keys() != expected.keys():
             raise UserError(
-                f"{self._of(signature)} takes {_names(expected)}, received {_names(inputs)}; give each of its inputs by name."
+                f"{self._of(signature)} takes {_names(expected)}, received {_names(inputs)}; give"
+                " each of its inputs by name."
             )
-        arrays = {name: self._checked(signature, name, tensor, inputs[name]) for name, tensor in expected.items()}
+        arrays = {
+            name: self._checked(signature, name, tensor, inputs[name])
+            for name, tensor in expected.items()
+        }
         try:
             results = self._runners[signature](**arrays)
         except (ValueError, RuntimeError) as error:
-            raise UserError(f"{self._of(signature)} could not be run ({brief(error)}): export the file again.") from error
+            raise UserError(
+                f"{self._of(signature)} could not be run ({brief(error)}): export the file again."
+            ) from error
         outputs = self._outputs[signature]
-        return {name: np.asarray(outputs[name].dequantized(each) if dequantized else each) for name, each in results.items()}
+        return {
+            name: np.asarray(outputs[name].dequantized(each) if dequantized else each)
+            for name, each in results.items()
+        }
 
     def associated_file(self, name: str) -> bytes | None:
-        """The content of a file packed with the model (`angles.txt`, `labels.txt`), None when there is none of that name.
+        """The content of a file packed with the model (`angles.txt`, `labels.txt`), None when there
+        is none of that name.
 
         Raises:
             UserError: when it is damaged.
@@ -133,33 +164,48 @@ class TFLiteFile:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read(name) if name in archive.namelist() else None
-        except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            NotImplementedError,
+            RuntimeError,
+            ValueError,
+            EOFError,
+        ) as error:
             raise UserError(
-                f"{name} in {str(self.path)!r} is damaged ({brief(error)}): expected a whole file; copy or export it again."
+                f"{name} in {str(self.path)!r} is damaged ({brief(error)}): expected a whole file;"
+                " copy or export it again."
             ) from error
 
     def _known(self, signature: str | None) -> str | None:
         if signature not in self._runners:
             raise UserError(
-                f"{str(self.path)!r} has no signature {signature!r}: expected one of {_names(self.signatures)}; name one of "
-                f"these or give another file."
+                f"{str(self.path)!r} has no signature {signature!r}: expected one of"
+                f" {_names(self.signatures)}; name one of these or give another file."
             )
         return signature
 
-    def _checked(self, signature: str | None, name: str, tensor: Tensor, value: Any) -> NDArray[Any]:
-        array = np.asarray(value, tensor.dtype if isinstance(value, int | float) and tensor.shape == () else None)
+    def _checked(
+        self, signature: str | None, name: str, tensor: Tensor, value: Any
+    ) -> NDArray[Any]:
+        array = np.asarray(
+            value, tensor.dtype if isinstance(value, int | float) and tensor.shape == () else None
+        )
         fits = len(array.shape) == len(tensor.shape) and all(
-            side > 0 if expected is None else side == expected for side, expected in zip(array.shape, tensor.shape, strict=True)
+            side > 0 if expected is None else side == expected
+            for side, expected in zip(array.shape, tensor.shape, strict=True)
         )
         if array.dtype != tensor.dtype or not fits:
             raise UserError(
-                f"{name!r} of {self._of(signature)} is of the wrong kind: expected {tensor}, received {array.dtype} "
-                f"{array.shape}; convert it."
+                f"{name!r} of {self._of(signature)} is of the wrong kind: expected {tensor},"
+                f" received {array.dtype} {array.shape}; convert it."
             )
         return np.ascontiguousarray(array) if array.shape else array
 
     def _of(self, signature: str | None) -> str:
-        return f"signature {signature!r} of {str(self.path)!r}" if signature else f"{str(self.path)!r}"
+        return (
+            f"signature {signature!r} of {str(self.path)!r}" if signature else f"{str(self.path)!r}"
+        )
 
 
 class _MainGraph:
@@ -182,7 +228,10 @@ class _MainGraph:
         for name, array in inputs.items():
             self._interpreter.set_tensor(indices[name], array)
         self._interpreter.invoke()
-        return {name: self._interpreter.get_tensor(details["index"]) for name, details in self.get_output_details().items()}
+        return {
+            name: self._interpreter.get_tensor(details["index"])
+            for name, details in self.get_output_details().items()
+        }
 
 
 def _tensor(details: dict[str, Any]) -> Tensor:

@@ -1,4 +1,5 @@
-"""Upright copies of image files: by the orientation tag, so that no pixel is touched, or by turning the pixels."""
+"""Upright copies of image files: by the orientation tag, so that no pixel is touched, or by turning
+the pixels."""
 
 import io
 import os
@@ -17,44 +18,62 @@ from rotkeras.device.jpeg import jpeg_with_orientation, jpeg_with_picture
 from rotkeras.errors import UserError, brief
 from rotkeras.files import write_whole
 
-_TURNS = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
+_TURNS = {
+    1: Image.Transpose.ROTATE_90,
+    2: Image.Transpose.ROTATE_180,
+    3: Image.Transpose.ROTATE_270,
+}
 
 
 def write_upright(
-    source: str | os.PathLike[str], target: str | os.PathLike[str], angle: int, *, pixels: bool = False, overwrite: bool = False
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    angle: int,
+    *,
+    pixels: bool = False,
+    overwrite: bool = False,
 ) -> str:
-    """Write a copy of an image file that is shown upright; whole or not at all, with the original's modification time.
+    """Write a copy of an image file that is shown upright; whole or not at all, with the original's
+    modification time.
 
     | file | the copy |
     |---|---|
     | JPEG, TIFF | the orientation tag changes, the coded picture stays byte for byte ("tag") |
-    | PNG, BMP, GIF, WebP | the pixels are turned, exactly, and the orientation becomes 1 ("pixels") |
-    | JPEG with `pixels` | the pixels are turned and coded again with the file's own tables: not lossless ("re-encoded") |
+    | PNG, BMP, GIF, WebP | the pixels are turned, exactly, and the orientation becomes 1 ("pixels")
+    | | JPEG with `pixels` | the pixels are turned and coded again with the file's own tables: not
+    lossless ("re-encoded") |
 
-    A lossy WebP is stored without loss, in more bytes: browsers do not look at a WebP's tag, and coding it again would lose.
+    A lossy WebP is stored without loss, in more bytes: browsers do not look at a WebP's tag, and
+    coding it again would lose.
 
     Args:
         source: an image file, which is only read.
         target: where the copy goes; its folders are made.
         angle: degrees counter-clockwise, a multiple of 90, by which the image appears turned.
-        pixels: turn pixels rather than set a tag, for programs that do not look at it; then the orientation that the file has
-            already goes into the pixels too.
+        pixels: turn pixels rather than set a tag, for programs that do not look at it; then the
+            orientation that the file has already goes into the pixels too.
         overwrite: replace a file that is there.
 
     Returns:
         "tag", "pixels", "re-encoded", or "unchanged" for a copy with the original's bytes.
 
     Raises:
-        UserError: for a file that cannot be put upright without harm, with the reason; nothing is written then.
+        UserError: for a file that cannot be put upright without harm, with the reason; nothing is
+            written then.
     """
     source, target = Path(source), Path(target)
     if angle % 90:
         raise UserError(f"Expected a multiple of 90 degrees, received {angle}; give one.")
     if target.exists():
         if source.samefile(target):
-            raise UserError(f"{str(target)!r} is the original, which is never written to: give another folder.")
+            raise UserError(
+                f"{str(target)!r} is the original, which is never written to: give another folder."
+            )
         if not overwrite:
-            raise UserError(f"{str(target)!r} exists already: add --overwrite to replace it, or give another folder.")
+            raise UserError(
+                f"{str(target)!r} exists already: add --overwrite to replace it, or give another"
+                " folder."
+            )
     try:
         data = source.read_bytes()
         with warnings.catch_warnings():
@@ -63,7 +82,9 @@ def write_upright(
     except UserError as error:
         raise UserError(f"{source.name}: {error}") from None
     except Exception as error:  # whatever Pillow raises for a file that is not a whole image
-        raise UserError(f"{source.name} could not be read as an image ({brief(error)}): expected a whole file.") from error
+        raise UserError(
+            f"{source.name} could not be read as an image ({brief(error)}): expected a whole file."
+        ) from error
 
     def write(working: Path) -> None:
         working.write_bytes(content)
@@ -72,7 +93,10 @@ def write_upright(
     try:
         write_whole(target, write)
     except OSError as error:
-        raise UserError(f"{str(target)!r} could not be written ({brief(error)}): make room, or give another folder.") from error
+        raise UserError(
+            f"{str(target)!r} could not be written ({brief(error)}): make room, or give another"
+            " folder."
+        ) from error
     return how
 
 
@@ -85,21 +109,36 @@ def upright(data: bytes, angle: int, *, pixels: bool = False) -> tuple[str, byte
         after = turned(shown_orientation(image), turns)
         if turns == 0 and after == 1:
             return "unchanged", data
-        form = "JPEG" if image.format == "MPO" else image.format  # a JPEG with more pictures behind the first
+        form = (
+            "JPEG" if image.format == "MPO" else image.format
+        )  # a JPEG with more pictures behind the first
         if form != "JPEG" and getattr(image, "n_frames", 1) > 1:
-            raise UserError(f"it has {image.n_frames} frames or pages: expected one picture; left as it is.")  # type: ignore[attr-defined]
-        if form == "JPEG" and pixels and after != 1:  # pixels that already lie upright need a tag alone
-            return "re-encoded", _checked_tag(jpeg_with_picture(data, _turned_jpeg(image, turns, after)), 1)
+            raise UserError(
+                f"it has {image.n_frames} frames or pages"  # type: ignore[attr-defined]
+                ": expected one picture; left as it is."
+            )
+        if (
+            form == "JPEG" and pixels and after != 1
+        ):  # pixels that already lie upright need a tag alone
+            return "re-encoded", _checked_tag(
+                jpeg_with_picture(data, _turned_jpeg(image, turns, after)), 1
+            )
         if form == "TIFF" and pixels and after != 1:
-            raise UserError("pixels of TIFF files are not turned: expected another format; leave --pixels out to set its tag.")
+            raise UserError(
+                "pixels of TIFF files are not turned: expected another format; leave --pixels out"
+                " to set its tag."
+            )
         if form in ("JPEG", "TIFF"):
             changed = jpeg_with_orientation(data, after) if form == "JPEG" else _tiff(data, after)
             return "tag", _checked_tag(changed, after)
-        return "pixels", _checked_pixels(_exact(image, data, str(form), turns, swapped=after > 4), image, turns)
+        return "pixels", _checked_pixels(
+            _exact(image, data, str(form), turns, swapped=after > 4), image, turns
+        )
 
 
 def shown_orientation(image: Image.Image) -> int:
-    """The orientation, 1 … 8, by which an open image is shown: of EXIF or else of XMP, 1 where there is none or an unknown one."""
+    """The orientation, 1 … 8, by which an open image is shown: of EXIF or else of XMP, 1 where
+    there is none or an unknown one."""
     value = image.getexif().get(ORIENTATION, 1)
     return value if value in range(1, 9) else 1
 
@@ -113,19 +152,30 @@ def check_folder(folder: Path, originals: Path, overwrite: bool = False) -> None
         overwrite: whether the folder may hold files already.
 
     Raises:
-        UserError: when copies could replace originals or be taken for originals the next time, or the folder holds files.
+        UserError: when copies could replace originals or be taken for originals the next time, or
+            the folder holds files.
     """
     home = originals if originals.is_dir() else originals.parent
     where, there = folder.resolve(), home.resolve()
     if where == there or where in there.parents or (originals.is_dir() and there in where.parents):
         place = (
-            "is that of the images" if where == there else f"lies {'above' if where in there.parents else 'in'} that of the images"
+            "is that of the images"
+            if where == there
+            else f"lies {'above' if where in there.parents else 'in'} that of the images"
         )
-        raise UserError(f"The folder {str(folder)!r} {place}: expected one beside it, so that originals stay; give another.")
+        raise UserError(
+            f"The folder {str(folder)!r} {place}: expected one beside it, so that originals stay;"
+            " give another."
+        )
     if folder.is_file():
-        raise UserError(f"{str(folder)!r} is a file: expected a folder for the copies; give another path.")
+        raise UserError(
+            f"{str(folder)!r} is a file: expected a folder for the copies; give another path."
+        )
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise UserError(f"The folder {str(folder)!r} holds files already: add --overwrite to replace copies, or give another.")
+        raise UserError(
+            f"The folder {str(folder)!r} holds files already: add --overwrite to replace copies, or"
+            " give another."
+        )
 
 
 def _exact(image: Image.Image, data: bytes, form: str, turns: int, swapped: bool) -> bytes:
@@ -136,18 +186,30 @@ def _exact(image: Image.Image, data: bytes, form: str, turns: int, swapped: bool
         kinds = {part.kind for part in png_parts(data)}
         depth, colour = data[24], data[25]
         if depth == 16 and colour != 0:
-            raise UserError("it has 16 bits for each colour, which Pillow would cut to 8: expected at most 8; left as it is.")
+            raise UserError(
+                "it has 16 bits for each colour, which Pillow would cut to 8: expected at most 8;"
+                " left as it is."
+            )
         if depth < 8 and colour == 0 and kinds & {b"tRNS", b"bKGD", b"sBIT"}:
-            raise UserError("it has few bits of grey and a transparent or background grey: expected 8 bits; left as it is.")
+            raise UserError(
+                "it has few bits of grey and a transparent or background grey: expected 8 bits;"
+                " left as it is."
+            )
         picture.save(made, "PNG")
         return png_with_picture(data, made.getvalue(), swapped)
     if form == "WEBP":
         picture.save(made, "WEBP", lossless=True, exact=True)
         return webp_with_picture(data, made.getvalue(), picture.size)
     if form == "BMP" and data[14] >= 124 and data[70:74] in (b"DEBM", b"KNIL"):
-        raise UserError("it has a colour profile, which Pillow would lose: expected a BMP without; save it as PNG.")
+        raise UserError(
+            "it has a colour profile, which Pillow would lose: expected a BMP without; save it as"
+            " PNG."
+        )
     if form not in ("BMP", "GIF"):
-        raise UserError(f"it is a {form} file: expected JPEG, PNG, BMP, GIF, TIFF or WebP; save it as one of these.")
+        raise UserError(
+            f"it is a {form} file: expected JPEG, PNG, BMP, GIF, TIFF or WebP; save it as one of"
+            " these."
+        )
     picture.save(made, form)
     return made.getvalue()
 
@@ -160,11 +222,15 @@ def _turned(image: Image.Image, turns: int) -> Image.Image:
 def _turned_jpeg(image: Any, turns: int, orientation: int) -> bytes:
     swapped = orientation > 4
     tables = [np.reshape(table, (8, 8)) for _, table in sorted(image.quantization.items())]
-    # A quarter turn exchanges horizontal and vertical frequencies, and with them the steps at which they were rounded.
-    options: dict[str, Any] = {"qtables": [(each.T if swapped else each).ravel().tolist() for each in tables]}
+    # A quarter turn exchanges horizontal and vertical frequencies, and with them the steps at which
+    # they were rounded.
+    options: dict[str, Any] = {
+        "qtables": [(each.T if swapped else each).ravel().tolist() for each in tables]
+    }
     if image.layers == 3:
         sampling = JpegImagePlugin.get_sampling(image)
-        # Colours at half width would need half height after a quarter turn, which Pillow does not write: full resolution then.
+        # Colours at half width would need half height after a quarter turn, which Pillow does not
+        # write: full resolution then.
         options["subsampling"] = sampling if sampling in ((0, 2) if swapped else (0, 1, 2)) else 0
     made = io.BytesIO()
     _turned(image, turns).save(made, "JPEG", progressive="progressive" in image.info, **options)
@@ -182,16 +248,23 @@ def _tiff(data: bytes, orientation: int) -> bytes:
 def _checked_tag(content: bytes, orientation: int) -> bytes:
     """The content, if a reader that is not ours finds the orientation in it."""
     with Image.open(io.BytesIO(content)) as image:
-        image.getexif().tobytes()  # which Pillow does to show it, and fails to do with some damaged EXIF
+        # which Pillow does to show it, and fails to do with some damaged EXIF
+        image.getexif().tobytes()
         if (found := shown_orientation(image)) != orientation:
-            raise UserError(f"its metadata contradict one another: expected orientation {orientation}, read {found}; left alone.")
+            raise UserError(
+                f"its metadata contradict one another: expected orientation {orientation}, read"
+                f" {found}; left alone."
+            )
     return content
 
 
 def _checked_pixels(content: bytes, original: Image.Image, turns: int) -> bytes:
     with Image.open(io.BytesIO(content)) as copy:
         if not np.array_equal(_shown(copy), np.rot90(_shown(original), turns)):
-            raise UserError(f"Pillow cannot write its pixels ({original.mode}) exactly: expected equal pixels; left as it is.")
+            raise UserError(
+                f"Pillow cannot write its pixels ({original.mode}) exactly: expected equal pixels;"
+                " left as it is."
+            )
     return content
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rotkeras.errors import UserError, brief
 
-# The head of a file inside a zip archive: its mark, the version it needs, flags, and no compression or deflate.
+# The head of a file inside a zip archive: its mark, the version it needs, flags, and no compression
+# or deflate.
 _ARCHIVED = re.compile(rb"PK\x03\x04[\x0a\x14\x2d]\x00..[\x00\x08]\x00", re.DOTALL)
 
 
@@ -18,37 +19,56 @@ def check(path: Path) -> None:
         UserError: for a path where no such file is.
     """
     if path.is_dir():
-        raise UserError(f"{str(path)!r} is a folder: expected a .tflite file; give the path of one.")
+        raise UserError(
+            f"{str(path)!r} is a folder: expected a .tflite file; give the path of one."
+        )
     try:
         with open(path, "rb") as file:
             if file.read(8)[4:] != b"TFL3":
                 raise UserError(
-                    f"{str(path)!r} is no TFLite file: expected one that begins with the mark TFL3, received other content; give "
-                    f"the path of an exported .tflite file."
+                    f"{str(path)!r} is no TFLite file: expected one that begins with the mark TFL3,"
+                    " received other content; give the path of an exported .tflite file."
                 )
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 begun = _ARCHIVED.search(content) is not None
     except FileNotFoundError:
-        raise UserError(f"{str(path)!r} does not exist: expected a .tflite file; give the path of one.") from None
+        raise UserError(
+            f"{str(path)!r} does not exist: expected a .tflite file; give the path of one."
+        ) from None
     except OSError as error:
-        raise UserError(f"{str(path)!r} cannot be read ({brief(error)}): expected a .tflite file; give the path of one.") from error
-    # The model lies before its associated files: it would run without them, but not as it was exported.
+        raise UserError(
+            f"{str(path)!r} cannot be read ({brief(error)}): expected a .tflite file; give the path"
+            " of one."
+        ) from error
+    # The model lies before its associated files: it would run without them, but not as it was
+    # exported.
     if begun and not zipfile.is_zipfile(path):
         raise _cut_short(path)
 
 
 def _cut_short(path: Path) -> UserError:
-    return UserError(f"{str(path)!r} was cut short or is damaged: expected a whole TFLite file; copy or export it again.")
+    return UserError(
+        f"{str(path)!r} was cut short or is damaged: expected a whole TFLite file; copy or export"
+        " it again."
+    )
 
 
 def refusal(path: Path, error: Exception) -> UserError:
     """The error of ai-edge-litert as a sentence."""
     text = str(error)
-    if re.search(r"unresolved custom op|Didn't find op|Select TensorFlow op|Op builtin_code out of range|Unsupported custom", text):
+    if re.search(
+        r"unresolved custom op|Didn't find op|Select TensorFlow op|Op builtin_code out of"
+        r" range|Unsupported custom",
+        text,
+    ):
         return UserError(
-            f"{str(path)!r} needs an operator that this ai-edge-litert does not have ({brief(error)}): expected TFLite's built-in "
-            f"operators; export it with these alone, or install a newer ai-edge-litert."
+            f"{str(path)!r} needs an operator that this ai-edge-litert does not have"
+            f" ({brief(error)}): expected TFLite's built-in operators; export it with these alone,"
+            " or install a newer ai-edge-litert."
         )
     if "not a valid Flatbuffer" in text:
         return _cut_short(path)
-    return UserError(f"{str(path)!r} cannot be opened by ai-edge-litert ({brief(error)}): copy or export it again.")
+    return UserError(
+        f"{str(path)!r} cannot be opened by ai-edge-litert ({brief(error)}): copy or export it"
+        " again."
+    )

@@ -1,4 +1,5 @@
-"""Features of images by a trained encoder: written to a file, streamed, or compared to find the nearest images."""
+"""Features of images by a trained encoder: written to a file, streamed, or compared to find the
+nearest images."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

@@ -22,19 +22,23 @@ _INK, _PALE, _RULE, _SAME = "#1c1c1e", "#6b6b70", "#dcdce0", "#00795c"
 
 
 def check_sheet_size(queries: int, k: int) -> None:
-    """Raise a `UserError` when a sheet of so many queries with k neighbours each would have more than a hundred rows of images."""
+    """Raise a `UserError` when a sheet of so many queries with k neighbours each would have more
+    than a hundred rows of images."""
     if (rows := queries * -(-k // _COLUMNS)) > _MOST_ROWS:
         raise UserError(
-            f"A sheet of {queries} queries with {k} neighbours each has {rows} rows of {_COLUMNS}: expected at most {_MOST_ROWS}; "
-            f"ask for fewer with --queries or -k, or write the whole list with --csv."
+            f"A sheet of {queries} queries with {k} neighbours each has {rows} rows of {_COLUMNS}:"
+            f" expected at most {_MOST_ROWS}; ask for fewer with --queries or -k, or write the"
+            " whole list with --csv."
         )
 
 
 def write_sheet(found: Neighbours, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-    """Draw queries and neighbours as a PNG, with names, classes and distances; written whole or not at all.
+    """Draw queries and neighbours as a PNG, with names, classes and distances; written whole or not
+    at all.
 
-    Images of files are read again at the size at which they are shown; arrays are enlarged without smoothing. More than ten
-    neighbours go on in the next row. The class of a neighbour is green and in bold when it is the query's.
+    Images of files are read again at the size at which they are shown; arrays are enlarged without
+    smoothing. More than ten neighbours go on in the next row. The class of a neighbour is green and
+    in bold when it is the query's.
 
     Args:
         found: of `nearest`.
@@ -74,7 +78,10 @@ def draw_sheet(found: Neighbours, side: int = _SIDE) -> Image.Image:
         neighbours = found.of(query)
         position = int(found.query_positions[query])
         _paste(sheet, _MARGIN, y + _GAP // 2, side, _thumbnail(found.queries, position, side))
-        about = [(found.queries.short_name(position), _INK, plain), (found.queries.class_of(position), _INK, bold)]
+        about = [
+            (found.queries.short_name(position), _INK, plain),
+            (found.queries.class_of(position), _INK, bold),
+        ]
         _write(draw, _MARGIN, y + _GAP // 2, side, about)
         positions = [int(each) for each in found.positions[query] if each >= 0]
         pictures = ordered_map(lambda each: _thumbnail(found.images, each, side), positions)
@@ -82,7 +89,13 @@ def draw_sheet(found: Neighbours, side: int = _SIDE) -> Image.Image:
             left = first + place % columns * (side + _GAP)
             upper = y + _GAP // 2 + place // columns * cell
             _paste(sheet, left, upper, side, picture)
-            _write(draw, left, upper, side, _caption(neighbour, found.images.short_name(positions[place]), plain, bold))
+            _write(
+                draw,
+                left,
+                upper,
+                side,
+                _caption(neighbour, found.images.short_name(positions[place]), plain, bold),
+            )
     return sheet
 
 
@@ -107,14 +120,17 @@ def _paste(sheet: Image.Image, x: int, y: int, side: int, picture: Any) -> None:
     sheet.paste(picture, (x, y))
 
 
-def _write(draw: ImageDraw.ImageDraw, x: int, y: int, side: int, lines: list[tuple[str, str, Any]]) -> None:
+def _write(
+    draw: ImageDraw.ImageDraw, x: int, y: int, side: int, lines: list[tuple[str, str, Any]]
+) -> None:
     for number, (text, colour, font) in enumerate(lines):
         short = shorten(text, lambda each, font=font: font.getlength(each) <= side)
         draw.text((x, y + side + 6 + number * _LINE), short, colour, font)
 
 
 def shorten(text: str, fits: Any) -> str:
-    """The longest end of a name that fits, after an ellipsis; what cannot be shown (line feeds, controls) becomes `�`.
+    """The longest end of a name that fits, after an ellipsis; what cannot be shown (line feeds,
+    controls) becomes `�`.
 
     Args:
         text: a name; its end tells more than its beginning.
@@ -123,10 +139,14 @@ def shorten(text: str, fits: Any) -> str:
     text = "".join("�" if unicodedata.category(each)[0] == "C" else each for each in text)
     if fits(text):
         return text
-    return next(("…" + text[start:] for start in range(1, len(text)) if fits("…" + text[start:])), "…")
+    return next(
+        ("…" + text[start:] for start in range(1, len(text)) if fits("…" + text[start:])), "…"
+    )
 
 
 def _font(weight: str = "") -> Any:
     import matplotlib
 
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", f"DejaVuSans{weight}.ttf"), 13)
+    return ImageFont.truetype(
+        Path(matplotlib.get_data_path(), "fonts", "ttf", f"DejaVuSans{weight}.ttf"), 13
+    )

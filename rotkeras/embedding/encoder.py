@@ -23,7 +23,8 @@ class Encoder:
         input_size: pixels of each side of the square images it takes.
         dimensions: the length d of the vector it gives for an image.
         images_per_batch: images in one forward pass.
-        forward: one pass over exactly that many: uint8 (images_per_batch, S, S, 3) -> float32 (images_per_batch, d).
+        forward: one pass over exactly that many: uint8 (images_per_batch, S, S, 3) -> float32
+            (images_per_batch, d).
     """
 
     path: Path
@@ -47,13 +48,14 @@ class Encoder:
         expected = (self.input_size, self.input_size, 3)
         if images.dtype != np.uint8 or images.shape[1:] != expected:
             raise UserError(
-                f"The encoder {self.path} takes uint8 (n, {self.input_size}, {self.input_size}, 3), received {images.dtype} of "
-                f"shape {images.shape}; resize and convert the images."
+                f"The encoder {self.path} takes uint8 (n, {self.input_size}, {self.input_size}, 3),"
+                f" received {images.dtype} of shape {images.shape}; resize and convert the images."
             )
         features = np.empty((len(images), self.dimensions), np.float32)
         for start in range(0, len(images), self.images_per_batch):
             batch = images[start : start + self.images_per_batch]
-            # Whole batches only: a last batch of another size would be traced, and on some backends compiled, anew.
+            # Whole batches only: a last batch of another size would be traced, and on some backends
+            # compiled, anew.
             padded = np.zeros((self.images_per_batch, *expected), np.uint8)
             padded[: len(batch)] = batch
             features[start : start + len(batch)] = self.forward(padded)[: len(batch)]
@@ -67,8 +69,8 @@ def find_encoder(path: str | os.PathLike[str]) -> Path:
     """The encoder that a path means, found without starting Keras.
 
     Args:
-        path: a `.keras` or `.tflite` file, the folder of a SavedModel, or a run folder, which means its `encoder.keras`; `~` is the
-            home folder.
+        path: a `.keras` or `.tflite` file, the folder of a SavedModel, or a run folder, which means
+            its `encoder.keras`; `~` is the home folder.
 
     Raises:
         UserError: when nothing is there, or it is of another form.
@@ -80,72 +82,97 @@ def find_encoder(path: str | os.PathLike[str]) -> Path:
     if given.is_dir() and not found.exists():
         if (given / "verify.json").exists():
             files = ", ".join(
-                sorted(each.name for each in given.iterdir() if each.suffix == ".tflite" or each.name == "saved_model")
+                sorted(
+                    each.name
+                    for each in given.iterdir()
+                    if each.suffix == ".tflite" or each.name == "saved_model"
+                )
             )
-            raise UserError(f"{str(given)!r} is an export of several encoders: expected one of its files, {files}; give its path.")
+            raise UserError(
+                f"{str(given)!r} is an export of several encoders: expected one of its files,"
+                f" {files}; give its path."
+            )
         if (given / "recipe.yaml").exists():
             raise UserError(
-                f"The run folder {str(given)!r} has no encoder.keras: it is written after the first epoch; let the run go on with "
-                f"rotkeras train {given / 'recipe.yaml'} --run-dir {given} --resume."
+                f"The run folder {str(given)!r} has no encoder.keras: it is written after the first"
+                f" epoch; let the run go on with rotkeras train {given / 'recipe.yaml'} --run-dir"
+                f" {given} --resume."
             )
-        raise UserError(f"The folder {str(given)!r} holds no encoder.keras: expected {_FORMS}; give the path of one.")
+        raise UserError(
+            f"The folder {str(given)!r} holds no encoder.keras: expected {_FORMS}; give the path of"
+            " one."
+        )
     if not found.exists():
-        raise UserError(f"The encoder {str(given)!r} does not exist: expected {_FORMS}; give the path of one.")
+        raise UserError(
+            f"The encoder {str(given)!r} does not exist: expected {_FORMS}; give the path of one."
+        )
     form = found.suffix.lower()
     if form not in (".keras", ".tflite"):
         raise UserError(
-            f"The encoder {str(given)!r} ends in {found.suffix or 'nothing'}: expected {_FORMS}; save the model with "
-            f"model.save('encoder.keras')."
+            f"The encoder {str(given)!r} ends in {found.suffix or 'nothing'}: expected {_FORMS};"
+            " save the model with model.save('encoder.keras')."
         )
     if form == ".keras" and not zipfile.is_zipfile(found):
         raise UserError(
-            f"{str(found)!r} is no whole .keras file: expected an archive that model.save('encoder.keras') wrote; save or copy it "
-            f"again."
+            f"{str(found)!r} is no whole .keras file: expected an archive that"
+            " model.save('encoder.keras') wrote; save or copy it again."
         )
     return found
 
 
-def load_encoder(path: str | os.PathLike[str], image_size: int | None = None, images_per_batch: int = IMAGES_PER_BATCH) -> Encoder:
+def load_encoder(
+    path: str | os.PathLike[str],
+    image_size: int | None = None,
+    images_per_batch: int = IMAGES_PER_BATCH,
+) -> Encoder:
     """Load an encoder and try it out.
 
     Args:
-        path: a `.keras` or `.tflite` file, the folder of a SavedModel, or a run folder, which means its `encoder.keras`.
-        image_size: pixels of each side of its images; needed when its input size is open, and else None.
+        path: a `.keras` or `.tflite` file, the folder of a SavedModel, or a run folder, which means
+            its `encoder.keras`.
+        image_size: pixels of each side of its images; needed when its input size is open, and else
+            None.
         images_per_batch: images in one forward pass; an encoder with a fixed batch keeps its own.
 
     Returns:
         An `Encoder`.
 
     Raises:
-        UserError: for a file that is missing or of another form, and for a model that is no encoder: a feature map, a
-            classifier of rotations, other inputs than uint8 RGB, several inputs or outputs.
+        UserError: for a file that is missing or of another form, and for a model that is no
+            encoder: a feature map, a classifier of rotations, other inputs than uint8 RGB, several
+                inputs or outputs.
     """
     found = find_encoder(path)
     if images_per_batch < 1 or (image_size is not None and image_size < 1):
-        raise UserError(f"Expected a positive image size and batch, received {image_size} and {images_per_batch}; give others.")
+        raise UserError(
+            f"Expected a positive image size and batch, received {image_size} and"
+            f" {images_per_batch}; give others."
+        )
     shape, forward = _load(found)
     sides = set(shape[1:3]) - {None}
     if len(sides) == 2:
         raise UserError(
-            f"The encoder {str(found)!r} takes images of {shape[1]}×{shape[2]}: expected a square input; train it on square images."
+            f"The encoder {str(found)!r} takes images of {shape[1]}×{shape[2]}: expected a square"
+            " input; train it on square images."
         )
     if not sides and image_size is None:
         raise UserError(
-            f"The encoder {str(found)!r} takes images of any size: say with --image-size to which size they are to be brought, "
-            f"best the one it was trained with."
+            f"The encoder {str(found)!r} takes images of any size: say with --image-size to which"
+            " size they are to be brought, best the one it was trained with."
         )
     size: int = sides.pop() if sides else image_size  # type: ignore[assignment]
     if image_size not in (None, size):
         raise UserError(
-            f"The encoder {str(found)!r} takes images of {size}×{size}, received --image-size {image_size}; leave it out."
+            f"The encoder {str(found)!r} takes images of {size}×{size}, received --image-size"
+            f" {image_size}; leave it out."
         )
     batch: int = shape[0] or images_per_batch
     try:
         features = forward(np.zeros((batch, size, size, 3), np.uint8))
     except Exception as error:
         raise UserError(
-            f"The encoder {str(found)!r} could not be run on {batch} images of {size}×{size} ({brief(error)}): give another "
-            f"--image-size or a smaller --images-per-batch."
+            f"The encoder {str(found)!r} could not be run on {batch} images of {size}×{size}"
+            f" ({brief(error)}): give another --image-size or a smaller --images-per-batch."
         ) from error
     return Encoder(found, size, features.shape[1], batch, forward)
 

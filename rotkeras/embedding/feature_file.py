@@ -37,7 +37,9 @@ class Embedded:
     skipped: list[BadImage]
 
 
-def check_file(path: str | os.PathLike[str], suffixes: Sequence[str], overwrite: bool = False) -> Path:
+def check_file(
+    path: str | os.PathLike[str], suffixes: Sequence[str], overwrite: bool = False
+) -> Path:
     """The path of a file that may be written, checked before any work is done for it.
 
     Args:
@@ -46,23 +48,35 @@ def check_file(path: str | os.PathLike[str], suffixes: Sequence[str], overwrite:
         overwrite: whether a file that is there may be replaced.
 
     Raises:
-        UserError: for another suffix, a file that is there, or a folder that is missing or may not be written to.
+        UserError: for another suffix, a file that is there, or a folder that is missing or may not
+            be written to.
     """
     file = Path(path).expanduser()
     if file.suffix.lower() not in suffixes:
         *others, last = suffixes
         raise UserError(
-            f"The file {str(file)!r} ends in {file.suffix or 'nothing'}: expected {', '.join(others)}{' or ' if others else ''}"
-            f"{last}; the ending chooses the format."
+            f"The file {str(file)!r} ends in {file.suffix or 'nothing'}: expected"
+            f" {', '.join(others)}{' or ' if others else ''}{last}; the ending chooses the format."
         )
     if file.is_dir():
-        raise UserError(f"{str(file)!r} is a folder: expected the path of a file to write; give one in it.")
+        raise UserError(
+            f"{str(file)!r} is a folder: expected the path of a file to write; give one in it."
+        )
     if file.exists() and not overwrite:
-        raise UserError(f"The file {str(file)!r} exists already: add --overwrite to replace it, or give another path.")
+        raise UserError(
+            f"The file {str(file)!r} exists already: add --overwrite to replace it, or give another"
+            " path."
+        )
     if not file.parent.is_dir():
-        raise UserError(f"The folder {str(file.parent)!r} for {file.name} does not exist: make it, or give another path.")
+        raise UserError(
+            f"The folder {str(file.parent)!r} for {file.name} does not exist: make it, or give"
+            " another path."
+        )
     if not os.access(file.parent, os.W_OK):
-        raise UserError(f"The folder {str(file.parent)!r} for {file.name} may not be written to: give another path.")
+        raise UserError(
+            f"The folder {str(file.parent)!r} for {file.name} may not be written to: give another"
+            " path."
+        )
     return file
 
 
@@ -83,13 +97,16 @@ def embed(
     """Write the features of images to a file.
 
     Args:
-        encoder: a `.keras` file, a run folder, or an `Encoder` (for which `images_per_batch` and `image_size` are settled).
-        images: a source as in `open_images`, or what that returned (for which `resize`, `split` and `data_dir` are settled).
+        encoder: a `.keras` file, a run folder, or an `Encoder` (for which `images_per_batch` and
+            `image_size` are settled).
+        images: a source as in `open_images`, or what that returned (for which `resize`, `split` and
+            `data_dir` are settled).
         path: a file that ends in `.npz`, `.csv` or `.parquet`, see `rotkeras.embedding.formats`.
         images_per_batch: images in one forward pass.
         image_size: pixels of each side, for an encoder whose input size is open.
         resize: cut and resize arrays of another size than the encoder's.
-        split: "train" or "test" of arrays, or a split of a tensorflow-datasets set; None is "train".
+        split: "train" or "test" of arrays, or a split of a tensorflow-datasets set; None is
+            "train".
         data_dir: where tensorflow-datasets keeps prepared sets.
         on_bad_image: "skip" leaves out files that cannot be read, "error" stops at the first.
         overwrite: replace a file that is there.
@@ -99,7 +116,8 @@ def embed(
         An `Embedded`. In the file features are float32 (N, d), in the order of the images.
 
     Raises:
-        UserError: one sentence for anything missing or of the wrong form. Then, and when interrupted, nothing is left behind.
+        UserError: one sentence for anything missing or of the wrong form. Then, and when
+            interrupted, nothing is left behind.
 
     Example:
         embed("runs/quickstart/encoder.keras", "photos", "features.npz")
@@ -126,11 +144,19 @@ def embed(
             raise nothing_read(listed)
 
     try:
-        write_whole(file, lambda working: FORMATS[file.suffix.lower()](working, chunks(), encoder.dimensions, listed.class_names))
+        write_whole(
+            file,
+            lambda working: FORMATS[file.suffix.lower()](
+                working, chunks(), encoder.dimensions, listed.class_names
+            ),
+        )
     except OSError as error:
         # By its number: pyarrow has words of its own.
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise UserError(f"{str(file)!r} could not be written ({reason.lower()}): make room, or give another path.") from error
+        raise UserError(
+            f"{str(file)!r} could not be written ({reason.lower()}): make room, or give another"
+            " path."
+        ) from error
     return Embedded(file, count, encoder.dimensions, time.perf_counter() - start, listed.skipped)
 
 
@@ -138,5 +164,6 @@ def nothing_read(images: ImageList) -> UserError:
     """The error for images of which none could be read."""
     count, first = len(images.skipped), images.skipped[0]
     return UserError(
-        f"None of the image files could be read ({count:,}); the first: {first.path} ({first.reason}): give whole images."
+        f"None of the image files could be read ({count:,}); the first: {first.path}"
+        f" ({first.reason}): give whole images."
     )

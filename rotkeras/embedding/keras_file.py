@@ -12,7 +12,10 @@ from rotkeras.errors import UserError, brief
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """One forward pass: uint8 (B, S, S, 3) -> float32 (B, d)."""
 
-_EXPECTED = "expected an encoder, which takes uint8 images (B, H, W, 3) and gives one vector per image (B, d)"
+_EXPECTED = (
+    "expected an encoder, which takes uint8 images (B, H, W, 3) and gives one vector per image"
+    " (B, d)"
+)
 
 
 def load_keras(path: Path) -> tuple[tuple[int | None, ...], Forward]:
@@ -30,34 +33,36 @@ def load_keras(path: Path) -> tuple[tuple[int | None, ...], Forward]:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:
         raise UserError(
-            f"{str(path)!r} could not be loaded by Keras ({brief(error)}): expected a model of stock layers; save it again, with "
-            f"layers of your own replaced."
+            f"{str(path)!r} could not be loaded by Keras ({brief(error)}): expected a model of"
+            " stock layers; save it again, with layers of your own replaced."
         ) from error
     inputs, outputs = _ends(model)
     if len(inputs) != 1 or len(outputs) != 1:
         raise UserError(
-            f"{str(path)!r} has {len(inputs)} inputs and {len(outputs)} outputs: {_EXPECTED}; cut it with "
-            f"rotkeras.taps.cut(model, tap)."
+            f"{str(path)!r} has {len(inputs)} inputs and {len(outputs)} outputs: {_EXPECTED}; cut"
+            " it with rotkeras.taps.cut(model, tap)."
         )
     given, output = inputs[0], outputs[0]
     shape = tuple(given.shape)
     if len(shape) != 4 or shape[3] != 3 or str(given.dtype) != "uint8":
         raise UserError(
-            f"{str(path)!r} takes {given.dtype} {_shape(shape)}: {_EXPECTED}; put keras.Input((H, W, 3), dtype='uint8') and the "
-            f"normalisation it was trained with in front."
+            f"{str(path)!r} takes {given.dtype} {_shape(shape)}: {_EXPECTED}; put keras.Input((H,"
+            " W, 3), dtype='uint8') and the normalisation it was trained with in front."
         )
     if len(output.shape) == 4:
         raise UserError(
-            f"{str(path)!r} gives a feature map {_shape(output.shape)}: {_EXPECTED}; train with encoder.pooling: average, or put "
-            f"keras.layers.GlobalAveragePooling2D() at its end."
+            f"{str(path)!r} gives a feature map {_shape(output.shape)}: {_EXPECTED}; train with"
+            " encoder.pooling: average, or put keras.layers.GlobalAveragePooling2D() at its end."
         )
     if len(output.shape) != 2:
-        raise UserError(f"{str(path)!r} gives {_shape(output.shape)}: {_EXPECTED}; flatten or pool its output.")
+        raise UserError(
+            f"{str(path)!r} gives {_shape(output.shape)}: {_EXPECTED}; flatten or pool its output."
+        )
     last = model.layers[-1]
     if isinstance(last, keras.layers.Dense) and last.name == "rotation":
         raise UserError(
-            f"{str(path)!r} is a classifier of {output.shape[1]} rotations: {_EXPECTED}; give the run folder or the encoder.keras "
-            f"in it."
+            f"{str(path)!r} is a classifier of {output.shape[1]} rotations: {_EXPECTED}; give the"
+            " run folder or the encoder.keras in it."
         )
 
     def forward(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -70,7 +75,11 @@ def load_keras(path: Path) -> tuple[tuple[int | None, ...], Forward]:
 def _ends(model: Any) -> tuple[list[Any], list[Any]]:
     try:
         return list(model.inputs), list(model.outputs)
-    except (AttributeError, ValueError, TypeError):  # a Sequential that was saved without an input shape
+    except (
+        AttributeError,
+        ValueError,
+        TypeError,
+    ):  # a Sequential that was saved without an input shape
         return [], []
 
 

@@ -38,8 +38,10 @@ class Neighbours:
         queries: the list that the queries are from.
         images: the list that was searched.
         query_positions: int64 (Q,), where each query stands in `queries`.
-        positions: int64 (Q, k), where each neighbour stands in `images`, nearest first; −1 where there was no further image.
-        distances: float64 (Q, k), 1 − cos, from 0 to 2, ascending; infinite where there was no further image.
+        positions: int64 (Q, k), where each neighbour stands in `images`, nearest first; −1 where
+            there was no further image.
+        distances: float64 (Q, k), 1 − cos, from 0 to 2, ascending; infinite where there was no
+            further image.
         searched: how many images could be read.
         left_out: how many times an image was left out for a query because it has the same pixels.
         of_class: int64 (Q,), how many of the images of each query have its class.
@@ -61,10 +63,14 @@ class Neighbours:
         position = int(self.query_positions[query])
         name, class_name = self.queries.names[position], self.queries.class_of(position)
         found = [
-            (int(where), float(far)) for where, far in zip(self.positions[query], self.distances[query], strict=True) if where >= 0
+            (int(where), float(far))
+            for where, far in zip(self.positions[query], self.distances[query], strict=True)
+            if where >= 0
         ]
         return [
-            Neighbour(name, class_name, rank, self.images.names[where], self.images.class_of(where), far)
+            Neighbour(
+                name, class_name, rank, self.images.names[where], self.images.class_of(where), far
+            )
             for rank, (where, far) in enumerate(found, start=1)
         ]
 
@@ -73,16 +79,18 @@ class Neighbours:
             yield from self.of(query)
 
     def share_of_class(self) -> tuple[float, float] | None:
-        """How well neighbours keep to classes, over the queries whose class is among the images' classes.
+        """How well neighbours keep to classes, over the queries whose class is among the images'
+        classes.
 
         Returns:
-            (share of neighbours with their query's class, the share that images drawn at random would have), 0 … 1; None when
-            there is no such query.
+            (share of neighbours with their query's class, the share that images drawn at random
+            would have), 0 … 1; None when there is no such query.
         """
         known = [
             query
             for query, position in enumerate(self.query_positions)
-            if self.compared[query] and self.queries.class_of(int(position)) in self.images.class_names
+            if self.compared[query]
+            and self.queries.class_of(int(position)) in self.images.class_names
         ]
         same = [each.class_name == each.query_class for query in known for each in self.of(query)]
         if not same:
@@ -100,11 +108,13 @@ def nearest(
     on_bad_image: str = "skip",
     progress: Progress | None = None,
 ) -> Neighbours:
-    """Find the nearest images of each query: the smallest 1 − cos of the angle between their feature vectors.
+    """Find the nearest images of each query: the smallest 1 − cos of the angle between their
+    feature vectors.
 
-    Images are streamed and only the nearest are kept. An image with a query's own pixels, at the encoder's size, is left out for
-    that query: it is the query itself or a copy. Of images equally far the earlier comes first. A feature vector of zeros has no
-    direction and is at distance 1 from everything.
+    Images are streamed and only the nearest are kept. An image with a query's own pixels, at the
+    encoder's size, is left out for that query: it is the query itself or a copy. Of images equally
+    far the earlier comes first. A feature vector of zeros has no direction and is at distance 1
+    from everything.
 
     Args:
         encoder: of `load_encoder`.
@@ -120,9 +130,12 @@ def nearest(
     """
     if k < 1 or most_queries < 1:
         raise UserError(
-            f"Expected at least one neighbour and one query, received k={k} and {most_queries} queries; ask for one or more."
+            f"Expected at least one neighbour and one query, received k={k} and {most_queries}"
+            " queries; ask for one or more."
         )
-    chosen = np.unique(np.linspace(0, len(queries) - 1, min(most_queries, len(queries))).round().astype(int))
+    chosen = np.unique(
+        np.linspace(0, len(queries) - 1, min(most_queries, len(queries))).round().astype(int)
+    )
     read = list(stream(encoder, queries, [int(each) for each in chosen], on_bad_image))
     if not read:
         raise nothing_read(queries)
@@ -144,20 +157,38 @@ def nearest(
         others = np.isfinite(there)
         compared += others.sum(axis=1)
         if chunk.labels is not None:
-            of_class += (others & (classes[:, None] == np.array(images.class_names)[chunk.labels][None])).sum(axis=1)
+            of_class += (
+                others & (classes[:, None] == np.array(images.class_names)[chunk.labels][None])
+            ).sum(axis=1)
         where = np.where(others, chunk.positions, -1)
         distances, positions = np.hstack([distances, there]), np.hstack([positions, where])
         order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-        distances, positions = np.take_along_axis(distances, order, 1), np.take_along_axis(positions, order, 1)
+        distances, positions = (
+            np.take_along_axis(distances, order, 1),
+            np.take_along_axis(positions, order, 1),
+        )
     if not searched:
         raise nothing_read(images)
     left_out, most = int((searched - compared).sum()), int(compared.max())
     distances, positions = distances[:, :most], positions[:, :most]
-    return Neighbours(queries, images, query_positions, positions, distances, searched, left_out, of_class, compared)
+    return Neighbours(
+        queries,
+        images,
+        query_positions,
+        positions,
+        distances,
+        searched,
+        left_out,
+        of_class,
+        compared,
+    )
 
 
-def write_neighbours(found: Neighbours, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-    """Write all neighbours as UTF-8 lines query,query_class,rank,name,class,distance, whole or not at all.
+def write_neighbours(
+    found: Neighbours, path: str | os.PathLike[str], overwrite: bool = False
+) -> Path:
+    """Write all neighbours as UTF-8 lines query,query_class,rank,name,class,distance, whole or not
+    at all.
 
     Raises:
         UserError: when `path` does not end in `.csv`, or is there already and `overwrite` is False.
@@ -178,5 +209,7 @@ def write_neighbours(found: Neighbours, path: str | os.PathLike[str], overwrite:
 def _directions(features: NDArray[np.float32]) -> NDArray[np.float64]:
     wide = features.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    directions: NDArray[np.float64] = np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
+    directions: NDArray[np.float64] = np.divide(
+        wide, lengths, out=np.zeros_like(wide), where=lengths > 0
+    )
     return directions

@@ -33,23 +33,33 @@ def open_images(
     """Find images, without TensorFlow, before the size is known at which they are wanted.
 
     Args:
-        source: a folder (searched recursively), an image file, a path that ends in `.npz`, `"digits"`, a name of
-            tensorflow-datasets, a uint8 array (N, H, W, 3), or a pair (images, labels).
-        split: "train", "test" or another part of a tensorflow-datasets set; None is "train". Folders and files have none.
+        source: a folder (searched recursively), an image file, a path that ends in `.npz`,
+            `"digits"`, a name of tensorflow-datasets, a uint8 array (N, H, W, 3), or a pair
+            (images, labels).
+        split: "train", "test" or another part of a tensorflow-datasets set; None is "train".
+            Folders and files have none.
         data_dir: where tensorflow-datasets keeps prepared sets.
-        resize: cut arrays and sets of another size to the centred square and resize them; image files always are.
+        resize: cut arrays and sets of another size to the centred square and resize them; image
+            files always are.
         on_bad_image: "skip" or "error", for folders that may not be read.
 
     Returns:
-        A function: image size -> `ImageList`. It raises a `UserError` for arrays of another size when `resize` is False.
-        Sets of tensorflow-datasets are decoded when it is called, into memory or a cache on disk; of folders nothing is decoded.
+        A function: image size -> `ImageList`. It raises a `UserError` for arrays of another size
+            when `resize` is False.
+        Sets of tensorflow-datasets are decoded when it is called, into memory or a cache on disk;
+        of folders nothing is decoded.
 
     Raises:
         UserError: for anything missing, empty, or of the wrong form.
     """
     kind = guess_kind(source)
     path = Path(source).expanduser() if isinstance(source, str | os.PathLike) else None
-    if path is not None and not path.is_dir() and kind != "arrays" and (path.is_file() or path.suffix.lower() in EXTENSIONS):
+    if (
+        path is not None
+        and not path.is_dir()
+        and kind != "arrays"
+        and (path.is_file() or path.suffix.lower() in EXTENSIONS)
+    ):
         kind = "folder"
         opened = _one_file(path)
     elif kind == "folder":
@@ -60,14 +70,18 @@ def open_images(
     else:
         opened = _arrays(source, kind, split or "train", resize)
     if kind == "folder" and split is not None:
-        raise UserError(f"{str(source)!r} has no parts, received --split {split}: leave it out, or give the path of the part.")
+        raise UserError(
+            f"{str(source)!r} has no parts, received --split {split}: leave it out, or give the"
+            " path of the part."
+        )
     return opened
 
 
 def _one_file(path: Path) -> Opened:
     if not path.exists():
         raise UserError(
-            f"The image file {str(path)!r} does not exist: expected an image or a folder of images; give the path of one."
+            f"The image file {str(path)!r} does not exist: expected an image or a folder of images;"
+            " give the path of one."
         )
     images = ImageList([as_text(path.name)], lambda _position: path, read_image)
     return lambda _size: images
@@ -81,7 +95,12 @@ def _folder(folder: Path, on_bad_image: str) -> Opened:
     # Names are kept a second time only where some cannot be written as they are.
     names = files if all(each == as_text(each) for each in files) else Names(map(as_text, files))
     images = ImageList(
-        names, lambda position: folder / files[position], read_image, labels, tuple(map(as_text, class_names)), skipped
+        names,
+        lambda position: folder / files[position],
+        read_image,
+        labels,
+        tuple(map(as_text, class_names)),
+        skipped,
     )
     return lambda _size: images
 
@@ -93,7 +112,11 @@ def _dataset(name: str, part: str, data_dir: str | os.PathLike[str] | None, resi
         builder = open_builder(name, None if data_dir is None else os.fspath(data_dir))
     if part not in builder.info.splits:
         raise UserError(f"{name!r} has no split {part!r}: {nearest(part, builder.info.splits)}")
-    shapes = [feature.shape[:2] for feature in builder.info.features.values() if type(feature).__name__ == "Image"]
+    shapes = [
+        feature.shape[:2]
+        for feature in builder.info.features.values()
+        if type(feature).__name__ == "Image"
+    ]
 
     def opened(size: int) -> ImageList:
         if shapes and not resize:
@@ -107,10 +130,20 @@ def _dataset(name: str, part: str, data_dir: str | os.PathLike[str] | None, resi
 def _arrays(source: Any, kind: str, part: str, resize: bool) -> Opened:
     from rotkeras.data.arrays import as_images, read_digits, read_npz
 
-    name = source if isinstance(source, str) else os.fspath(source) if isinstance(source, os.PathLike) else "the array"
+    name = (
+        source
+        if isinstance(source, str)
+        else os.fspath(source)
+        if isinstance(source, os.PathLike)
+        else "the array"
+    )
     if name != "the array" and part not in ("train", "test"):
         raise UserError(f"{name!r} has no split {part!r}: {nearest(part, ['train', 'test'])}")
-    if isinstance(source, str | os.PathLike) and kind == "arrays" and not Path(source).expanduser().exists():
+    if (
+        isinstance(source, str | os.PathLike)
+        and kind == "arrays"
+        and not Path(source).expanduser().exists()
+    ):
         raise UserError(f"The array file {name!r} does not exist: give the path of an .npz file.")
 
     def read(size: int | None) -> Images:
@@ -119,12 +152,19 @@ def _arrays(source: Any, kind: str, part: str, resize: bool) -> Opened:
             found = parts[part == "test"]
         elif isinstance(source, str | os.PathLike):
             found = read_npz(Path(source), part, size)
-        elif isinstance(source, tuple | list) and len(source) == 2 and getattr(source[0], "ndim", 0) >= 3:
+        elif (
+            isinstance(source, tuple | list)
+            and len(source) == 2
+            and getattr(source[0], "ndim", 0) >= 3
+        ):
             found = as_images(source[0], source[1], image_size=size)
         else:
             found = as_images(source, image_size=size)
         if found is None:
-            raise UserError(f"{name!r} has no test part: expected arrays named 'test_images' or 'x_test'; leave --split out.")
+            raise UserError(
+                f"{name!r} has no test part: expected arrays named 'test_images' or 'x_test'; leave"
+                " --split out."
+            )
         return found
 
     def opened(size: int) -> ImageList:
@@ -141,8 +181,8 @@ def _check_size(name: str, shape: Sequence[int | None], size: int) -> None:
         return
     there = "differ in size" if None in shape else f"are {shape[0]}×{shape[1]}"
     raise UserError(
-        f"The images of {name} {there} and the encoder takes {size}×{size}: add --resize, which cuts the centred square and "
-        f"resizes it, or take an encoder of their size."
+        f"The images of {name} {there} and the encoder takes {size}×{size}: add --resize, which"
+        " cuts the centred square and resizes it, or take an encoder of their size."
     )
 
 

@@ -11,7 +11,8 @@ from rotkeras.errors import UserError, brief
 
 
 def load_saved_model(path: Path) -> tuple[tuple[int | None, ...], Forward]:
-    """Load a SavedModel and check that its signature `embed`, or the one it serves by default, is an encoder.
+    """Load a SavedModel and check that its signature `embed`, or the one it serves by default, is
+    an encoder.
 
     Returns:
         (its input shape (B, H, W, 3), None where it is open; its forward pass).
@@ -26,25 +27,40 @@ def load_saved_model(path: Path) -> tuple[tuple[int | None, ...], Forward]:
         signatures = dict(loaded.signatures)
     except Exception as error:
         raise UserError(
-            f"{str(path)!r} could not be loaded by TensorFlow ({brief(error)}): expected a whole SavedModel; copy or export "
-            f"it again."
+            f"{str(path)!r} could not be loaded by TensorFlow ({brief(error)}): expected a whole"
+            " SavedModel; copy or export it again."
         ) from error
     signature = signatures.get("embed") or signatures.get("serving_default")
     inputs = {} if signature is None else signature.structured_input_signature[1]
     outputs = {} if signature is None else signature.structured_outputs
-    given, answer = next(iter(inputs.values()), tf.TensorSpec(())), next(iter(outputs.values()), tf.TensorSpec(()))
+    given, answer = (
+        next(iter(inputs.values()), tf.TensorSpec(())),
+        next(iter(outputs.values()), tf.TensorSpec(())),
+    )
     shape = tuple(given.shape) if given.shape.rank else ()
-    if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4 or shape[3] != 3 or given.dtype != tf.uint8:
+    if (
+        len(inputs) != 1
+        or len(outputs) != 1
+        or len(shape) != 4
+        or shape[3] != 3
+        or given.dtype != tf.uint8
+    ):
         raise UserError(
-            f"{str(path)!r} has the signatures {', '.join(signatures) or 'none'} and none that takes uint8 images (B, H, W, "
-            f"3): expected embed, one vector per image; export one with rotkeras export."
+            f"{str(path)!r} has the signatures {', '.join(signatures) or 'none'} and none that"
+            " takes uint8 images (B, H, W, 3): expected embed, one vector per image; export one"
+            " with rotkeras export."
         )
     if answer.shape.rank != 2:
-        raise UserError(f"{str(path)!r} gives {answer.shape}: expected one vector per image (B, d); export an encoder.")
+        raise UserError(
+            f"{str(path)!r} gives {answer.shape}: expected one vector per image (B, d); export an"
+            " encoder."
+        )
     name, output = next(iter(inputs)), next(iter(outputs))
     run: Any = signature
 
-    def forward(images: NDArray[np.uint8], _kept: object = loaded) -> NDArray[np.float32]:  # its variables die with it
+    def forward(
+        images: NDArray[np.uint8], _kept: object = loaded
+    ) -> NDArray[np.float32]:  # its variables die with it
         return np.asarray(run(**{name: tf.constant(images)})[output], np.float32)
 
     return shape, forward

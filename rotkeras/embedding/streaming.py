@@ -16,7 +16,8 @@ _MOST_IMAGES, _MOST_BYTES = 512, 2**25
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some images and their features, in the order of the list; those that could not be read are missing.
+    """Some images and their features, in the order of the list; those that could not be read are
+    missing.
 
     Attributes:
         positions: int64 (n,), where each image stands in its `ImageList`.
@@ -46,14 +47,16 @@ def stream(
         encoder: of `load_encoder`.
         images: of `open_images(source)(encoder.input_size)`.
         positions: which of them, and in which order; None for all.
-        on_bad_image: "skip" adds files that cannot be read to `images.skipped`, "error" stops at the first.
+        on_bad_image: "skip" adds files that cannot be read to `images.skipped`, "error" stops at
+            the first.
         progress: called with (images read, images in all).
 
     Yields:
         A `Chunk` of at least one image.
 
     Raises:
-        UserError: at the first bad image when `on_bad_image` is "error", and for features that are not finite numbers.
+        UserError: at the first bad image when `on_bad_image` is "error", and for features that are
+            not finite numbers.
 
     Example:
         for chunk in stream(encoder, open_images("photos")(encoder.input_size)):
@@ -72,8 +75,15 @@ def stream(
             lambda item: images.read(item, encoder.input_size),
             pixels,
             on_bad_image,
-            # The callback is also where an interruption is noticed, so it is called between chunks too.
-            None if progress is None else lambda done, _all, start=start: progress(start + done, len(order)),  # type: ignore[misc]
+            # The callback is also where an interruption is noticed, so it is called between chunks
+            # too.
+            (
+                None
+                if progress is None
+                else lambda done, _all, start=start: progress(  # type: ignore[misc]
+                    start + done, len(order)
+                )
+            ),
         )
         images.skipped.extend(bad)
         if not len(kept):
@@ -85,7 +95,10 @@ def stream(
         finite = np.isfinite(features).all(axis=1)
         if not finite.all():
             raise UserError(
-                f"The encoder {encoder.path} gives features for {names[int(np.argmin(finite))]} that are not finite numbers: its "
-                f"training has diverged or its weights are damaged; take another encoder."
+                f"The encoder {encoder.path} gives features for {names[int(np.argmin(finite))]}"
+                " that are not finite numbers: its training has diverged or its weights are"
+                " damaged; take another encoder."
             )
-        yield Chunk(where, names, None if images.labels is None else images.labels[where], pixels, features)
+        yield Chunk(
+            where, names, None if images.labels is None else images.labels[where], pixels, features
+        )

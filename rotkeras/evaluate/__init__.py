@@ -1,4 +1,5 @@
-"""How good the features of a run are, under an honest protocol: validation chooses, test is read once."""
+"""How good the features of a run are, under an honest protocol: validation chooses, test is read
+once."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,5 @@
-"""Evaluate a run: fit what is missing, judge it on validation, and read the test part once at the end."""
+"""Evaluate a run: fit what is missing, judge it on validation, and read the test part once at the
+end."""
 
 import hashlib
 import time
@@ -42,8 +43,10 @@ def evaluate(
     Args:
         run: a run that has ended.
         options: what to evaluate; of several, all is fitted before the test part is read.
-        source: labelled images with a validation part; `rotkeras.building.load_source(recipe)` gives those of the run.
-        watch: called before each fit with (its number from 0, all that are to be fitted); gives callbacks for its training.
+        source: labelled images with a validation part; `rotkeras.building.load_source(recipe)`
+            gives those of the run.
+        watch: called before each fit with (its number from 0, all that are to be fitted); gives
+            callbacks for its training.
         done: called after each fit with the unit and its new rows.
         tested: called while the test part is read with (rows judged, rows in all), first with 0.
         name: of the file, `<name>.json`, and of the folder of fitted classifiers.
@@ -52,8 +55,8 @@ def evaluate(
         The content of `<name>.json`; docs/evaluate.md says what is in it.
 
     Raises:
-        UserError: for a run that has not ended, images that do not fit it or have no labels, a tap that is not there, or more
-            labels per class than there are.
+        UserError: for a run that has not ended, images that do not fit it or have no labels, a tap
+            that is not there, or more labels per class than there are.
     """
     run.check_ended()
     recipe = run.load_recipe()
@@ -66,7 +69,13 @@ def evaluate(
         taps.check(network, tap)
     keras.utils.set_random_seed(recipe.train.seed)
     assert source.validation is not None  # check_source
-    units = list(dict.fromkeys(unit for each in wanted for unit in plan(each, taps.names(network), taps.default(network))))
+    units = list(
+        dict.fromkeys(
+            unit
+            for each in wanted
+            for unit in plan(each, taps.names(network), taps.default(network))
+        )
+    )
     images = {
         "source": source.name,
         "train": len(source.train),
@@ -76,12 +85,17 @@ def evaluate(
     path = run.path / f"{name}.json"
     with one_writer(path):
         record = Record(path, {"file": run.model.name, "sha256": weights_digest(network)}, images)
-        work = _Work(network, source, build_augmentation(recipe), recipe.train.xla, run.path / name, record)
+        work = _Work(
+            network, source, build_augmentation(recipe), recipe.train.xla, run.path / name, record
+        )
         for unit in list(units):  # what is too large is said before hours of fitting
-            if (neighbours := neighbours_of(unit.probe)) and neighbours > (count := len(work.labelled(unit))):
+            if (neighbours := neighbours_of(unit.probe)) and neighbours > (
+                count := len(work.labelled(unit))
+            ):
                 if any(each.probes != ALL_PROBES and unit.probe in each.probes for each in wanted):
                     raise UserError(
-                        f"{unit.probe}: expected at most {count} neighbours, the labelled images of {unit.title()}; take fewer."
+                        f"{unit.probe}: expected at most {count} neighbours, the labelled images of"
+                        f" {unit.title()}; take fewer."
                     )
                 units.remove(unit)  # of the default probes
             work.labelled(unit)
@@ -102,11 +116,15 @@ def load_network(run: Run) -> keras.Model:
     try:
         return keras.models.load_model(run.model, compile=False)
     except (ValueError, OSError) as error:
-        raise UserError(f"{run.model} could not be loaded ({error}): expected the file that `rotkeras train` wrote.") from None
+        raise UserError(
+            f"{run.model} could not be loaded ({error}): expected the file that `rotkeras train`"
+            " wrote."
+        ) from None
 
 
 def weights_digest(network: keras.Model) -> str:
-    """SHA-256 of a network's weights, in their order; unlike that of its file it is the same however often it is saved."""
+    """SHA-256 of a network's weights, in their order; unlike that of its file it is the same
+    however often it is saved."""
     digest = hashlib.sha256()
     for weight in network.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())
@@ -114,18 +132,19 @@ def weights_digest(network: keras.Model) -> str:
 
 
 def check_source(source: Source, network: keras.Model) -> None:
-    """Raise a `UserError` unless the images have labels of two classes, a validation part, and the network's size."""
+    """Raise a `UserError` unless the images have labels of two classes, a validation part, and the
+    network's size."""
     check_labels(source.train.labels)
     if source.validation is None:
         raise UserError(
-            "An evaluation needs a validation part, which chooses, and these images have none: give others with --labelled, or "
-            "train again with data.validation_fraction above 0."
+            "An evaluation needs a validation part, which chooses, and these images have none: give"
+            " others with --labelled, or train again with data.validation_fraction above 0."
         )
     expected, received = tuple(network.input_shape[1:3]), source.image_shape[:2]
     if expected != received:
         raise UserError(
-            f"The network takes images of {expected[0]}×{expected[1]}, and those of {source.name} are {received[0]}×{received[1]}: "
-            f"load them with image_size={expected[0]}."
+            f"The network takes images of {expected[0]}×{expected[1]}, and those of {source.name}"
+            f" are {received[0]}×{received[1]}: load them with image_size={expected[0]}."
         )
 
 
@@ -138,7 +157,8 @@ def _left(unit: Unit, record: Record) -> Unit | None:
 
 
 class _Work:
-    """Fits units, and keeps between them what several need: the network of a mode and seed, and its pooled features."""
+    """Fits units, and keeps between them what several need: the network of a mode and seed, and its
+    pooled features."""
 
     def __init__(
         self,
@@ -215,7 +235,10 @@ class _Work:
         )
 
     def _network_of(self, unit: Unit) -> tuple[keras.Model, PooledFeatures]:
-        key = (unit.mode in ("random", "scratch"), unit.seed if unit.mode in ("random", "scratch") else None)
+        key = (
+            unit.mode in ("random", "scratch"),
+            unit.seed if unit.mode in ("random", "scratch") else None,
+        )
         if self._network is None or self._network[0] != key:
             self._network = None  # the old one's features go before the new ones come
             network = taps.untrained_copy(self.trained, unit.seed) if key[0] else self.trained
@@ -223,23 +246,27 @@ class _Work:
         return self._network[1], self._network[2]
 
     def _keep(self, unit: Unit, probe: FittedProbe) -> str | None:
-        """Write the classifier, for the test part is read later, perhaps by another process; kNN is fitted again instead."""
+        """Write the classifier, for the test part is read later, perhaps by another process; kNN is
+        fitted again instead."""
         if probe.model is None:
             return None
         labels = unit.labels_per_class or "all"
-        # The hash is of all that tells this unit from others, so that no two have one file, and a repeated fit has its own again.
+        # The hash is of all that tells this unit from others, so that no two have one file, and a
+        # repeated fit has its own again.
         digest = zlib.crc32(repr(unit).encode())
         path = self.folder / f"{unit.probe}-{unit.mode}-{labels}-seed{unit.seed}-{digest:08x}.keras"
         write_whole(path, probe.model.save)
         return path.name
 
     def drop_lost(self) -> None:
-        """Take out rows that wait for the test part and whose classifier is gone: they are fitted again when asked for."""
+        """Take out rows that wait for the test part and whose classifier is gone: they are fitted
+        again when asked for."""
         waiting = [row for row in self.record.rows if row["test"] is None and row["classifier"]]
         self.record.drop([row for row in waiting if not (self.folder / row["classifier"]).exists()])
 
     def read_test(self, tested: Tested | None = None) -> None:
-        """Judge every row that has no test result on the test part; rows of one fit are written down together."""
+        """Judge every row that has no test result on the test part; rows of one fit are written
+        down together."""
         groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
         for row in self.record.rows:
             if row["test"] is None:
@@ -248,14 +275,17 @@ class _Work:
         if not groups:
             return
         test = self.source.test
-        self.record.content["test_part"] = "none" if test is None else "without labels" if test.labels is None else "judged"
+        self.record.content["test_part"] = (
+            "none" if test is None else "without labels" if test.labels is None else "judged"
+        )
         if test is None or test.labels is None:
             self.record.write()
             return
         if test.image_shape != self.source.image_shape:
             raise UserError(
-                f"The test images are {test.image_shape[0]}×{test.image_shape[1]}, those of training "
-                f"{self.source.image_shape[0]}×{self.source.image_shape[1]}: expected one size; give test images of that size."
+                f"The test images are {test.image_shape[0]}×{test.image_shape[1]}, those of"
+                f" training {self.source.image_shape[0]}×{self.source.image_shape[1]}: expected one"
+                " size; give test images of that size."
             )
         count = sum(len(rows) for rows in groups.values())
         self.record.begin_test(count, len(test), test.fingerprint())
@@ -265,16 +295,27 @@ class _Work:
                 tested(finished, count)
             predicted = self._test_predictions(rows, test)
             for row in rows:
-                row["test"] = result(test.labels, predicted[row["tap"]], self.source.train.class_names)
+                row["test"] = result(
+                    test.labels, predicted[row["tap"]], self.source.train.class_names
+                )
             self.record.write()
             finished += len(rows)
 
     def _test_predictions(self, rows: list[dict[str, Any]], test: Images) -> dict[str, Any]:
         row = rows[0]
         labels = None if row["labels_per_class"] == "all" else row["labels_per_class"]
-        unit = Unit(row["probe"], row["mode"], labels, row["draw"], row["seed"], tuple(each["tap"] for each in rows))
+        unit = Unit(
+            row["probe"],
+            row["mode"],
+            labels,
+            row["draw"],
+            row["seed"],
+            tuple(each["tap"] for each in rows),
+        )
         if row["classifier"] is None:
             return self._fit(unit).predict(test)
         classes = np.unique(check_labels(self.labelled(unit).labels))
-        scores = extract(keras.models.load_model(self.folder / row["classifier"], compile=False), test)
+        scores = extract(
+            keras.models.load_model(self.folder / row["classifier"], compile=False), test
+        )
         return {tap: classes[np.argmax(each, axis=1)] for tap, each in scores.items()}

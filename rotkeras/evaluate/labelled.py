@@ -14,14 +14,19 @@ LABELLED_VALIDATION, FEW_IMAGES = 0.2, 1000
 
 
 def load_labelled(
-    run: Run, labelled: str | None = None, test_folder: str | None = None, data_dir: str | None = None, progress: Any = None
+    run: Run,
+    labelled: str | None = None,
+    test_folder: str | None = None,
+    data_dir: str | None = None,
+    progress: Any = None,
 ) -> Source:
-    """The images of a run's recipe, or other labelled ones at the size that the run's network takes.
+    """The images of a run's recipe, or other labelled ones at the size that the run's network
+    takes.
 
     Args:
         run: a run that has ended.
-        labelled: what `rotkeras.data.load` takes, or None for the run's own images. A fifth becomes validation; half, of fewer
-            than 1000 without a test part.
+        labelled: what `rotkeras.data.load` takes, or None for the run's own images. A fifth becomes
+            validation; half, of fewer than 1000 without a test part.
         test_folder: the test part of a folder.
         data_dir: where tensorflow-datasets keeps prepared sets; None for what the recipe says.
         progress: called with (images read, images in all).
@@ -34,16 +39,23 @@ def load_labelled(
     recipe = run.load_recipe()
     if labelled is None:
         if test_folder is not None:
-            raise UserError("--test-folder goes with --labelled FOLDER, which is not given: give both.")
+            raise UserError(
+                "--test-folder goes with --labelled FOLDER, which is not given: give both."
+            )
         if data_dir is not None:
-            recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"data_dir": data_dir})})
+            recipe = recipe.model_copy(
+                update={"data": recipe.data.model_copy(update={"data_dir": data_dir})}
+            )
         return load_source(recipe, progress)
     kind = guess_kind(labelled)
     if kind == "folder":
         check_folder(Path(labelled).expanduser())
     if test_folder is not None:
         if kind != "folder":
-            raise UserError(f"--test-folder goes with a folder, received --labelled {labelled}: give a folder of class folders.")
+            raise UserError(
+                f"--test-folder goes with a folder, received --labelled {labelled}: give a folder"
+                " of class folders."
+            )
         check_folder(Path(test_folder).expanduser())
     from rotkeras.evaluate.evaluation import load_network
 
@@ -68,7 +80,8 @@ def load_labelled(
 
 
 def file_name(source: Source, labelled: str | None) -> str:
-    """The name of the evaluation file: `evaluation`, or `evaluation-<images>-<fingerprint>` for other images than the run's own."""
+    """The name of the evaluation file: `evaluation`, or `evaluation-<images>-<fingerprint>` for
+    other images than the run's own."""
     if labelled is None:
         return "evaluation"
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.name).name).strip("-.") or "labelled"

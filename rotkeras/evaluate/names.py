@@ -8,5 +8,10 @@ MODES: dict[str, str] = {
 }
 """Mode -> what it is."""
 
-MODE_NAMES = {"random": "untrained", "frozen": "trained", "fine_tuned": "fine-tuned", "scratch": "from scratch"}
+MODE_NAMES = {
+    "random": "untrained",
+    "frozen": "trained",
+    "fine_tuned": "fine-tuned",
+    "scratch": "from scratch",
+}
 """What the modes are called where people read."""

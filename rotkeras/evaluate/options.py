@@ -1,4 +1,5 @@
-"""What to evaluate: probes, taps, modes, labels and seeds; and the units of work that it comes to."""
+"""What to evaluate: probes, taps, modes, labels and seeds; and the units of work that it comes
+to."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +22,8 @@ class Options:
     Attributes:
         probes: names of probes; "knn" stands for knn-20 and knn-200.
         modes: of "frozen", "fine_tuned", "random", "scratch".
-        taps: those to probe; None for all, or the default tap where a backbone trains or labels are few.
+        taps: those to probe; None for all, or the default tap where a backbone trains or labels are
+            few.
         labels_per_class: numbers K of labelled images of each class; None for all.
         draw: "first" takes the first K of each class, as published; "seeded" draws them.
         seeds: of probes, untrained networks and draws.
@@ -39,7 +41,11 @@ class Options:
     scale: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
-        expanded = [name for probe in self.probes for name in (("knn-20", "knn-200") if probe == "knn" else (probe,))]
+        expanded = [
+            name
+            for probe in self.probes
+            for name in (("knn-20", "knn-200") if probe == "knn" else (probe,))
+        ]
         object.__setattr__(self, "probes", tuple(dict.fromkeys(expanded)))
         for probe in self.probes:
             check_name(probe)
@@ -52,13 +58,15 @@ class Options:
         trains = [mode for mode in self.modes if mode in ("fine_tuned", "scratch")]
         if trains and not any(is_trained(probe) for probe in self.probes):
             raise UserError(
-                f"A backbone that trains ({', '.join(trains)}) needs a probe that is trained: expected linear, nonlinear or conv, "
-                f"received {', '.join(self.probes)}."
+                f"A backbone that trains ({', '.join(trains)}) needs a probe that is trained:"
+                f" expected linear, nonlinear or conv, received {', '.join(self.probes)}."
             )
 
     def settings(self, probe: str, mode: str, labels_per_class: int | None) -> Settings:
         """How a trained probe learns under these options."""
-        return settings_for(self.budget, probe, mode == "scratch", labels_per_class is not None, self.scale)
+        return settings_for(
+            self.budget, probe, mode == "scratch", labels_per_class is not None, self.scale
+        )
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,9 @@ class Unit:
 
     def title(self) -> str:
         """The unit in a few words."""
-        labels = "" if self.labels_per_class is None else f", {self.labels_per_class} labels per class"
+        labels = (
+            "" if self.labels_per_class is None else f", {self.labels_per_class} labels per class"
+        )
         return f"{self.probe}, {MODE_NAMES[self.mode]}{labels}, seed {self.seed}"
 
     def row(self, tap: str) -> dict[str, object]:
@@ -108,7 +118,11 @@ class Unit:
             "draw": self.draw,
             "seed": self.seed,
             "budget": self.budget,
-            "settings": {**asdict(self.settings), "at_epochs": list(self.settings.at_epochs)} if self.settings else None,
+            "settings": (
+                {**asdict(self.settings), "at_epochs": list(self.settings.at_epochs)}
+                if self.settings
+                else None
+            ),
         }
 
 
@@ -122,16 +136,26 @@ def plan(options: Options, taps: Sequence[str], default_tap: str) -> list[Unit]:
     """
     units: dict[Unit, None] = {}
     order = list(MODES)
-    for mode in sorted(options.modes, key=lambda each: (each in ("fine_tuned", "scratch"), order.index(each))):
+    for mode in sorted(
+        options.modes, key=lambda each: (each in ("fine_tuned", "scratch"), order.index(each))
+    ):
         for seed in options.seeds:
             for labels in options.labels_per_class:
                 for probe in sorted(options.probes, key=is_trained):
-                    units |= dict.fromkeys(_units(options, mode, seed, labels, probe, taps, default_tap))
+                    units |= dict.fromkeys(
+                        _units(options, mode, seed, labels, probe, taps, default_tap)
+                    )
     return list(units)
 
 
 def _units(
-    options: Options, mode: str, seed: int, labels: int | None, probe: str, taps: Sequence[str], default_tap: str
+    options: Options,
+    mode: str,
+    seed: int,
+    labels: int | None,
+    probe: str,
+    taps: Sequence[str],
+    default_tap: str,
 ) -> list[Unit]:
     trains = mode in ("fine_tuned", "scratch")
     if trains and not is_trained(probe):

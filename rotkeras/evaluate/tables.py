@@ -17,7 +17,8 @@ class Cell:
 
     Attributes:
         mean: accuracy, 0 … 1, over seeds.
-        margin: half of the 95 % interval over seeds; with one seed that of a share of so many images.
+        margin: half of the 95 % interval over seeds; with one seed that of a share of so many
+            images.
         seeds: how many there are.
     """
 
@@ -44,7 +45,9 @@ def cell(rows: Sequence[dict[str, Any]], part: str, images: int) -> Cell | None:
     return Cell(mean, share_margin(mean, images) if margin is None else margin, len(values))
 
 
-def grouped(rows: Iterable[dict[str, Any]], *names: str) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+def grouped(
+    rows: Iterable[dict[str, Any]], *names: str
+) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
     """Rows by the values of some of their keys, in the order of their coming."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -53,7 +56,8 @@ def grouped(rows: Iterable[dict[str, Any]], *names: str) -> dict[tuple[Any, ...]
 
 
 def columns(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """The (probe, mode, budget) that occur, in the order of a table: probes by cost, untrained before trained."""
+    """The (probe, mode, budget) that occur, in the order of a table: probes by cost, untrained
+    before trained."""
     found = {(row["probe"], row["mode"], row["budget"]) for row in rows}
     modes = list(MODE_NAMES)
 
@@ -68,7 +72,8 @@ def columns(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str, str]]:
 def best_tap(rows: Sequence[dict[str, Any]]) -> str:
     """The tap with the best mean accuracy on validation among rows of one kind."""
     means = {
-        tap: mean_margin([row["validation"]["accuracy"] for row in group])[0] for (tap,), group in grouped(rows, "tap").items()
+        tap: mean_margin([row["validation"]["accuracy"] for row in group])[0]
+        for (tap,), group in grouped(rows, "tap").items()
     }
     best: str = max(means, key=lambda tap: means[tap])
     return best
@@ -79,6 +84,8 @@ def per_class(rows: Sequence[dict[str, Any]], part: str) -> dict[str, float | No
     names = rows[0][part]["per_class"]
     found: dict[str, float | None] = {}
     for name in names:
-        values = [row[part]["per_class"][name] for row in rows if row[part]["per_class"][name] is not None]
+        values = [
+            row[part]["per_class"][name] for row in rows if row[part]["per_class"][name] is not None
+        ]
         found[name] = sum(values) / len(values) if values else None
     return found

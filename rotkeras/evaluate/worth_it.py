@@ -1,4 +1,5 @@
-"""Is pre-training worth it for these images: pre-trained against from scratch at few labels, with intervals and cost."""
+"""Is pre-training worth it for these images: pre-trained against from scratch at few labels, with
+intervals and cost."""
 
 import math
 from collections.abc import Sequence
@@ -17,11 +18,13 @@ METHODS = {"scratch": ("scratch", "conv"), "conv": ("frozen", "conv"), "ridge": 
 """What is compared: the supervised network, and two probes of the frozen pre-trained backbone."""
 
 LEAST_IMAGES = 50
-"""With fewer images to judge on, one seed's accuracy is known to ±14 points at best, and nothing is said."""
+"""With fewer images to judge on, one seed's accuracy is known to ±14 points at best, and nothing is
+said."""
 
 
 def label_counts(source: Source, wanted: Sequence[int] = ()) -> tuple[int, ...]:
-    """Numbers of labels per class to compare at: those wanted, or 5, 20, 100 and 400 as far as the smallest class goes.
+    """Numbers of labels per class to compare at: those wanted, or 5, 20, 100 and 400 as far as the
+    smallest class goes.
 
     Args:
         source: labelled images.
@@ -33,7 +36,8 @@ def label_counts(source: Source, wanted: Sequence[int] = ()) -> tuple[int, ...]:
     labels = source.train.labels
     if labels is None:
         raise UserError(
-            "worth-it compares with training on labels, and these images have none: give --labelled with class folders."
+            "worth-it compares with training on labels, and these images have none: give --labelled"
+            " with class folders."
         )
     for count in wanted:
         source.train.per_class(count)
@@ -42,16 +46,29 @@ def label_counts(source: Source, wanted: Sequence[int] = ()) -> tuple[int, ...]:
 
 
 def options(counts: Sequence[int], seeds: int, budget: str, tap: str | None) -> list[Options]:
-    """The evaluations that the comparison needs; each seed draws labels of its own, the same for every method."""
+    """The evaluations that the comparison needs; each seed draws labels of its own, the same for
+    every method."""
     taps = (tap,) if tap else None
-    shared: dict[str, Any] = {"labels_per_class": tuple(counts), "draw": "seeded", "seeds": tuple(range(seeds)), "budget": budget}
+    shared: dict[str, Any] = {
+        "labels_per_class": tuple(counts),
+        "draw": "seeded",
+        "seeds": tuple(range(seeds)),
+        "budget": budget,
+    }
     return [
         Options(probes=("ridge", "conv"), modes=("frozen",), taps=taps, **shared),
         Options(probes=("conv",), modes=("scratch",), taps=taps, **shared),
     ]
 
 
-def compare(content: dict[str, Any], counts: Sequence[int], seeds: int, budget: str, tap: str, seconds: float) -> dict[str, Any]:
+def compare(
+    content: dict[str, Any],
+    counts: Sequence[int],
+    seeds: int,
+    budget: str,
+    tap: str,
+    seconds: float,
+) -> dict[str, Any]:
     """Pre-trained against from scratch, from the rows of an evaluation.
 
     Args:
@@ -63,10 +80,11 @@ def compare(content: dict[str, Any], counts: Sequence[int], seeds: int, budget: 
         seconds: of pre-training.
 
     Returns:
-        {"part", "images", "counts": {K: {"methods": {name: mean, margin, seconds}, "gain", "gain_margin", "told"}}, "verdict"};
-        shares in 0 … 1. The gain is that of the conv probe over training from scratch, paired by seed, so that both had the same
-        labels; it is told when its 95 % interval excludes 0. The interval joins that over seeds (Student's t) and that of the
-        images; one seed tells nothing, for draws of labels differ.
+        {"part", "images", "counts": {K: {"methods": {name: mean, margin, seconds}, "gain",
+        "gain_margin", "told"}}, "verdict"}; shares in 0 … 1. The gain is that of the conv probe
+        over training from scratch, paired by seed, so that both had the same labels; it is told
+        when its 95 % interval excludes 0. The interval joins that over seeds (Student's t) and that
+        of the images; one seed tells nothing, for draws of labels differ.
     """
     found = {
         count: {
@@ -75,7 +93,13 @@ def compare(content: dict[str, Any], counts: Sequence[int], seeds: int, budget: 
         }
         for count in counts
     }
-    part = "test" if all(row["test"] for of_count in found.values() for rows in of_count.values() for row in rows) else "validation"
+    part = (
+        "test"
+        if all(
+            row["test"] for of_count in found.values() for rows in of_count.values() for row in rows
+        )
+        else "validation"
+    )
     images = content["images"][part]
     compared: dict[int, Any] = {}
     for count, rows in found.items():
@@ -87,14 +111,23 @@ def compare(content: dict[str, Any], counts: Sequence[int], seeds: int, budget: 
                 "margin": share_margin(mean, images) if margin is None else margin,
                 "seconds": sum(row["seconds"] for row in of_seeds) / seeds,
             }
-        differences = [a[part]["accuracy"] - b[part]["accuracy"] for a, b in zip(rows["conv"], rows["scratch"], strict=True)]
+        differences = [
+            a[part]["accuracy"] - b[part]["accuracy"]
+            for a, b in zip(rows["conv"], rows["scratch"], strict=True)
+        ]
         gain, gain_margin = mean_margin(differences)
-        # Seeds share the images that judge, so their spread does not hold what other images would change: both are added, the part
-        # of the images as if the two methods erred independently, which is more than it is.
+        # Seeds share the images that judge, so their spread does not hold what other images would
+        # change: both are added, the part of the images as if the two methods erred independently,
+        # which is more than it is.
         of_images = [share_margin(methods[name]["mean"], images) for name in ("conv", "scratch")]
         gain_margin = math.hypot(gain_margin or 0.0, *of_images)
         told = images >= LEAST_IMAGES and seeds > 1 and abs(gain) > gain_margin
-        compared[count] = {"methods": methods, "gain": gain, "gain_margin": gain_margin, "told": told}
+        compared[count] = {
+            "methods": methods,
+            "gain": gain,
+            "gain_margin": gain_margin,
+            "told": told,
+        }
     return {
         "part": part,
         "images": images,
@@ -111,17 +144,21 @@ def verdict(compared: dict[int, Any], images: int, seeds: int, seconds: float) -
     """One plain sentence."""
     if images < LEAST_IMAGES:
         return (
-            f"There are too few images to tell: {images} to judge on, and fewer than {LEAST_IMAGES} cannot show a difference; "
-            f"label more."
+            f"There are too few images to tell: {images} to judge on, and fewer than {LEAST_IMAGES}"
+            " cannot show a difference; label more."
         )
     if seeds == 1:
-        return f"One seed cannot tell, for draws of labels differ: take --seeds 3 (pre-training took {clock(seconds)}, once)."
+        return (
+            "One seed cannot tell, for draws of labels differ: take --seeds 3 (pre-training took"
+            f" {clock(seconds)}, once)."
+        )
     told = {count: each for count, each in compared.items() if each["told"]}
     cost = f"pre-training took {clock(seconds)}, once"
 
     def points(counts: Sequence[int]) -> str:
         return ", ".join(
-            f"{100 * told[count]['gain']:+.1f} points (±{100 * told[count]['gain_margin']:.1f}) at {count} labels per class"
+            f"{100 * told[count]['gain']:+.1f} points (±{100 * told[count]['gain_margin']:.1f}) at"
+            f" {count} labels per class"
             for count in counts
         )
 
@@ -134,19 +171,35 @@ def verdict(compared: dict[int, Any], images: int, seeds: int, seconds: float) -
             f"the noise; take more --seeds or label more images ({cost})."
         )
     if better and worse:
-        return f"Worth it with few labels, not with many: {points(better)}, but {points(worse)}; {cost}."
+        return (
+            f"Worth it with few labels, not with many: {points(better)}, but {points(worse)};"
+            f" {cost}."
+        )
     if better:
         rest = [str(count) for count in compared if count not in told]
         tail = f"; no difference can be told at {', '.join(rest)}" if rest else ""
         return f"Worth it: {points(better)} over training from scratch{tail}; {cost}."
-    return f"Not worth it with these labels: {points(worse)} against training from scratch; pre-train longer, or on more ({cost})."
+    return (
+        f"Not worth it with these labels: {points(worse)} against training from scratch; pre-train"
+        f" longer, or on more ({cost})."
+    )
 
 
-def _row(content: dict[str, Any], mode: str, probe: str, count: int, seed: int, budget: str, tap: str) -> dict[str, Any]:
-    key = {"tap": tap, "probe": probe, "mode": mode, "labels_per_class": count, "draw": "seeded", "seed": seed}
+def _row(
+    content: dict[str, Any], mode: str, probe: str, count: int, seed: int, budget: str, tap: str
+) -> dict[str, Any]:
+    key = {
+        "tap": tap,
+        "probe": probe,
+        "mode": mode,
+        "labels_per_class": count,
+        "draw": "seeded",
+        "seed": seed,
+    }
     found: dict[str, Any] = next(
         row
         for row in content["rows"]
-        if all(row[name] == value for name, value in key.items()) and row["budget"] in (budget, "closed form")
+        if all(row[name] == value for name, value in key.items())
+        and row["budget"] in (budget, "closed form")
     )
     return found

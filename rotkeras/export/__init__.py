@@ -11,7 +11,17 @@ if TYPE_CHECKING:
     from rotkeras.export.saved_model import to_saved_model
     from rotkeras.export.tflite import to_tflite
 
-__all__ = ["PROFILES", "Exported", "Parts", "Profile", "export", "export_run", "parts_of", "to_saved_model", "to_tflite"]
+__all__ = [
+    "PROFILES",
+    "Exported",
+    "Parts",
+    "Profile",
+    "export",
+    "export_run",
+    "parts_of",
+    "to_saved_model",
+    "to_tflite",
+]
 
 _HOMES = {
     "PROFILES": "profiles",

@@ -17,7 +17,11 @@ from rotkeras.text import readable_size
 
 _EXAMPLES = ("example.py", "example.kt", "example.cpp")
 _SHOWN_FIRST = ("int8", "mediapipe", "dynamic", "float16", "float32", "learner", "orient")
-TENSORS = {"encoder": ("embed", "embedding"), "learner": ("embed", "embedding"), "orient": ("rotation", "probabilities")}
+TENSORS = {
+    "encoder": ("embed", "embedding"),
+    "learner": ("embed", "embedding"),
+    "orient": ("rotation", "probabilities"),
+}
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,16 @@ class Origin:
     numbers: Sequence[tuple[str, str, str]] = ()
 
 
-def write(folder: Path, parts: Parts, kinds: Sequence[Profile], proof: Mapping[str, Any], origin: Origin) -> None:
-    """Write `model_card.md` and, when there is a TFLite file, `example.py`, `example.kt` and `example.cpp` into a folder."""
+def write(
+    folder: Path, parts: Parts, kinds: Sequence[Profile], proof: Mapping[str, Any], origin: Origin
+) -> None:
+    """Write `model_card.md` and, when there is a TFLite file, `example.py`, `example.kt` and
+    `example.cpp` into a folder."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("rotkeras.export"), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("rotkeras.export"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     shown = min(kinds, key=lambda kind: _SHOWN_FIRST.index(kind.name), default=None)
     content = {
@@ -61,20 +71,32 @@ def write(folder: Path, parts: Parts, kinds: Sequence[Profile], proof: Mapping[s
         "table": proof_table(proof),
         "version": __version__,
         "shown": shown,
-        "probes": {name: drop["keras"] for each in proof["files"].values() for name, drop in each["drops"].items()},
+        "probes": {
+            name: drop["keras"]
+            for each in proof["files"].values()
+            for name, drop in each["drops"].items()
+        },
     }
     if shown is not None:
         signature, output = TENSORS[shown.role]
         tensor = TFLiteFile(folder / shown.file).outputs(signature)[output]
-        content |= {"signature": signature, "output": output, "tensor": tensor, "length": tensor.shape[-1]}
+        content |= {
+            "signature": signature,
+            "output": output,
+            "tensor": tensor,
+            "length": tensor.shape[-1],
+        }
         for name in _EXAMPLES:
             write_text(folder / name, environment.get_template(f"{name}.jinja").render(content))
     card = environment.get_template("model_card.md.jinja").render(content)
-    write_text(folder / "model_card.md", re.sub(r"\n{3,}", "\n\n", card))  # parts that are left out leave their blank lines
+    write_text(
+        folder / "model_card.md", re.sub(r"\n{3,}", "\n\n", card)
+    )  # parts that are left out leave their blank lines
 
 
 def proof_table(proof: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """(headings, rows) of the TFLite files of a `verify.json`: size, milliseconds, likeness, and what each probe lost."""
+    """(headings, rows) of the TFLite files of a `verify.json`: size, milliseconds, likeness, and
+    what each probe lost."""
     files = proof["files"]
     probes = list(dict.fromkeys(name for each in files.values() for name in each["drops"]))
     headings = ["file", "size", "ms", "cosine", "least", *(f"{name} drop" for name in probes)]

@@ -5,15 +5,26 @@ from rotkeras.export.parts import Parts
 from rotkeras.export.profiles import Profile
 
 
-def describe(parts: Parts, kind: Profile, name: str = "RotNet encoder", author: str = "", licence: str = "") -> Description:
+def describe(
+    parts: Parts, kind: Profile, name: str = "RotNet encoder", author: str = "", licence: str = ""
+) -> Description:
     """What a file says of itself, from its parts and profile."""
     size, d = parts.input_size, parts.dimensions
-    inside = f"They are resized to {parts.trained_size}×{parts.trained_size} inside. " if parts.resize else ""
+    inside = (
+        f"They are resized to {parts.trained_size}×{parts.trained_size} inside. "
+        if parts.resize
+        else ""
+    )
     of_length = ", of unit length" if parts.l2_normalization else ""
     tensors = {
-        "images": f"RGB image of {size}×{size} pixels, uint8, 0 to 255: the centred square of an upright image, "
-        f"resized bilinearly. {inside}No normalisation outside: it is the first layer.",
-        "embedding": f"{d} features of the tap {parts.tap}, pooled by {parts.pooling}{of_length}; compare by cosine similarity.",
+        "images": (
+            f"RGB image of {size}×{size} pixels, uint8, 0 to 255: the centred square of an upright"
+            f" image, resized bilinearly. {inside}No normalisation outside: it is the first layer."
+        ),
+        "embedding": (
+            f"{d} features of the tap {parts.tap}, pooled by {parts.pooling}{of_length}; compare by"
+            " cosine similarity."
+        ),
         "embeddings": f"(n, {d}) embeddings of signature embed.",
         "labels": "(n,) numbers of classes, from 0.",
         "learning_rate": "Of the step, such as 0.1.",
@@ -24,11 +35,18 @@ def describe(parts: Parts, kind: Profile, name: str = "RotNet encoder", author: 
         "weights": f"({d}, classes) weights of the softmax head.",
         "bias": "(classes,) bias of the softmax head.",
         "classes": "How many classes the head tells apart.",
-        "probabilities": "Probability of each class, or of each angle by which the image was turned counter-clockwise.",
+        "probabilities": (
+            "Probability of each class, or of each angle by which the image was turned"
+            " counter-clockwise."
+        ),
     }
-    labels = {"probabilities": ("angles.txt", tuple(map(str, parts.angles)))} if kind.role == "orient" else {}
+    labels = (
+        {"probabilities": ("angles.txt", tuple(map(str, parts.angles)))}
+        if kind.role == "orient"
+        else {}
+    )
     text = (
-        f"{kind.what[0].upper()}{kind.what[1:]}. Learned without labels by predicting image rotations (RotNet, Gidaris et al., "
-        f"ICLR 2018) with rotkeras; profile {kind.name}."
+        f"{kind.what[0].upper()}{kind.what[1:]}. Learned without labels by predicting image"
+        f" rotations (RotNet, Gidaris et al., ICLR 2018) with rotkeras; profile {kind.name}."
     )
     return Description(f"{name} ({kind.name})", text, "1", author, licence, tensors, labels)

@@ -1,4 +1,5 @@
-"""From a network to a folder of files that are proven: written and checked aside, put in place when all of them hold."""
+"""From a network to a folder of files that are proven: written and checked aside, put in place when
+all of them hold."""
 
 import functools
 import os
@@ -33,7 +34,8 @@ from rotkeras.files import as_text, one_writer, write_json
 SAVED_MODEL = "saved_model"
 _PROBE_IMAGES = 5000
 _MOST_ERROR, _MOST_SHARE = 1e-2, 1e-3
-"""Of a learner's signatures against NumPy, and of a SavedModel's against Keras, as a share of the largest number."""
+"""Of a learner's signatures against NumPy, and of a SavedModel's against Keras, as a share of the
+largest number."""
 
 Tell = Callable[[str, int, int], None]
 """Called with (what is being done, done, in all)."""
@@ -44,7 +46,8 @@ class Exported:
     """What an export left.
 
     Attributes:
-        folder: where its files lie: the folder that was asked for, or the one aside when something was rejected.
+        folder: where its files lie: the folder that was asked for, or the one aside when something
+            was rejected.
         proof: the content of `verify.json`.
         rejected: the files that lost more than was allowed, with what they lost.
     """
@@ -80,35 +83,53 @@ def export(
 
     Args:
         model: a functional backbone with taps, or the classifier of a rotation task on one.
-        source: its images, of the files' input size. Calibration is drawn from `train`; proof is made on `validation`, or, where
-            there is none, on training images that calibrated nothing. The test part is not read.
+        source: its images, of the files' input size. Calibration is drawn from `train`; proof is
+            made on `validation`, or, where there is none, on training images that calibrated
+            nothing. The test part is not read.
         folder: where the files go.
         profiles: names of `PROFILES`.
         saved_model: whether to write a SavedModel too.
-        tap: where to cut; None for the tap whose pooled vectors a linear probe reads best on validation, see `choose_tap`.
+        tap: where to cut; None for the tap whose pooled vectors a linear probe reads best on
+            validation, see `choose_tap`.
         pooling, l2_normalization, angles, input_size, resize: see `parts_of`.
         calibration_images: training images that find the ranges of int8 activations, 100 to 1000.
         verify_images: most held-out images.
         max_drop: percentage points that a probe, or the rotation head, may lose against Keras.
         classes: of the profile learner, the most classes that its head can tell apart.
         seed: of the draws.
-        origin: gives, for the tap, where the network comes from: for the model card and the metadata.
+        origin: gives, for the tap, where the network comes from: for the model card and the
+            metadata.
         overwrite: replace an export that is there, with all that lies in its folder.
         tell: called as the work goes on.
 
     Returns:
-        An `Exported`. When a file lost more than `max_drop` (and more than chance explains), nothing of the folder is touched,
-        and everything lies in `<folder>-rejected` instead.
+        An `Exported`. When a file lost more than `max_drop` (and more than chance explains),
+        nothing of the folder is touched, and everything lies in `<folder>-rejected` instead.
 
     Raises:
-        UserError: for settings, images or a network that do not fit, for a folder that is there, and when it cannot be written.
+        UserError: for settings, images or a network that do not fit, for a folder that is there,
+            and when it cannot be written.
     """
     target = resolved(folder)
     kinds = [profile_of(name) for name in dict.fromkeys(profiles)]
     check_target(target, overwrite)
     if not 0 <= max_drop <= 100:
-        raise UserError(f"max_drop: expected 0 to 100 percentage points, received {max_drop}; 0.5 is usual.")
-    check(model, source, profiles, tap, saved_model, l2_normalization, angles, input_size, resize, calibration_images, classes)
+        raise UserError(
+            f"max_drop: expected 0 to 100 percentage points, received {max_drop}; 0.5 is usual."
+        )
+    check(
+        model,
+        source,
+        profiles,
+        tap,
+        saved_model,
+        l2_normalization,
+        angles,
+        input_size,
+        resize,
+        calibration_images,
+        classes,
+    )
     cut = functools.partial(
         parts_of,
         model,
@@ -121,8 +142,8 @@ def export(
     parts = cut(tap)
     if source.image_shape[:2] != (parts.input_size, parts.input_size):
         raise UserError(
-            f"The images are {source.image_shape[0]}×{source.image_shape[1]} and the files take {parts.input_size}×"
-            f"{parts.input_size}: load them with image_size={parts.input_size}."
+            f"The images are {source.image_shape[0]}×{source.image_shape[1]} and the files take"
+            f" {parts.input_size}×{parts.input_size}: load them with image_size={parts.input_size}."
         )
     calibration, held_out, labelled = _draws(source, kinds, calibration_images, verify_images, seed)
     scores: dict[str, float] = {}
@@ -131,19 +152,38 @@ def export(
             tell("comparing taps", 0, 0)
         best, scores = choose_tap(parts, model, source, seed)
         parts = cut(best)
-    come_from = card.Origin(name=model.name, source=source.name) if origin is None else origin(parts.tap)
+    come_from = (
+        card.Origin(name=model.name, source=source.name) if origin is None else origin(parts.tap)
+    )
     working = target.with_name(f".part-{os.getpid()}-{target.name}")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with one_writer(target):
             clean(target)
             working.mkdir()
-            proof = _write(working, parts, kinds, saved_model, calibration, held_out, labelled, classes, seed, come_from, tell)
+            proof = _write(
+                working,
+                parts,
+                kinds,
+                saved_model,
+                calibration,
+                held_out,
+                labelled,
+                classes,
+                seed,
+                come_from,
+                tell,
+            )
             proof["held_out"]["part"] = "validation" if source.validation is not None else "train"
             proof["encoder"]["taps"] = scores or None
             rejected = _rejected(proof, max_drop)
             undecided = _undecided(proof, max_drop)
-            proof["gate"] = {"max_drop": max_drop, "passed": not rejected, "rejected": rejected, "undecided": undecided}
+            proof["gate"] = {
+                "max_drop": max_drop,
+                "passed": not rejected,
+                "rejected": rejected,
+                "undecided": undecided,
+            }
             write_json(working / "verify.json", proof)
             card.write(working, parts, kinds, proof, come_from)
             place = rejected_folder(target) if rejected else target
@@ -174,8 +214,9 @@ _FULL = (
 
 def _unwritable(target: Path, why: str) -> UserError:
     return UserError(
-        f"The export could not be written to {target} ({why}): expected a folder that can be written, and room on its disk and in "
-        f"the folder for temporary files; give another with -o, or make room; what was there is untouched."
+        f"The export could not be written to {target} ({why}): expected a folder that can be"
+        " written, and room on its disk and in the folder for temporary files; give another with"
+        " -o, or make room; what was there is untouched."
     )
 
 
@@ -192,28 +233,37 @@ def check(
     calibration_images: int,
     classes: int,
 ) -> None:
-    """Raise a `UserError` for what cannot be exported: settings, a tap, an input size, a head, too few images.
+    """Raise a `UserError` for what cannot be exported: settings, a tap, an input size, a head, too
+    few images.
 
     The arguments are those of `export`; of the source, only how many images it has is looked at.
     """
     kinds = [profile_of(name) for name in dict.fromkeys(profiles)]
     if not kinds and not saved_model:
-        raise UserError("Nothing is left to export: expected a profile or a SavedModel; name one of " + ", ".join(PROFILES) + ".")
+        raise UserError(
+            "Nothing is left to export: expected a profile or a SavedModel; name one of "
+            + ", ".join(PROFILES)
+            + "."
+        )
     if classes < 2:
-        raise UserError(f"classes: expected at least 2 for the learner to tell apart, received {classes}; give more.")
+        raise UserError(
+            f"classes: expected at least 2 for the learner to tell apart, received {classes}; give"
+            " more."
+        )
     for kind in kinds:
         check_length(kind, l2_normalization)
     if resize and input_size is None:
         raise UserError(
-            "resize needs the size to resize from: expected input_size, the pixels of each side of the images; give it."
+            "resize needs the size to resize from: expected input_size, the pixels of each side of"
+            " the images; give it."
         )
     parts = parts_of(model, tap, angles=tuple(angles), input_size=input_size, resize=resize)
     for kind in kinds:
         if kind.role == "orient" and parts.rotation is None:
             raise UserError(
-                f"The profile orient needs a head named rotation with {len(parts.angles)} answers, one for each of the angles "
-                f"{list(parts.angles)}, and {model.name!r} has none: leave it out, or give the classifier of a rotation task and "
-                f"its angles."
+                f"The profile orient needs a head named rotation with {len(parts.angles)} answers,"
+                f" one for each of the angles {list(parts.angles)}, and {model.name!r} has none:"
+                " leave it out, or give the classifier of a rotation task and its angles."
             )
     _check_calibration(source, [kind.name for kind in kinds if kind.calibrated], calibration_images)
 
@@ -223,35 +273,48 @@ def _check_calibration(source: Source, calibrated: Sequence[str], calibration_im
         return
     if not FEWEST_IMAGES <= calibration_images <= 1000:
         raise UserError(
-            f"calibration_images: expected {FEWEST_IMAGES} to 1000, received {calibration_images}; 200 to 500 are usual."
+            f"calibration_images: expected {FEWEST_IMAGES} to 1000, received {calibration_images};"
+            " 200 to 500 are usual."
         )
     if len(source.train) < calibration_images:
         raise UserError(
-            f"The profiles {', '.join(calibrated)} are calibrated on {calibration_images} training images, and there are "
-            f"{len(source.train)}: give more images, set calibration_images lower (at least {FEWEST_IMAGES}), or take "
-            f"{', '.join(name for name, each in PROFILES.items() if not each.calibrated)}."
+            f"The profiles {', '.join(calibrated)} are calibrated on {calibration_images} training"
+            f" images, and there are {len(source.train)}: give more images, set calibration_images"
+            f" lower (at least {FEWEST_IMAGES}), or take"
+            f" {', '.join(name for name, each in PROFILES.items() if not each.calibrated)}."
         )
 
 
 def _draws(
     source: Source, kinds: Sequence[Profile], calibration_images: int, verify_images: int, seed: int
 ) -> tuple[Images | None, Images, Images]:
-    """(calibration images, held-out images, images that probes are fitted on); the first two have none in common."""
+    """(calibration images, held-out images, images that probes are fitted on); the first two have
+    none in common."""
     if verify_images < 1:
-        raise UserError(f"verify_images: expected at least 1, received {verify_images}; proof needs images.")
+        raise UserError(
+            f"verify_images: expected at least 1, received {verify_images}; proof needs images."
+        )
     calibration, rest = None, source.train
     if any(kind.calibrated for kind in kinds):
         calibration = source.train.draw(calibration_images, seed)
         rest = source.train.part(np.flatnonzero(~np.isin(source.train.rows, calibration.rows)))
     if source.validation is not None:
-        return calibration, source.validation.draw(verify_images, seed), source.train.draw(_PROBE_IMAGES, seed)
+        return (
+            calibration,
+            source.validation.draw(verify_images, seed),
+            source.train.draw(_PROBE_IMAGES, seed),
+        )
     if len(rest) < 2:
         raise UserError(
-            "No image is left to prove the export on: expected a validation part, or more training images than calibrate; set "
-            "data.validation_fraction, or calibration_images lower."
+            "No image is left to prove the export on: expected a validation part, or more training"
+            " images than calibrate; set data.validation_fraction, or calibration_images lower."
         )
     held_out = rest.draw(min(verify_images, len(rest) // 2), seed)
-    return calibration, held_out, rest.part(np.flatnonzero(~np.isin(rest.rows, held_out.rows))).draw(_PROBE_IMAGES, seed)
+    return (
+        calibration,
+        held_out,
+        rest.part(np.flatnonzero(~np.isin(rest.rows, held_out.rows))).draw(_PROBE_IMAGES, seed),
+    )
 
 
 def _write(
@@ -281,8 +344,18 @@ def _write(
         to_saved_model(parts, folder / SAVED_MODEL)
         proof["saved_model"] = verify_saved_model(folder / SAVED_MODEL, parts, reference)
     if calibration is not None:
-        names = None if calibration.names is None else [as_text(calibration.names[row]) for row in calibration.rows]
-        content = {"source": origin.source, "part": "train", "seed": seed, "rows": calibration.rows.tolist(), "names": names}
+        names = (
+            None
+            if calibration.names is None
+            else [as_text(calibration.names[row]) for row in calibration.rows]
+        )
+        content = {
+            "source": origin.source,
+            "part": "train",
+            "seed": seed,
+            "rows": calibration.rows.tolist(),
+            "names": names,
+        }
         write_json(folder / "calibration.json", content)
     images = None if calibration is None else calibration.take(slice(None))
     ranges = None if images is None else statistics(embed(parts, images))
@@ -311,7 +384,9 @@ def _write(
     return proof
 
 
-def _head(parts: Parts, held_out: Images, labelled: Images, reference: Reference, origin: card.Origin) -> dict[str, Any]:
+def _head(
+    parts: Parts, held_out: Images, labelled: Images, reference: Reference, origin: card.Origin
+) -> dict[str, Any]:
     from rotkeras.device.host import describe_host
     from rotkeras.run import versions
 
@@ -321,7 +396,11 @@ def _head(parts: Parts, held_out: Images, labelled: Images, reference: Reference
         "command": origin.command,
         "rotkeras": __version__,
         "versions": {**versions(), "ai-edge-litert": machine.ai_edge_litert},
-        "machine": {"processor": machine.processor, "cores": machine.cores, "platform": machine.system},
+        "machine": {
+            "processor": machine.processor,
+            "cores": machine.cores,
+            "platform": machine.system,
+        },
         "encoder": {
             "tap": parts.tap,
             "pooling": parts.pooling,
@@ -333,8 +412,16 @@ def _head(parts: Parts, held_out: Images, labelled: Images, reference: Reference
             "angles": list(parts.angles) if parts.rotation is not None else None,
             "parameters": parts.parameters,
         },
-        "held_out": {"source": origin.source, "images": len(held_out), "fingerprint": held_out.fingerprint()},
-        "probes": {"ask": reference.asks, "fitted_on": len(labelled), "embeddings": "of Keras, for every file"},
+        "held_out": {
+            "source": origin.source,
+            "images": len(held_out),
+            "fingerprint": held_out.fingerprint(),
+        },
+        "probes": {
+            "ask": reference.asks,
+            "fitted_on": len(labelled),
+            "embeddings": "of Keras, for every file",
+        },
         "files": {},
     }
 
@@ -344,7 +431,8 @@ def _rejected(proof: dict[str, Any], max_drop: float) -> dict[str, str]:
     found = {}
     for name, record in proof["files"].items():
         lost = [
-            f"{probe} {drop['drop']:+.2f} points of accuracy lost ({100 * drop['keras']:.1f} -> {100 * drop['file']:.1f} %)"
+            f"{probe} {drop['drop']:+.2f} points of accuracy lost ({100 * drop['keras']:.1f} ->"
+            f" {100 * drop['file']:.1f} %)"
             for probe, drop in record["drops"].items()
             if exceeds(drop, max_drop)
         ]
@@ -356,8 +444,15 @@ def _rejected(proof: dict[str, Any], max_drop: float) -> dict[str, str]:
         if lost:
             found[name] = "; ".join(lost)
     shares = proof.get("saved_model", {}).get("share", {})
-    wrong = [f"signature {name} differs from Keras by {share:.2g} of its largest number" for name, share in shares.items()]
-    wrong = [words for words, share in zip(wrong, shares.values(), strict=True) if not share <= _MOST_SHARE]
+    wrong = [
+        f"signature {name} differs from Keras by {share:.2g} of its largest number"
+        for name, share in shares.items()
+    ]
+    wrong = [
+        words
+        for words, share in zip(wrong, shares.values(), strict=True)
+        if not share <= _MOST_SHARE
+    ]
     if wrong:
         found[SAVED_MODEL] = "; ".join(wrong)
     return found
@@ -366,4 +461,8 @@ def _rejected(proof: dict[str, Any], max_drop: float) -> dict[str, str]:
 def _undecided(proof: dict[str, Any], max_drop: float) -> list[str]:
     """The files whose images are too few to exclude a loss of more than `max_drop`."""
     files = proof["files"].items()
-    return [name for name, each in files if not all(proves(drop, max_drop) for drop in each["drops"].values())]
+    return [
+        name
+        for name, each in files
+        if not all(proves(drop, max_drop) for drop in each["drops"].values())
+    ]

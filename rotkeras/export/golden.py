@@ -1,4 +1,5 @@
-"""Golden pairs: a few images and what each file answers to them, as raw numbers that any language can read."""
+"""Golden pairs: a few images and what each file answers to them, as raw numbers that any language
+can read."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,29 +18,41 @@ _STEPS, _SHARE, _PROBABILITY = 6, 1e-3, 0.05
 
 
 def write_golden(folder: Path, files: Mapping[str, Profile], images: NDArray[np.uint8]) -> None:
-    """Write `golden/`: `images.bin`, one `.bin` of answers for each file, and `golden.json`, which says how to read them.
+    """Write `golden/`: `images.bin`, one `.bin` of answers for each file, and `golden.json`, which
+    says how to read them.
 
     Args:
         folder: where the files lie.
         files: file name -> profile.
         images: uint8 (n, S, S, 3); the first four are kept.
 
-    The answers are the file's own numbers (int8 ones as integers), made on one thread. Another processor may round otherwise:
-    `golden.json` gives the tolerance: 6 steps of 8 bits, 0.05 of a quantised probability (a softmax widens steps), or for files
-    that compute in floats a thousandth of the largest number. TFLite's reference kernels differ from XNNPACK's by less than half.
+    The answers are the file's own numbers (int8 ones as integers), made on one thread. Another
+    processor may round otherwise: `golden.json` gives the tolerance: 6 steps of 8 bits, 0.05 of a
+        quantised probability (a softmax widens steps), or for files
+    that compute in floats a thousandth of the largest number. TFLite's reference kernels differ
+    from XNNPACK's by less than half.
     """
     images = np.ascontiguousarray(images[:IMAGES])
     place = folder / FOLDER
     place.mkdir(exist_ok=True)
     _write(place / "images.bin", images)
     record: dict[str, Any] = {
-        "images": {"file": "images.bin", "dtype": "uint8", "shape": list(images.shape), "order": "row-major, little-endian"},
+        "images": {
+            "file": "images.bin",
+            "dtype": "uint8",
+            "shape": list(images.shape),
+            "order": "row-major, little-endian",
+        },
         "answers": {},
     }
     for name, kind in files.items():
-        signature, output = ("rotation", "probabilities") if kind.role == "orient" else ("embed", "embedding")
+        signature, output = (
+            ("rotation", "probabilities") if kind.role == "orient" else ("embed", "embedding")
+        )
         file = TFLiteFile(folder / name, threads=1)
-        answers = np.concatenate([file.run(signature, dequantized=False, images=each[None])[output] for each in images])
+        answers = np.concatenate(
+            [file.run(signature, dequantized=False, images=each[None])[output] for each in images]
+        )
         tensor = file.outputs(signature)[output]
         whole = np.issubdtype(answers.dtype, np.integer)
         target = f"{Path(name).stem}.bin"
@@ -62,10 +75,15 @@ def _tolerance(kind: Profile, answers: NDArray[Any]) -> float:
     """Of floats: those of a quantised graph have its steps, whatever their dtype."""
     if kind.role == "orient":
         return _PROBABILITY
-    return float(np.abs(answers).max()) * (_STEPS / 255 if kind.numbers in ("int8", "dynamic") else _SHARE)
+    return float(np.abs(answers).max()) * (
+        _STEPS / 255 if kind.numbers in ("int8", "dynamic") else _SHARE
+    )
 
 
 def _write(path: Path, values: NDArray[Any]) -> None:
     write_whole(
-        path, lambda working: working.write_bytes(np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<")).tobytes())
+        path,
+        lambda working: working.write_bytes(
+            np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<")).tobytes()
+        ),
     )

@@ -1,7 +1,9 @@
-"""TFLite metadata: what a file says of itself, in the flatbuffer, and the files that travel at its end.
+"""TFLite metadata: what a file says of itself, in the flatbuffer, and the files that travel at its
+end.
 
-The layout is that of TFLite's metadata_schema.fbs (file identifier M001). The only library that writes it today is MediaPipe,
-which brings a hundred megabytes of its own; with `flatbuffers`, which TensorFlow needs anyway, it is a page.
+The layout is that of TFLite's metadata_schema.fbs (file identifier M001). The only library that
+writes it today is MediaPipe, which brings a hundred megabytes of its own; with `flatbuffers`, which
+TensorFlow needs anyway, it is a page.
 """
 
 import io
@@ -52,7 +54,8 @@ def add_metadata(model: bytes, description: Description) -> bytes:
         description: what to say.
 
     Returns:
-        The new file. Buffers stay aligned to 16 bytes, as interpreters without an allocator of their own need them.
+        The new file. Buffers stay aligned to 16 bytes, as interpreters without an allocator of
+        their own need them.
     """
     tree: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(model)))
     metadata = schema.MetadataT()
@@ -64,12 +67,16 @@ def add_metadata(model: bytes, description: Description) -> bytes:
     tree.description = description.name
     builder = _Aligned(len(model) + 4096)
     builder.Finish(tree.Pack(builder), b"TFL3")
-    files = {name: "".join(f"{label}\n" for label in labels) for name, labels in description.labels.values()}
+    files = {
+        name: "".join(f"{label}\n" for label in labels)
+        for name, labels in description.labels.values()
+    }
     return bytes(builder.Output()) + _archive(files)
 
 
 class _Aligned(flatbuffers.Builder):
-    """Byte vectors, which hold weights, begin at multiples of 16, as `force_align: 16` in TFLite's schema asks."""
+    """Byte vectors, which hold weights, begin at multiples of 16, as `force_align: 16` in TFLite's
+    schema asks."""
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
         return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
@@ -91,12 +98,15 @@ def _archive(files: Mapping[str, str]) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text)  # of 1980, so that the same export has the same SHA-256
+            archive.writestr(
+                zipfile.ZipInfo(name), text
+            )  # of 1980, so that the same export has the same SHA-256
     return packed.getvalue()
 
 
 def _build(tree: Any, description: Description) -> bytes:
-    """The metadata flatbuffer: one entry for each subgraph that a signature names, in their order."""
+    """The metadata flatbuffer: one entry for each subgraph that a signature names, in their
+    order."""
     builder = flatbuffers.Builder(1024)
     graphs = []
     signatures = {each.subgraphIndex: each for each in tree.signatureDefs or []}
@@ -104,8 +114,14 @@ def _build(tree: Any, description: Description) -> bytes:
         if index not in signatures:
             break  # those that follow are parts of others
         signature, graph = signatures[index], tree.subgraphs[index]
-        inputs = [_tensor(builder, graph, *each, description) for each in _ordered(signature.inputs, graph.inputs)]
-        outputs = [_tensor(builder, graph, *each, description) for each in _ordered(signature.outputs, graph.outputs)]
+        inputs = [
+            _tensor(builder, graph, *each, description)
+            for each in _ordered(signature.inputs, graph.inputs)
+        ]
+        outputs = [
+            _tensor(builder, graph, *each, description)
+            for each in _ordered(signature.outputs, graph.outputs)
+        ]
         name = builder.CreateString(_text(signature.signatureKey))
         lists = {2: ("table", _vector(builder, inputs)), 3: ("table", _vector(builder, outputs))}
         graphs.append(_table(builder, {0: ("table", name), **lists}))
@@ -134,7 +150,10 @@ def _tensor(builder: Any, graph: Any, name: str, number: int, description: Descr
         file, _ = description.labels[name]
         text = builder.CreateString(file)
         files.append(_table(builder, {0: ("table", text), 2: ("int8", _AXIS_LABELS)}))
-    label, text = builder.CreateString(name), builder.CreateString(description.tensors.get(name, ""))
+    label, text = (
+        builder.CreateString(name),
+        builder.CreateString(description.tensors.get(name, "")),
+    )
     fields = {0: ("table", label), 1: ("table", text)}
     if name == "images":
         _, height, width, _ = graph.tensors[number].shape
@@ -142,7 +161,10 @@ def _tensor(builder: Any, graph: Any, name: str, number: int, description: Descr
         image = _table(builder, {0: ("int8", _RGB), 1: ("table", size)})
         fields[3] = ("table", _table(builder, {0: ("uint8", _IMAGE), 1: ("table", image)}))
         # Mean 0 and deviation 1: pixels go in as they are, the network normalises them.
-        one, zero = builder.CreateNumpyVector(np.ones(1, np.float32)), builder.CreateNumpyVector(np.zeros(1, np.float32))
+        one, zero = (
+            builder.CreateNumpyVector(np.ones(1, np.float32)),
+            builder.CreateNumpyVector(np.zeros(1, np.float32)),
+        )
         options = _table(builder, {0: ("table", zero), 1: ("table", one)})
         unit = _table(builder, {0: ("uint8", _NORMALIZATION), 1: ("table", options)})
         fields[4] = ("table", _vector(builder, [unit]))
@@ -155,7 +177,8 @@ def _tensor(builder: Any, graph: Any, name: str, number: int, description: Descr
 
 
 def _table(builder: Any, fields: Mapping[int, tuple[str, int]]) -> int:
-    """A table of {slot: (kind, value)}; values of kind "table" are offsets of what was written before."""
+    """A table of {slot: (kind, value)}; values of kind "table" are offsets of what was written
+    before."""
     builder.StartObject(8)
     for slot, (kind, value) in fields.items():
         if kind == "table":

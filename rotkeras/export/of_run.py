@@ -35,8 +35,8 @@ def export_run(
 ) -> Exported:
     """Export the network of a run that has ended, on the images of its recipe.
 
-    The network is `model.keras`, that of the last epoch, so that all signatures come from one network; unless a tap is
-    named, it is cut where the exported vectors are best on validation.
+    The network is `model.keras`, that of the last epoch, so that all signatures come from one
+    network; unless a tap is named, it is cut where the exported vectors are best on validation.
 
     Args:
         run: the run.
@@ -60,14 +60,21 @@ def export_run(
         model = keras.models.load_model(run.model, compile=False)
     except Exception as error:
         raise UserError(
-            f"{str(run.model)!r} could not be loaded by Keras ({brief(error)}): expected the network of a run; train it again."
+            f"{str(run.model)!r} could not be loaded by Keras ({brief(error)}): expected the"
+            " network of a run; train it again."
         ) from error
     chosen = settings.tap or (recipe.encoder.tap if recipe.encoder.tap != "best" else None)
     angles = recipe.task.angles
-    size = parts_of(model, chosen, angles=tuple(angles), input_size=settings.input_size, resize=settings.resize).input_size
+    size = parts_of(
+        model, chosen, angles=tuple(angles), input_size=settings.input_size, resize=settings.resize
+    ).input_size
     if source is None or source.image_shape[:2] != (size, size):
-        changes: dict[str, Any] = {"image_size": size} | ({"data_dir": data_dir} if data_dir else {})
-        source = building.load_source(recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)}))
+        changes: dict[str, Any] = {"image_size": size} | (
+            {"data_dir": data_dir} if data_dir else {}
+        )
+        source = building.load_source(
+            recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})
+        )
     return export(
         model,
         source,
@@ -91,7 +98,9 @@ def export_run(
     )
 
 
-def origin_of(run: Run, recipe: Recipe, settings: Export, source: str, tap: str, command: Sequence[str]) -> Origin:
+def origin_of(
+    run: Run, recipe: Recipe, settings: Export, source: str, tap: str, command: Sequence[str]
+) -> Origin:
     """What the card says of where the network comes from."""
     summary = run.load_summary() or {}
     images, metrics = summary.get("images") or {}, summary.get("metrics") or {}
@@ -99,12 +108,17 @@ def origin_of(run: Run, recipe: Recipe, settings: Export, source: str, tap: str,
     if summary:
         rotation = metrics.get("val_accuracy")
         training.append(
-            f"Trained by rotkeras {summary['rotkeras']} in {summary['epochs']} epochs ({summary['seconds'] / 60:.0f} minutes on "
-            f"{summary['machine']['cores']} cores, {summary['machine']['platform']}), seed {recipe.train.seed}, by this recipe:"
+            f"Trained by rotkeras {summary['rotkeras']} in {summary['epochs']} epochs"
+            f" ({summary['seconds'] / 60:.0f} minutes on {summary['machine']['cores']} cores,"
+            f" {summary['machine']['platform']}), seed {recipe.train.seed}, by this recipe:"
         )
         if rotation is not None:
             numbers.append(
-                ("rotation accuracy", f"{100 * rotation:.1f}", f"{images['validation']:,} validation images, each angle")
+                (
+                    "rotation accuracy",
+                    f"{100 * rotation:.1f}",
+                    f"{images['validation']:,} validation images, each angle",
+                )
             )
         for state in ("untrained", "trained"):
             for probe, value in ((summary["probes"] or {}).get(state) or {}).get(tap, {}).items():
@@ -123,21 +137,31 @@ def origin_of(run: Run, recipe: Recipe, settings: Export, source: str, tap: str,
         settings.author,
         settings.licence,
         images.get("train", 0),
-        dump(recipe.model_copy(update={"data": recipe.data.model_copy(update={"data_dir": None})})),  # of this machine alone
+        dump(
+            recipe.model_copy(update={"data": recipe.data.model_copy(update={"data_dir": None})})
+        ),  # of this machine alone
         training,
         numbers,
     )
 
 
 def _evaluated(run: Run, tap: str) -> list[tuple[str, str, str]]:
-    """The frozen probes of this tap with all labels in `evaluation.json`, which `rotkeras evaluate` leaves."""
+    """The frozen probes of this tap with all labels in `evaluation.json`, which `rotkeras evaluate`
+    leaves."""
     file = run.path / "evaluation.json"
     if not file.exists():
         return []
     content = read_json(file)
-    rows = [row for row in content["rows"] if row["tap"] == tap and row["mode"] == "frozen" and row["labels_per_class"] == "all"]
+    rows = [
+        row
+        for row in content["rows"]
+        if row["tap"] == tap and row["mode"] == "frozen" and row["labels_per_class"] == "all"
+    ]
     if not rows:
         return []
     part = "test" if all(row["test"] for row in rows) else "validation"
     how = f"{content['images'][part]:,} {part} images, `rotkeras evaluate`" + _GRID
-    return [(f"{row['probe']} at {tap}, {row['budget']}", f"{100 * row[part]['accuracy']:.1f}", how) for row in rows]
+    return [
+        (f"{row['probe']} at {tap}, {row['budget']}", f"{100 * row[part]['accuracy']:.1f}", how)
+        for row in rows
+    ]

@@ -1,4 +1,5 @@
-"""What leaves a network: an encoder with its pooling, the features of all taps, and the rotation head, all of one input."""
+"""What leaves a network: an encoder with its pooling, the features of all taps, and the rotation
+head, all of one input."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,7 +19,8 @@ class Parts:
     Attributes:
         embed: uint8 (B, S, S, 3) -> float32 (B, d), the features of `tap`, pooled.
         taps: uint8 (B, S, S, 3) -> {tap: float32 (B, h, w, C)}.
-        rotation: uint8 (B, S, S, 3) -> float32 (B, K), the probability of each of `angles`; None without a rotation head.
+        rotation: uint8 (B, S, S, 3) -> float32 (B, K), the probability of each of `angles`; None
+            without a rotation head.
         tap: where `embed` was cut.
         pooling: how its maps became vectors.
         l2_normalization: whether the vectors have unit length.
@@ -26,7 +28,8 @@ class Parts:
         input_size: S, pixels of each side of the images.
         trained_size: pixels of each side of the images that the network was trained with.
         parameters: of the encoder.
-        resize: whether the images are resized to `trained_size` inside, rather than seen at their own size.
+        resize: whether the images are resized to `trained_size` inside, rather than seen at their
+            own size.
     """
 
     embed: keras.Model
@@ -60,17 +63,22 @@ def parts_of(
     """Cut a network into what is exported.
 
     Args:
-        model: a functional backbone with taps, or the classifier of a rotation task on one, of square uint8 images.
-        tap: where the encoder is cut; None for the second, the best of table 1 in Gidaris et al., ICLR 2018.
+        model: a functional backbone with taps, or the classifier of a rotation task on one, of
+            square uint8 images.
+        tap: where the encoder is cut; None for the second, the best of table 1 in Gidaris et al.,
+            ICLR 2018.
         pooling: "average" or "max" over the positions of the feature map.
         l2_normalization: divide each vector by its length.
         angles: of the rotation head, in the order of its answers.
-        input_size: pixels of each side of the images that the files take; None for the size that the network was trained with.
-        resize: bring images of `input_size` to the size of training inside the graph: bilinearly to a multiple of it, then by the
-            mean of each block, so that nothing is skipped. False lets the network see them at their own size.
+        input_size: pixels of each side of the images that the files take; None for the size that
+            the network was trained with.
+        resize: bring images of `input_size` to the size of training inside the graph: bilinearly to
+            a multiple of it, then by the mean of each block, so that nothing is skipped. False lets
+            the network see them at their own size.
 
     Raises:
-        UserError: for an unknown tap, images that are not square uint8 RGB, and a network that cannot take the input size.
+        UserError: for an unknown tap, images that are not square uint8 RGB, and a network that
+            cannot take the input size.
     """
     network = in_float32(taps.flat(model))
     tap = taps.default(network) if tap is None else tap
@@ -78,14 +86,27 @@ def parts_of(
     trained = _side(network)
     size = trained if input_size is None else input_size
     if size < 8 or size > 4096:
-        raise UserError(f"input_size: expected 8 to 4096 pixels, received {size}; give the side of the images on the device.")
-    images, maps, answer = _ends(network) if size == trained else _at_size(network, size, trained if resize else None)
-    layer = keras.layers.GlobalAveragePooling2D if pooling == "average" else keras.layers.GlobalMaxPooling2D
+        raise UserError(
+            f"input_size: expected 8 to 4096 pixels, received {size}; give the side of the images"
+            " on the device."
+        )
+    images, maps, answer = (
+        _ends(network) if size == trained else _at_size(network, size, trained if resize else None)
+    )
+    layer = (
+        keras.layers.GlobalAveragePooling2D
+        if pooling == "average"
+        else keras.layers.GlobalMaxPooling2D
+    )
     x = layer(name="embedding", dtype="float32")(maps[tap])
     if l2_normalization:
         x = keras.layers.UnitNormalization(axis=-1, name="l2_normalization", dtype="float32")(x)
-    # A layer of its own for each: an Identity vanishes from files, and mixed precision must end in float32.
-    features = {each: keras.layers.Activation("linear", dtype="float32")(value) for each, value in maps.items()}
+    # A layer of its own for each: an Identity vanishes from files, and mixed precision must end in
+    # float32.
+    features = {
+        each: keras.layers.Activation("linear", dtype="float32")(value)
+        for each, value in maps.items()
+    }
     return Parts(
         keras.Model(images, x, name=f"encoder_{tap}"),
         keras.Model(images, features, name="taps"),
@@ -104,10 +125,13 @@ def parts_of(
 def in_float32(network: keras.Model) -> keras.Model:
     """The network itself when it computes in float32, else a twin that does, with the same weights.
 
-    The layers of a network that was trained in mixed precision convert to sixteen bits and back, which TFLite has no operators for;
-    its weights are float32 anyway.
+    The layers of a network that was trained in mixed precision convert to sixteen bits and back,
+    which TFLite has no operators for; its weights are float32 anyway.
     """
-    if all(getattr(layer, "compute_dtype", "float32") in ("float32", "uint8") for layer in network.layers):
+    if all(
+        getattr(layer, "compute_dtype", "float32") in ("float32", "uint8")
+        for layer in network.layers
+    ):
         return network
 
     def anew(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -119,14 +143,17 @@ def in_float32(network: keras.Model) -> keras.Model:
     given = network.inputs[0]
     images = keras.Input(given.shape[1:], dtype=given.dtype, name=given.name)
     twin = keras.models.clone_model(
-        keras.Model(network.inputs, network.outputs, name=network.name), input_tensors=[images], clone_function=anew
+        keras.Model(network.inputs, network.outputs, name=network.name),
+        input_tensors=[images],
+        clone_function=anew,
     )
     twin.set_weights(network.get_weights())
     return twin
 
 
 def as_parts(network: "keras.Model | Parts") -> Parts:
-    """The parts of what a user has: an encoder (one vector per image, such as `rotkeras.taps.cut` makes), or a network with taps.
+    """The parts of what a user has: an encoder (one vector per image, such as `rotkeras.taps.cut`
+    makes), or a network with taps.
 
     Raises:
         UserError: as of `parts_of`.
@@ -136,24 +163,48 @@ def as_parts(network: "keras.Model | Parts") -> Parts:
     flat = taps.flat(network)
     there = [layer.name for layer in flat.layers if isinstance(layer, keras.layers.Identity)]
     outputs: list[Any] = list(getattr(network, "outputs", None) or ())
-    if len(outputs) != 1 or len(outputs[0].shape) != 2 or getattr(flat.layers[-1], "name", "") == "rotation":
+    if (
+        len(outputs) != 1
+        or len(outputs[0].shape) != 2
+        or getattr(flat.layers[-1], "name", "") == "rotation"
+    ):
         return parts_of(network)
-    if any(getattr(layer, "compute_dtype", "float32") not in ("float32", "uint8") for layer in flat.layers):
+    if any(
+        getattr(layer, "compute_dtype", "float32") not in ("float32", "uint8")
+        for layer in flat.layers
+    ):
         network = flat = in_float32(flat)
     size = _side(flat)
-    maps = keras.Model(flat.inputs[0], {tap: flat.get_layer(tap).output for tap in there}, name="taps") if there else flat
+    maps = (
+        keras.Model(flat.inputs[0], {tap: flat.get_layer(tap).output for tap in there}, name="taps")
+        if there
+        else flat
+    )
     return Parts(
-        network, maps, None, there[-1] if there else flat.name, "average", False, (), size, size, int(network.count_params()), False
+        network,
+        maps,
+        None,
+        there[-1] if there else flat.name,
+        "average",
+        False,
+        (),
+        size,
+        size,
+        int(network.count_params()),
+        False,
     )
 
 
 def of_float_pixels(model: keras.Model) -> keras.Model:
     """The same model, with the same weights, of images in float32, 0 … 255.
 
-    Quantised to int8 it takes uint8 images as they are; a model of uint8 images would turn them into floats first.
+    Quantised to int8 it takes uint8 images as they are; a model of uint8 images would turn them
+    into floats first.
     """
     pixels = keras.Input(model.inputs[0].shape[1:], dtype="float32", name="images")
-    twin = keras.models.clone_model(keras.Model(model.inputs, model.outputs), input_tensors=[pixels])
+    twin = keras.models.clone_model(
+        keras.Model(model.inputs, model.outputs), input_tensors=[pixels]
+    )
     twin.set_weights(model.get_weights())
     return keras.Model(pixels, twin.outputs[0])
 
@@ -161,59 +212,94 @@ def of_float_pixels(model: keras.Model) -> keras.Model:
 def _side(network: keras.Model) -> int:
     inputs: list[Any] = list(getattr(network, "inputs", None) or ())
     shape: tuple[Any, ...] = tuple(inputs[0].shape) if len(inputs) == 1 else ()
-    if len(shape) != 4 or shape[3] != 3 or shape[1] is None or shape[1] != shape[2] or str(inputs[0].dtype) != "uint8":
+    if (
+        len(shape) != 4
+        or shape[3] != 3
+        or shape[1] is None
+        or shape[1] != shape[2]
+        or str(inputs[0].dtype) != "uint8"
+    ):
         what = f"{inputs[0].dtype} {shape}" if shape else f"{len(inputs)} inputs"
         raise UserError(
-            f"The network {network.name!r} takes {what}: expected one input of square images, uint8 (B, S, S, 3); put "
-            f"keras.Input((S, S, 3), dtype='uint8') and the normalisation it was trained with in front."
+            f"The network {network.name!r} takes {what}: expected one input of square images, uint8"
+            " (B, S, S, 3); put keras.Input((S, S, 3), dtype='uint8') and the normalisation it was"
+            " trained with in front."
         )
     return int(shape[1])
 
 
 def _has_rotation(network: keras.Model, angles: tuple[int, ...]) -> bool:
     head = network.layers[-1]
-    return isinstance(head, keras.layers.Dense) and head.name == "rotation" and head.units == len(angles)
+    return (
+        isinstance(head, keras.layers.Dense)
+        and head.name == "rotation"
+        and head.units == len(angles)
+    )
 
 
 def _rotation(images: Any, logits: Any) -> keras.Model:
-    return keras.Model(images, keras.layers.Softmax(name="probabilities", dtype="float32")(logits), name="rotation")
+    return keras.Model(
+        images, keras.layers.Softmax(name="probabilities", dtype="float32")(logits), name="rotation"
+    )
 
 
 def _ends(network: keras.Model) -> tuple[Any, dict[str, Any], Any]:
     """(images, {tap: features}, the network's own output), symbolically."""
-    return network.inputs[0], {each: network.get_layer(each).output for each in taps.names(network)}, network.outputs[0]
+    return (
+        network.inputs[0],
+        {each: network.get_layer(each).output for each in taps.names(network)},
+        network.outputs[0],
+    )
 
 
-def _at_size(network: keras.Model, size: int, trained: int | None) -> tuple[Any, dict[str, Any], Any]:
-    """`_ends` of the same network on images of another size: seen as they are, or brought to the `trained` size first."""
+def _at_size(
+    network: keras.Model, size: int, trained: int | None
+) -> tuple[Any, dict[str, Any], Any]:
+    """`_ends` of the same network on images of another size: seen as they are, or brought to the
+    `trained` size first."""
     side = size if trained is None else trained
     try:
-        pixels = keras.Input((side, side, 3), dtype="uint8" if trained is None else "float32", name="images")
-        twin = keras.models.clone_model(keras.Model(network.inputs, network.outputs), input_tensors=[pixels])
+        pixels = keras.Input(
+            (side, side, 3), dtype="uint8" if trained is None else "float32", name="images"
+        )
+        twin = keras.models.clone_model(
+            keras.Model(network.inputs, network.outputs), input_tensors=[pixels]
+        )
         twin.set_weights(network.get_weights())
     except Exception as error:
         there = _side(network)
         raise UserError(
-            f"The network cannot take images of {size}×{size} ({brief(error)}): expected {there}×{there}, the size of its "
-            f"training; add --resize, which resizes inside the file, or leave --input-size out."
+            f"The network cannot take images of {size}×{size} ({brief(error)}): expected"
+            f" {there}×{there}, the size of its training; add --resize, which resizes inside the"
+            " file, or leave --input-size out."
         ) from error
     if trained is None:
         return _ends(twin)
     images = keras.Input((size, size, 3), dtype="uint8", name="images")
     _, maps, answer = _ends(twin)
-    inner = keras.Model(twin.input, {**maps, "answer": answer}, name="network")(_resized(images, trained))
+    inner = keras.Model(twin.input, {**maps, "answer": answer}, name="network")(
+        _resized(images, trained)
+    )
     return images, {each: inner[each] for each in maps}, inner["answer"]
 
 
 def _resized(images: Any, trained: int) -> Any:
     """Images brought to a side of `trained` pixels, in float32, by builtin operators of TFLite.
 
-    Averaging whole blocks is an exact anti-aliased reduction; bilinear interpolation alone would skip pixels.
+    Averaging whole blocks is an exact anti-aliased reduction; bilinear interpolation alone would
+    skip pixels.
     """
     size = images.shape[1]
     factor = max(1, size // trained)
     x = keras.layers.Rescaling(1.0, dtype="float32", name="pixels")(images)
     if size != factor * trained:
-        # Not the layer Resizing: its call trains by default, and Keras hands that on to the batch norm of the network behind it.
-        x = keras.ops.image.resize(x, (factor * trained, factor * trained), interpolation="bilinear")
-    return keras.layers.AveragePooling2D(factor, dtype="float32", name="reduce")(x) if factor > 1 else x
+        # Not the layer Resizing: its call trains by default, and Keras hands that on to the batch
+        # norm of the network behind it.
+        x = keras.ops.image.resize(
+            x, (factor * trained, factor * trained), interpolation="bilinear"
+        )
+    return (
+        keras.layers.AveragePooling2D(factor, dtype="float32", name="reduce")(x)
+        if factor > 1
+        else x
+    )

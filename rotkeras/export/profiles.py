@@ -14,9 +14,10 @@ class Profile:
         name: as recipes and the command line say it.
         file: the name of the file.
         what: what it is for, in few words.
-        role: what it holds: "encoder", "learner" (encoder and a head that learns) or "orient" (the rotation head).
-        numbers: what it computes with: "float32", "float16" (weights kept as float16), "dynamic" (int8 weights, float
-            activations) or "int8" (both).
+        role: what it holds: "encoder", "learner" (encoder and a head that learns) or "orient" (the
+            rotation head).
+        numbers: what it computes with: "float32", "float16" (weights kept as float16), "dynamic"
+            (int8 weights, float activations) or "int8" (both).
         output: dtype of its answers.
     """
 
@@ -36,16 +37,54 @@ class Profile:
 PROFILES = {
     each.name: each
     for each in (
-        Profile("float32", "encoder-float32.tflite", "the reference: exact, largest", "encoder", "float32"),
-        Profile("float16", "encoder-float16.tflite", "half the size; computes in float16 on GPUs", "encoder", "float16"),
-        Profile("dynamic", "encoder-dynamic.tflite", "int8 weights; needs no calibration", "encoder", "dynamic"),
-        Profile("int8", "encoder-int8.tflite", "int8 throughout: microcontrollers, DSPs, NPUs", "encoder", "int8", "int8"),
-        Profile("mediapipe", "encoder-mediapipe.tflite", "drop-in for MediaPipe's ImageEmbedder", "encoder", "int8"),
-        Profile("learner", "learner.tflite", "int8 encoder and a head that learns on the device", "learner", "int8"),
+        Profile(
+            "float32",
+            "encoder-float32.tflite",
+            "the reference: exact, largest",
+            "encoder",
+            "float32",
+        ),
+        Profile(
+            "float16",
+            "encoder-float16.tflite",
+            "half the size; computes in float16 on GPUs",
+            "encoder",
+            "float16",
+        ),
+        Profile(
+            "dynamic",
+            "encoder-dynamic.tflite",
+            "int8 weights; needs no calibration",
+            "encoder",
+            "dynamic",
+        ),
+        Profile(
+            "int8",
+            "encoder-int8.tflite",
+            "int8 throughout: microcontrollers, DSPs, NPUs",
+            "encoder",
+            "int8",
+            "int8",
+        ),
+        Profile(
+            "mediapipe",
+            "encoder-mediapipe.tflite",
+            "drop-in for MediaPipe's ImageEmbedder",
+            "encoder",
+            "int8",
+        ),
+        Profile(
+            "learner",
+            "learner.tflite",
+            "int8 encoder and a head that learns on the device",
+            "learner",
+            "int8",
+        ),
         Profile("orient", "orient.tflite", "which way up an image is", "orient", "int8"),
     )
 }
-"""Every profile by name. All take uint8 RGB images of batch 1, with the normalisation inside, and use builtin operators only."""
+"""Every profile by name. All take uint8 RGB images of batch 1, with the normalisation inside, and
+use builtin operators only."""
 
 
 def profile(name: str) -> Profile:

@@ -34,21 +34,33 @@ def to_saved_model(network: "keras.Model | Parts", path: str | os.PathLike[str])
     """
     parts, path = as_parts(network), Path(path)
     if path.exists():
-        raise UserError(f"{path} exists: expected a folder that is not there yet; delete it, or give another path.")
+        raise UserError(
+            f"{path} exists: expected a folder that is not there yet; delete it, or give another"
+            " path."
+        )
     endpoints: dict[str, tuple[Any, Callable[[Any], Any]]] = {
         "embed": (parts.embed, lambda x: {"embedding": parts.embed(x, training=False)}),
         "taps": (parts.taps, lambda x: parts.taps(x, training=False)),
     }
     if parts.rotation is not None:
-        endpoints["rotation"] = (parts.rotation, lambda x: {"probabilities": parts.rotation(x, training=False)})  # type: ignore[misc]
+        endpoints["rotation"] = (
+            parts.rotation,
+            lambda x: {
+                "probabilities": parts.rotation(x, training=False)  # type: ignore[misc]
+            },
+        )
     write_archive(path, endpoints, [None, parts.input_size, parts.input_size, 3])
     return path
 
 
 def write_archive(
-    path: Path, endpoints: dict[str, tuple[Any, Callable[[Any], Any]]], shape: Sequence[int | None], dtype: str = "uint8"
+    path: Path,
+    endpoints: dict[str, tuple[Any, Callable[[Any], Any]]],
+    shape: Sequence[int | None],
+    dtype: str = "uint8",
 ) -> None:
-    """Write functions of `images`, of a shape and dtype, as the signatures of a SavedModel: {name: (model, function)}."""
+    """Write functions of `images`, of a shape and dtype, as the signatures of a SavedModel: {name:
+    (model, function)}."""
     import keras
     import tensorflow as tf
 
@@ -57,7 +69,9 @@ def write_archive(
         archive.track(model)
     for name, (_, function) in endpoints.items():
         # The wrapper names the argument, which becomes the name of the signature's input.
-        archive.add_endpoint(name, _of_images(function), [tf.TensorSpec(shape, dtype, name="images")])
+        archive.add_endpoint(
+            name, _of_images(function), [tf.TensorSpec(shape, dtype, name="images")]
+        )
     try:
         archive.write_out(str(path), verbose=False)
     except BaseException:

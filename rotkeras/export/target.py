@@ -22,40 +22,57 @@ def check_target(folder: Path, overwrite: bool) -> None:
 
     Args:
         folder: where it is to go, `resolved`.
-        overwrite: whether an export that is there may be replaced, with all that lies in its folder.
+        overwrite: whether an export that is there may be replaced, with all that lies in its
+            folder.
     """
     here = Path.cwd().resolve()
     if folder == here or folder in here.parents:
         raise UserError(
-            f"{folder} is the current folder, or holds it: expected a folder of its own for the export; give another with -o."
+            f"{folder} is the current folder, or holds it: expected a folder of its own for the"
+            " export; give another with -o."
         )
     aside = rejected_folder(folder)
     for each, again in ((folder, overwrite), (aside, True)):
         if not each.exists():
             continue
         if not each.is_dir():
-            raise UserError(f"{each} is a file: expected a folder for the export; give another with -o.")
+            raise UserError(
+                f"{each} is a file: expected a folder for the export; give another with -o."
+            )
         if any(each.iterdir()) and not (each / "verify.json").exists():
             what = "" if each == folder else ", where a rejected export would be kept,"
-            raise UserError(f"The folder {each}{what} is not empty and holds no export: give another with -o.")
+            raise UserError(
+                f"The folder {each}{what} is not empty and holds no export: give another with -o."
+            )
         if any(each.iterdir()) and not again:
-            raise UserError(f"{each} holds an export already: add --overwrite to replace it, or give another folder with -o.")
+            raise UserError(
+                f"{each} holds an export already: add --overwrite to replace it, or give another"
+                " folder with -o."
+            )
     there = next(parent for parent in folder.parents if parent.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise UserError(f"{there} cannot be written to: expected a folder that can hold {folder.name}; give another with -o.")
+        raise UserError(
+            f"{there} cannot be written to: expected a folder that can hold {folder.name}; give"
+            " another with -o."
+        )
 
 
 def clean(folder: Path) -> None:
-    """Take away what a killed export left beside a folder, and bring back an export that it had just taken out of its place."""
+    """Take away what a killed export left beside a folder, and bring back an export that it had
+    just taken out of its place."""
     for left in folder.parent.glob(f".old-*-{folder.name}"):
         if not folder.exists():
             os.replace(left, folder)
-    for left in (*folder.parent.glob(f".part-*-{folder.name}"), *folder.parent.glob(f".old-*-{folder.name}")):
+    for left in (
+        *folder.parent.glob(f".part-*-{folder.name}"),
+        *folder.parent.glob(f".old-*-{folder.name}"),
+    ):
         shutil.rmtree(left, ignore_errors=True)
 
 
 def put(working: Path, place: Path) -> None:
-    """Put a folder in place. An older one is moved aside first and taken away last; `clean` brings it back after a kill between."""
+    """Put a folder in place. An older one is moved aside first and taken away last; `clean` brings
+    it back after a kill between."""
     old = place.with_name(f".old-{os.getpid()}-{place.name}")
     if place.exists():
         os.replace(place, old)

@@ -1,4 +1,5 @@
-"""From a Keras model to a TFLite file of builtin operators, with metadata, in one of the profiles."""
+"""From a Keras model to a TFLite file of builtin operators, with metadata, in one of the
+profiles."""
 
 import os
 import re
@@ -47,22 +48,25 @@ def to_tflite(
     """Write one TFLite file: uint8 RGB in, batch 1, normalisation inside, builtin operators only.
 
     Args:
-        network: an encoder such as `rotkeras.taps.cut` makes, a backbone or classifier with taps, or its `parts_of`.
+        network: an encoder such as `rotkeras.taps.cut` makes, a backbone or classifier with taps,
+            or its `parts_of`.
         path: the file to write; it is written whole or not at all.
         profile: a name of `PROFILES`.
-        calibration: at least 100 training images, uint8 (n, S, S, 3), for the profiles that compute with int8; of a part of a
-            source, 200 are drawn.
+        calibration: at least 100 training images, uint8 (n, S, S, 3), for the profiles that compute
+            with int8; of a part of a source, 200 are drawn.
         classes: of the profile learner, the most classes that its head can tell apart.
         description: metadata; None writes what is known of the parts.
-        workshop: a folder for what several files of one network have in common, so that it is made once.
+        workshop: a folder for what several files of one network have in common, so that it is made
+            once.
 
     Returns:
         The path. The file's signatures:
 
-        `embed` (encoders, learner): images uint8 (1, S, S, 3) -> embedding (1, d), int8 with scale and zero point for profile
-        int8, else float32;
-        `classify`, `learn`, `get_head`, `set_head` (learner): see `rotkeras.export.learner.SoftmaxHead`;
-        `rotation` (orient): images -> probabilities float32 (1, K).
+        `embed` (encoders, learner): images uint8 (1, S, S, 3) -> embedding (1, d), int8 with scale
+        and zero point for profile int8, else float32;
+        `classify`, `learn`, `get_head`, `set_head` (learner): see
+        `rotkeras.export.learner.SoftmaxHead`; `rotation` (orient): images -> probabilities float32
+        (1, K).
 
     Example:
         source = rotkeras.data.load("cifar10")
@@ -70,10 +74,11 @@ def to_tflite(
         rotkeras.export.to_tflite(encoder, "encoder.tflite", "int8", calibration=source.train)
 
     Raises:
-        UserError: for an unknown profile, too few or other calibration images, a network without the head that is asked for,
-            and operators that TFLite has no builtin for, by name.
+        UserError: for an unknown profile, too few or other calibration images, a network without
+            the head that is asked for, and operators that TFLite has no builtin for, by name.
 
-    Reference: Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference,
+    Reference: Jacob et al., Quantization and Training of Neural Networks for Efficient
+        Integer-Arithmetic-Only Inference,
     CVPR 2018, for int8.
     """
     kind, parts = profile_of(profile), as_parts(network)
@@ -83,15 +88,21 @@ def to_tflite(
     check_length(kind, parts.l2_normalization)
     if kind.role == "orient" and parts.rotation is None:
         raise UserError(
-            f"The profile orient needs a rotation head, and {parts.embed.name!r} was cut from a network without one: give the "
-            f"classifier of a rotation task, such as the model.keras of a run."
+            f"The profile orient needs a rotation head, and {parts.embed.name!r} was cut from a"
+            " network without one: give the classifier of a rotation task, such as the model.keras"
+            " of a run."
         )
     if workshop is None:
         with tempfile.TemporaryDirectory(prefix="rotkeras-") as folder:
             model = _convert(parts, kind, images, classes, Path(folder))
     else:
         model = _convert(parts, kind, images, classes, workshop)
-    if kind.role != "orient" and kind.calibrated and parts.pooling == "average" and not parts.l2_normalization:
+    if (
+        kind.role != "orient"
+        and kind.calibrated
+        and parts.pooling == "average"
+        and not parts.l2_normalization
+    ):
         model = _corrected(parts, model, images)
     if foreign := foreign_operators(model):
         raise UserError(_foreign(kind, foreign))
@@ -101,34 +112,41 @@ def to_tflite(
 
 
 def check_length(kind: Profile, l2_normalization: bool) -> None:
-    """Raise a `UserError` for vectors of unit length in int8: TFLite's root is rounded, and lengths come out 10 to 20 % wrong."""
+    """Raise a `UserError` for vectors of unit length in int8: TFLite's root is rounded, and lengths
+    come out 10 to 20 % wrong."""
     if l2_normalization and kind.calibrated and kind.role != "orient":
         raise UserError(
-            f"The profile {kind.name} has no vectors of unit length, for int8 rounds the root and lengths come out 10 to 20 % off: "
-            f"expected float32, float16 or dynamic with l2_normalization; leave it out: cosine similarity needs no unit length."
+            f"The profile {kind.name} has no vectors of unit length, for int8 rounds the root and"
+            " lengths come out 10 to 20 % off: expected float32, float16 or dynamic with"
+            " l2_normalization; leave it out: cosine similarity needs no unit length."
         )
 
 
-def _calibration(kind: Profile, parts: Parts, images: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+def _calibration(
+    kind: Profile, parts: Parts, images: NDArray[np.uint8] | None
+) -> NDArray[np.uint8]:
     size = parts.input_size
     if not kind.calibrated:
         return np.zeros((0, size, size, 3), np.uint8)
     if images is None or len(images) < FEWEST_IMAGES:
         received = "none" if images is None else f"{len(images)}"
         raise UserError(
-            f"The profile {kind.name} is calibrated on training images: expected at least {FEWEST_IMAGES}, best 200 to 500, "
-            f"received {received}; give more, or take a profile without calibration: "
-            f"{', '.join(name for name, each in PROFILES.items() if not each.calibrated)}."
+            f"The profile {kind.name} is calibrated on training images: expected at least"
+            f" {FEWEST_IMAGES}, best 200 to 500, received {received}; give more, or take a profile"
+            " without calibration:"
+            f" {', '.join(name for name, each in PROFILES.items() if not each.calibrated)}."
         )
     if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
         raise UserError(
-            f"Calibration images: expected uint8 (n, {size}, {size}, 3), as the file takes them, received {images.dtype} of shape "
-            f"{images.shape}; convert or resize them."
+            f"Calibration images: expected uint8 (n, {size}, {size}, 3), as the file takes them,"
+            f" received {images.dtype} of shape {images.shape}; convert or resize them."
         )
     return images
 
 
-def _convert(parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: int, workshop: Path) -> bytes:
+def _convert(
+    parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: int, workshop: Path
+) -> bytes:
     import tensorflow as tf
 
     written = workshop / f"{kind.role}-{'float' if _pixels_are_float(kind) else 'uint8'}"
@@ -154,7 +172,9 @@ def _convert(parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: in
             warnings.simplefilter("ignore")
             model: bytes = converter.convert()
     except Exception as error:
-        missing = sorted(set(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", str(error))))
+        missing = sorted(
+            set(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", str(error)))
+        )
         said = _foreign(kind, missing) if missing else _unmade(kind, error)
         raise UserError(said) from error
     return model
@@ -162,15 +182,16 @@ def _convert(parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: in
 
 def _unmade(kind: Profile, error: Exception) -> str:
     return (
-        f"TensorFlow could not make the profile {kind.name} ({brief(error)}): expected a network of stock layers in float32; take "
-        f"another profile, or cut it at an earlier tap."
+        f"TensorFlow could not make the profile {kind.name} ({brief(error)}): expected a network of"
+        " stock layers in float32; take another profile, or cut it at an earlier tap."
     )
 
 
 def _foreign(kind: Profile, names: list[str]) -> str:
     return (
-        f"The profile {kind.name} cannot be made of TFLite's builtin operators alone, because it has none for {', '.join(names)}: "
-        f"expected layers that phones and microcontrollers can run; cut the network at an earlier tap, or replace that layer."
+        f"The profile {kind.name} cannot be made of TFLite's builtin operators alone, because it"
+        f" has none for {', '.join(names)}: expected layers that phones and microcontrollers can"
+        " run; cut the network at an earlier tap, or replace that layer."
     )
 
 
@@ -182,7 +203,9 @@ _SIGNATURES = {
 """The signatures of each role, that of images first."""
 
 
-def _write(parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: int, folder: Path) -> None:
+def _write(
+    parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: int, folder: Path
+) -> None:
     """Write a SavedModel of what the profile holds."""
     import keras
     import tensorflow as tf
@@ -198,7 +221,9 @@ def _write(parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: int,
         }[kind.role]
         given: Any = of_float_pixels(model) if _pixels_are_float(kind) else model
         dtype = "float32" if _pixels_are_float(kind) else "uint8"
-        write_archive(folder, {signature: (given, lambda x: {answer: given(x, training=False)})}, shape, dtype)
+        write_archive(
+            folder, {signature: (given, lambda x: {answer: given(x, training=False)})}, shape, dtype
+        )
         return
     head = learner.SoftmaxHead(*learner.statistics(parts.embed.predict(images, verbose=0)), classes)
     archive = keras.export.ExportArchive()
@@ -225,16 +250,20 @@ def _corrected(parts: Parts, model: bytes, images: NDArray[np.uint8]) -> bytes:
     there = maps.get(parts.tap) if isinstance(maps, dict) else None
     if there is None or there.ndim != 4:
         return model
-    return correct_bias(model, some, parts.embed.predict(some, verbose=0), (there > 0).mean(axis=(0, 1, 2)))[0]
+    return correct_bias(
+        model, some, parts.embed.predict(some, verbose=0), (there > 0).mean(axis=(0, 1, 2))
+    )[0]
 
 
 def _pixels_are_float(kind: Profile) -> bool:
-    """Whether the converter makes the uint8 input itself, so that no number on the way is a float; it does so for one signature."""
+    """Whether the converter makes the uint8 input itself, so that no number on the way is a float;
+    it does so for one signature."""
     return kind.numbers == "int8" and kind.role != "learner"
 
 
 def _ranges(kind: Profile, signature: str, images: NDArray[np.uint8]) -> Iterator[Any]:
-    """Images for the ranges of activations: upright ones, and for the rotation head each turned by one of four angles."""
+    """Images for the ranges of activations: upright ones, and for the rotation head each turned by
+    one of four angles."""
     for number in range(len(images)):
         image = np.rot90(images[number], number % 4) if kind.role == "orient" else images[number]
         if _pixels_are_float(kind):
@@ -242,5 +271,6 @@ def _ranges(kind: Profile, signature: str, images: NDArray[np.uint8]) -> Iterato
             if number == 0:  # the range of the input is 0 … 255 then, and pixels go in as they are
                 image[0, 0], image[0, 1] = 0.0, 255.0
         given = {"images": image[None]}
-        # Of several signatures only the encoder's: a head that has learned nothing yet has no ranges, and stays in float32.
+        # Of several signatures only the encoder's: a head that has learned nothing yet has no
+        # ranges, and stays in float32.
         yield (signature, given) if kind.role == "learner" else given

@@ -1,4 +1,5 @@
-"""Proof: each file is run as a device would run it, and compared with Keras on images it has not been calibrated on."""
+"""Proof: each file is run as a device would run it, and compared with Keras on images it has not
+been calibrated on."""
 
 import hashlib
 import time
@@ -31,15 +32,18 @@ _IMAGES_PER_BATCH = 128
 class Reference:
     """What Keras says of the held-out images, and the probes that were fitted on its embeddings.
 
-    A probe is fitted once, on Keras' embeddings of training images, and asked about the embeddings of each file: as a classifier
-    that was fitted on a workstation would meet the file on a device. Probes fitted anew on each file's embeddings would make good
+    A probe is fitted once, on Keras' embeddings of training images, and asked about the embeddings
+    of each file: as a classifier that was fitted on a workstation would meet the file on a device.
+        Probes fitted anew on each file's embeddings would make good
     what the file got wrong.
 
     Attributes:
         images: uint8 (n, S, S, 3), held out.
         embeddings: float32 (n, d).
-        labels: what the probes are asked, (m,): classes, or, of images without labels, angles of their turned copies.
-        probed: uint8 (m, S, S, 3), the images that the probes are asked about: `images`, or turned copies of some of them.
+        labels: what the probes are asked, (m,): classes, or, of images without labels, angles of
+            their turned copies.
+        probed: uint8 (m, S, S, 3), the images that the probes are asked about: `images`, or turned
+            copies of some of them.
         probed_embeddings: float32 (m, d).
         probes: name -> (fitted probe, its answers to Keras' embeddings).
         asks: "classes" or "rotation".
@@ -61,17 +65,23 @@ class Reference:
 
 
 def refer(parts: Parts, train: Images, held_out: Images) -> Reference:
-    """Ask Keras about held-out images, and fit a linear and a kNN probe on its embeddings of training images.
+    """Ask Keras about held-out images, and fit a linear and a kNN probe on its embeddings of
+    training images.
 
     Args:
         parts: of `parts_of`.
         train: labelled or unlabelled, of the files' input size; the probes are fitted on them.
-        held_out: other images. With labels in both, probes tell classes; without, by how much an image was turned.
+        held_out: other images. With labels in both, probes tell classes; without, by how much an
+            image was turned.
     """
     images = held_out.take(slice(None))
     embeddings = embed(parts, images)
     turned, angles = turn(parts, images[: max(1, len(images) // 4)])
-    classes = train.labels is not None and held_out.labels is not None and len(np.unique(train.labels)) > 1
+    classes = (
+        train.labels is not None
+        and held_out.labels is not None
+        and len(np.unique(train.labels)) > 1
+    )
     if classes:
         fitted_on, targets = train.take(slice(None)), train.labels
         probed, labels, asked = images, held_out.labels, embeddings
@@ -81,7 +91,10 @@ def refer(parts: Parts, train: Images, held_out: Images) -> Reference:
     assert labels is not None
     assert targets is not None
     features = embed(parts, fitted_on)
-    probes: dict[str, Any] = {"ridge": ridge(features, targets), f"knn-{NEIGHBOURS}": knn(features, targets, NEIGHBOURS)}
+    probes: dict[str, Any] = {
+        "ridge": ridge(features, targets),
+        f"knn-{NEIGHBOURS}": knn(features, targets, NEIGHBOURS),
+    }
     answers = {name: (probe, probe.predict(asked)) for name, probe in probes.items()}
     rotation = None
     head: Any = parts.rotation
@@ -89,19 +102,26 @@ def refer(parts: Parts, train: Images, held_out: Images) -> Reference:
         answers_of_head: Any = head.predict(turned, batch_size=_IMAGES_PER_BATCH, verbose=0)
         rotation = answers_of_head.argmax(axis=1)
     asks = "classes" if classes else "rotation"
-    return Reference(images, embeddings, labels, probed, asked, answers, asks, turned, angles, rotation)
+    return Reference(
+        images, embeddings, labels, probed, asked, answers, asks, turned, angles, rotation
+    )
 
 
 def embed(parts: Parts, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Keras' embeddings, float32 (n, d), of uint8 (n, S, S, 3)."""
-    return np.asarray(parts.embed.predict(images, batch_size=_IMAGES_PER_BATCH, verbose=0), np.float32)
+    return np.asarray(
+        parts.embed.predict(images, batch_size=_IMAGES_PER_BATCH, verbose=0), np.float32
+    )
 
 
 def turn(parts: Parts, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Copies of each image turned by each right angle of the network, and the number of that angle: (k, S, S, 3), (k,)."""
+    """Copies of each image turned by each right angle of the network, and the number of that angle:
+    (k, S, S, 3), (k,)."""
     quarter = [number for number, angle in enumerate(parts.angles) if angle % 90 == 0]
     # A network of other angles has no answer for quarter turns, but its features tell them.
-    turns = [parts.angles[number] // 90 for number in quarter] if len(quarter) > 1 else list(range(4))
+    turns = (
+        [parts.angles[number] // 90 for number in quarter] if len(quarter) > 1 else list(range(4))
+    )
     numbers = quarter if len(quarter) > 1 else list(range(4))
     copies = [np.rot90(images, each, axes=(1, 2)) for each in turns]
     return np.concatenate(copies), np.repeat(np.array(numbers, np.int64), len(images))
@@ -121,16 +141,21 @@ def verify_file(
         kind: its profile.
         reference: of `refer`.
         progress: called with (images done, images in all).
-        statistics: of a learner, the mean and deviation (d,) that its head standardises embeddings by.
+        statistics: of a learner, the mean and deviation (d,) that its head standardises embeddings
+            by.
 
     Returns:
-        Its part of `verify.json`: size in bytes, SHA-256, operators, inputs and outputs, median milliseconds per image on one
-        thread, `likeness` to Keras' embeddings, and what each probe, or the rotation head, loses (`Drop.record`).
+        Its part of `verify.json`: size in bytes, SHA-256, operators, inputs and outputs, median
+            milliseconds per image on one
+        thread, `likeness` to Keras' embeddings, and what each probe, or the rotation head, loses
+        (`Drop.record`).
     """
     content = path.read_bytes()
     with without_notes():
         file = TFLiteFile(path, threads=1)
-    signature, output = ("rotation", "probabilities") if kind.role == "orient" else ("embed", "embedding")
+    signature, output = (
+        ("rotation", "probabilities") if kind.role == "orient" else ("embed", "embedding")
+    )
     record: dict[str, Any] = {
         "profile": kind.name,
         "bytes": len(content),
@@ -152,7 +177,12 @@ def verify_file(
     record["milliseconds"] = 1000.0 * float(np.median(seconds))
     if kind.role == "orient":
         assert reference.rotation is not None
-        right = compare(reference.rotation, answers.argmax(axis=1), reference.angles, _images_of(reference.turned, reference))
+        right = compare(
+            reference.rotation,
+            answers.argmax(axis=1),
+            reference.angles,
+            _images_of(reference.turned, reference),
+        )
         record["drops"] = {"rotation": right.record()}
         return record
     record["likeness"] = likeness(reference.embeddings, answers)
@@ -160,7 +190,14 @@ def verify_file(
     if separate:
         probed, _ = _run(file, signature, output, reference.probed, len(images), total, progress)
     record["drops"] = {
-        name: compare(keras, probe.predict(probed), reference.labels, _images_of(reference.probed, reference)).record()
+        name: (
+            compare(
+                keras,
+                probe.predict(probed),
+                reference.labels,
+                _images_of(reference.probed, reference),
+            ).record()
+        )
         for name, (probe, keras) in reference.probes.items()
     }
     if kind.role == "learner":
@@ -170,12 +207,17 @@ def verify_file(
 
 
 def verify_learner(
-    file: TFLiteFile, reference: Reference, statistics: tuple[NDArray[Any], NDArray[Any]], steps: int = 5
+    file: TFLiteFile,
+    reference: Reference,
+    statistics: tuple[NDArray[Any], NDArray[Any]],
+    steps: int = 5,
 ) -> dict[str, float]:
-    """Let the head learn a few steps from Keras' embeddings, and compare each signature with the same steps in NumPy.
+    """Let the head learn a few steps from Keras' embeddings, and compare each signature with the
+    same steps in NumPy.
 
     Returns:
-        The largest differences: of the probabilities that `classify` gives after the steps, of the `loss` of each step (`learn`),
+        The largest differences: of the probabilities that `classify` gives after the steps, of the
+            `loss` of each step (`learn`),
         and of the head that `get_head` gives after `set_head`. The head is left as it was found.
     """
     dimensions, classes = (side or 0 for side in file.outputs("get_head")["weights"].shape)
@@ -187,27 +229,46 @@ def verify_learner(
     weights, bias = random.normal(0, 0.1, (dimensions, classes)), random.normal(0, 0.1, classes)
     run("set_head", weights=weights.astype(np.float32), bias=bias.astype(np.float32))
     there = run("get_head", unused=0.0)
-    head = max(float(np.abs(there["weights"] - weights).max()), float(np.abs(there["bias"] - bias).max()))
+    head = max(
+        float(np.abs(there["weights"] - weights).max()), float(np.abs(there["bias"] - bias).max())
+    )
     twin = SoftmaxTwin(*statistics, weights, bias)
     losses = []
     for _ in range(steps):
-        given = run("learn", embeddings=embeddings, labels=labels, learning_rate=0.1, momentum=0.9, weight_decay=0.01)
+        given = run(
+            "learn",
+            embeddings=embeddings,
+            labels=labels,
+            learning_rate=0.1,
+            momentum=0.9,
+            weight_decay=0.01,
+        )
         losses.append(abs(float(given["loss"]) - twin.step(embeddings, labels, 0.1, 0.9, 0.01)))
     probabilities = run("classify", embeddings=embeddings)["probabilities"]
     run("set_head", weights=first["weights"], bias=first["bias"])
-    return {"classify": float(np.abs(probabilities - twin.probabilities(embeddings)).max()), "learn": max(losses), "head": head}
+    return {
+        "classify": float(np.abs(probabilities - twin.probabilities(embeddings)).max()),
+        "learn": max(losses),
+        "head": head,
+    }
 
 
 def _images_of(copies: NDArray[np.uint8], reference: Reference) -> int:
     """How many images these are copies of: turned ones are not independent of each other."""
-    return len(copies) if copies is reference.images else len(copies) // len(np.unique(reference.angles))
+    return (
+        len(copies)
+        if copies is reference.images
+        else len(copies) // len(np.unique(reference.angles))
+    )
 
 
 def verify_saved_model(path: Path, parts: Parts, reference: Reference) -> dict[str, Any]:
-    """Load a SavedModel with TensorFlow alone and compare its signatures with Keras, in batches of 1 and of up to 64.
+    """Load a SavedModel with TensorFlow alone and compare its signatures with Keras, in batches of
+    1 and of up to 64.
 
     Returns:
-        Its part of `verify.json`: size, signatures, and for each the largest difference from Keras' numbers.
+        Its part of `verify.json`: size, signatures, and for each the largest difference from Keras'
+            numbers.
     """
     import tensorflow as tf
 
@@ -217,19 +278,28 @@ def verify_saved_model(path: Path, parts: Parts, reference: Reference) -> dict[s
     errors: dict[str, float] = {}
     shares: dict[str, float] = {}
     wanted = {"embed", "taps"} | ({"rotation"} if parts.rotation is not None else set())
-    names = [name for name in SIGNATURES if name in wanted]  # beside serving_default, which Keras adds: it is the first of them
+    names = [
+        name for name in SIGNATURES if name in wanted
+    ]  # beside serving_default, which Keras adds: it is the first of them
     for name in names:
         expected = models[name].predict(images, verbose=0)
         for batch in (images[:1], images):
-            given = {key: value.numpy() for key, value in loaded[name](images=tf.constant(batch)).items()}
+            given = {
+                key: value.numpy() for key, value in loaded[name](images=tf.constant(batch)).items()
+            }
             there = expected if isinstance(expected, dict) else {next(iter(given)): expected}
             error = max(float(np.abs(given[key] - there[key][: len(batch)]).max()) for key in there)
             errors[name] = max(errors.get(name, 0.0), error)
-            shares[name] = errors[name] / max(1e-12, max(float(np.abs(each).max()) for each in there.values()))
+            shares[name] = errors[name] / max(
+                1e-12, max(float(np.abs(each).max()) for each in there.values())
+            )
     files = sorted(each for each in path.rglob("*") if each.is_file())
     return {
         "bytes": sum(each.stat().st_size for each in files),
-        "sha256": {each.relative_to(path).as_posix(): hashlib.sha256(each.read_bytes()).hexdigest() for each in files},
+        "sha256": {
+            each.relative_to(path).as_posix(): hashlib.sha256(each.read_bytes()).hexdigest()
+            for each in files
+        },
         "signatures": names,
         "max_error": errors,
         "share": shares,
@@ -237,7 +307,13 @@ def verify_saved_model(path: Path, parts: Parts, reference: Reference) -> dict[s
 
 
 def _run(
-    file: TFLiteFile, signature: str, output: str, images: NDArray[np.uint8], done: int, total: int, progress: Progress | None
+    file: TFLiteFile,
+    signature: str,
+    output: str,
+    images: NDArray[np.uint8],
+    done: int,
+    total: int,
+    progress: Progress | None,
 ) -> tuple[NDArray[np.float32], list[float]]:
     rows, seconds = [], []
     for number, image in enumerate(images):
@@ -251,4 +327,8 @@ def _run(
 
 
 def _described(tensor: Any) -> str:
-    return str(tensor) if tensor.scale is None else f"{tensor}, scale {tensor.scale:.9g}, zero point {tensor.zero_point}"
+    return (
+        str(tensor)
+        if tensor.scale is None
+        else f"{tensor}, scale {tensor.scale:.9g}, zero point {tensor.zero_point}"
+    )

@@ -1,4 +1,5 @@
-"""Self-contained HTML pages: templates, accessible figures, pictures as data. Needs no network and no external script."""
+"""Self-contained HTML pages: templates, accessible figures, pictures as data. Needs no network and
+no external script."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,18 @@ if TYPE_CHECKING:
     from rotkeras.page.rendering import check_page, render, write_page
     from rotkeras.page.tables import Cell, Table
 
-__all__ = ["Cell", "Figure", "Picture", "Table", "check_page", "new_axes", "render", "to_figure", "to_picture", "write_page"]
+__all__ = [
+    "Cell",
+    "Figure",
+    "Picture",
+    "Table",
+    "check_page",
+    "new_axes",
+    "render",
+    "to_figure",
+    "to_picture",
+    "write_page",
+]
 
 _HOMES = {
     "Cell": "tables",

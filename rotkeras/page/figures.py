@@ -1,4 +1,5 @@
-"""Figures as SVG inside the page: drawn by Matplotlib, coloured by the page, with a value at each point."""
+"""Figures as SVG inside the page: drawn by Matplotlib, coloured by the page, with a value at each
+point."""
 
 import io
 import re
@@ -11,16 +12,24 @@ from typing import Any
 from rotkeras.page.tables import Table
 
 INK, PALE, RULE, PAPER = "#010101", "#020202", "#030303", "#040404"
-"""Stand-ins that the page replaces by its own colours, so that a figure is right in light, in dark and on paper."""
+"""Stand-ins that the page replaces by its own colours, so that a figure is right in light, in dark
+and on paper."""
 
 SERIES = tuple(f"#0500{number:02x}" for number in range(10))
-"""Stand-ins of the colours of series; neighbouring ones can be told apart by those who confuse red and green."""
+"""Stand-ins of the colours of series; neighbouring ones can be told apart by those who confuse red
+and green."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 """A marker of each series: colour never carries the meaning alone."""
 
 _SVG, _LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-_NAMES = {INK: "ink", PALE: "pale", RULE: "rule", PAPER: "paper", **{each: f"series-{n}" for n, each in enumerate(SERIES)}}
+_NAMES = {
+    INK: "ink",
+    PALE: "pale",
+    RULE: "rule",
+    PAPER: "paper",
+    **{each: f"series-{n}" for n, each in enumerate(SERIES)},
+}
 
 
 @dataclass(frozen=True)
@@ -41,8 +50,11 @@ class Figure:
 
 
 def plain(text: str) -> str:
-    """A user's words as Matplotlib and XML take them: no formula, no control character, and not left out of a legend."""
-    text = "".join("�" if unicodedata.category(each) in ("Cc", "Cs") else each for each in text).replace("$", r"\$")
+    """A user's words as Matplotlib and XML take them: no formula, no control character, and not
+    left out of a legend."""
+    text = "".join(
+        "�" if unicodedata.category(each) in ("Cc", "Cs") else each for each in text
+    ).replace("$", r"\$")
     return f"\N{ZERO WIDTH SPACE}{text}" if text.startswith("_") else text
 
 
@@ -69,7 +81,12 @@ def new_axes(width: float = 4.4, height: float = 2.9) -> tuple[Any, Any]:
 
 
 def to_figure(
-    figure: Any, name: str, title: str, description: str, values: Mapping[str, Sequence[str]], table: Table | None = None
+    figure: Any,
+    name: str,
+    title: str,
+    description: str,
+    values: Mapping[str, Sequence[str]],
+    table: Table | None = None,
 ) -> Figure:
     """Turn a Matplotlib figure into SVG whose points tell their values.
 
@@ -78,7 +95,8 @@ def to_figure(
         name: of the figure, one word that no other figure of the page has.
         title: what it shows.
         description: its text alternative.
-        values: gid -> the words of each point of that artist, in order. A line without points, or a bar, has one.
+        values: gid -> the words of each point of that artist, in order. A line without points, or a
+            bar, has one.
         table: its numbers.
 
     Returns:
@@ -90,8 +108,14 @@ def to_figure(
     import matplotlib
 
     buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    with matplotlib.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}
+    ):
+        figure.savefig(
+            buffer,
+            format="svg",
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        )
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _LINK)
     root = ElementTree.fromstring(buffer.getvalue())
@@ -116,11 +140,15 @@ def to_figure(
 
 
 def _tell(root: Any, gid: str, words: Sequence[str]) -> None:
-    group = next((element for element in root.iter(f"{{{_SVG}}}g") if element.get("id") == gid), None)
+    group = next(
+        (element for element in root.iter(f"{{{_SVG}}}g") if element.get("id") == gid), None
+    )
     points = [] if group is None else list(group.iter(f"{{{_SVG}}}use")) or [group]
     if len(points) != len(words):
         raise ValueError(f"the artist {gid!r} has {len(points)} points and {len(words)} values")
-    for point, word in zip(points, (plain(word).replace(r"\$", "$") for word in words), strict=True):
+    for point, word in zip(
+        points, (plain(word).replace(r"\$", "$") for word in words), strict=True
+    ):
         point.set("class", "point")
         point.set("data-value", word)
         ElementTree.SubElement(point, f"{{{_SVG}}}title").text = word

@@ -29,7 +29,9 @@ class Picture:
     pixelated: bool = False
 
 
-def to_picture(image: Any, alternative: str, caption: str = "", pixelated: bool = False, lossless: bool = True) -> Picture:
+def to_picture(
+    image: Any, alternative: str, caption: str = "", pixelated: bool = False, lossless: bool = True
+) -> Picture:
     """A picture from pixels.
 
     Args:
@@ -44,7 +46,9 @@ def to_picture(image: Any, alternative: str, caption: str = "", pixelated: bool 
     """
     from PIL import Image
 
-    picture = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image, np.uint8))
+    picture = (
+        image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image, np.uint8))
+    )
     buffer = io.BytesIO()
     if lossless:
         picture.save(buffer, "PNG", optimize=True)
@@ -52,4 +56,11 @@ def to_picture(image: Any, alternative: str, caption: str = "", pixelated: bool 
         picture.save(buffer, "WEBP", quality=85, method=4)
     kind = "png" if lossless else "webp"
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Picture(f"data:image/{kind};base64,{data}", alternative, caption, picture.width, picture.height, pixelated)
+    return Picture(
+        f"data:image/{kind};base64,{data}",
+        alternative,
+        caption,
+        picture.width,
+        picture.height,
+        pixelated,
+    )

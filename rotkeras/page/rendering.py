@@ -23,9 +23,15 @@ def render(package: str, template: str, title: str, **content: Any) -> str:
     """
     import jinja2
 
-    loader = jinja2.ChoiceLoader([jinja2.PackageLoader(package), jinja2.PackageLoader("rotkeras.page")])
+    loader = jinja2.ChoiceLoader(
+        [jinja2.PackageLoader(package), jinja2.PackageLoader("rotkeras.page")]
+    )
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template(template).render(title=title, version=__version__, **content)
 
@@ -39,13 +45,21 @@ def check_page(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
     """
     file = Path(path).expanduser()
     if file.suffix.lower() not in (".html", ".htm"):
-        raise UserError(f"The page {str(file)!r} ends in {file.suffix or 'nothing'}: expected .html; give such a name.")
+        raise UserError(
+            f"The page {str(file)!r} ends in {file.suffix or 'nothing'}: expected .html; give such"
+            " a name."
+        )
     if file.is_dir():
         raise UserError(f"The page {str(file)!r} is a folder: give the name of a file in it.")
     if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
-        raise UserError(f"The folder {str(file.parent)!r} for {file.name} is not there or may not be written to: give another one.")
+        raise UserError(
+            f"The folder {str(file.parent)!r} for {file.name} is not there or may not be written"
+            " to: give another one."
+        )
     if file.exists() and not overwrite:
-        raise UserError(f"The page {str(file)!r} is there already: add --overwrite, or give another name.")
+        raise UserError(
+            f"The page {str(file)!r} is there already: add --overwrite, or give another name."
+        )
     return file
 
 
@@ -55,4 +69,6 @@ def write_page(path: Path, html: str) -> None:
         # Names of files may hold bytes that are no text: they are shown as \\udcff.
         write_text(path, html.encode("utf-8", "backslashreplace").decode("utf-8"))
     except OSError as error:
-        raise UserError(f"The page {str(path)!r} could not be written ({error.strerror}): give another place.") from None
+        raise UserError(
+            f"The page {str(path)!r} could not be written ({error.strerror}): give another place."
+        ) from None

@@ -52,7 +52,8 @@ class Table:
         """Of each column, whether it has numbers to sort by, and nothing else."""
         columns = list(zip(*self.cells, strict=True)) or [()] * len(self.columns)
         return [
-            any(each.value is not None for each in column) and all(each.value is not None for each in column if each.text)
+            any(each.value is not None for each in column)
+            and all(each.value is not None for each in column if each.text)
             for column in columns
         ]
 

@@ -13,8 +13,8 @@ class AngleAccuracy(keras.metrics.Metric):
         angles: in degrees, in the order of the labels.
         name: name of the metric.
 
-    The result is a dictionary with one float32 scalar per angle, `accuracy/<angle>`; 0 for an angle not seen yet.
-    `update_state` takes integer labels (…,) and logits (…, K).
+    The result is a dictionary with one float32 scalar per angle, `accuracy/<angle>`; 0 for an angle
+    not seen yet. `update_state` takes integer labels (…,) and logits (…, K).
     """
 
     def __init__(self, angles: Sequence[int], name: str = "angle_accuracy", **kwargs: Any) -> None:

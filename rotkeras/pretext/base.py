@@ -1,6 +1,7 @@
 """What every pretext task is: data plus head.
 
-A task makes (x, y) of a batch of images on the host, and a Keras model that learns them with stock `compile` and `fit`.
+A task makes (x, y) of a batch of images on the host, and a Keras model that learns them with stock
+`compile` and `fit`.
 """
 
 from typing import Any, Protocol
@@ -9,13 +10,15 @@ from typing import Any, Protocol
 class PretextTask(Protocol):
     """The form of a pretext task. Nothing needs to inherit from it.
 
-    A task with `in_numpy = True` is given NumPy arrays in `views`, inside `tf.data` too, which makes whole batches by NumPy where
-    the augmentations take arrays as well. One with `in_step = True` can have its views made inside the compiled step (`InStep`);
+    A task with `in_numpy = True` is given NumPy arrays in `views`, inside `tf.data` too, which
+    makes whole batches by NumPy where the augmentations take arrays as well. One with `in_step =
+    True` can have its views made inside the compiled step (`InStep`);
     then it has, as an augmentation has, for keys of NumPy numbers and of tensors:
 
         draw(key): what is random, on the host: int32 (B, D).
         labels(draws): y of the batch, on the host: (B, V), or (B,) where an image has one view.
-        apply(images, draws): the views, by `keras.ops`: (B·V, H, W, 3), those of an image side by side.
+        apply(images, draws): the views, by `keras.ops`: (B·V, H, W, 3), those of an image side by
+        side.
     """
 
     def views(self, images: Any, key: Any) -> tuple[Any, Any]:
@@ -36,7 +39,8 @@ class PretextTask(Protocol):
         ...
 
     def classifier(self, model: Any) -> Any:
-        """The flat model to keep, of one view: backbone and head without what only training needs."""
+        """The flat model to keep, of one view: backbone and head without what only training
+        needs."""
         ...
 
     def loss(self, label_smoothing: float = 0.0) -> Any:

@@ -1,4 +1,5 @@
-"""A pretext task whose augmentation and views are made inside the compiled step, of images that are sent, or lie there already."""
+"""A pretext task whose augmentation and views are made inside the compiled step, of images that are
+sent, or lie there already."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,27 +13,29 @@ from rotkeras.errors import UserError
 
 
 class InStep:
-    """A task of the same form as the one it wraps, for `pipeline`, `compile` and `fit`, whose pixels are made by the model.
+    """A task of the same form as the one it wraps, for `pipeline`, `compile` and `fit`, whose
+    pixels are made by the model.
 
-    The host draws a few integers for each image, and sends them with the uint8 images, or, when the images are resident, with their
-    rows alone. The model makes the augmented views of them by integer operations of `keras.ops`, so they are those of the host bit
-    for bit, on every backend.
+    The host draws a few integers for each image, and sends them with the uint8 images, or, when the
+    images are resident, with their rows alone. The model makes the augmented views of them by
+    integer operations of `keras.ops`, so they are those of the host bit for bit, on every backend.
 
     Args:
         task: the task, whose `in_step` is true.
-        augmentation: of `rotkeras.data.augmentation`, in order. Up to the last that cannot run inside the step they stay on the
-            host, where `pipeline` applies them.
-        resident: the parts of a source that shall lie in the memory of the device, such as `(source.train, source.validation)`,
-            all of which `pipeline` and `evaluation_pipeline` will be given; empty to send the images of each batch. They become a
-            weight of the model that no file holds.
+        augmentation: of `rotkeras.data.augmentation`, in order. Up to the last that cannot run
+            inside the step they stay on the host, where `pipeline` applies them.
+        resident: the parts of a source that shall lie in the memory of the device, such as
+            `(source.train, source.validation)`, all of which `pipeline` and `evaluation_pipeline`
+            will be given; empty to send the images of each batch. They become a weight of the model
+            that no file holds.
 
     Attributes:
         on_host: the augmentations that `pipeline` applies.
         inside: those that the model applies.
 
     Raises:
-        UserError: for a task, or with resident images an augmentation, that cannot run inside the step; for parts of different
-            arrays.
+        UserError: for a task, or with resident images an augmentation, that cannot run inside the
+            step; for parts of different arrays.
 
     Example:
         task = InStep(Rotation(), [pad_crop_flip(4)], resident=(source.train,))
@@ -45,22 +48,37 @@ class InStep:
 
     in_numpy = True
 
-    def __init__(self, task: Any, augmentation: Sequence[Augmentation] = (), resident: Images | Sequence[Images] = ()) -> None:
+    def __init__(
+        self,
+        task: Any,
+        augmentation: Sequence[Augmentation] = (),
+        resident: Images | Sequence[Images] = (),
+    ) -> None:
         if not getattr(task, "in_step", False):
             raise UserError(
-                "Views are made inside the step by quarter turns alone: expected angles of 0, 90, 180 and 270, received others; "
-                "leave the views on the host."
+                "Views are made inside the step by quarter turns alone: expected angles of 0, 90,"
+                " 180 and 270, received others; leave the views on the host."
             )
         steps = list(augmentation)
         resident = (resident,) if isinstance(resident, Images) else tuple(resident)
-        first = max((number + 1 for number, step in enumerate(steps) if not getattr(step, "in_step", False)), default=0)
+        first = max(
+            (
+                number + 1
+                for number, step in enumerate(steps)
+                if not getattr(step, "in_step", False)
+            ),
+            default=0,
+        )
         if resident and first:
             raise UserError(
-                "Resident images are augmented inside the step by pad_crop_flip and random_flip alone, received others; send the "
-                "images, or leave out the other augmentations."
+                "Resident images are augmented inside the step by pad_crop_flip and random_flip"
+                " alone, received others; send the images, or leave out the other augmentations."
             )
         if any(part.array is not resident[0].array for part in resident):
-            raise UserError("Resident images are parts of one source: expected parts that share an array, received several arrays.")
+            raise UserError(
+                "Resident images are parts of one source: expected parts that share an array,"
+                " received several arrays."
+            )
         self.task = task
         self.on_host = steps[:first]
         self.inside: list[Any] = steps[first:]
@@ -79,11 +97,14 @@ class InStep:
         return same
 
     def check_images(self, images: Images) -> None:
-        """Raise a `UserError` for images that are not among the resident ones; a pipeline asks before it begins."""
-        if self.resident and (images.array is not self.resident[0].array or not np.isin(images.rows, self._rows).all()):
+        """Raise a `UserError` for images that are not among the resident ones; a pipeline asks
+        before it begins."""
+        if self.resident and (
+            images.array is not self.resident[0].array or not np.isin(images.rows, self._rows).all()
+        ):
             raise UserError(
-                f"The pipeline's images are not resident: expected a part of those that InStep was given, received {images!r}; "
-                f"name that part in resident too."
+                "The pipeline's images are not resident: expected a part of those that InStep was"
+                f" given, received {images!r}; name that part in resident too."
             )
 
     def views_per_image(self) -> int:
@@ -96,16 +117,21 @@ class InStep:
 
         Args:
             images: uint8 (B, H, W, 3), a tensor or an array; None when they are resident.
-            key: what randomness is a function of, and, when they are resident, which images are meant.
+            key: what randomness is a function of, and, when they are resident, which images are
+                meant.
 
         Returns:
-            ({"images": uint8 (B, H, W, 3) or "rows": int32 (B,), "draws": int32 (B, D), where D > 0}, y). y is (B, V) for V views
-            of an image, (B,) for one.
+            ({"images": uint8 (B, H, W, 3) or "rows": int32 (B,), "draws": int32 (B, D), where D >
+            0}, y). y is (B, V) for V views of an image, (B,) for one.
         """
         x = {"rows": self._positions(key.index)} if self.resident else {"images": images}
         drawn = []
         for number, step in enumerate(self.inside, len(self.on_host)):
-            drawn.append(step.draw(key_of_step(key, number)) if self.augmented else draws.columns(key, step.undrawn))
+            drawn.append(
+                step.draw(key_of_step(key, number))
+                if self.augmented
+                else draws.columns(key, step.undrawn)
+            )
         drawn.append(of_task := self.task.draw(key))
         if sum(self._widths):
             x["draws"] = _beside(drawn)
@@ -115,10 +141,12 @@ class InStep:
         """The model of the task behind a layer that makes its views.
 
         Args:
-            backbone: as the task wants it; without resident images, of images of the size that `on_host` gives.
+            backbone: as the task wants it; without resident images, of images of the size that
+                `on_host` gives.
 
         Returns:
-            A Keras model of the dict that `views` makes -> predictions (B, V, …), or (B, …) for one view of an image.
+            A Keras model of the dict that `views` makes -> predictions (B, V, …), or (B, …) for one
+            view of an image.
         """
         import keras
 
@@ -133,7 +161,9 @@ class InStep:
         if width := sum(self._widths):
             inputs["draws"] = keras.Input((width,), dtype="int32", name="draws")
         resident = self._array() if self.resident else None
-        views = MakeViews([*self.inside, self.task], self._widths, flat.input_shape[1:], resident, name="views")(inputs)
+        views = MakeViews(
+            [*self.inside, self.task], self._widths, flat.input_shape[1:], resident, name="views"
+        )(inputs)
         predictions = flat(views)
         if (count := self.views_per_image()) > 1:
             predictions = keras.ops.reshape(predictions, (-1, count, *predictions.shape[1:]))
@@ -143,7 +173,9 @@ class InStep:
         """The flat model to keep, of one view, inside a model that `build_model` made."""
         import keras
 
-        return self.task.classifier(next(layer for layer in model.layers if isinstance(layer, keras.Model)))
+        return self.task.classifier(
+            next(layer for layer in model.layers if isinstance(layer, keras.Model))
+        )
 
     def loss(self, label_smoothing: float = 0.0) -> Any:
         """That of the task."""

@@ -15,16 +15,23 @@ class MakeViews(keras.layers.Layer):
         steps: augmentations and, last, the task: what has `apply(images, draws)`.
         widths: columns of draws of each.
         view_shape: (H, W, C) of a view.
-        resident: uint8 (R, H, W, 3), images that are kept in the memory of the device; None for images that are sent.
+        resident: uint8 (R, H, W, 3), images that are kept in the memory of the device; None for
+            images that are sent.
 
-    Resident images are a weight, so that the compiled step takes them as an argument and not as a constant of its code. Files of
-    weights leave them out: the next run has them from the source again.
+    Resident images are a weight, so that the compiled step takes them as an argument and not as a
+    constant of its code. Files of weights leave them out: the next run has them from the source
+    again.
     """
 
     makes_views = True
 
     def __init__(
-        self, steps: Sequence[Any], widths: Sequence[int], view_shape: Sequence[int], resident: Any = None, **arguments: Any
+        self,
+        steps: Sequence[Any],
+        widths: Sequence[int],
+        view_shape: Sequence[int],
+        resident: Any = None,
+        **arguments: Any,
     ) -> None:
         super().__init__(**arguments)
         self.steps = list(steps)
@@ -44,10 +51,16 @@ class MakeViews(keras.layers.Layer):
 
     def call(self, inputs: dict[str, Any]) -> Any:
         """The views: (B·V, H, W, C)."""
-        images = inputs["images"] if self.resident is None else keras.ops.take(self.resident, inputs["rows"], axis=0)
+        images = (
+            inputs["images"]
+            if self.resident is None
+            else keras.ops.take(self.resident, inputs["rows"], axis=0)
+        )
         begin = 0
         for step, width in zip(self.steps, self.widths, strict=True):
-            images = step.apply(images, inputs["draws"][:, begin : begin + width] if width else None)
+            images = step.apply(
+                images, inputs["draws"][:, begin : begin + width] if width else None
+            )
             begin += width
         return images
 
@@ -66,7 +79,8 @@ class MakeViews(keras.layers.Layer):
             UserError: always.
         """
         raise UserError(
-            "A model that makes its views inside the step is not for files: expected its network; save task.classifier(model)."
+            "A model that makes its views inside the step is not for files: expected its network;"
+            " save task.classifier(model)."
         )
 
     def save_own_variables(self, store: Any) -> None:

@@ -16,8 +16,9 @@ class Rotation:
     """The rotation task: K rotated copies of each image, and a K-way classification of the angle.
 
     Args:
-        angles: in degrees, counter-clockwise, distinct multiples of 45; the label of a view is its angle's position here.
-            Multiples of 90 are exact transposes and flips. With any other angle all views are resampled alike.
+        angles: in degrees, counter-clockwise, distinct multiples of 45; the label of a view is its
+            angle's position here. Multiples of 90 are exact transposes and flips. With any other
+            angle all views are resampled alike.
         views: "all" gives the K views of each image, side by side; "one" draws one angle per image.
 
     Raises:
@@ -28,7 +29,8 @@ class Rotation:
         model = task.build_model(rotkeras.backbones.nin(blocks=4))
         model.compile("sgd", task.loss(), metrics=task.metrics())
 
-    Reference: Gidaris, Singh, Komodakis, Unsupervised Representation Learning by Predicting Image Rotations, ICLR 2018,
+    Reference: Gidaris, Singh, Komodakis, Unsupervised Representation Learning by Predicting Image
+        Rotations, ICLR 2018,
     section 3.1 and equation 3; the angles of table 2.
     """
 
@@ -38,10 +40,14 @@ class Rotation:
         views: Literal["all", "one"] = "all",
     ) -> None:
         angles = tuple(angles)
-        if len(angles) < 2 or len(set(angles)) < len(angles) or any(a % 45 or not 0 <= a < 360 for a in angles):
+        if (
+            len(angles) < 2
+            or len(set(angles)) < len(angles)
+            or any(a % 45 or not 0 <= a < 360 for a in angles)
+        ):
             raise UserError(
-                f"angles: expected at least two distinct multiples of 45 from 0 to 315, such as [0, 90, 180, 270]; "
-                f"received {list(angles)}."
+                "angles: expected at least two distinct multiples of 45 from 0 to 315, such as [0,"
+                f" 90, 180, 270]; received {list(angles)}."
             )
         if views not in ("all", "one"):
             raise UserError(f"views: expected 'all' or 'one', received {views!r}.")
@@ -49,22 +55,26 @@ class Rotation:
         self.exact = all(angle % 90 == 0 for angle in angles)
         self.view_choice = views
         self.in_numpy = self.in_step = self.exact
-        """Whether `views` takes NumPy arrays too, and views can be made inside the step: quarter turns need no resampling."""
+        """Whether `views` takes NumPy arrays too, and views can be made inside the step: quarter
+        turns need no resampling."""
 
     def views_per_image(self) -> int:
-        """Views that pass through the backbone for each image of a batch: K, or 1 when one is drawn."""
+        """Views that pass through the backbone for each image of a batch: K, or 1 when one is
+        drawn."""
         return len(self.angles) if self.view_choice == "all" else 1
 
     def views(self, images: Tensor, key: Any) -> tuple[Tensor, Tensor]:
-        """Views and angle indices of a batch, inside `tf.data` or, when all angles are multiples of 90, in NumPy.
+        """Views and angle indices of a batch, inside `tf.data` or, when all angles are multiples of
+        90, in NumPy.
 
         Args:
             images: uint8 (B, S, S, 3), square; a tensor or an array.
             key: what randomness is a function of (used by views="one").
 
         Returns:
-            (x, y): x uint8 (B·K, S, S, 3) in image-major order, views 0 … K−1 of image 0, then of image 1; y int32 (B·K,), the
-            position of each view's angle. With views="one" (B, S, S, 3) and (B,).
+            (x, y): x uint8 (B·K, S, S, 3) in image-major order, views 0 … K−1 of image 0, then of
+            image 1; y int32 (B·K,), the position of each view's angle. With views="one" (B, S, S,
+            3) and (B,).
         """
         self._check_square(images.shape[1:3])
         if isinstance(images, np.ndarray):
@@ -81,7 +91,9 @@ class Rotation:
         labels = tf.tile(tf.range(count), [tf.shape(images)[0]])
         return views, tf.ensure_shape(labels, (None if batch is None else batch * count,))
 
-    def _numpy_views(self, images: NDArray[np.uint8], key: Any) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    def _numpy_views(
+        self, images: NDArray[np.uint8], key: Any
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         batch, count = len(images), len(self.angles)
         if self.view_choice == "one":
             drawn = self.draw(key)[:, 0]
@@ -95,19 +107,27 @@ class Rotation:
             if turned is images:
                 views[:, position] = images
                 continue
-            for channel in range(images.shape[3]):  # planes of bytes are copied three times as fast as pixels of three
+            for channel in range(
+                images.shape[3]
+            ):  # planes of bytes are copied three times as fast as pixels of three
                 views[:, position, :, :, channel] = turned[..., channel]
-        return views.reshape(-1, *images.shape[1:]), np.tile(np.arange(count, dtype=np.int32), batch)
+        return views.reshape(-1, *images.shape[1:]), np.tile(
+            np.arange(count, dtype=np.int32), batch
+        )
 
     def draw(self, key: Any) -> Any:
-        """What is random, drawn on the host: int32 (B, 1), the position of an angle; (B, 0) where all angles are shown."""
+        """What is random, drawn on the host: int32 (B, 1), the position of an angle; (B, 0) where
+        all angles are shown."""
         from rotkeras.data import draws
         from rotkeras.data.augmentation import FIRST_FREE_STREAM
 
-        return draws.draw(key, *([(FIRST_FREE_STREAM, len(self.angles))] if self.view_choice == "one" else []))
+        return draws.draw(
+            key, *([(FIRST_FREE_STREAM, len(self.angles))] if self.view_choice == "one" else [])
+        )
 
     def labels(self, drawn: Any) -> Any:
-        """y of the views that `apply` makes, on the host: int32 (B, K), or (B,) for one angle. `drawn` is of `draw`."""
+        """y of the views that `apply` makes, on the host: int32 (B, K), or (B,) for one angle.
+        `drawn` is of `draw`."""
         if self.view_choice == "one":
             return drawn[:, 0]
         count = len(self.angles)
@@ -115,10 +135,13 @@ class Rotation:
             return np.tile(np.arange(count, dtype=np.int32), (len(drawn), 1))
         import tensorflow as tf
 
-        return tf.ensure_shape(tf.tile(tf.range(count)[None], [tf.shape(drawn)[0], 1]), (drawn.shape[0], count))
+        return tf.ensure_shape(
+            tf.tile(tf.range(count)[None], [tf.shape(drawn)[0], 1]), (drawn.shape[0], count)
+        )
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
-        """The views as `views` makes them, inside the step by `keras.ops`: uint8 (B, S, S, 3) -> (B·K, S, S, 3) or (B, S, S, 3)."""
+        """The views as `views` makes them, inside the step by `keras.ops`: uint8 (B, S, S, 3) ->
+        (B·K, S, S, 3) or (B, S, S, 3)."""
         from keras import ops
 
         if self.view_choice == "one":
@@ -132,7 +155,8 @@ class Rotation:
         """Backbone, global average pooling and a dense layer of K logits.
 
         Args:
-            backbone: a functional Keras model of square uint8 images with a feature map (B, h, w, C) as its output.
+            backbone: a functional Keras model of square uint8 images with a feature map (B, h, w,
+                C) as its output.
 
         Returns:
             A Keras model, flat: uint8 (B, S, S, 3) -> logits (B, K).
@@ -142,7 +166,8 @@ class Rotation:
         self._check_square(backbone.input_shape[1:3])
         count = len(self.angles)
         pooled = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
-        # Float32 logits under any precision: a softmax of sixteen-bit logits loses digits that the loss needs.
+        # Float32 logits under any precision: a softmax of sixteen-bit logits loses digits that the
+        # loss needs.
         logits = keras.layers.Dense(count, name="rotation", dtype="float32")(pooled)
         return keras.Model(backbone.input, logits, name="classifier")
 
@@ -151,16 +176,20 @@ class Rotation:
         return model
 
     def loss(self, label_smoothing: float = 0.0) -> Any:
-        """Mean cross-entropy over all views of the batch (equation 3), from logits and integer labels.
+        """Mean cross-entropy over all views of the batch (equation 3), from logits and integer
+        labels.
 
         Args:
-            label_smoothing: share of the target spread evenly over the angles, 0 ≤ label_smoothing < 1.
+            label_smoothing: share of the target spread evenly over the angles, 0 ≤ label_smoothing
+                < 1.
         """
         import keras
 
         if label_smoothing == 0:
             return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+        smooth = keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=label_smoothing
+        )
         count = len(self.angles)
 
         def cross_entropy(y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -174,17 +203,23 @@ class Rotation:
 
         from rotkeras.pretext.angle_accuracy import AngleAccuracy
 
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy"), AngleAccuracy(self.angles)]
+        return [
+            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+            AngleAccuracy(self.angles),
+        ]
 
     def _rotated(self, images: Tensor, library: Any) -> list[Tensor]:
         if self.exact:
             return [quarter_turn(images, angle // 90, library) for angle in self.angles]
         # Two resamplings, 0° and 45°; the other six views are exact quarter turns of these two.
-        base = {rest: rotate_and_enlarge(images, rest) for rest in {angle % 90 for angle in self.angles}}
+        base = {
+            rest: rotate_and_enlarge(images, rest) for rest in {angle % 90 for angle in self.angles}
+        }
         return [quarter_turn(base[angle % 90], angle // 90, library) for angle in self.angles]
 
     def _check_square(self, size: Sequence[int | None]) -> None:
         if size[0] != size[1]:
             raise UserError(
-                f"The rotation task needs square images, received {size[0]}×{size[1]}: set data.image_size, which cuts a square."
+                f"The rotation task needs square images, received {size[0]}×{size[1]}: set"
+                " data.image_size, which cuts a square."
             )

@@ -1,4 +1,5 @@
-"""Rotated copies of a batch of images: exact quarter turns on the host and on the device, and resampled eighth turns."""
+"""Rotated copies of a batch of images: exact quarter turns on the host and on the device, and
+resampled eighth turns."""
 
 import math
 from typing import Any
@@ -7,12 +8,14 @@ Tensor = Any
 
 
 def quarter_turn(images: Tensor, turns: int, library: Any) -> Tensor:
-    """Rotate a batch counter-clockwise by quarter turns, by transpose and flip alone: no pixel is resampled.
+    """Rotate a batch counter-clockwise by quarter turns, by transpose and flip alone: no pixel is
+    resampled.
 
     Args:
         images: (B, H, W, C), any dtype.
         turns: number of quarter turns; equal to `numpy.rot90(image, turns)` for every image.
-        library: `keras.ops`, which runs on any backend and inside a model, `tensorflow`, inside `tf.data`, or `numpy`.
+        library: `keras.ops`, which runs on any backend and inside a model, `tensorflow`, inside
+            `tf.data`, or `numpy`.
 
     Returns:
         (B, H, W, C), or (B, W, H, C) for an odd number of turns.
@@ -31,10 +34,12 @@ def quarter_turn(images: Tensor, turns: int, library: Any) -> Tensor:
 
 
 def rotate_and_enlarge(images: Tensor, degrees: float) -> Tensor:
-    """Rotate uint8 images counter-clockwise about their centre, keep the central square that has no empty corner, enlarge it.
+    """Rotate uint8 images counter-clockwise about their centre, keep the central square that has no
+    empty corner, enlarge it.
 
-    The square has 1/√2 of the side, the largest that fits at every angle, and is resampled (bilinear) to the full side. The
-    0° view goes the same way, so that blur does not tell which views were turned.
+    The square has 1/√2 of the side, the largest that fits at every angle, and is resampled
+    (bilinear) to the full side. The 0° view goes the same way, so that blur does not tell which
+    views were turned.
 
     Args:
         images: uint8 (B, S, S, C).
@@ -48,7 +53,8 @@ def rotate_and_enlarge(images: Tensor, degrees: float) -> Tensor:
     side = images.shape[1]
     centre = (side - 1) / 2
     angle = math.radians(degrees)
-    # From an output pixel to the input pixel it is read from; with y down, a counter-clockwise turn reads clockwise.
+    # From an output pixel to the input pixel it is read from; with y down, a counter-clockwise turn
+    # reads clockwise.
     scale = 1 / math.sqrt(2)
     cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
     transform = [

@@ -10,7 +10,18 @@ if TYPE_CHECKING:
     from rotkeras.probes.linear import LinearProbe, logistic, ridge
     from rotkeras.probes.settings import Settings
 
-__all__ = ["FittedProbe", "KnnProbe", "LinearProbe", "PooledFeatures", "Settings", "extract", "fit", "knn", "logistic", "ridge"]
+__all__ = [
+    "FittedProbe",
+    "KnnProbe",
+    "LinearProbe",
+    "PooledFeatures",
+    "Settings",
+    "extract",
+    "fit",
+    "knn",
+    "logistic",
+    "ridge",
+]
 
 _HOMES = {
     "FittedProbe": "fitting",

@@ -17,8 +17,9 @@ def extract(extractor: Any, images: Images, images_per_batch: int = 128) -> Feat
     """Run a model of several outputs over images.
 
     Args:
-        extractor: a model of `rotkeras.taps.extractor` or `.maps`: uint8 (B, H, W, 3) -> {tap: (B, …)}. Batch norm uses its
-            moving statistics; nothing of the model changes. Made outside the scope of a strategy, whose replicas would each run it.
+        extractor: a model of `rotkeras.taps.extractor` or `.maps`: uint8 (B, H, W, 3) -> {tap: (B,
+            …)}. Batch norm uses its moving statistics; nothing of the model changes. Made outside
+            the scope of a strategy, whose replicas would each run it.
         images: the images, in memory or in a cache.
         images_per_batch: images in one forward pass.
 
@@ -28,7 +29,8 @@ def extract(extractor: Any, images: Images, images_per_batch: int = 128) -> Feat
     found: Features = {}
     for start in range(0, len(images), _CHUNK):
         chunk = images.take(slice(start, start + _CHUNK))
-        # Whole batches only: a last batch of another size would be traced, and on some backends compiled, anew.
+        # Whole batches only: a last batch of another size would be traced, and on some backends
+        # compiled, anew.
         missing = -len(chunk) % images_per_batch
         padded = np.concatenate([chunk, np.zeros((missing, *chunk.shape[1:]), np.uint8)])
         for at in range(0, len(padded), images_per_batch):
@@ -36,7 +38,9 @@ def extract(extractor: Any, images: Images, images_per_batch: int = 128) -> Feat
             part = extractor.predict_on_batch(padded[at : at + images_per_batch])
             first = start + at
             for tap, values in part.items():
-                if tap not in found:  # filled batch by batch: whole maps of all taps must not lie in memory twice
+                if (
+                    tap not in found
+                ):  # filled batch by batch: whole maps of all taps must not lie in memory twice
                     found[tap] = np.empty((len(images), *values.shape[1:]), np.float32)
                 into = found[tap][first : first + images_per_batch]
                 into[:] = values[: len(into)]
@@ -67,5 +71,9 @@ class PooledFeatures:
 def _keep(model: Any, only: list[str]) -> Any:
     import keras
 
-    outputs = dict(zip(model.output_names, model.outputs, strict=True)) if not isinstance(model.output, dict) else model.output
+    outputs = (
+        dict(zip(model.output_names, model.outputs, strict=True))
+        if not isinstance(model.output, dict)
+        else model.output
+    )
     return keras.Model(model.input, {tap: outputs[tap] for tap in only})

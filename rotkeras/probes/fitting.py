@@ -28,9 +28,11 @@ class FittedProbe:
     Attributes:
         probe: its name.
         classes: int64 (c,), the labels that training had, ascending.
-        epochs: {tap: the epoch whose weights were kept, counted from 1}; empty for probes in closed form.
+        epochs: {tap: the epoch whose weights were kept, counted from 1}; empty for probes in closed
+            form.
         scores: images -> {tap: (N, c)}.
-        model: stock layers, uint8 images -> {tap: scores (B, c)}; None for kNN, which keeps its training features.
+        model: stock layers, uint8 images -> {tap: scores (B, c)}; None for kNN, which keeps its
+            training features.
     """
 
     probe: str
@@ -41,13 +43,20 @@ class FittedProbe:
 
     def predict(self, images: Images) -> dict[str, Labels]:
         """{tap: the label of each image, int64 (N,)}."""
-        return {tap: self.classes[np.argmax(each, axis=1)] for tap, each in self.scores(images).items()}
+        return {
+            tap: self.classes[np.argmax(each, axis=1)] for tap, each in self.scores(images).items()
+        }
 
     def accuracy(self, images: Images) -> dict[str, float]:
         """{tap: share of the labelled images that are told right}."""
         if images.labels is None:
-            raise UserError("An accuracy needs labels, and these images have none: give class folders or an array of labels.")
-        return {tap: float(np.mean(each == images.labels)) for tap, each in self.predict(images).items()}
+            raise UserError(
+                "An accuracy needs labels, and these images have none: give class folders or an"
+                " array of labels."
+            )
+        return {
+            tap: float(np.mean(each == images.labels)) for tap, each in self.predict(images).items()
+        }
 
 
 def check_name(probe: str) -> None:
@@ -55,11 +64,15 @@ def check_name(probe: str) -> None:
     if probe in heads.NAMES or probe in CLOSED or neighbours_of(probe):
         return
     names = [*CLOSED, *heads.NAMES, "knn-20", "knn-200"]
-    raise UserError(f"There is no probe {probe!r}; {nearest(probe, names)} (knn-K for any number K of neighbours)")
+    raise UserError(
+        f"There is no probe {probe!r}; {nearest(probe, names)} (knn-K for any number K of"
+        " neighbours)"
+    )
 
 
 def is_trained(probe: str) -> bool:
-    """Whether a probe is trained by SGD, so that it has a budget; else it is computed in closed form on pooled features."""
+    """Whether a probe is trained by SGD, so that it has a budget; else it is computed in closed
+    form on pooled features."""
     return probe in heads.NAMES
 
 
@@ -84,17 +97,21 @@ def fit(
 
     Args:
         network: a model with taps, uint8 (B, H, W, 3) in.
-        probe: "ridge", "logistic" (closed form, on pooled and standardised features), "knn-20" or any other k; "linear",
-            "nonlinear", "conv" (the published layers, trained by SGD).
+        probe: "ridge", "logistic" (closed form, on pooled and standardised features), "knn-20" or
+            any other k; "linear", "nonlinear", "conv" (the published layers, trained by SGD).
         train: labelled images to learn from.
-        validation: when given, a trained probe keeps the weights of its best epoch on these, for each tap; else the last.
+        validation: when given, a trained probe keeps the weights of its best epoch on these, for
+            each tap; else the last.
         taps: those to probe, in one pass; None for all.
         budget: of a trained probe: "fast", "published", or `rotkeras.probes.Settings`.
-        augmentation: of `rotkeras.data.augmentation`; on a frozen backbone used when the settings say so.
+        augmentation: of `rotkeras.data.augmentation`; on a frozen backbone used when the settings
+            say so.
         trainable: the backbone learns too (a copy of it); for trained probes and one tap.
-        supervised: use the schedule of the supervised network; with an untrained copy and `trainable`, training from scratch.
+        supervised: use the schedule of the supervised network; with an untrained copy and
+            `trainable`, training from scratch.
         seed: of initial weights, order and augmentation.
-        filters: of the conv probe; None takes the widest tap's channels, 192 for the published network.
+        filters: of the conv probe; None takes the widest tap's channels, 192 for the published
+            network.
         pooled: features that were computed before, for probes in closed form.
         xla: compile the training step with XLA, as other libraries than TensorFlow always do.
         callbacks: for the `fit` of a trained probe, such as a progress bar.
@@ -103,7 +120,8 @@ def fit(
         A `FittedProbe`.
 
     Raises:
-        UserError: for an unknown probe or tap, images without labels or of one class, or a loss that is not finite.
+        UserError: for an unknown probe or tap, images without labels or of one class, or a loss
+            that is not finite.
 
     Reference: Gidaris, Singh, Komodakis, ICLR 2018, section 4.1 (protocol and schedules).
     """
@@ -116,17 +134,21 @@ def fit(
     if validation is not None:
         if validation.labels is None:
             raise UserError(
-                "Validation chooses the epoch by its labels, and these images have none: give labels, or no validation."
+                "Validation chooses the epoch by its labels, and these images have none: give"
+                " labels, or no validation."
             )
         _check_size(network, validation)
     if not is_trained(probe):
         if trainable or supervised:
             raise UserError(
-                f"The probe {probe!r} is computed in closed form and cannot train a backbone: take {', '.join(heads.NAMES)}."
+                f"The probe {probe!r} is computed in closed form and cannot train a backbone: take"
+                f" {', '.join(heads.NAMES)}."
             )
         return _closed(network, probe, train, labels, wanted, pooled)
     if trainable and len(wanted) > 1:
-        raise UserError(f"A backbone that trains has one tap: expected one of {', '.join(wanted)}; name it.")
+        raise UserError(
+            f"A backbone that trains has one tap: expected one of {', '.join(wanted)}; name it."
+        )
 
     from rotkeras.probes.training import train_heads
 
@@ -137,16 +159,40 @@ def fit(
     maps = {tap: twin.get_layer(tap).output for tap in wanted}
     filters = filters or max(twin.get_layer(tap).output.shape[-1] for tap in taps_of.names(twin))
     layers = {
-        tap: heads.NAMES[probe](heads.Site(maps[tap].shape[1:], len(classes), f"{tap}_{probe}", seed, filters)) for tap in wanted
+        tap: heads.NAMES[probe](
+            heads.Site(maps[tap].shape[1:], len(classes), f"{tap}_{probe}", seed, filters)
+        )
+        for tap in wanted
     }
-    model = keras.Model(twin.input, {tap: heads.apply(layers[tap], maps[tap]) for tap in wanted}, name=f"{probe}_probe")
-    epochs = train_heads(model, twin, layers, train, validation, classes, settings, augmentation, seed, xla, callbacks)
+    model = keras.Model(
+        twin.input,
+        {tap: heads.apply(layers[tap], maps[tap]) for tap in wanted},
+        name=f"{probe}_probe",
+    )
+    epochs = train_heads(
+        model,
+        twin,
+        layers,
+        train,
+        validation,
+        classes,
+        settings,
+        augmentation,
+        seed,
+        xla,
+        callbacks,
+    )
     twin.trainable = True  # a later reader may want to fine-tune it
     return FittedProbe(probe, classes, epochs, lambda images: extract(model, images), model)
 
 
 def _closed(
-    network: keras.Model, probe: str, train: Images, labels: Labels, wanted: list[str], pooled: PooledFeatures | None
+    network: keras.Model,
+    probe: str,
+    train: Images,
+    labels: Labels,
+    wanted: list[str],
+    pooled: PooledFeatures | None,
 ) -> FittedProbe:
     features_of = pooled or PooledFeatures(network, wanted)
     features = features_of(train)
@@ -154,13 +200,19 @@ def _closed(
 
     def scores(images: Images) -> Features:
         found = features_of(images)
-        return {tap: np.asarray(each.scores(found[tap]), np.float32) for tap, each in fitted.items()}
+        return {
+            tap: np.asarray(each.scores(found[tap]), np.float32) for tap, each in fitted.items()
+        }
 
     linear = {tap: each for tap, each in fitted.items() if isinstance(each, LinearProbe)}
-    return FittedProbe(probe, np.unique(labels), {}, scores, _folded(network, probe, linear) if linear else None)
+    return FittedProbe(
+        probe, np.unique(labels), {}, scores, _folded(network, probe, linear) if linear else None
+    )
 
 
-def fit_features(probe: str, features: NDArray[np.float32], labels: Labels) -> LinearProbe | KnnProbe:
+def fit_features(
+    probe: str, features: NDArray[np.float32], labels: Labels
+) -> LinearProbe | KnnProbe:
     """Fit a probe in closed form on features: "ridge", "logistic", or "knn-20" with any k.
 
     Args:
@@ -175,18 +227,23 @@ def fit_features(probe: str, features: NDArray[np.float32], labels: Labels) -> L
 
 
 def _folded(network: keras.Model, probe: str, fitted: dict[str, LinearProbe]) -> keras.Model:
-    """Linear probes as stock layers on a copy of the network: standardisation becomes part of the dense weights."""
+    """Linear probes as stock layers on a copy of the network: standardisation becomes part of the
+    dense weights."""
     twin = taps_of.copy(network)
     outputs = {}
     for tap, each in fitted.items():
         x = twin.get_layer(tap).output
         side = taps_of.grid(x.shape[1:], POOLED_FEATURES)
-        x = keras.layers.AdaptiveAveragePooling2D((side, side), dtype="float32", name=f"{tap}_{probe}_grid")(x)
+        x = keras.layers.AdaptiveAveragePooling2D(
+            (side, side), dtype="float32", name=f"{tap}_{probe}_grid"
+        )(x)
         x = keras.layers.Flatten(name=f"{tap}_{probe}_flatten", dtype="float32")(x)
         dense = keras.layers.Dense(len(each.classes), name=f"{tap}_{probe}_scores", dtype="float32")
         outputs[tap] = dense(x)
         weight = each.weight / each.scale[:, None]
-        dense.set_weights([weight.astype(np.float32), (each.bias - each.mean @ weight).astype(np.float32)])
+        dense.set_weights(
+            [weight.astype(np.float32), (each.bias - each.mean @ weight).astype(np.float32)]
+        )
     return keras.Model(twin.input, outputs, name=f"{probe}_probe")
 
 
@@ -198,8 +255,11 @@ def neighbours_of(probe: str) -> int | None:
 
 def _check_size(network: keras.Model, images: Images) -> None:
     expected = tuple(network.input_shape[1:])
-    if any(size not in (None, there) for size, there in zip(expected, images.image_shape, strict=True)):
+    if any(
+        size not in (None, there) for size, there in zip(expected, images.image_shape, strict=True)
+    ):
         raise UserError(
-            f"The network takes images of {expected[0]}×{expected[1]}, received {images.image_shape[0]}×{images.image_shape[1]}: "
-            f"load them with image_size={expected[0]}."
+            f"The network takes images of {expected[0]}×{expected[1]}, received"
+            f" {images.image_shape[0]}×{images.image_shape[1]}: load them with"
+            f" image_size={expected[0]}."
         )

@@ -1,4 +1,5 @@
-"""The weighted nearest-neighbour probe: no training, and no setting that could be tuned to flatter."""
+"""The weighted nearest-neighbour probe: no training, and no setting that could be tuned to
+flatter."""
 
 from dataclasses import dataclass
 
@@ -37,9 +38,13 @@ class KnnProbe:
         k = min(self.neighbours, len(self.bank))
         parts = []
         for start in range(0, len(features), 1024):
-            similarity = _unit((features[start : start + 1024] - self.mean) / self.scale) @ self.bank.T
+            similarity = (
+                _unit((features[start : start + 1024] - self.mean) / self.scale) @ self.bank.T
+            )
             nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
-            weights = np.exp((np.take_along_axis(similarity, nearest, axis=1) - 1.0) / self.temperature)
+            weights = np.exp(
+                (np.take_along_axis(similarity, nearest, axis=1) - 1.0) / self.temperature
+            )
             votes = np.zeros((len(similarity), len(self.classes)))
             np.add.at(votes, (np.arange(len(votes))[:, None], self.numbers[nearest]), weights)
             parts.append(votes)
@@ -54,7 +59,9 @@ class KnnProbe:
         return float(np.mean(self.predict(features) == labels))
 
 
-def knn(features: Features, labels: Labels, neighbours: int = 20, temperature: float = TEMPERATURE) -> KnnProbe:
+def knn(
+    features: Features, labels: Labels, neighbours: int = 20, temperature: float = TEMPERATURE
+) -> KnnProbe:
     """A kNN probe of training features, which are standardised by their mean and deviation.
 
     Args:
@@ -63,13 +70,16 @@ def knn(features: Features, labels: Labels, neighbours: int = 20, temperature: f
         neighbours: k; at most n are used.
         temperature: of the weights.
 
-    Reference: Wu, Xiong, Yu, Lin, Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018,
+    Reference: Wu, Xiong, Yu, Lin, Unsupervised Feature Learning via Non-Parametric Instance
+        Discrimination, CVPR 2018,
     section 3.4.
     """
     labels = check_labels(labels)
     mean, scale = standardise(features)
     classes, numbers = np.unique(labels, return_inverse=True)
-    return KnnProbe(mean, scale, _unit((features - mean) / scale), numbers, classes, neighbours, temperature)
+    return KnnProbe(
+        mean, scale, _unit((features - mean) / scale), numbers, classes, neighbours, temperature
+    )
 
 
 def _unit(x: NDArray[np.floating]) -> Features:

@@ -1,4 +1,5 @@
-"""Linear probes on fixed features: ridge regression in closed form, and logistic regression by L-BFGS."""
+"""Linear probes on fixed features: ridge regression in closed form, and logistic regression by
+L-BFGS."""
 
 from dataclasses import dataclass
 
@@ -50,9 +51,15 @@ class LinearProbe:
 def check_labels(labels: Labels | None) -> Labels:
     """Labels that a classifier can learn from; a `UserError` for none, or for one class only."""
     if labels is None:
-        raise UserError("A probe needs labels, and these images have none: give class folders or an array of labels.")
+        raise UserError(
+            "A probe needs labels, and these images have none: give class folders or an array of"
+            " labels."
+        )
     if len(np.unique(labels)) < 2:
-        raise UserError("A probe needs at least two classes, and these images are all of one: add images of another class.")
+        raise UserError(
+            "A probe needs at least two classes, and these images are all of one: add images of"
+            " another class."
+        )
     return labels
 
 
@@ -64,16 +71,19 @@ def standardise(features: Features) -> tuple[NDArray[np.float64], NDArray[np.flo
 
 
 def ridge(features: Features, labels: Labels, alphas: tuple[float, ...] = ALPHAS) -> LinearProbe:
-    """Ridge regression on ±1 class targets, the penalty chosen by the exact leave-one-out squared error.
+    """Ridge regression on ±1 class targets, the penalty chosen by the exact leave-one-out squared
+    error.
 
-    All penalties share one eigendecomposition of the Gram matrix, so the choice costs no more than one fit.
+    All penalties share one eigendecomposition of the Gram matrix, so the choice costs no more than
+    one fit.
 
     Args:
         features: float (n, d), d up to a few thousand.
         labels: integers (n,).
         alphas: penalties to choose from.
 
-    Reference: Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, equations 3.44 and 7.64.
+    Reference: Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, equations 3.44
+        and 7.64.
     """
     labels = check_labels(labels)
     mean, scale = standardise(features)
@@ -100,7 +110,8 @@ def ridge(features: Features, labels: Labels, alphas: tuple[float, ...] = ALPHAS
 
 
 def logistic(features: Features, labels: Labels, penalty: float = 1e-3) -> LinearProbe:
-    """Multinomial logistic regression by L-BFGS (scikit-learn), the mean loss plus penalty/2 · ‖weight‖².
+    """Multinomial logistic regression by L-BFGS (scikit-learn), the mean loss plus penalty/2 ·
+    ‖weight‖².
 
     Args:
         features: float (n, d).

@@ -7,16 +7,19 @@ from rotkeras.errors import UserError, nearest
 
 @dataclass(frozen=True)
 class Settings:
-    """SGD with Nesterov momentum 0.9, weight decay in the gradient, and a learning rate that falls in steps.
+    """SGD with Nesterov momentum 0.9, weight decay in the gradient, and a learning rate that falls
+    in steps.
 
     Attributes:
         budget: what to call these settings wherever their numbers appear.
         epochs: how many.
         at_epochs: where the learning rate is multiplied by 0.2.
         learning_rate: the first.
-        augment_frozen: whether images are augmented as in pre-training for a frozen backbone too; without, its features are
-            computed once and kept. For a backbone that trains they always are.
-        epoch_images: least images in an epoch; fewer labelled images are repeated, each time augmented anew.
+        augment_frozen: whether images are augmented as in pre-training for a frozen backbone too;
+            without, its features are computed once and kept. For a backbone that trains they always
+            are.
+        epoch_images: least images in an epoch; fewer labelled images are repeated, each time
+            augmented anew.
         images_per_batch: of a step.
         weight_decay: times the weight joins its gradient.
     """
@@ -31,9 +34,11 @@ class Settings:
     weight_decay: float = 5e-4
 
     def scaled(self, epochs: float, images: float = 1.0) -> "Settings":
-        """The same schedule in a share of its epochs, five at least, on a share of the images; marked in `budget`.
+        """The same schedule in a share of its epochs, five at least, on a share of the images;
+        marked in `budget`.
 
-        Batches shrink with the images, so that an epoch still has 32 steps and even a small walk learns something.
+        Batches shrink with the images, so that an epoch still has 32 steps and even a small walk
+        learns something.
         """
         count = min(self.epochs, max(5, round(self.epochs * epochs)))
         epoch_images = max(1, round(self.epoch_images * images))
@@ -53,10 +58,13 @@ PUBLISHED = {
     "conv": Settings("published", 100, (35, 70, 85)),
     "supervised": Settings("published", 200, (60, 120, 160)),
 }
-"""Gidaris et al., ICLR 2018, and their published code; an epoch of few labels is still 50 000 samples."""
+"""Gidaris et al., ICLR 2018, and their published code; an epoch of few labels is still 50 000
+samples."""
 
 FAST = {
-    "linear": Settings("fast", 10, (3, 6, 8), learning_rate=0.01, augment_frozen=False, epoch_images=4096),
+    "linear": Settings(
+        "fast", 10, (3, 6, 8), learning_rate=0.01, augment_frozen=False, epoch_images=4096
+    ),
     "nonlinear": Settings("fast", 10, (4, 8, 9), augment_frozen=False, epoch_images=4096),
     "conv": Settings("fast", 10, (4, 7, 9), augment_frozen=False, epoch_images=4096),
     # Few labels need the augmentation most, and their epochs are short.
@@ -65,7 +73,8 @@ FAST = {
     "conv, few labels": Settings("fast", 20, (8, 14, 18), epoch_images=4096),
     "supervised": Settings("fast", 20, (8, 14, 18), epoch_images=4096),
 }
-"""For two cores: fewer epochs, and with all labels frozen features without augmentation, which are computed once."""
+"""For two cores: fewer epochs, and with all labels frozen features without augmentation, which are
+computed once."""
 
 BUDGETS = {"fast": FAST, "published": PUBLISHED}
 
@@ -92,7 +101,9 @@ def settings_for(
     if isinstance(budget, Settings):
         return budget
     if budget not in BUDGETS:
-        raise UserError(f"budget: expected fast or published, received {budget!r}; {nearest(budget, BUDGETS)}")
+        raise UserError(
+            f"budget: expected fast or published, received {budget!r}; {nearest(budget, BUDGETS)}"
+        )
     table = BUDGETS[budget]
     name = "supervised" if supervised else probe
     found = table.get(f"{name}, few labels", table[name]) if few_labels else table[name]

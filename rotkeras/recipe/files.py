@@ -1,4 +1,5 @@
-"""Finding, reading, overriding and writing recipes. Nothing here imports TensorFlow: a mistake is answered at once."""
+"""Finding, reading, overriding and writing recipes. Nothing here imports TensorFlow: a mistake is
+answered at once."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,11 +12,21 @@ from rotkeras.errors import UserError, nearest
 from rotkeras.recipe import reading
 from rotkeras.recipe.models import SOURCES, Recipe
 
-_TAGS = {"pad_crop_flip", "random_flip", "random_resized_crop", "keras_cv", "constant", "steps", "cosine", "one_cycle"}
+_TAGS = {
+    "pad_crop_flip",
+    "random_flip",
+    "random_resized_crop",
+    "keras_cv",
+    "constant",
+    "steps",
+    "cosine",
+    "one_cycle",
+}
 
 
 def shipped_folder() -> Path:
-    """The folder of the recipes that ship: inside the installed package, or beside it in a checkout."""
+    """The folder of the recipes that ship: inside the installed package, or beside it in a
+    checkout."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "recipes"
     return installed if installed.is_dir() else package.parent / "recipes"
@@ -41,8 +52,13 @@ def find(name: str) -> Path:
     if bare in there and (str(path) == path.name or path.parent.name == "recipes"):
         return there[bare]
     if path.is_dir():
-        raise UserError(f"{name} is a folder: expected a recipe file or the name of a shipped recipe; valid: {', '.join(there)}.")
-    raise UserError(f"{name}: no such recipe file, and no shipped recipe of that name; {nearest(bare, there)}")
+        raise UserError(
+            f"{name} is a folder: expected a recipe file or the name of a shipped recipe; valid:"
+            f" {', '.join(there)}."
+        )
+    raise UserError(
+        f"{name}: no such recipe file, and no shipped recipe of that name; {nearest(bare, there)}"
+    )
 
 
 def load(name: str, overrides: Sequence[str] = (), data_dir: str | None = None) -> Recipe:
@@ -50,11 +66,13 @@ def load(name: str, overrides: Sequence[str] = (), data_dir: str | None = None) 
 
     Args:
         name: a path, or the bare name of a recipe that ships.
-        overrides: each "key.path=value", the value in YAML: "train.epochs=5", "task.angles=[0, 180]".
+        overrides: each "key.path=value", the value in YAML: "train.epochs=5", "task.angles=[0,
+            180]".
         data_dir: when given, the value of `data.data_dir`, as it is.
 
     Raises:
-        UserError: one line with file, key path, what was expected and received, and the nearest valid name.
+        UserError: one line with file, key path, what was expected and received, and the nearest
+            valid name.
     """
     path = find(name)
     content = reading.read_mapping(path)
@@ -70,7 +88,8 @@ def load(name: str, overrides: Sequence[str] = (), data_dir: str | None = None) 
 
 
 def apply_override(content: dict[str, Any], override: str) -> None:
-    """Set one value, "key.path=value", in the content of a recipe. Naming a source of images replaces the recipe's own."""
+    """Set one value, "key.path=value", in the content of a recipe. Naming a source of images
+    replaces the recipe's own."""
     key_path, equals, text = override.partition("=")
     keys = key_path.strip().split(".")
     if not equals or not all(keys):
@@ -85,7 +104,10 @@ def apply_override(content: dict[str, Any], override: str) -> None:
                 place[key] = {}
             place = place[key]
         if not isinstance(place, dict | list):
-            raise UserError(f"--set {override}: {'.'.join(keys[: depth + 1])} is a value, not a section; see `rotkeras schema`.")
+            raise UserError(
+                f"--set {override}: {'.'.join(keys[: depth + 1])} is a value, not a section; see"
+                " `rotkeras schema`."
+            )
     if isinstance(place, list):
         _element(place, keys[-1], override)
         place[int(keys[-1])] = value
@@ -98,7 +120,10 @@ def apply_override(content: dict[str, Any], override: str) -> None:
 
 def _element(place: list[Any], key: str, override: str) -> Any:
     if not key.isdigit() or int(key) >= len(place):
-        raise UserError(f"--set {override}: expected the number of a list's element, 0 to {len(place) - 1}, received {key!r}.")
+        raise UserError(
+            f"--set {override}: expected the number of a list's element, 0 to {len(place) - 1},"
+            f" received {key!r}."
+        )
     return place[int(key)]
 
 
@@ -122,7 +147,8 @@ def validate(content: dict[str, Any], name: str, overrides: Sequence[str] = ()) 
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first mistake in words; unknown keys before wrong values, for they are often the cause."""
+    """The first mistake in words; unknown keys before wrong values, for they are often the
+    cause."""
     mistakes = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     first = mistakes[0]
     location = first["loc"]
@@ -131,7 +157,9 @@ def _sentence(error: ValidationError) -> str:
     more = f" ({len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
     match first["type"]:
         case "extra_forbidden":
-            return f"{path}: unknown key; {nearest(str(location[-1]), _fields(location[:-1]))}{more}"
+            return (
+                f"{path}: unknown key; {nearest(str(location[-1]), _fields(location[:-1]))}{more}"
+            )
         case "missing":
             return f"{path}: expected a value, received none; see `rotkeras schema`{more}"
         case "value_error":
@@ -146,20 +174,32 @@ def _sentence(error: ValidationError) -> str:
             hint = f"; {hint}" if hint.startswith("did") else ""
             return f"{path}: expected one of {', '.join(choices)}, received {tag!r}{hint}{more}"
         case "union_tag_not_found":
-            return f"{path}: expected a mapping with a name, received {received!r}; see `rotkeras schema`{more}"
+            return (
+                f"{path}: expected a mapping with a name, received {received!r}; see `rotkeras"
+                f" schema`{more}"
+            )
         case "string_type":
             return f"{path}: expected text, received {received!r}; put it in quotes{more}"
         case "model_type" | "model_attributes_type":
-            return f"{path}: expected a section of keys, received {received!r}; see `rotkeras schema`{more}"
+            return (
+                f"{path}: expected a section of keys, received {received!r}; see `rotkeras"
+                f" schema`{more}"
+            )
         case "string_pattern_mismatch":
-            return f"{path}: expected letters, digits, '.', '_' and '-', the first a letter or digit, received {received!r}{more}"
+            return (
+                f"{path}: expected letters, digits, '.', '_' and '-', the first a letter or digit,"
+                f" received {received!r}{more}"
+            )
         case _:
-            expected = first["msg"].removeprefix("Input should be ").replace("Input should", "expected to")
+            expected = (
+                first["msg"].removeprefix("Input should be ").replace("Input should", "expected to")
+            )
             return f"{path}: expected {expected}, received {received!r}{more}"
 
 
 def _without_tags(location: tuple[Any, ...]) -> list[str]:
-    """A location in the file: pydantic puts the name of the chosen kind after `schedule` and after an augmentation's number."""
+    """A location in the file: pydantic puts the name of the chosen kind after `schedule` and after
+    an augmentation's number."""
     words = []
     for position, key in enumerate(location):
         before = location[position - 1] if position else None

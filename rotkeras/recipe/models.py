@@ -1,4 +1,5 @@
-"""The sections of a recipe, as frozen objects. Every field says what it is; `rotkeras schema` prints it for editors."""
+"""The sections of a recipe, as frozen objects. Every field says what it is; `rotkeras schema`
+prints it for editors."""
 
 import itertools
 from typing import Annotated, Any, Literal
@@ -10,7 +11,8 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
-    """A frozen section that refuses unknown keys and converts nothing but whole numbers to floats."""
+    """A frozen section that refuses unknown keys and converts nothing but whole numbers to
+    floats."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -19,47 +21,93 @@ class Task(Section):
     """The pretext task."""
 
     name: Literal["rotation"] = "rotation"
-    angles: list[int] = Field([0, 90, 180, 270], description="Degrees counter-clockwise, distinct multiples of 45.")
-    views: Literal["all", "one"] = Field("all", description="all: every angle of each image, side by side. one: a drawn angle.")
+    angles: list[int] = Field(
+        [0, 90, 180, 270], description="Degrees counter-clockwise, distinct multiples of 45."
+    )
+    views: Literal["all", "one"] = Field(
+        "all", description="all: every angle of each image, side by side. one: a drawn angle."
+    )
 
     @model_validator(mode="after")
     def _offered(self) -> "Task":
-        if len(self.angles) < 2 or len(set(self.angles)) < len(self.angles) or any(a % 45 or not 0 <= a < 360 for a in self.angles):
+        if (
+            len(self.angles) < 2
+            or len(set(self.angles)) < len(self.angles)
+            or any(a % 45 or not 0 <= a < 360 for a in self.angles)
+        ):
             raise ValueError("angles: expected at least two distinct multiples of 45 from 0 to 315")
         return self
 
 
-SOURCES: tuple[Literal["tfds", "folder", "arrays", "embedded"], ...] = ("tfds", "folder", "arrays", "embedded")
+SOURCES: tuple[Literal["tfds", "folder", "arrays", "embedded"], ...] = (
+    "tfds",
+    "folder",
+    "arrays",
+    "embedded",
+)
 
 
 class Data(Section):
-    """Where the images come from: one of tfds, folder, arrays, embedded; the embedded digits when none is named."""
+    """Where the images come from: one of tfds, folder, arrays, embedded; the embedded digits when
+    none is named."""
 
-    tfds: str | None = Field(None, description="Name of a tensorflow-datasets image set, such as cifar10.")
-    data_dir: str | None = Field(None, description="Folder of prepared tensorflow-datasets sets; null for its default.")
-    folder: str | None = Field(None, description="Folder of images: class folders, or photographs without labels.")
-    test_folder: str | None = Field(None, description="Second folder whose images are the test part.")
-    arrays: str | None = Field(None, description="An .npz file with images and, when there are, labels.")
-    embedded: Literal["digits"] | None = Field(None, description="The digits that ship with scikit-learn.")
-    image_size: Annotated[int, Field(ge=8)] | None = Field(None, description="Side in pixels after a centred square cut.")
-    labels: Literal["auto", "folders", "none"] = Field("auto", description="Whether folders are classes.")
-    validation_fraction: Fraction = Field(0.1, description="Share of the training images split off as validation.")
-    train_images: Positive | None = Field(None, description="Keep a drawn part of the training images; null keeps all.")
-    on_bad_image: Literal["skip", "error"] = Field("skip", description="What to do with a file that is no whole image.")
+    tfds: str | None = Field(
+        None, description="Name of a tensorflow-datasets image set, such as cifar10."
+    )
+    data_dir: str | None = Field(
+        None, description="Folder of prepared tensorflow-datasets sets; null for its default."
+    )
+    folder: str | None = Field(
+        None, description="Folder of images: class folders, or photographs without labels."
+    )
+    test_folder: str | None = Field(
+        None, description="Second folder whose images are the test part."
+    )
+    arrays: str | None = Field(
+        None, description="An .npz file with images and, when there are, labels."
+    )
+    embedded: Literal["digits"] | None = Field(
+        None, description="The digits that ship with scikit-learn."
+    )
+    image_size: Annotated[int, Field(ge=8)] | None = Field(
+        None, description="Side in pixels after a centred square cut."
+    )
+    labels: Literal["auto", "folders", "none"] = Field(
+        "auto", description="Whether folders are classes."
+    )
+    validation_fraction: Fraction = Field(
+        0.1, description="Share of the training images split off as validation."
+    )
+    train_images: Positive | None = Field(
+        None, description="Keep a drawn part of the training images; null keeps all."
+    )
+    on_bad_image: Literal["skip", "error"] = Field(
+        "skip", description="What to do with a file that is no whole image."
+    )
     cache: str | None = Field(
         None,
-        description="With folder or tfds: keeps decoded images on disk between runs; null keeps them in memory where they fit.",
+        description=(
+            "With folder or tfds: keeps decoded images on disk between runs; null keeps them in"
+            " memory where they fit."
+        ),
     )
 
     @model_validator(mode="after")
     def _one_source(self) -> "Data":
         named = [kind for kind in SOURCES if getattr(self, kind) is not None]
         if len(named) > 1:
-            raise ValueError(f"expected one of {', '.join(SOURCES)}, received {' and '.join(named)}; keep one")
+            raise ValueError(
+                f"expected one of {', '.join(SOURCES)}, received {' and '.join(named)}; keep one"
+            )
         if self.test_folder is not None and self.folder is None:
-            raise ValueError("test_folder goes with folder, which is not set; set folder or remove test_folder")
+            raise ValueError(
+                "test_folder goes with folder, which is not set; set folder or remove test_folder"
+            )
         if self.cache is not None and self.folder is None and self.tfds is None:
-            raise ValueError("cache goes with folder or tfds, which are not set; the other sources need no cache; remove it")
+            raise ValueError(
+                "cache goes with folder or tfds, which are not set; the other sources need no"
+                " cache; remove it"
+            )
         return self
 
     @property
@@ -87,8 +135,13 @@ class RandomResizedCrop(Section):
 
     name: Literal["random_resized_crop"]
     size: Annotated[int, Field(ge=8)]
-    scale: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)] = [0.08, 1.0]
-    ratio: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] = [0.75, 1.3333333333333333]
+    scale: Annotated[
+        list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)
+    ] = [0.08, 1.0]
+    ratio: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] = [
+        0.75,
+        1.3333333333333333,
+    ]
     flip: bool = True
 
 
@@ -97,10 +150,14 @@ class KerasCV(Section):
 
     name: Literal["keras_cv"]
     layer: str = Field(description="Such as RandomGaussianBlur.")
-    arguments: dict[str, Any] = Field({}, description="Keyword arguments of the layer; value_range is (0, 255).")
+    arguments: dict[str, Any] = Field(
+        {}, description="Keyword arguments of the layer; value_range is (0, 255)."
+    )
 
 
-Augmentation = Annotated[PadCropFlip | RandomFlip | RandomResizedCrop | KerasCV, Field(discriminator="name")]
+Augmentation = Annotated[
+    PadCropFlip | RandomFlip | RandomResizedCrop | KerasCV, Field(discriminator="name")
+]
 
 
 class Backbone(Section):
@@ -108,7 +165,9 @@ class Backbone(Section):
 
     name: Literal["nin"] = "nin"
     blocks: Literal[3, 4, 5] = 4
-    width: Annotated[float, Field(gt=0, le=16)] = Field(1.0, description="Multiplies every number of filters.")
+    width: Annotated[float, Field(gt=0, le=16)] = Field(
+        1.0, description="Multiplies every number of filters."
+    )
 
 
 class Optimizer(Section):
@@ -117,11 +176,16 @@ class Optimizer(Section):
     name: Literal["sgd", "adam"] = "sgd"
     momentum: Fraction = Field(0.9, description="Of SGD.")
     nesterov: bool = Field(True, description="Of SGD.")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(5e-4, description="On every trainable weight.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        5e-4, description="On every trainable weight."
+    )
     weight_decay_as: Literal["l2_in_gradient", "decoupled"] = Field(
         "l2_in_gradient",
-        description="l2_in_gradient adds weight_decay·w to the gradient, as the published SGD does, by an L2 term in the loss; "
-        "decoupled subtracts learning_rate·weight_decay·w from the weights, as Keras' argument does.",
+        description=(
+            "l2_in_gradient adds weight_decay·w to the gradient, as the published SGD does, by an"
+            " L2 term in the loss; decoupled subtracts learning_rate·weight_decay·w from the"
+            " weights, as Keras' argument does."
+        ),
     )
 
 
@@ -141,7 +205,9 @@ class Steps(Section):
     @model_validator(mode="after")
     def _rising(self) -> "Steps":
         if any(later <= earlier for earlier, later in itertools.pairwise(self.at_epochs)):
-            raise ValueError(f"at_epochs: expected rising epochs, received {self.at_epochs}; put them in order")
+            raise ValueError(
+                f"at_epochs: expected rising epochs, received {self.at_epochs}; put them in order"
+            )
         return self
 
 
@@ -166,44 +232,75 @@ class Train(Section):
     """How the network learns."""
 
     epochs: Positive = 100
-    images_per_batch: Positive = Field(128, description="Images, not views: four rotations make four times as many views.")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(0.1, description="The highest that the schedule reaches.")
+    images_per_batch: Positive = Field(
+        128, description="Images, not views: four rotations make four times as many views."
+    )
+    learning_rate: Annotated[float, Field(gt=0)] = Field(
+        0.1, description="The highest that the schedule reaches."
+    )
     schedule: Schedule = Constant(name="constant")
     optimizer: Optimizer = Optimizer()
     label_smoothing: Fraction = 0.0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     xla: bool = Field(
-        False, description="Compile the step with XLA: faster on a GPU, slower on a CPU; for one device, with deterministic: false."
+        False,
+        description=(
+            "Compile the step with XLA: faster on a GPU, slower on a CPU; for one device, with"
+            " deterministic: false."
+        ),
     )
     placement: Literal["auto", "host", "device", "resident"] = Field(
         "auto",
-        description="Where views are made, of the same pixels: host, in the input pipeline; device, inside the step, of images "
-        "that are sent; resident, inside the step, of images that lie in the device's memory. auto: host on a CPU.",
+        description=(
+            "Where views are made, of the same pixels: host, in the input pipeline; device, inside"
+            " the step, of images that are sent; resident, inside the step, of images that lie in"
+            " the device's memory. auto: host on a CPU."
+        ),
     )
-    steps_per_execution: Positive = Field(1, description="Steps between two looks of Python at the training loop.")
+    steps_per_execution: Positive = Field(
+        1, description="Steps between two looks of Python at the training loop."
+    )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    deterministic: bool = Field(True, description="The same bits at every run; costs speed on a GPU.")
-    devices: Positive | None = Field(None, description="Devices to use; null for all GPUs, or one CPU.")
-    synchronized_batch_norm: bool = Field(False, description="Batch statistics over all devices instead of each its own.")
+    deterministic: bool = Field(
+        True, description="The same bits at every run; costs speed on a GPU."
+    )
+    devices: Positive | None = Field(
+        None, description="Devices to use; null for all GPUs, or one CPU."
+    )
+    synchronized_batch_norm: bool = Field(
+        False, description="Batch statistics over all devices instead of each its own."
+    )
 
     @model_validator(mode="after")
     def _together(self) -> "Train":
         if self.xla and self.deterministic:
-            raise ValueError("xla: true needs deterministic: false, for Keras turns XLA off where the same bits are asked for")
+            raise ValueError(
+                "xla: true needs deterministic: false, for Keras turns XLA off where the same bits"
+                " are asked for"
+            )
         return self
 
 
-ProbeName = Annotated[str, Field(pattern=r"^(ridge|logistic|linear|nonlinear|conv|knn-[1-9][0-9]*)$")]
+ProbeName = Annotated[
+    str, Field(pattern=r"^(ridge|logistic|linear|nonlinear|conv|knn-[1-9][0-9]*)$")
+]
 
 
 class Probe(Section):
     """How features are judged during training, on the validation part; needs labels."""
 
-    every_epochs: Annotated[int, Field(ge=0)] = Field(10, description="Besides the last epoch; 0 for the last alone.")
-    train_images: Positive = Field(10000, description="Most labelled training images that a probe learns from.")
+    every_epochs: Annotated[int, Field(ge=0)] = Field(
+        10, description="Besides the last epoch; 0 for the last alone."
+    )
+    train_images: Positive = Field(
+        10000, description="Most labelled training images that a probe learns from."
+    )
     probes: Annotated[list[ProbeName], Field(min_length=1)] = Field(
         ["ridge", "knn-20"],
-        description="ridge, logistic, knn-K (closed form, seconds); linear, nonlinear, conv (trained). The first picks the tap.",
+        description=(
+            "ridge, logistic, knn-K (closed form, seconds); linear, nonlinear, conv (trained). The"
+            " first picks the tap."
+        ),
     )
     budget: Literal["fast", "published"] = Field("fast", description="Schedules of trained probes.")
 
@@ -212,17 +309,28 @@ class Encoder(Section):
     """What is cut from the backbone as encoder.keras."""
 
     tap: str = Field(
-        "best", description="A tap's name, or best: the best by the first probe on validation (without labels: the second tap)."
+        "best",
+        description=(
+            "A tap's name, or best: the best by the first probe on validation (without labels: the"
+            " second tap)."
+        ),
     )
     pooling: Literal["average", "none"] = "average"
 
 
 class Attention(Section):
-    """Pictures of where the features are strong, for the four views of some validation images, and how well they turn along."""
+    """Pictures of where the features are strong, for the four views of some validation images, and
+    how well they turn along."""
 
-    every_epochs: Annotated[int, Field(ge=0)] = Field(10, description="Besides the last epoch; 0 for the first and the last alone.")
-    images: Annotated[int, Field(ge=1, le=100)] = Field(16, description="Images of a picture, drawn by the seed.")
-    taps: Annotated[list[str], Field(min_length=1)] | None = Field(None, description="Taps to draw; null for the first three.")
+    every_epochs: Annotated[int, Field(ge=0)] = Field(
+        10, description="Besides the last epoch; 0 for the first and the last alone."
+    )
+    images: Annotated[int, Field(ge=1, le=100)] = Field(
+        16, description="Images of a picture, drawn by the seed."
+    )
+    taps: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="Taps to draw; null for the first three."
+    )
     powers: list[Annotated[float, Field(gt=0, le=16)]] | None = Field(
         None, description="p of |activation|^p, one for each tap; null for the published 1, 2, 4."
     )
@@ -233,7 +341,10 @@ class Attention(Section):
             raise ValueError(f"taps: expected different taps, received {self.taps}; name each once")
         taps = 3 if self.taps is None else len(self.taps)
         if self.powers is not None and len(self.powers) != taps:
-            raise ValueError(f"powers: expected {taps}, one for each tap, received {len(self.powers)}; give as many")
+            raise ValueError(
+                f"powers: expected {taps}, one for each tap, received {len(self.powers)}; give as"
+                " many"
+            )
         return self
 
 
@@ -241,37 +352,59 @@ class Report(Section):
     """The page of the run, report.html, written when training ends."""
 
     images: Annotated[int, Field(ge=1, le=32)] = Field(4, description="Images with attention maps.")
-    queries: Annotated[int, Field(ge=1, le=32)] = Field(6, description="Test images whose nearest neighbours are shown.")
-    points: Annotated[int, Field(ge=10, le=5000)] = Field(600, description="Images on the map of the embeddings.")
+    queries: Annotated[int, Field(ge=1, le=32)] = Field(
+        6, description="Test images whose nearest neighbours are shown."
+    )
+    points: Annotated[int, Field(ge=10, le=5000)] = Field(
+        600, description="Images on the map of the embeddings."
+    )
 
 
 ProfileName = Literal["float32", "float16", "dynamic", "int8", "mediapipe", "learner", "orient"]
 
 
 class Export(Section):
-    """What is exported when training ends, and proven: TFLite files and a SavedModel, in export/."""
+    """What is exported when training ends, and proven: TFLite files and a SavedModel, in
+    export/."""
 
-    profiles: list[ProfileName] = Field(["float32", "int8"], description="Kinds of TFLite file; docs/export.md lists them.")
+    profiles: list[ProfileName] = Field(
+        ["float32", "int8"], description="Kinds of TFLite file; docs/export.md lists them."
+    )
     saved_model: bool = Field(True, description="Write a SavedModel too.")
     tap: str | None = Field(
         None,
-        description="Where the encoder is cut; null for the tap that section encoder names, or, for best, the one whose exported "
-        "vectors are best on validation.",
+        description=(
+            "Where the encoder is cut; null for the tap that section encoder names, or, for best,"
+            " the one whose exported vectors are best on validation."
+        ),
     )
-    pooling: Literal["average", "max"] = Field("average", description="Over the positions of the feature map.")
+    pooling: Literal["average", "max"] = Field(
+        "average", description="Over the positions of the feature map."
+    )
     l2_normalization: bool = Field(False, description="Give vectors of unit length.")
     input_size: Annotated[int, Field(ge=8, le=4096)] | None = Field(
-        None, description="Pixels of each side of the images that the files take; null for the size of training."
+        None,
+        description=(
+            "Pixels of each side of the images that the files take; null for the size of training."
+        ),
     )
-    resize: bool = Field(False, description="Resize images of input_size to the size of training inside the files.")
-    calibration_images: Annotated[int, Field(ge=100, le=1000)] = Field(200, description="Training images that set int8 ranges.")
+    resize: bool = Field(
+        False, description="Resize images of input_size to the size of training inside the files."
+    )
+    calibration_images: Annotated[int, Field(ge=100, le=1000)] = Field(
+        200, description="Training images that set int8 ranges."
+    )
     verify_images: Positive = Field(2000, description="Most held-out images of the proof.")
     max_drop: Annotated[float, Field(ge=0, le=100)] = Field(
         0.5, description="Percentage points of accuracy that a file may lose against Keras."
     )
-    classes: Annotated[int, Field(ge=2, le=10000)] = Field(10, description="Of profile learner: most classes it can tell apart.")
+    classes: Annotated[int, Field(ge=2, le=10000)] = Field(
+        10, description="Of profile learner: most classes it can tell apart."
+    )
     author: str = Field("", description="For the metadata and the model card.")
-    licence: str = Field("", description="Of the exported files, for the metadata and the model card.")
+    licence: str = Field(
+        "", description="Of the exported files, for the metadata and the model card."
+    )
 
 
 class Recipe(Section):
@@ -282,21 +415,36 @@ class Recipe(Section):
     )
     task: Task = Task()
     data: Data = Data()
-    augmentation: list[Augmentation] = Field([], description="Applied to each image before its views are made, in this order.")
+    augmentation: list[Augmentation] = Field(
+        [], description="Applied to each image before its views are made, in this order."
+    )
     backbone: Backbone = Backbone()
     train: Train = Train()
     probe: Probe = Probe()
     encoder: Encoder = Encoder()
-    attention: Attention | None = Field(Attention(), description="Attention maps during training; null for none.")
-    export: Export | None = Field(None, description="Files for servers and devices, written when training ends; null for none.")
+    attention: Attention | None = Field(
+        Attention(), description="Attention maps during training; null for none."
+    )
+    export: Export | None = Field(
+        None,
+        description="Files for servers and devices, written when training ends; null for none.",
+    )
     report: Report | None = Field(Report(), description="The page of the run; null for none.")
 
     @model_validator(mode="before")
     @classmethod
     def _rotate_is_placement(cls, content: Any) -> Any:
         """Runs of before `train.placement` say in their section task where views are made."""
-        task, train = (content.get(name, {}) for name in ("task", "train")) if isinstance(content, dict) else (None, None)
-        if not (isinstance(task, dict) and isinstance(train, dict) and task.get("rotate") in ("host", "device")):
+        task, train = (
+            (content.get(name, {}) for name in ("task", "train"))
+            if isinstance(content, dict)
+            else (None, None)
+        )
+        if not (
+            isinstance(task, dict)
+            and isinstance(train, dict)
+            and task.get("rotate") in ("host", "device")
+        ):
             return content
         task = dict(task)
         return {**content, "task": task, "train": {"placement": task.pop("rotate"), **train}}

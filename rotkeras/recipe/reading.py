@@ -11,17 +11,26 @@ from rotkeras.errors import UserError
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML with the scalars of YAML 1.2: `1e-4` is a number, `no` and `on` are words. Duplicate keys are refused."""
+    """Safe YAML with the scalars of YAML 1.2: `1e-4` is a number, `no` and `on` are words.
+    Duplicate keys are refused."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789")
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$"),
+    re.compile(
+        r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$"
+    ),
     list("-+0123456789."),
 )
 
@@ -37,7 +46,8 @@ def parse(text: str, name: str) -> Any:
     """The content of a YAML text.
 
     Raises:
-        UserError: one line with the file's name, the line number, the key path where there is one, and what is wrong.
+        UserError: one line with the file's name, the line number, the key path where there is one,
+            and what is wrong.
     """
     try:
         node = yaml.compose(text, _Loader)
@@ -50,14 +60,18 @@ def parse(text: str, name: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise UserError(f"{name}{where}: expected YAML, received what it cannot be ({problem}); mend this line.") from None
+        raise UserError(
+            f"{name}{where}: expected YAML, received what it cannot be ({problem}); mend this line."
+        ) from None
 
 
 def _check_keys(node: yaml.Node, path: str, name: str, above: tuple[yaml.Node, ...]) -> None:
-    """Refuse keys that stand twice, of which YAML readers keep the last, and keys that are no words."""
+    """Refuse keys that stand twice, of which YAML readers keep the last, and keys that are no
+    words."""
     if any(node is each for each in above):
         raise UserError(
-            f"{name}:{node.start_mark.line + 1}: {path.rstrip('.')}: expected a value, received one that contains itself."
+            f"{name}:{node.start_mark.line + 1}: {path.rstrip('.')}: expected a value, received one"
+            " that contains itself."
         )
     above = (*above, node)
     if isinstance(node, yaml.SequenceNode):
@@ -67,9 +81,15 @@ def _check_keys(node: yaml.Node, path: str, name: str, above: tuple[yaml.Node, .
         return
     seen = set()
     for key, value in node.value:
-        where = f"{name}:{key.start_mark.line + 1}: {path}{key.value if isinstance(key, yaml.ScalarNode) else '…'}"
+        where = (
+            f"{name}:{key.start_mark.line + 1}:"
+            f" {path}{key.value if isinstance(key, yaml.ScalarNode) else '…'}"
+        )
         if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
-            raise UserError(f"{where}: expected a word as a key, received {key.tag.rsplit(':', 1)[-1]}; write a word.")
+            raise UserError(
+                f"{where}: expected a word as a key, received {key.tag.rsplit(':', 1)[-1]}; write a"
+                " word."
+            )
         if key.value in seen:
             raise UserError(f"{where}: expected each key once, received it twice; keep one.")
         seen.add(key.value)
@@ -81,20 +101,29 @@ def read_mapping(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = "it is not text" if isinstance(error, UnicodeDecodeError) else (error.strerror or str(error)).lower()
-        raise UserError(f"{path}: could not be read ({reason}): expected a YAML recipe; `rotkeras recipes` lists some.") from None
+        reason = (
+            "it is not text"
+            if isinstance(error, UnicodeDecodeError)
+            else (error.strerror or str(error)).lower()
+        )
+        raise UserError(
+            f"{path}: could not be read ({reason}): expected a YAML recipe; `rotkeras recipes`"
+            " lists some."
+        ) from None
     content = parse(text, str(path))
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise UserError(
-            f"{path}: expected sections such as 'data:' and 'train:', received a {type(content).__name__}; see `rotkeras schema`."
+            f"{path}: expected sections such as 'data:' and 'train:', received a"
+            f" {type(content).__name__}; see `rotkeras schema`."
         )
     return content
 
 
 def write(content: Any) -> str:
-    """YAML that `parse` reads back to the same content: keys in their order, numbers as YAML 1.2 writes them."""
+    """YAML that `parse` reads back to the same content: keys in their order, numbers as YAML 1.2
+    writes them."""
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
@@ -104,7 +133,11 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
-    text = repr(value) if math.isfinite(value) else {math.inf: ".inf", -math.inf: "-.inf"}.get(value, ".nan")
+    text = (
+        repr(value)
+        if math.isfinite(value)
+        else {math.inf: ".inf", -math.inf: "-.inf"}.get(value, ".nan")
+    )
     return dumper.represent_scalar("tag:yaml.org,2002:float", text)
 
 

@@ -12,7 +12,8 @@ Line = tuple[str, list[tuple[int, float]]]
 
 
 def rotation_curve(runs: Sequence[Gathered], name: str) -> Figure | None:
-    """Rotation accuracy over epochs: training and validation of one run, or validation of several."""
+    """Rotation accuracy over epochs: training and validation of one run, or validation of
+    several."""
     lines: list[Line] = []
     for each in runs:
         validation, training = each.series("val_accuracy"), each.series("accuracy")
@@ -20,7 +21,9 @@ def rotation_curve(runs: Sequence[Gathered], name: str) -> Figure | None:
             lines += [("validation", validation)] if validation else []
             lines += [("training, augmented", training)] if training else []
         elif validation or training:
-            lines.append((each.name if validation else f"{each.name} (training)", validation or training))
+            lines.append(
+                (each.name if validation else f"{each.name} (training)", validation or training)
+            )
     angles = {each.angles for each in runs}
     level = ("chance", 1 / angles.pop()) if len(angles) == 1 else None
     title = "Rotation accuracy over epochs"
@@ -28,8 +31,14 @@ def rotation_curve(runs: Sequence[Gathered], name: str) -> Figure | None:
 
 
 def probe_curves(run: Gathered, name: str) -> list[Figure]:
-    """Online probe accuracy of every tap over epochs, one figure for each probe; epoch 0 is the untrained network."""
-    keys = [key.split("/") for row in run.metrics for key in row if key.startswith("probe/") and key.count("/") == 2]
+    """Online probe accuracy of every tap over epochs, one figure for each probe; epoch 0 is the
+    untrained network."""
+    keys = [
+        key.split("/")
+        for row in run.metrics
+        for key in row
+        if key.startswith("probe/") and key.count("/") == 2
+    ]
     probes = list(dict.fromkeys(key[2] for key in keys))
     untrained = ((run.summary or {}).get("probes") or {}).get("untrained") or {}
     figures = []
@@ -39,7 +48,9 @@ def probe_curves(run: Gathered, name: str) -> list[Figure]:
             before = [(0, untrained[tap][probe])] if probe in untrained.get(tap, {}) else []
             lines.append((tap, before + run.series(f"probe/{tap}/{probe}")))
         title = f"{probe} probe of each tap over epochs"
-        figure = over_epochs(lines, f"{name}-{number}", title, "validation images told right, %", online=True)
+        figure = over_epochs(
+            lines, f"{name}-{number}", title, "validation images told right, %", online=True
+        )
         figures += [figure] if figure else []
     return figures
 
@@ -50,23 +61,44 @@ def best_probe_curve(runs: Sequence[Gathered], name: str) -> Figure | None:
     for each in runs:
         probe = each.recipe.probe.probes[0]
         best = {
-            row["epoch"]: max(row[key] for key in row if key.startswith("probe/") and key.endswith(f"/{probe}"))
+            row["epoch"]: max(
+                row[key] for key in row if key.startswith("probe/") and key.endswith(f"/{probe}")
+            )
             for row in each.metrics
             if any(key.startswith("probe/") and key.endswith(f"/{probe}") for key in row)
         }
         if best:
             lines.append(
-                (each.name if len({r.recipe.probe.probes[0] for r in runs}) == 1 else f"{each.name} ({probe})", list(best.items()))
+                (
+                    (
+                        each.name
+                        if len({r.recipe.probe.probes[0] for r in runs}) == 1
+                        else f"{each.name} ({probe})"
+                    ),
+                    list(best.items()),
+                )
             )
-    return over_epochs(lines, name, "Best tap by the first probe over epochs", "validation images told right, %", online=True)
+    return over_epochs(
+        lines,
+        name,
+        "Best tap by the first probe over epochs",
+        "validation images told right, %",
+        online=True,
+    )
 
 
 def equivariance_curve(run: Gathered, name: str) -> Figure | None:
     """How well the attention maps turn with the image, over epochs."""
-    keys = list(dict.fromkeys(key for row in run.metrics for key in row if key.startswith("equivariance/")))
+    keys = list(
+        dict.fromkeys(key for row in run.metrics for key in row if key.startswith("equivariance/"))
+    )
     lines = [(key.split("/")[1], run.series(key)) for key in keys]
     return over_epochs(
-        lines, name, "Equivariance of the attention maps over epochs", "correlation of turned-back maps", percent=False
+        lines,
+        name,
+        "Equivariance of the attention maps over epochs",
+        "correlation of turned-back maps",
+        percent=False,
     )
 
 
@@ -104,31 +136,60 @@ def over_epochs(
             label=plain(each),
             gid=gid,
         )
-        values[gid] = [f"{each}, {'untrained' if epoch == 0 else f'epoch {epoch}'}: {text(value)}" for epoch, value in points]
+        values[gid] = [
+            f"{each}, {'untrained' if epoch == 0 else f'epoch {epoch}'}: {text(value)}"
+            for epoch, value in points
+        ]
     if level is not None:
-        axes.axhline(scale * level[1], color=PALE, linestyle=(0, (4, 3)), linewidth=1, label=level[0])
+        axes.axhline(
+            scale * level[1], color=PALE, linestyle=(0, (4, 3)), linewidth=1, label=level[0]
+        )
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
     axes.xaxis.get_major_locator().set_params(integer=True)
     put_legend(axes, [*(name for name, _ in lines), *([level[0]] if level else [])])
-    return to_figure(figure, name, title, _words(lines, text, online), values, _table(lines, title, text))
+    return to_figure(
+        figure, name, title, _words(lines, text, online), values, _table(lines, title, text)
+    )
 
 
 def put_legend(axes: Any, labels: Sequence[str]) -> None:
-    """A legend above the axes, in as many columns as fit, where it covers no line and takes no width from the axes."""
+    """A legend above the axes, in as many columns as fit, where it covers no line and takes no
+    width from the axes."""
     from rotkeras.page.figures import INK
 
     figure = axes.figure
-    columns = 4 if max(map(len, labels)) <= 7 else 3 if max(map(len, labels)) <= 14 else 2 if max(map(len, labels)) <= 26 else 1
+    columns = (
+        4
+        if max(map(len, labels)) <= 7
+        else 3
+        if max(map(len, labels)) <= 14
+        else 2
+        if max(map(len, labels)) <= 26
+        else 1
+    )
     figure.set_figheight(figure.get_figheight() + 0.17 * -(-len(labels) // columns))
     figure.legend(
-        loc="outside upper left", ncols=columns, fontsize=8.5, frameon=False, labelcolor=INK, columnspacing=1.2, borderpad=0.1
+        loc="outside upper left",
+        ncols=columns,
+        fontsize=8.5,
+        frameon=False,
+        labelcolor=INK,
+        columnspacing=1.2,
+        borderpad=0.1,
     )
 
 
 def _words(lines: Sequence[Line], text: Any, online: bool) -> str:
-    told = [f"{name} from {text(points[0][1])} to {text(points[-1][1])} at epoch {points[-1][0]}" for name, points in lines]
-    tail = " Online numbers: closed-form probes on a part of the labels, validation images alone." if online else ""
+    told = [
+        f"{name} from {text(points[0][1])} to {text(points[-1][1])} at epoch {points[-1][0]}"
+        for name, points in lines
+    ]
+    tail = (
+        " Online numbers: closed-form probes on a part of the labels, validation images alone."
+        if online
+        else ""
+    )
     return f"{'; '.join(told)}.{tail}"
 
 
@@ -136,7 +197,13 @@ def _table(lines: Sequence[Line], title: str, text: Any) -> Table:
     epochs = sorted({epoch for _, points in lines for epoch, _ in points})
     found = [dict(points) for _, points in lines]
     rows = [
-        [Cell(str(epoch), epoch), *(Cell(text(points[epoch]), points[epoch]) if epoch in points else None for points in found)]
+        [
+            Cell(str(epoch), epoch),
+            *(
+                Cell(text(points[epoch]), points[epoch]) if epoch in points else None
+                for points in found
+            ),
+        ]
         for epoch in epochs
     ]
     return Table(title, ["epoch", *(name for name, _ in lines)], rows)

@@ -19,8 +19,8 @@ def lead(run: Gathered) -> str:
     took = f" in {clock(seconds)}" if seconds else ""
     epochs = f"{last['epoch']} epoch{'s' if last['epoch'] != 1 else ''}"
     told = (
-        f"After {epochs}{took} the network tells {100 * rotation:.1f} % of the rotations of {part} images "
-        f"(chance: {100 / run.angles:.1f} %)."
+        f"After {epochs}{took} the network tells {100 * rotation:.1f} % of the rotations of {part}"
+        f" images (chance: {100 / run.angles:.1f} %)."
     )
     for evaluation in run.evaluations[:1]:
         rows = scores.chosen_rows(evaluation)
@@ -33,8 +33,8 @@ def lead(run: Gathered) -> str:
         labels = rows[0]["labels_per_class"]
         few = "" if labels == "all" else f" from {labels} labels per class"
         told += (
-            f" Its best features by validation are at {rows[0]['tap']}: a {rows[0]['probe']} probe{few} tells {100 * mean:.1f} % "
-            f"of {evaluation.title(part)}{beside}."
+            f" Its best features by validation are at {rows[0]['tap']}: a {rows[0]['probe']}"
+            f" probe{few} tells {100 * mean:.1f} % of {evaluation.title(part)}{beside}."
         )
     return told
 
@@ -46,7 +46,9 @@ def facts(run: Gathered) -> list[tuple[str, str]]:
     images = summary.get("images") or {}
     source = summary.get("source") or getattr(recipe.data, recipe.data.kind) or "digits"
     settings = recipe.train
-    backbone = f"{recipe.backbone.name}, {recipe.backbone.blocks} blocks, width {recipe.backbone.width:g}"
+    backbone = (
+        f"{recipe.backbone.name}, {recipe.backbone.blocks} blocks, width {recipe.backbone.width:g}"
+    )
     found = [
         ("task", f"{recipe.task.name}: {', '.join(f'{angle}°' for angle in recipe.task.angles)}"),
         ("images", source),
@@ -59,7 +61,9 @@ def facts(run: Gathered) -> list[tuple[str, str]]:
         ("seed", str(settings.seed)),
     ]
     if images:
-        found.insert(2, ("training / validation", f"{images['train']:,} / {images['validation']:,} images"))
+        found.insert(
+            2, ("training / validation", f"{images['train']:,} / {images['validation']:,} images")
+        )
     if summary.get("parameters"):
         found.insert(4, ("parameters", f"{summary['parameters']:,}"))
     if summary.get("seconds"):
@@ -67,7 +71,15 @@ def facts(run: Gathered) -> list[tuple[str, str]]:
     if last.get("views_per_second"):
         found.append(("speed", f"{last['views_per_second']:,.0f} views/s"))
     if summary.get("machine"):
-        found.append(("machine", f"{summary['machine']['cores']} cores, {summary['machine']['platform'].split('-')[0]}"))
+        found.append(
+            (
+                "machine",
+                (
+                    f"{summary['machine']['cores']} cores,"
+                    f" {summary['machine']['platform'].split('-')[0]}"
+                ),
+            )
+        )
     return found
 
 

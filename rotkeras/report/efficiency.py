@@ -11,7 +11,8 @@ from rotkeras.report.gathering import Evaluation
 
 
 def label_efficiency(evaluation: Evaluation, name: str) -> Figure | Table | None:
-    """Accuracy over labels per class: a line for each probe and state of the backbone, with 95 % intervals over seeds.
+    """Accuracy over labels per class: a line for each probe and state of the backbone, with 95 %
+    intervals over seeds.
 
     With a single number of labels it is a table alone.
     """
@@ -28,7 +29,9 @@ def label_efficiency(evaluation: Evaluation, name: str) -> Figure | Table | None
     counts = sorted({row["labels_per_class"] for row in few})
     several_budgets = len({key[2] for key in groups} - {"closed form"}) > 1
     for number, ((probe, mode, budget, tap, draw), rows) in enumerate(groups.items()):
-        more = [tap] * several_taps + [budget] * several_budgets + ["first images"] * (draw == "first")
+        more = (
+            [tap] * several_taps + [budget] * several_budgets + ["first images"] * (draw == "first")
+        )
         label = ", ".join([probe, MODE_NAMES[mode], *more])
         by_count = tables.grouped(rows, "labels_per_class")
         cells = {count: tables.cell(by_count.get((count,), []), part, images) for count in counts}
@@ -53,10 +56,19 @@ def label_efficiency(evaluation: Evaluation, name: str) -> Figure | Table | None
             gid=f"line{number}",
         )
         values[f"line{number}"] = [
-            f"{label}, {count} labels per class: {cell.text(margin=True)} % ({cell.seeds} seed{'s' if cell.seeds > 1 else ''})"
+            f"{label}, {count} labels per class: {cell.text(margin=True)} % ({cell.seeds}"
+            f" seed{'s' if cell.seeds > 1 else ''})"
             for count, cell in there
         ]
-        lines.append([label, *(Cell(cell.text(margin=True), cell.mean) if cell else None for cell in cells.values())])
+        lines.append(
+            [
+                label,
+                *(
+                    Cell(cell.text(margin=True), cell.mean) if cell else None
+                    for cell in cells.values()
+                ),
+            ]
+        )
     axes.set_xscale("log")
     axes.set_xticks(counts, [f"{count:,}" for count in counts])
     axes.minorticks_off()
@@ -68,5 +80,8 @@ def label_efficiency(evaluation: Evaluation, name: str) -> Figure | Table | None
     if len(counts) == 1:
         return table
     given = ", ".join(f"{count:,}" for count in counts)
-    words = f"Accuracy of {len(groups)} ways of using {given} labels per class; bars are 95 % intervals."
+    words = (
+        f"Accuracy of {len(groups)} ways of using {given} labels per class; bars are 95 %"
+        " intervals."
+    )
     return to_figure(figure, name, "Accuracy over labels per class", words, values, table)

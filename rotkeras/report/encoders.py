@@ -32,7 +32,8 @@ class Embedded:
 
 
 def embed_once(encoder: Encoder, images: NDArray[np.uint8]) -> Embedded:
-    """Embed images uint8 (n, S, S, 3) in one timed pass; the encoder that comes back gives their features without another."""
+    """Embed images uint8 (n, S, S, 3) in one timed pass; the encoder that comes back gives their
+    features without another."""
     start = time.perf_counter()
     features = encoder.embed(images)
     batches = -(-len(images) // encoder.images_per_batch)
@@ -62,26 +63,41 @@ def encoder_table(run: Gathered, embedded: Embedded | None = None) -> Table | No
             _size(file),
             entry["tap"] if entry else None,
             entry["epoch"] if entry else None,
-            Cell(f"{100 * entry['value']:.1f}", entry["value"], title=entry["measure"])
-            if entry and entry["measure"] != "epoch"
-            else None,
+            (
+                Cell(f"{100 * entry['value']:.1f}", entry["value"], title=entry["measure"])
+                if entry and entry["measure"] != "epoch"
+                else None
+            ),
             timed.encoder.dimensions if timed else None,
             Cell(f"{timed.milliseconds:.2f}", timed.milliseconds) if timed else None,
         ]
         rows.append(row)
     if not rows:
         return None
-    measure = next((entry["measure"] for entry in entries.values() if entry and entry["measure"] != "epoch"), None)
+    measure = next(
+        (entry["measure"] for entry in entries.values() if entry and entry["measure"] != "epoch"),
+        None,
+    )
     if measure is None:  # without labels and validation there is no score
         rows = [[*row[:4], *row[5:]] for row in rows]
     score = [f"{measure}, online, %"] if measure else []
     headings = ["file", "size", "tap", "epoch", *score, "dimensions", "ms per image"]
-    key = {"ms per image": "by Keras in batches, on the machine and at the time at which this page was made"}
-    return Table("Encoders: uint8 images in, one vector per image out; they load with Keras alone.", headings, rows, key=key)
+    key = {
+        "ms per image": (
+            "by Keras in batches, on the machine and at the time at which this page was made"
+        )
+    }
+    return Table(
+        "Encoders: uint8 images in, one vector per image out; they load with Keras alone.",
+        headings,
+        rows,
+        key=key,
+    )
 
 
 def export_table(run: Gathered) -> Table | None:
-    """The exported files of a run with their proof, from the `verify.json` of `rotkeras export`; None without an export."""
+    """The exported files of a run with their proof, from the `verify.json` of `rotkeras export`;
+    None without an export."""
     file = run.run.export / "verify.json"
     try:
         proof = read_json(file)
@@ -89,23 +105,30 @@ def export_table(run: Gathered) -> Table | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
-        run.notes.append("export/verify.json could not be read and is left out; make it again with rotkeras export.")
+        run.notes.append(
+            "export/verify.json could not be read and is left out; make it again with rotkeras"
+            " export."
+        )
         return None
     if not rows:
         return None
     asked = "classes" if proof["probes"]["ask"] == "classes" else "by how much an image was turned"
     words = (
-        f"and the columns after it: accuracy from the file, by probes of Keras' embeddings that tell {asked} or by the rotation "
-        f"head; in brackets the drop against Keras in points, negative for a gain"
+        "and the columns after it: accuracy from the file, by probes of Keras' embeddings that"
+        f" tell {asked} or by the rotation head; in brackets the drop against Keras in points,"
+        " negative for a gain"
     )
     key = {
-        "ms": f"median of single images on one thread of {proof['machine']['processor']}, while the export was proven",
+        "ms": (
+            f"median of single images on one thread of {proof['machine']['processor']}, while the"
+            " export was proven"
+        ),
         "cosine": "similarity of embeddings to those of Keras, mean over held-out images",
         headings[4]: words,
     }
     caption = (
-        f"Exported files (tap {proof['encoder']['tap']}), each compared with Keras on {proof['held_out']['images']:,} held-out "
-        f"images; they lie in export/."
+        f"Exported files (tap {proof['encoder']['tap']}), each compared with Keras on"
+        f" {proof['held_out']['images']:,} held-out images; they lie in export/."
     )
     return Table(caption, headings, rows, key=key)
 
@@ -124,11 +147,21 @@ def _exported(proof: dict[str, Any]) -> tuple[list[list[Any]], list[str]]:
         ]
         for probe in probes:
             drop = each["drops"].get(probe)
-            text = "" if drop is None else f"{100 * drop['file']:.1f} (drop {drop['drop']:+.1f})".replace("-", "−")
-            row.append(None if drop is None else Cell(text, drop["file"], title=f"± {drop['margin']:.1f} points"))
+            text = (
+                ""
+                if drop is None
+                else f"{100 * drop['file']:.1f} (drop {drop['drop']:+.1f})".replace("-", "−")
+            )
+            row.append(
+                None
+                if drop is None
+                else Cell(text, drop["file"], title=f"± {drop['margin']:.1f} points")
+            )
         rows.append(row)
     if "saved_model" in proof and rows:
-        rows.append(["saved_model", _bytes(proof["saved_model"]["bytes"]), *[None] * (len(rows[0]) - 2)])
+        rows.append(
+            ["saved_model", _bytes(proof["saved_model"]["bytes"]), *[None] * (len(rows[0]) - 2)]
+        )
     return rows, ["file", "size", "ms", "cosine", *(f"{probe}, %" for probe in probes)]
 
 

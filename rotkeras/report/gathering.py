@@ -31,7 +31,8 @@ class Evaluation:
         return rows
 
     def part(self, rows: list[dict[str, Any]]) -> str:
-        """The part that all these rows were judged on: test, or validation while one of them lacks it."""
+        """The part that all these rows were judged on: test, or validation while one of them lacks
+        it."""
         return "test" if all(row["test"] for row in rows) else "validation"
 
     def images(self, part: str) -> int:
@@ -87,11 +88,16 @@ def gather(path: Path, key: str, name: str | None = None) -> Gathered:
     run = Run(path)
     if not run.recipe.exists():
         what = "is no run folder" if run.path.exists() else "does not exist"
-        raise UserError(f"{run.path} {what}: expected the folder that `rotkeras train` left, such as runs/quickstart.")
+        raise UserError(
+            f"{run.path} {what}: expected the folder that `rotkeras train` left, such as"
+            " runs/quickstart."
+        )
     try:
         run.recipe.read_text(encoding="utf-8")
     except ValueError:
-        raise UserError(f"{run.recipe} is no text: expected the recipe that `rotkeras train` wrote.") from None
+        raise UserError(
+            f"{run.recipe} is no text: expected the recipe that `rotkeras train` wrote."
+        ) from None
     notes = []
     try:
         summary = run.load_summary()
@@ -100,25 +106,43 @@ def gather(path: Path, key: str, name: str | None = None) -> Gathered:
             raise ValueError("a row without epoch")
     except (ValueError, KeyError, OSError) as error:
         raise UserError(
-            f"{run.path} has a broken summary.json or metrics.jsonl ({error}): expected those of `rotkeras train`."
+            f"{run.path} has a broken summary.json or metrics.jsonl ({error}): expected those of"
+            " `rotkeras train`."
         ) from None
     evaluations = []
-    for file in sorted(run.path.glob("evaluation*.json"), key=lambda each: (each.stem != "evaluation", each.stem)):
+    for file in sorted(
+        run.path.glob("evaluation*.json"), key=lambda each: (each.stem != "evaluation", each.stem)
+    ):
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             each = Evaluation(file.stem, content)
             if each.rows and each.title("validation") and all(_complete(row) for row in each.rows):
                 evaluations.append(each)
         except (ValueError, KeyError, TypeError, OSError) as error:
-            notes.append(f"{file.name} could not be read as an evaluation ({type(error).__name__}) and is left out.")
+            notes.append(
+                f"{file.name} could not be read as an evaluation ({type(error).__name__}) and is"
+                " left out."
+            )
     if summary is None:
         notes.append("This run has not ended: the page shows what is there so far.")
-    return Gathered(run, name or run.path.resolve().name, key, run.load_recipe(), summary, metrics, evaluations, notes)
+    return Gathered(
+        run,
+        name or run.path.resolve().name,
+        key,
+        run.load_recipe(),
+        summary,
+        metrics,
+        evaluations,
+        notes,
+    )
 
 
 def _complete(row: dict[str, Any]) -> bool:
     """Whether a row has all that the page reads of it; a KeyError where it has not."""
-    return all(name in row or _missing(name) for name in (*KEY, "test")) and row["validation"]["accuracy"] >= 0
+    return (
+        all(name in row or _missing(name) for name in (*KEY, "test"))
+        and row["validation"]["accuracy"] >= 0
+    )
 
 
 def _missing(name: str) -> bool:
@@ -129,10 +153,15 @@ def gather_all(paths: list[Path]) -> list[Gathered]:
     """Read several run folders; runs of one name are told apart by the folders they lie in."""
     resolved = [path.expanduser().resolve() for path in paths]
     if len(set(resolved)) < len(resolved):
-        raise UserError("The same run was given twice: expected different run folders; give each once.")
+        raise UserError(
+            "The same run was given twice: expected different run folders; give each once."
+        )
     names = [path.name for path in resolved]
     depth = 1
     while len(set(names)) < len(names):
         depth += 1
         names = ["/".join(path.parts[-depth:]) for path in resolved]
-    return [gather(path, f"run{number}", name) for number, (path, name) in enumerate(zip(paths, names, strict=True), start=1)]
+    return [
+        gather(path, f"run{number}", name)
+        for number, (path, name) in enumerate(zip(paths, names, strict=True), start=1)
+    ]

@@ -1,4 +1,5 @@
-"""Some images of a run's source, to look at: only these are decoded, whatever the size of the source."""
+"""Some images of a run's source, to look at: only these are decoded, whatever the size of the
+source."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -28,7 +29,9 @@ class Sample:
     of: int
 
 
-def draw_sample(recipe: Recipe, size: int, count: int, seed: int = 0, data_dir: str | None = None) -> Sample:
+def draw_sample(
+    recipe: Recipe, size: int, count: int, seed: int = 0, data_dir: str | None = None
+) -> Sample:
     """Draw images of a recipe's source: of its test part if it has one, else of all its images.
 
     They are looked at and choose nothing, so the test part keeps its worth.
@@ -50,7 +53,9 @@ def draw_sample(recipe: Recipe, size: int, count: int, seed: int = 0, data_dir: 
     data = recipe.data
     where: Any = data.test_folder or getattr(data, data.kind) or "digits"
     part, split = _part(recipe, where)
-    where = Path(where) if data.kind == "folder" else where  # a path, even when no such folder is there
+    where = (
+        Path(where) if data.kind == "folder" else where
+    )  # a path, even when no such folder is there
     images = open_images(where, split=split, resize=True)(size)
     positions = _drawn(len(images), count, seed)
     read, kept = [], []
@@ -58,7 +63,9 @@ def draw_sample(recipe: Recipe, size: int, count: int, seed: int = 0, data_dir: 
         try:
             read.append(images.read(images.item(int(position)), size))
             kept.append(int(position))
-        except Exception:  # a broken file is counted and named by training; here another one serves as well
+        except (
+            Exception
+        ):  # a broken file is counted and named by training; here another one serves as well
             continue
     if not read:
         raise UserError(f"None of the images of {where} could be read.")
@@ -71,7 +78,9 @@ def _classes(recipe: Recipe, images: ImageList, kept: list[int]) -> tuple[Any, t
     """Labels and class names of the images kept, as training saw them."""
     if recipe.data.labels == "none":
         return None, ()
-    if recipe.data.labels == "folders" and images.labels is None:  # nested class folders, which are no classes by themselves
+    if (
+        recipe.data.labels == "folders" and images.labels is None
+    ):  # nested class folders, which are no classes by themselves
         first = [PurePosixPath(name).parts[0] for name in images.names]
         names = tuple(sorted(set(first)))
         return np.array([names.index(first[position]) for position in kept], np.int64), names
@@ -94,7 +103,9 @@ def _of_tfds(recipe: Recipe, size: int, count: int, seed: int, data_dir: str | N
     labels = None if recipe.data.labels == "none" else images.labels
     names = [str(position) for position in positions]
     classes = images.class_names if labels is not None else ()
-    return Sample(Images.of(images.array, labels, classes, names), "test" if split else "source", of)
+    return Sample(
+        Images.of(images.array, labels, classes, names), "test" if split else "source", of
+    )
 
 
 def _part(recipe: Recipe, where: str) -> tuple[str, str | None]:
@@ -105,4 +116,6 @@ def _part(recipe: Recipe, where: str) -> tuple[str, str | None]:
     if data.kind == "folder":
         return ("test" if data.test_folder else "source"), None
     with np.load(Path(where).expanduser()) as arrays:
-        return ("test", "test") if {"test_images", "x_test"} & set(arrays.files) else ("source", None)
+        return (
+            ("test", "test") if {"test_images", "x_test"} & set(arrays.files) else ("source", None)
+        )

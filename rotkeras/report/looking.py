@@ -31,8 +31,11 @@ SCORED_IMAGES = 32
 MOST_CLASSES = 10
 
 
-def attention(run: Gathered, model: keras.Model, untrained: keras.Model, images: Images) -> tuple[Picture, Table]:
-    """The attention grid of some images, and the equivariance score of each tap, trained beside untrained."""
+def attention(
+    run: Gathered, model: keras.Model, untrained: keras.Model, images: Images
+) -> tuple[Picture, Table]:
+    """The attention grid of some images, and the equivariance score of each tap, trained beside
+    untrained."""
     settings = run.recipe.attention
     wanted = list((settings and settings.taps) or taps.names(model)[:3])
     powers = settings.powers if settings else None
@@ -53,15 +56,19 @@ def attention(run: Gathered, model: keras.Model, untrained: keras.Model, images:
     )
     picture = to_picture(
         grid,
-        f"{shown} images in their four rotations, each beside its attention maps at {', '.join(wanted)}: bright where the features "
-        f"are strong.",
-        "Where the features are strong: |activation|^p, summed over the channels. Do the bright places turn with the image?",
+        f"{shown} images in their four rotations, each beside its attention maps at"
+        f" {', '.join(wanted)}: bright where the features are strong.",
+        "Where the features are strong: |activation|^p, summed over the channels. Do the bright"
+        " places turn with the image?",
         lossless=False,
     )
     before = quadruple_maps(untrained, scored, wanted, powers)
-    rows = [[tap, *(_score(mean_correlation(each[tap])) for each in (before, maps))] for tap in wanted]
+    rows = [
+        [tap, *(_score(mean_correlation(each[tap])) for each in (before, maps))] for tap in wanted
+    ]
     caption = (
-        f"Equivariance score on {len(scored)} images: correlation of the four maps turned back; 1 when they turn with the image."
+        f"Equivariance score on {len(scored)} images: correlation of the four maps turned back; 1"
+        " when they turn with the image."
     )
     return picture, Table(caption, ["tap", "untrained", "trained"], rows)
 
@@ -72,35 +79,55 @@ def spread(count: int, wanted: int) -> NDArray[np.int64]:
 
 
 def filters(networks: dict[str, keras.Model]) -> tuple[list[Picture], Table]:
-    """First-layer filters of several networks beside each other, and how much variety there is in them."""
+    """First-layer filters of several networks beside each other, and how much variety there is in
+    them."""
     pictures, rows = [], []
     for name, model in networks.items():
         kernels = first_filters(model)
         variety = filter_variety(kernels)
         side = kernels.shape[1]
         scale = max(2, 30 // side)
-        text = f"{name}: {len(kernels)} filters of {side}×{kernels.shape[2]}, from low to high frequency"
-        pictures.append(to_picture(filter_grid(kernels, scale, columns=12), f"First-layer filters, {text}", text, pixelated=True))
+        text = (
+            f"{name}: {len(kernels)} filters of {side}×{kernels.shape[2]}, from low to high"
+            " frequency"
+        )
+        pictures.append(
+            to_picture(
+                filter_grid(kernels, scale, columns=12),
+                f"First-layer filters, {text}",
+                text,
+                pixelated=True,
+            )
+        )
         rows.append(
             [
                 name,
                 *(
                     Cell(f"{value:.2f}", value)
-                    for value in (variety.selectivity, variety.orientation_spread, variety.frequency_spread)
+                    for value in (
+                        variety.selectivity,
+                        variety.orientation_spread,
+                        variety.frequency_spread,
+                    )
                 ),
             ]
         )
     key = {
-        "selectivity": "how strongly a filter prefers one orientation: 0 for a spot, towards 1 for a wave",
+        "selectivity": (
+            "how strongly a filter prefers one orientation: 0 for a spot, towards 1 for a wave"
+        ),
         "orientation spread": "entropy of the preferred orientations, 0 … 1",
         "frequency spread": "entropy of the preferred frequencies, 0 … 1",
     }
-    caption = "Variety of the filters. Noise spreads too, but is not selective: read the three together."
+    caption = (
+        "Variety of the filters. Noise spreads too, but is not selective: read the three together."
+    )
     return pictures, Table(caption, ["network", *key], rows, key=key)
 
 
 def neighbours(run: Gathered, encoder: Encoder, images: Images) -> tuple[Picture, str]:
-    """Some images with those that the encoder takes for most alike, and what share of these have the query's class."""
+    """Some images with those that the encoder takes for most alike, and what share of these have
+    the query's class."""
     count = run.recipe.report.queries if run.recipe.report else 6
     listed = as_list(images)
     found = nearest(encoder, listed, listed, k=5, most_queries=count)
@@ -109,19 +136,33 @@ def neighbours(run: Gathered, encoder: Encoder, images: Images) -> tuple[Picture
     for query in range(len(found.query_positions)):
         position = int(found.query_positions[query])
         about = listed.class_of(position) or listed.names[position]
-        lines.append(f"{about}: {', '.join(each.class_name or each.name for each in found.of(query))}")
-    picture = to_picture(sheet, f"Query images with their five nearest. {'; '.join(lines)}.", "", lossless=False)
+        lines.append(
+            f"{about}: {', '.join(each.class_name or each.name for each in found.of(query))}"
+        )
+    picture = to_picture(
+        sheet, f"Query images with their five nearest. {'; '.join(lines)}.", "", lossless=False
+    )
     share = found.share_of_class()
     told = (
-        f" {100 * share[0]:.0f} % of these have the query's class; of images drawn at random {100 * share[1]:.0f} % would."
+        f" {100 * share[0]:.0f} % of these have the query's class; of images drawn at random"
+        f" {100 * share[1]:.0f} % would."
         if share
         else ""
     )
-    return picture, f"Nearest by cosine distance among {len(images):,} images; the query itself is left out.{told}"
+    return (
+        picture,
+        (
+            f"Nearest by cosine distance among {len(images):,} images; the query itself is left"
+            f" out.{told}"
+        ),
+    )
 
 
-def embedding_map(features: NDArray[np.float32], images: Images, name: str, seed: int = 0) -> Figure | None:
-    """A 2-D map of embeddings by t-SNE, coloured by class; None for fewer than ten images, or embeddings that are all the same."""
+def embedding_map(
+    features: NDArray[np.float32], images: Images, name: str, seed: int = 0
+) -> Figure | None:
+    """A 2-D map of embeddings by t-SNE, coloured by class; None for fewer than ten images, or
+    embeddings that are all the same."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -133,8 +174,12 @@ def embedding_map(features: NDArray[np.float32], images: Images, name: str, seed
     reduced = PCA(min(30, *wide.shape), random_state=seed).fit_transform(wide)
     perplexity = min(30.0, (len(wide) - 1) / 3)
     reduced /= max(float(reduced[:, 0].std()), 1e-12)
-    with threadpool_limits(1, user_api="openmp"):  # so few points cost four times as much on two threads
-        places = TSNE(2, perplexity=perplexity, init="pca", random_state=seed, max_iter=500).fit_transform(reduced)
+    with threadpool_limits(
+        1, user_api="openmp"
+    ):  # so few points cost four times as much on two threads
+        places = TSNE(
+            2, perplexity=perplexity, init="pca", random_state=seed, max_iter=500
+        ).fit_transform(reduced)
     figure, axes = new_axes(5.4, 4.0)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
@@ -147,20 +192,38 @@ def embedding_map(features: NDArray[np.float32], images: Images, name: str, seed
     if len(there) > MOST_CLASSES:
         groups.append((-1, ~np.isin(labels, there[:MOST_CLASSES])))
     for number, (label, mask) in enumerate(groups):
-        title = images.class_names[label] if images.class_names and label >= 0 else "other classes" if label < 0 else "images"
+        title = (
+            images.class_names[label]
+            if images.class_names and label >= 0
+            else "other classes"
+            if label < 0
+            else "images"
+        )
         gid = f"group{number}"
         colour = PALE if label < 0 else SERIES[number]
         marker = "." if label < 0 else MARKERS[number]
         axes.plot(
-            *places[mask].T, color=colour, marker=marker, markersize=4, linestyle="none", alpha=0.85, label=plain(title), gid=gid
+            *places[mask].T,
+            color=colour,
+            marker=marker,
+            markersize=4,
+            linestyle="none",
+            alpha=0.85,
+            label=plain(title),
+            gid=gid,
         )
         values[gid] = [_title(images, int(position)) for position in np.flatnonzero(mask)]
     if images.labels is not None:
-        put_legend(axes, [images.class_names[label] if label >= 0 else "other classes" for label, _ in groups])
-    coloured = "coloured and marked by class" if images.labels is not None else "images without classes"
+        put_legend(
+            axes,
+            [images.class_names[label] if label >= 0 else "other classes" for label, _ in groups],
+        )
+    coloured = (
+        "coloured and marked by class" if images.labels is not None else "images without classes"
+    )
     words = (
-        f"Points are {coloured}. t-SNE (perplexity {perplexity:.0f}, seed {seed}): near points are alike for "
-        f"the encoder; distances between far groups mean nothing."
+        f"Points are {coloured}. t-SNE (perplexity {perplexity:.0f}, seed {seed}): near points are"
+        " alike for the encoder; distances between far groups mean nothing."
     )
     return to_figure(figure, name, f"{len(wide):,} images by their embeddings", words, values)
 
@@ -169,12 +232,17 @@ def as_list(images: Images) -> ImageList:
     """Images in memory as a list that the embedding room reads."""
     names = list(images.names) if images.names is not None else [str(row) for row in images.rows]
     return ImageList(
-        names, lambda position: position, lambda row, _size: images.array[images.rows[row]], images.labels, images.class_names
+        names,
+        lambda position: position,
+        lambda row, _size: images.array[images.rows[row]],
+        images.labels,
+        images.class_names,
     )
 
 
 def supervised_network(run: Gathered) -> tuple[str, keras.Model] | None:
-    """A name and a network that learned from labels alone, kept by an evaluation of the run's images; that of most labels."""
+    """A name and a network that learned from labels alone, kept by an evaluation of the run's
+    images; that of most labels."""
     found: list[tuple[float, Any]] = []
     for evaluation in run.evaluations:
         if evaluation.name != "evaluation":
@@ -195,8 +263,16 @@ def supervised_network(run: Gathered) -> tuple[str, keras.Model] | None:
 
 
 def _title(images: Images, position: int) -> str:
-    label = images.class_names[images.labels[position]] if images.labels is not None and images.class_names else ""
-    name = images.names[images.rows[position]] if images.names is not None else str(images.rows[position])
+    label = (
+        images.class_names[images.labels[position]]
+        if images.labels is not None and images.class_names
+        else ""
+    )
+    name = (
+        images.names[images.rows[position]]
+        if images.names is not None
+        else str(images.rows[position])
+    )
     name = name.removeprefix(f"{label}/")
     if name.isdigit():  # a row of an array, and no file
         name = f"no. {name}"

@@ -8,8 +8,11 @@ from rotkeras.errors import UserError
 from rotkeras.report.gathering import Gathered
 
 
-def add_pictures(section: dict[str, Any], run: Gathered, data_dir: str | None, tell: Callable[[str], None]) -> None:
-    """Add attention, filters, neighbours and the map of embeddings to a section; what cannot be made is noted in it."""
+def add_pictures(
+    section: dict[str, Any], run: Gathered, data_dir: str | None, tell: Callable[[str], None]
+) -> None:
+    """Add attention, filters, neighbours and the map of embeddings to a section; what cannot be
+    made is noted in it."""
     from rotkeras import taps
     from rotkeras.attention.network import load_network
     from rotkeras.embedding import load_encoder
@@ -42,16 +45,22 @@ def add_pictures(section: dict[str, Any], run: Gathered, data_dir: str | None, t
         notes.append(f"No pictures of images: {error}")
         return
     section["sample"] = (
-        f"{len(sample.images):,} images drawn from {sample.of:,} of the {'test part' if sample.part == 'test' else 'source'}; they "
-        f"choose nothing."
+        f"{len(sample.images):,} images drawn from {sample.of:,} of the"
+        f" {'test part' if sample.part == 'test' else 'source'}; they choose nothing."
     )
     tell(f"{run.name}: attention")
-    section["attention"], section["equivariance"] = looking.attention(run, network.model, untrained, sample.images)
+    section["attention"], section["equivariance"] = looking.attention(
+        run, network.model, untrained, sample.images
+    )
     tell(f"{run.name}: embeddings")
     try:
         embedded = encoders.embed_once(load_encoder(run.run.path), sample.images.array)
         section["encoders"] = encoders.encoder_table(run, embedded)
-        section["neighbours"], section["alike"] = looking.neighbours(run, embedded.encoder, sample.images)
-        section["map"] = looking.embedding_map(embedded.features, sample.images, f"{run.key}-map", run.recipe.train.seed)
+        section["neighbours"], section["alike"] = looking.neighbours(
+            run, embedded.encoder, sample.images
+        )
+        section["map"] = looking.embedding_map(
+            embedded.features, sample.images, f"{run.key}-map", run.recipe.train.seed
+        )
     except UserError as error:
         notes.append(f"No embeddings: {error}")

@@ -18,7 +18,8 @@ def with_all_labels(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 
 def taps_by_probe(evaluation: Evaluation) -> Table | None:
-    """Accuracy of every tap, with a column for each probe and state of the backbone; the best tap by validation is marked."""
+    """Accuracy of every tap, with a column for each probe and state of the backbone; the best tap
+    by validation is marked."""
     rows = with_all_labels(evaluation)
     if not rows:
         return None
@@ -26,7 +27,10 @@ def taps_by_probe(evaluation: Evaluation) -> Table | None:
     count = evaluation.images(part)
     columns = tables.columns(rows)
     found = tables.grouped(rows, "tap", "probe", "mode", "budget")
-    chosen = {column: tables.best_tap([row for row in rows if column_of(row) == column]) for column in columns}
+    chosen = {
+        column: tables.best_tap([row for row in rows if column_of(row) == column])
+        for column in columns
+    }
     taps = list(dict.fromkeys(row["tap"] for row in rows))
     cells = [cell for group in found.values() if (cell := tables.cell(group, part, count))]
     low, high = min(cell.mean for cell in cells), max(cell.mean for cell in cells)
@@ -39,21 +43,34 @@ def taps_by_probe(evaluation: Evaluation) -> Table | None:
                 line.append(None)
                 continue
             shade = (cell.mean - low) / (high - low) if high > low else 0.0
-            line.append(Cell(cell.text(), cell.mean, shade, chosen[column] == tap, f"±{100 * cell.margin:.1f}, 95 % interval"))
+            line.append(
+                Cell(
+                    cell.text(),
+                    cell.mean,
+                    shade,
+                    chosen[column] == tap,
+                    f"±{100 * cell.margin:.1f}, 95 % interval",
+                )
+            )
         lines.append(line)
     budgets = sorted({row["budget"] for row in rows} - {"closed form"})
     margin = 100 * max(cell.margin for cell in cells)
     caption = (
-        f"% right of {evaluation.title(part)} (at most ±{margin:.1f}, 95 % interval), from all labels"
-        f"{f'; trained probes by the {budgets[0]} budget' if len(budgets) == 1 else ''}. ★: the tap that validation chooses."
+        f"% right of {evaluation.title(part)} (at most ±{margin:.1f}, 95 % interval), from all"
+        f" labels{f'; trained probes by the {budgets[0]} budget' if len(budgets) == 1 else ''}. ★:"
+        " the tap that validation chooses."
     )
     several = len(budgets) > 1
-    headings = [f"{probe}\n{MODE_NAMES[mode]}{f', {budget}' if several else ''}" for probe, mode, budget in columns]
+    headings = [
+        f"{probe}\n{MODE_NAMES[mode]}{f', {budget}' if several else ''}"
+        for probe, mode, budget in columns
+    ]
     return Table(caption, ["tap", *headings], lines)
 
 
 def online_table(run: Gathered) -> Table | None:
-    """Taps by probe from training itself: a table of its own, for these numbers are no evaluation."""
+    """Taps by probe from training itself: a table of its own, for these numbers are no
+    evaluation."""
     probes = (run.summary or {}).get("probes") or {}
     trained, untrained = probes.get("trained"), probes.get("untrained")
     if not trained or not untrained:
@@ -65,7 +82,11 @@ def online_table(run: Gathered) -> Table | None:
         [
             tap,
             *(
-                Cell(f"{100 * state[tap][name]:.1f}", state[tap][name], best=state is trained and best[name] == tap)
+                Cell(
+                    f"{100 * state[tap][name]:.1f}",
+                    state[tap][name],
+                    best=state is trained and best[name] == tap,
+                )
                 for name in names
                 for state in (untrained, trained)
             ),
@@ -74,13 +95,21 @@ def online_table(run: Gathered) -> Table | None:
     ]
     count = run.summary["images"]["validation"]  # type: ignore[index]
     after = f"after epoch {probes['epoch']}"
-    caption = f"Online numbers: % right of {count:,} validation images {after}. They are not the published protocol."
+    caption = (
+        f"Online numbers: % right of {count:,} validation images {after}. They are not the"
+        " published protocol."
+    )
     return Table(caption, ["tap", *headings], rows)
 
 
 def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
-    """Accuracy over taps, trained beside untrained: a pair of lines for each of at most four probes."""
-    rows = [row for row in with_all_labels(evaluation) if row["mode"] in ("frozen", "random") and row["probe"] in _DRAWN]
+    """Accuracy over taps, trained beside untrained: a pair of lines for each of at most four
+    probes."""
+    rows = [
+        row
+        for row in with_all_labels(evaluation)
+        if row["mode"] in ("frozen", "random") and row["probe"] in _DRAWN
+    ]
     taps = sorted({row["tap"] for row in rows})
     if len(taps) < 2:
         return None
@@ -88,7 +117,11 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
     count = evaluation.images(part)
     found = tables.grouped(rows, "probe", "mode", "budget", "tap")
     lines = {
-        column: [(at, cell) for at, tap in enumerate(taps) if (cell := tables.cell(found.get((*column, tap), []), part, count))]
+        column: [
+            (at, cell)
+            for at, tap in enumerate(taps)
+            if (cell := tables.cell(found.get((*column, tap), []), part, count))
+        ]
         for column in tables.columns(rows)
     }
     probes = list(dict.fromkeys((probe, budget) for probe, _, budget in lines))
@@ -111,7 +144,9 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
             label=plain(labels[-1]),
             gid=f"line{number}",
         )
-        values[f"line{number}"] = [f"{labels[-1]}, {taps[at]}: {cell.text(margin=True)} %" for at, cell in points]
+        values[f"line{number}"] = [
+            f"{labels[-1]}, {taps[at]}: {cell.text(margin=True)} %" for at, cell in points
+        ]
     axes.set_xticks(range(len(taps)), [plain(tap) for tap in taps])
     axes.set_ylabel(f"{part} images told right, %")
     put_legend(axes, labels)
@@ -120,16 +155,23 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
     if chosen[0]["mode"] == "frozen":
         judged = evaluation.part(chosen)
         mean = sum(row[judged]["accuracy"] for row in chosen) / len(chosen)
-        words += f" Validation chooses {chosen[0]['probe']} on {chosen[0]['tap']}: {100 * mean:.1f} % of {judged}."
+        words += (
+            f" Validation chooses {chosen[0]['probe']} on {chosen[0]['tap']}: {100 * mean:.1f} % of"
+            f" {judged}."
+        )
     return to_figure(figure, name, "Accuracy by tap, trained beside untrained", words, values)
 
 
 def chosen_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """The rows (of all seeds) of the frozen probe and tap that are best on validation; else of any mode."""
+    """The rows (of all seeds) of the frozen probe and tap that are best on validation; else of any
+    mode."""
     rows = with_all_labels(evaluation) or evaluation.rows
     rows = [row for row in rows if row["mode"] == "frozen"] or rows
     groups = tables.grouped(rows, "tap", "probe", "mode", "budget", "labels_per_class", "draw")
-    return max(groups.values(), key=lambda group: sum(row["validation"]["accuracy"] for row in group) / len(group))
+    return max(
+        groups.values(),
+        key=lambda group: sum(row["validation"]["accuracy"] for row in group) / len(group),
+    )
 
 
 def describe(row: dict[str, Any]) -> str:
@@ -140,7 +182,11 @@ def describe(row: dict[str, Any]) -> str:
 def untrained_twin(evaluation: Evaluation, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of the same probe, tap and labels on an untrained network."""
     names = ("tap", "probe", "labels_per_class", "draw", "budget")
-    return [row for row in evaluation.rows if row["mode"] == "random" and all(row[name] == rows[0][name] for name in names)]
+    return [
+        row
+        for row in evaluation.rows
+        if row["mode"] == "random" and all(row[name] == rows[0][name] for name in names)
+    ]
 
 
 def column_of(row: dict[str, Any]) -> tuple[str, str, str]:

@@ -27,8 +27,9 @@ def write_report(
     Args:
         runs: run folders; one that has not ended shows what is there.
         path: where the page goes; a page that is there is replaced.
-        pictures: whether networks and images are loaded, for attention, filters, neighbours and the map of embeddings. Without
-            them the page is made from the run's tables alone, without TensorFlow.
+        pictures: whether networks and images are loaded, for attention, filters, neighbours and the
+            map of embeddings. Without them the page is made from the run's tables alone, without
+            TensorFlow.
         data_dir: where tensorflow-datasets keeps prepared sets; None for what the recipes say.
         progress: called with the name of each step.
 
@@ -36,8 +37,8 @@ def write_report(
         The path of the page.
 
     Raises:
-        UserError: for a folder that is no run, a run given twice, or a page that cannot be written. Images or networks that are
-            not there any more are noted on the page.
+        UserError: for a folder that is no run, a run given twice, or a page that cannot be written.
+            Images or networks that are not there any more are noted on the page.
     """
     gathered = gather_all([Path(run) for run in runs])
     if not gathered:
@@ -61,13 +62,18 @@ def write_report(
         runs=sections,
         several=several,
         comparison=comparing.side_by_side(gathered) if several else [],
-        shared=[
-            each
-            for each in (curves.rotation_curve(gathered, "all-rotation"), curves.best_probe_curve(gathered, "all-probe"))
-            if each
-        ]
-        if several
-        else [],
+        shared=(
+            [
+                each
+                for each in (
+                    curves.rotation_curve(gathered, "all-rotation"),
+                    curves.best_probe_curve(gathered, "all-probe"),
+                )
+                if each
+            ]
+            if several
+            else []
+        ),
         made=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         command=shlex.join(["rotkeras", "report", *(str(run) for run in runs)]),
     )
@@ -91,7 +97,10 @@ def _section(run: Gathered) -> dict[str, Any]:
         }
         for number, each in enumerate(run.evaluations)
     ]
-    figures = [curves.rotation_curve([run], f"{run.key}-rotation"), *curves.probe_curves(run, f"{run.key}-probe")]
+    figures = [
+        curves.rotation_curve([run], f"{run.key}-rotation"),
+        *curves.probe_curves(run, f"{run.key}-probe"),
+    ]
     figures.append(curves.equivariance_curve(run, f"{run.key}-equivariance"))
     return {
         "key": run.key,
@@ -113,5 +122,7 @@ def _section(run: Gathered) -> dict[str, Any]:
         "encoders": encoders.encoder_table(run),
         "exports": encoders.export_table(run),
         "recipe": run.run.recipe.read_text(encoding="utf-8"),
-        "command": shlex.join(["rotkeras", "train", str(run.run.recipe), "--run-dir", f"{run.run.path}-again"]),
+        "command": shlex.join(
+            ["rotkeras", "train", str(run.run.recipe), "--run-dir", f"{run.run.path}-again"]
+        ),
     }

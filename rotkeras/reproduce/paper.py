@@ -1,13 +1,16 @@
-"""What is to be reproduced: the paper's numbers, those of reruns of the authors' code, and the tolerance between.
+"""What is to be reproduced: the paper's numbers, those of reruns of the authors' code, and the
+tolerance between.
 
-Figures from Gidaris, Singh, Komodakis, Unsupervised Representation Learning by Predicting Image Rotations, ICLR 2018 (tables
-1, 2, 3 and 9), and, for figure 5b, from the later survey that lists it as numbers.
+Figures from Gidaris, Singh, Komodakis, Unsupervised Representation Learning by Predicting Image
+Rotations, ICLR 2018 (tables 1, 2, 3 and 9), and, for figure 5b, from the later survey that lists it
+as numbers.
 """
 
 from dataclasses import dataclass
 
 TOLERANCE = 1.0
-"""Points of accuracy: 10,000 test images alone make ±0.6 at 90 %, and reruns of the authors' code differed by up to 0.4."""
+"""Points of accuracy: 10,000 test images alone make ±0.6 at 90 %, and reruns of the authors' code
+differed by up to 0.4."""
 
 LAST_BLOCK_TOLERANCE = 7.7
 """What a rerun of the 4-block network differed by at its last block, the only one known."""
@@ -93,7 +96,9 @@ def _table1() -> Table:
                     tolerance=LAST_BLOCK_TOLERANCE if number + 1 == len(values) else TOLERANCE,
                 )
             )
-    return Table("table1", "Table 1: non-linear probe by block and depth", "network", "block", tuple(entries))
+    return Table(
+        "table1", "Table 1: non-linear probe by block and depth", "network", "block", tuple(entries)
+    )
 
 
 def _table2() -> Table:
@@ -104,7 +109,14 @@ def _table2() -> Table:
         ("90°, 270°", QUARTER_TURNS, 85.52),
     )
     entries = tuple(
-        Entry(row, "conv2, non-linear", network, "nonlinear", paper=value, rerun=88.89 if network is NIN4 else None)
+        Entry(
+            row,
+            "conv2, non-linear",
+            network,
+            "nonlinear",
+            paper=value,
+            rerun=88.89 if network is NIN4 else None,
+        )
         for row, network, value in rows
     )
     return Table("table2", "Table 2: how many rotations", "rotations", "probe", entries)
@@ -116,14 +128,29 @@ def _table3() -> Table:
         Entry("Random init. + conv", "accuracy", NIN4, "conv", "random", paper=72.50),
         Entry("RotNet + non-linear", "accuracy", NIN4, "nonlinear", paper=89.06, rerun=88.89),
         Entry("RotNet + conv", "accuracy", NIN4, "conv", paper=91.16),
-        Entry("RotNet + non-linear, fine-tuned", "accuracy", NIN4, "nonlinear", "fine_tuned", paper=91.73),
+        Entry(
+            "RotNet + non-linear, fine-tuned",
+            "accuracy",
+            NIN4,
+            "nonlinear",
+            "fine_tuned",
+            paper=91.73,
+        ),
         Entry("RotNet + conv, fine-tuned", "accuracy", NIN4, "conv", "fine_tuned", paper=92.17),
     )
     note = (
-        "Others in the paper's table: Roto-Scat + SVM 82.3, ExemplarCNN 84.3, DCGAN 82.8, Scattering 84.7. Later, by the same "
-        "protocol: AET-affine + non-linear 90.23, + conv 91.95; AET-project + non-linear 90.59, + conv 92.18."
+        "Others in the paper's table: Roto-Scat + SVM 82.3, ExemplarCNN 84.3, DCGAN 82.8,"
+        " Scattering 84.7. Later, by the same protocol: AET-affine + non-linear 90.23, + conv"
+        " 91.95; AET-project + non-linear 90.59, + conv 92.18."
     )
-    return Table("table3", "Table 3: RotNet beside supervised and untrained", "method", "", entries, note=note)
+    return Table(
+        "table3",
+        "Table 3: RotNet beside supervised and untrained",
+        "method",
+        "",
+        entries,
+        note=note,
+    )
 
 
 def _table9() -> Table:
@@ -131,9 +158,21 @@ def _table9() -> Table:
     rotnet = (91.7, 95.8, 87.1, 83.5, 91.5, 85.3, 94.2, 91.9, 95.7, 94.2)
     # A class has 1,000 test images: ±1.5 at 94 % from the images alone, hence twice the tolerance.
     entries = tuple(
-        Entry(name, column, NIN4, "conv", mode, class_name=name, paper=values[number], tolerance=2 * TOLERANCE)
+        Entry(
+            name,
+            column,
+            NIN4,
+            "conv",
+            mode,
+            class_name=name,
+            paper=values[number],
+            tolerance=2 * TOLERANCE,
+        )
         for number, name in enumerate(CLASSES)
-        for column, mode, values in (("supervised", "scratch", supervised), ("RotNet + conv", "frozen", rotnet))
+        for column, mode, values in (
+            ("supervised", "scratch", supervised),
+            ("RotNet + conv", "frozen", rotnet),
+        )
     )
     return Table("table9", "Table 9: accuracy by class", "class", "method", entries)
 
@@ -141,10 +180,17 @@ def _table9() -> Table:
 def _figure5a() -> Table:
     entries = (Entry("supervised", "accuracy", CURVE, "conv", "scratch", paper=92.80),)
     note = (
-        "The curve is of online numbers on validation images, with probes of a shortened schedule and at most 10,000 labels; "
-        "the supervised line is of test images."
+        "The curve is of online numbers on validation images, with probes of a shortened schedule"
+        " and at most 10,000 labels; the supervised line is of test images."
     )
-    return Table("figure5a", "Figure 5a: rotation and conv-probe accuracy over pre-training", "", "", entries, note=note)
+    return Table(
+        "figure5a",
+        "Figure 5a: rotation and conv-probe accuracy over pre-training",
+        "",
+        "",
+        entries,
+        note=note,
+    )
 
 
 def _figure5b() -> Table:
@@ -153,17 +199,37 @@ def _figure5b() -> Table:
     rotnet = (64.63, 75.28, 82.84, 86.43, 91.95)
     entries = tuple(
         Entry(
-            str(count or "all"), column, NIN4, "conv", mode, labels_per_class=count, paper=values[number], tolerance=2 * TOLERANCE
+            str(count or "all"),
+            column,
+            NIN4,
+            "conv",
+            mode,
+            labels_per_class=count,
+            paper=values[number],
+            tolerance=2 * TOLERANCE,
         )
         for number, count in enumerate(counts)
-        for column, mode, values in (("supervised", "scratch", supervised), ("RotNet + conv", "frozen", rotnet))
+        for column, mode, values in (
+            ("supervised", "scratch", supervised),
+            ("RotNet + conv", "frozen", rotnet),
+        )
     )
     note = (
-        "Row “all” is 5,000 labels per class in the paper; here the validation part takes 500 of them. “Paper” is the survey's "
-        "list of the figure."
+        "Row “all” is 5,000 labels per class in the paper; here the validation part takes 500 of"
+        " them. “Paper” is the survey's list of the figure."
     )
-    return Table("figure5b", "Figure 5b: accuracy by labels per class", "labels per class", "method", entries, note=note)
+    return Table(
+        "figure5b",
+        "Figure 5b: accuracy by labels per class",
+        "labels per class",
+        "method",
+        entries,
+        note=note,
+    )
 
 
-TABLES = {table.name: table for table in (_table1(), _table2(), _table3(), _table9(), _figure5a(), _figure5b())}
+TABLES = {
+    table.name: table
+    for table in (_table1(), _table2(), _table3(), _table9(), _figure5a(), _figure5b())
+}
 """What `rotkeras reproduce` offers."""

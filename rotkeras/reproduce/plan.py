@@ -1,4 +1,5 @@
-"""The recipe of each pre-training of a table. Nothing here imports TensorFlow: a mistake is answered at once."""
+"""The recipe of each pre-training of a table. Nothing here imports TensorFlow: a mistake is
+answered at once."""
 
 from collections.abc import Sequence
 
@@ -20,10 +21,18 @@ FREE = (
     "data.cache",
     "data.arrays",
 )
-"""Keys of a recipe that may differ without making another experiment of it; arrays, when they hold the same images."""
+"""Keys of a recipe that may differ without making another experiment of it; arrays, when they hold
+the same images."""
 
 
-def build_recipe(base: str, network: Network, scale: Scale, seed: int, overrides: Sequence[str], data_dir: str | None) -> Recipe:
+def build_recipe(
+    base: str,
+    network: Network,
+    scale: Scale,
+    seed: int,
+    overrides: Sequence[str],
+    data_dir: str | None,
+) -> Recipe:
     """The recipe of one pre-training of a table.
 
     Raises:
@@ -31,11 +40,17 @@ def build_recipe(base: str, network: Network, scale: Scale, seed: int, overrides
     """
     full = recipes.load(base, overrides, data_dir)
     own = [*scale.overrides(full), *network.overrides, f"train.seed={seed}"]
-    taken = {each.partition("=")[0] for each in own} | {"train.seed", "backbone.blocks", "task.angles"}
+    taken = {each.partition("=")[0] for each in own} | {
+        "train.seed",
+        "backbone.blocks",
+        "task.angles",
+    }
     for override in overrides:
         key = override.partition("=")[0].strip()
         if key in taken:
-            raise UserError(f"--set {override}: {key} is what the table, --seeds or --scale sets; leave it out.")
+            raise UserError(
+                f"--set {override}: {key} is what the table, --seeds or --scale sets; leave it out."
+            )
     mine = [*overrides, *own]
     if network.name == "nin4-curve":
         epochs = recipes.load(base, mine, data_dir).train.epochs

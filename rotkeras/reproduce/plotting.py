@@ -10,7 +10,13 @@ from rotkeras.reproduce.reproducing import Reproduced
 OURS, PAPER, RERUN = "#0b6e99", "#c9c5bd", "#d98a3d"
 
 
-def plot(path: Path, table: Table, numbers: Sequence[Reproduced], subtitle: str, curve: Sequence[Any] = ()) -> None:
+def plot(
+    path: Path,
+    table: Table,
+    numbers: Sequence[Reproduced],
+    subtitle: str,
+    curve: Sequence[Any] = (),
+) -> None:
     """Draw a table to a PNG file.
 
     Args:
@@ -48,14 +54,36 @@ def _beside(axes: Any, numbers: Sequence[Reproduced]) -> None:
     paper = [number.entry.paper or 0.0 for number in numbers]
     axes.bar([at + 0.2 for at in positions], paper, 0.36, color=PAPER, label="paper")
     margins = [number.margin for number in numbers]
-    axes.bar([at - 0.2 for at in positions], [n.mean for n in numbers], 0.36, yerr=margins, color=OURS, label="ours, 95 % interval")
-    reruns = [(at + 0.2, number.entry.rerun) for at, number in enumerate(numbers) if number.entry.rerun is not None]
+    axes.bar(
+        [at - 0.2 for at in positions],
+        [n.mean for n in numbers],
+        0.36,
+        yerr=margins,
+        color=OURS,
+        label="ours, 95 % interval",
+    )
+    reruns = [
+        (at + 0.2, number.entry.rerun)
+        for at, number in enumerate(numbers)
+        if number.entry.rerun is not None
+    ]
     if reruns:
         axes.plot(
-            *zip(*reruns, strict=True), linestyle="", marker="_", markersize=14, markeredgewidth=2, color=RERUN, label="rerun"
+            *zip(*reruns, strict=True),
+            linestyle="",
+            marker="_",
+            markersize=14,
+            markeredgewidth=2,
+            color=RERUN,
+            label="rerun",
         )
     labels = [f"{number.entry.row}\n{number.entry.column}".strip() for number in numbers]
-    axes.set_xticks(list(positions), labels, rotation=45 if len(numbers) > 4 else 0, ha="right" if len(numbers) > 4 else "center")
+    axes.set_xticks(
+        list(positions),
+        labels,
+        rotation=45 if len(numbers) > 4 else 0,
+        ha="right" if len(numbers) > 4 else "center",
+    )
     axes.tick_params(axis="x", labelsize=7)
     axes.legend(loc="upper center", ncols=3, fontsize=8, frameon=False)
     highest = max([*paper, *(number.mean + number.margin for number in numbers)])
@@ -68,8 +96,22 @@ def _by_labels(axes: Any, numbers: Sequence[Reproduced]) -> None:
     for column, colour in (("RotNet + conv", OURS), ("supervised", RERUN)):
         mine = [number for number in numbers if number.entry.column == column]
         at = [ticks.index(number.entry.row) for number in mine]
-        axes.errorbar(at, [n.mean for n in mine], yerr=[n.margin for n in mine], marker="o", color=colour, label=f"{column}, ours")
-        axes.plot(at, [n.entry.paper for n in mine], linestyle=":", marker=".", color=colour, label=f"{column}, survey")
+        axes.errorbar(
+            at,
+            [n.mean for n in mine],
+            yerr=[n.margin for n in mine],
+            marker="o",
+            color=colour,
+            label=f"{column}, ours",
+        )
+        axes.plot(
+            at,
+            [n.entry.paper for n in mine],
+            linestyle=":",
+            marker=".",
+            color=colour,
+            label=f"{column}, survey",
+        )
     axes.set_xticks(range(len(ticks)), ticks)
     axes.set_xlabel("labels per class, as published")
     axes.legend(fontsize=8, frameon=False)
@@ -82,7 +124,10 @@ def _curve(axes: Any, numbers: Sequence[Reproduced], curve: Sequence[Any]) -> No
         first = seed == curve[0]["seed"]
         epochs = [point["epoch"] for point in mine]
         axes.plot(
-            epochs, [100 * p["rotation"] for p in mine], color=RERUN, label="rotation, online (validation)" if first else None
+            epochs,
+            [100 * p["rotation"] for p in mine],
+            color=RERUN,
+            label="rotation, online (validation)" if first else None,
         )
         probed = [point for point in mine if point["probe"] is not None]
         axes.plot(

@@ -47,7 +47,8 @@ class Reproduced:
         entry: the paper's.
         values: ours in percent, one for each seed.
         mean: of the values.
-        margin: half of the 95 % interval in points: over seeds, or with one seed of the test images.
+        margin: half of the 95 % interval in points: over seeds, or with one seed of the test
+            images.
     """
 
     entry: Entry
@@ -101,8 +102,8 @@ def reproduce(
     named = {entry.class_name for entry in table.entries if entry.class_name}
     if missing := sorted(named - set(source.train.class_names)):
         raise UserError(
-            f"{table.title}: expected images whose classes are named, received {source.name} without {', '.join(missing)}; "
-            f"add class_names to the .npz."
+            f"{table.title}: expected images whose classes are named, received {source.name}"
+            f" without {', '.join(missing)}; add class_names to the .npz."
         )
     runs: list[Run] = []
     values: dict[Entry, list[tuple[float, int]]] = {entry: [] for entry in table.entries}
@@ -117,20 +118,24 @@ def reproduce(
                 train(recipe, run, source, callbacks)
             runs.append(run)
             options = wanted(mine, scale, seed)
-            content = evaluate(run, options, source, watch=shows.watch, done=shows.done, tested=shows.tested)
+            content = evaluate(
+                run, options, source, watch=shows.watch, done=shows.done, tested=shows.tested
+            )
             for entry in mine:
                 values[entry].append(_value(entry, content, scale, seed))
     return [_reproduced(entry, found) for entry, found in values.items()], runs
 
 
 def suffix(scale: Scale) -> str:
-    """For the names of files: the scale, and the library where it is not TensorFlow, so that no numbers of two are mixed."""
+    """For the names of files: the scale, and the library where it is not TensorFlow, so that no
+    numbers of two are mixed."""
     library = devices.backend()
     return scale.suffix() + ("" if library == "tensorflow" else f"-{library}")
 
 
 def wanted(entries: Sequence[Entry], scale: Scale, seed: int) -> list[Options]:
-    """The evaluations that entries of one network need: one for each probe, mode and number of labels, with all its taps."""
+    """The evaluations that entries of one network need: one for each probe, mode and number of
+    labels, with all its taps."""
     taps: dict[tuple[str, str, int | None], dict[str, None]] = {}
     for entry in entries:
         taps.setdefault((entry.probe, entry.mode, entry.labels_per_class), {})[entry.tap] = None
@@ -154,16 +159,30 @@ def _value(entry: Entry, content: dict[str, Any], scale: Scale, seed: int) -> tu
     settings = None
     if is_trained(entry.probe):
         supervised, few = entry.mode == "scratch", labels is not None
-        settings = settings_for("published", entry.probe, supervised, few, (scale.epochs, scale.images))
-    unit = Unit(entry.probe, entry.mode, labels, "all" if labels is None else "first", seed, (entry.tap,), settings)
+        settings = settings_for(
+            "published", entry.probe, supervised, few, (scale.epochs, scale.images)
+        )
+    unit = Unit(
+        entry.probe,
+        entry.mode,
+        labels,
+        "all" if labels is None else "first",
+        seed,
+        (entry.tap,),
+        settings,
+    )
     key = unit.row(entry.tap)
-    row = next(each for each in content["rows"] if all(each[name] == value for name, value in key.items()))
+    row = next(
+        each for each in content["rows"] if all(each[name] == value for name, value in key.items())
+    )
     result = row["test"] or row["validation"]
     images = content["images"]["test" if row["test"] else "validation"]
     if entry.class_name is None:
         return 100 * result["accuracy"], images
     share = result["per_class"][entry.class_name]
-    return 100 * (share if share is not None else float("nan")), max(1, images // len(result["per_class"]))
+    return 100 * (share if share is not None else float("nan")), max(
+        1, images // len(result["per_class"])
+    )
 
 
 def _reproduced(entry: Entry, found: list[tuple[float, int]]) -> Reproduced:

@@ -1,4 +1,5 @@
-"""How large a reproduction is: as published, or shrunk so that its whole path can be walked on two cores."""
+"""How large a reproduction is: as published, or shrunk so that its whole path can be walked on two
+cores."""
 
 from dataclasses import dataclass
 
@@ -30,10 +31,14 @@ class Scale:
     def __post_init__(self) -> None:
         for name in ("images", "width", "epochs"):
             if not 0 < getattr(self, name) <= 1:
-                raise UserError(f"The scale of the {name}: expected above 0 and at most 1, received {getattr(self, name):g}.")
+                raise UserError(
+                    f"The scale of the {name}: expected above 0 and at most 1, received"
+                    f" {getattr(self, name):g}."
+                )
         if self.images * TRAIN_IMAGES < 100:
             raise UserError(
-                f"--scale: {self.images:g} of {TRAIN_IMAGES:,} images is too few: expected at least 100; set it higher."
+                f"--scale: {self.images:g} of {TRAIN_IMAGES:,} images is too few: expected at least"
+                " 100; set it higher."
             )
 
     @classmethod
@@ -56,8 +61,9 @@ class Scale:
             return f"full scale: {TRAIN_IMAGES:,} training images, published width, {epochs} epochs"
         epochs_here = max(1, round(epochs * self.epochs))
         return (
-            f"scale {self.images:g} of the images ({round(TRAIN_IMAGES * self.images):,}), {self.width:g} of the width, "
-            f"{self.epochs:g} of the epochs ({epochs_here} of {epochs}, probes likewise): not comparable with the paper"
+            f"scale {self.images:g} of the images ({round(TRAIN_IMAGES * self.images):,}),"
+            f" {self.width:g} of the width, {self.epochs:g} of the epochs ({epochs_here} of"
+            f" {epochs}, probes likewise): not comparable with the paper"
         )
 
     def overrides(self, recipe: Recipe) -> list[str]:
@@ -78,7 +84,8 @@ class Scale:
         return found
 
     def shrink(self, source: Source) -> Source:
-        """A source with that share of the validation and test images; training is shrunk by the recipe."""
+        """A source with that share of the validation and test images; training is shrunk by the
+        recipe."""
         if self.full or source.validation is None:
             return source
         test = source.test

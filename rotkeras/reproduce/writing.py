@@ -23,7 +23,8 @@ HEADER = (
 
 
 def verdict(number: Reproduced, judged: bool) -> str:
-    """Whether a number is reproduced, in a word or two; `judged` is False at any scale but the full one."""
+    """Whether a number is reproduced, in a word or two; `judged` is False at any scale but the full
+    one."""
     if not judged:
         return "not judged"
     return {True: "yes", False: "no", None: ""}[number.within]
@@ -52,12 +53,15 @@ def as_csv(numbers: Sequence[Reproduced], judged: bool) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*HEADER, "values of each seed"])
     for number in numbers:
-        writer.writerow([*cells(number, judged), " ".join(f"{value:.4f}" for value in number.values)])
+        writer.writerow(
+            [*cells(number, judged), " ".join(f"{value:.4f}" for value in number.values)]
+        )
     return text.getvalue()
 
 
 def curve_csv(curve: Sequence[dict[str, Any]]) -> str:
-    """The points of figure 5a: seed, epoch, rotation accuracy and conv-probe accuracy, both online on validation, in percent."""
+    """The points of figure 5a: seed, epoch, rotation accuracy and conv-probe accuracy, both online
+    on validation, in percent."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["seed", "epoch", "rotation accuracy", "conv probe accuracy (conv2, online)"])
@@ -67,7 +71,13 @@ def curve_csv(curve: Sequence[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def as_markdown(table: Table, numbers: Sequence[Reproduced], facts: dict[str, str], judged: bool, curve: Sequence[Any] = ()) -> str:
+def as_markdown(
+    table: Table,
+    numbers: Sequence[Reproduced],
+    facts: dict[str, str],
+    judged: bool,
+    curve: Sequence[Any] = (),
+) -> str:
     """The table with what it was made by.
 
     Args:
@@ -80,15 +90,34 @@ def as_markdown(table: Table, numbers: Sequence[Reproduced], facts: dict[str, st
     lines = [f"# {table.title}", ""]
     if not judged:
         lines += [f"**A walk at {facts['scale']}.**", ""]
-    titles = [table.row_title or "what", table.column_title or "", "ours", "±", "seeds", *HEADER[5:]]
+    titles = [
+        table.row_title or "what",
+        table.column_title or "",
+        "ours",
+        "±",
+        "seeds",
+        *HEADER[5:],
+    ]
     lines += ["| " + " | ".join(titles) + " |", "|" + "---|" * 2 + "---:|" * 6 + "---|---:|"]
     lines += ["| " + " | ".join(cells(number, judged)) + " |" for number in numbers]
     if curve:
-        lines += ["", "| seed | epoch | rotation, online % | conv probe, online % |", "|---:|---:|---:|---:|"]
+        lines += [
+            "",
+            "| seed | epoch | rotation, online % | conv probe, online % |",
+            "|---:|---:|---:|---:|",
+        ]
         for point in curve:
             probe = "" if point["probe"] is None else f"{100 * point['probe']:.2f}"
-            lines.append(f"| {point['seed']} | {point['epoch']} | {100 * point['rotation']:.2f} | {probe} |")
-    lines += ["", "Accuracy in percent. ± is the 95 % interval over seeds, or with one seed that of the test images alone."]
+            lines.append(
+                f"| {point['seed']} | {point['epoch']} | {100 * point['rotation']:.2f} | {probe} |"
+            )
+    lines += [
+        "",
+        (
+            "Accuracy in percent. ± is the 95 % interval over seeds, or with one seed that of the"
+            " test images alone."
+        ),
+    ]
     if table.note:
         lines += ["", table.note]
     lines += ["", *(f"- {key}: {value}" for key, value in facts.items())]

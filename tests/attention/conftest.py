@@ -23,7 +23,9 @@ def by_hand(side=4, kernels=None, padding="same", name="conv1"):
     kernels = np.asarray(kernels, np.float32)
     inputs = keras.Input((side, side, 3), dtype="uint8")
     x = keras.layers.Rescaling(1.0)(inputs)
-    layer = keras.layers.Conv2D(kernels.shape[-1], kernels.shape[0], padding=padding, use_bias=False)
+    layer = keras.layers.Conv2D(
+        kernels.shape[-1], kernels.shape[0], padding=padding, use_bias=False
+    )
     x = layer(x)
     layer.set_weights([kernels])
     return keras.Model(inputs, keras.layers.Identity(name=name)(x))

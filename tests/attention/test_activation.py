@@ -24,7 +24,9 @@ def test_published_powers_by_the_place_of_the_tap_in_the_model(rotation_model, p
     published = activation_maps(rotation_model, photographs)
     assert list(published) == ["conv1", "conv2", "conv3"]
     for tap, power in zip(published, (1, 2, 4), strict=True):
-        alone = activation_maps(rotation_model, photographs, [tap])  # its power does not depend on what else is asked for
+        alone = activation_maps(
+            rotation_model, photographs, [tap]
+        )  # its power does not depend on what else is asked for
         said = activation_maps(rotation_model, photographs, [tap], {tap: power})
         np.testing.assert_array_equal(alone[tap], published[tap])
         np.testing.assert_array_equal(said[tap], published[tap])
@@ -36,17 +38,27 @@ def test_a_fourth_tap_goes_on_with_the_last_published_power():
     from rotkeras.attention.activation import resolve_powers
 
     there = ["conv1", "conv2", "conv3", "conv4", "conv5"]
-    assert resolve_powers(there, there, None) == {"conv1": 1, "conv2": 2, "conv3": 4, "conv4": 4, "conv5": 4}
+    assert resolve_powers(there, there, None) == {
+        "conv1": 1,
+        "conv2": 2,
+        "conv3": 4,
+        "conv4": 4,
+        "conv5": 4,
+    }
 
 
 def test_more_images_than_one_pass_holds(network_by_hand):
     images = np.random.default_rng(0).integers(0, 256, (67, 4, 4, 3), dtype=np.uint8)
     model = network_by_hand(4, KERNELS)
     assert activation.images_per_pass(model) == 64
-    assert activation.images_per_pass(network_by_hand(2048, np.zeros((1, 1, 3, 8)))) == 2  # 128 MiB for each image
+    assert (
+        activation.images_per_pass(network_by_hand(2048, np.zeros((1, 1, 3, 8)))) == 2
+    )  # 128 MiB for each image
     found = activation_maps(model, images)["conv1"]
     assert len(found) == 67
-    np.testing.assert_allclose(found[-1], activation_maps(model, images[-1:])["conv1"][0], rtol=1e-6)
+    np.testing.assert_allclose(
+        found[-1], activation_maps(model, images[-1:])["conv1"][0], rtol=1e-6
+    )
 
 
 def test_mixed_precision_gives_float32(photographs):
@@ -58,7 +70,9 @@ def test_mixed_precision_gives_float32(photographs):
         model = nin(blocks=3, width=1 / 24, input_shape=(16, 16, 3))
     finally:
         keras.config.set_dtype_policy("float32")
-    assert {each.dtype for each in activation_maps(model, photographs).values()} == {np.dtype(np.float32)}
+    assert {each.dtype for each in activation_maps(model, photographs).values()} == {
+        np.dtype(np.float32)
+    }
 
 
 @pytest.mark.parametrize(
@@ -102,7 +116,9 @@ def test_models_that_cannot_be_looked_into_are_refused(small_backbone, photograp
         def call(self, x):
             return small_backbone(x)
 
-    vectors = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2), keras.layers.Identity(name="tap")])
+    vectors = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(2), keras.layers.Identity(name="tap")]
+    )
     for model, message in (
         (Own(), "expected a functional model"),
         (keras.Sequential([small_backbone]), None),
@@ -118,6 +134,10 @@ def test_models_that_cannot_be_looked_into_are_refused(small_backbone, photograp
 
 def test_layers_in_front_of_a_nested_network_are_not_passed_over(small_backbone, photographs):
     inputs = keras.Input((16, 16, 3), dtype="uint8")
-    model = keras.Model(inputs, small_backbone(keras.layers.Rescaling(0.5, name="half", dtype="uint8")(inputs)))
-    with pytest.raises(UserError, match="has half in front of the network inside it: expected a flat model"):
+    model = keras.Model(
+        inputs, small_backbone(keras.layers.Rescaling(0.5, name="half", dtype="uint8")(inputs))
+    )
+    with pytest.raises(
+        UserError, match="has half in front of the network inside it: expected a flat model"
+    ):
         activation_maps(model, photographs)

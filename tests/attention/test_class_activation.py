@@ -11,7 +11,8 @@ from rotkeras.errors import UserError
 
 
 def test_grad_cam_of_a_network_by_hand():
-    # One feature map, which is the red channel; the score of class 1 is its mean, that of class 0 minus its mean.
+    # One feature map, which is the red channel; the score of class 1 is its mean, that of class 0
+    # minus its mean.
     inputs = keras.Input((8, 8, 3), dtype="uint8")
     convolution = keras.layers.Conv2D(1, 1, use_bias=False)
     x = keras.layers.Identity(name="conv1")(convolution(keras.layers.Rescaling(1.0)(inputs)))
@@ -22,7 +23,9 @@ def test_grad_cam_of_a_network_by_hand():
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
     red = images[..., 0].astype(np.float64)
     low, high = red.min((1, 2), keepdims=True), red.max((1, 2), keepdims=True)
-    np.testing.assert_allclose(class_activation_maps(model, images, target=1), (red - low) / (high - low), atol=1e-5)
+    np.testing.assert_allclose(
+        class_activation_maps(model, images, target=1), (red - low) / (high - low), atol=1e-5
+    )
     assert not class_activation_maps(model, images, target=0).any()  # nothing speaks for it
 
 
@@ -37,8 +40,18 @@ def direct(method, model, images, answers):
         from tf_keras_vis.scorecam import Scorecam
         from tf_keras_vis.utils.scores import CategoricalScore
 
-        made = {"gradcam": Gradcam, "gradcam++": GradcamPlusPlus, "layercam": Layercam, "scorecam": Scorecam, "saliency": Saliency}
-        options = {} if method == "saliency" else {"penultimate_layer": "conv2", "seek_penultimate_conv_layer": False}
+        made = {
+            "gradcam": Gradcam,
+            "gradcam++": GradcamPlusPlus,
+            "layercam": Layercam,
+            "scorecam": Scorecam,
+            "saliency": Saliency,
+        }
+        options = (
+            {}
+            if method == "saliency"
+            else {"penultimate_layer": "conv2", "seek_penultimate_conv_layer": False}
+        )
         return made[method](model)(CategoricalScore(answers), images.astype(np.float32), **options)
 
 
@@ -46,34 +59,47 @@ def direct(method, model, images, answers):
 def test_each_method_is_that_of_tf_keras_vis_called_directly(rotation_model, photographs, method):
     answers = [0, 1, 2, 3, 0, 1]
     tap = None if method == "saliency" else "conv2"
-    found = class_activation_maps(rotation_model, photographs, method, tap, answers, smooth_samples=0)
+    found = class_activation_maps(
+        rotation_model, photographs, method, tap, answers, smooth_samples=0
+    )
     expected = direct(method, differentiable(rotation_model), photographs, answers)
     assert found.shape == (6, 16, 16)
     assert found.dtype == np.float32
     assert 0 <= found.min() < found.max() <= 1
     np.testing.assert_allclose(found, expected, atol=1e-4)
     # An image alone has the map that it has in a batch.
-    alone = class_activation_maps(rotation_model, photographs[4:5], method, tap, 0, smooth_samples=0)
+    alone = class_activation_maps(
+        rotation_model, photographs[4:5], method, tap, 0, smooth_samples=0
+    )
     np.testing.assert_allclose(alone[0], found[4], atol=1e-3)
 
 
 def test_without_a_target_it_is_the_answer_that_the_model_gives(rotation_model, photographs):
     answers = np.asarray(rotation_model(photographs, training=False)).argmax(-1).tolist()
     np.testing.assert_array_equal(
-        class_activation_maps(rotation_model, photographs), class_activation_maps(rotation_model, photographs, target=answers)
+        class_activation_maps(rotation_model, photographs),
+        class_activation_maps(rotation_model, photographs, target=answers),
     )
     other = [(answer + 1) % 4 for answer in answers]
     assert not np.allclose(
-        class_activation_maps(rotation_model, photographs, target=other), class_activation_maps(rotation_model, photographs)
+        class_activation_maps(rotation_model, photographs, target=other),
+        class_activation_maps(rotation_model, photographs),
     )
 
 
 def test_smooth_grad_depends_on_its_seed_alone(rotation_model, photographs):
     kept = np.random.get_state()[1].copy()
-    maps = [class_activation_maps(rotation_model, photographs[:2], "saliency", smooth_samples=3, seed=seed) for seed in (1, 1, 2)]
+    maps = [
+        class_activation_maps(
+            rotation_model, photographs[:2], "saliency", smooth_samples=3, seed=seed
+        )
+        for seed in (1, 1, 2)
+    ]
     np.testing.assert_array_equal(maps[0], maps[1])
     assert np.abs(maps[0] - maps[2]).max() > 0.01
-    np.testing.assert_array_equal(np.random.get_state()[1], kept)  # the caller's generator is left alone
+    np.testing.assert_array_equal(
+        np.random.get_state()[1], kept
+    )  # the caller's generator is left alone
 
 
 def test_a_mixed_precision_model_has_the_maps_of_its_float32_twin(photographs):
@@ -84,11 +110,15 @@ def test_a_mixed_precision_model_has_the_maps_of_its_float32_twin(photographs):
     for policy in ("float32", "mixed_bfloat16"):
         keras.config.set_dtype_policy(policy)
         try:
-            models.append(Rotation().build_model(nin(blocks=3, width=1 / 24, input_shape=(16, 16, 3))))
+            models.append(
+                Rotation().build_model(nin(blocks=3, width=1 / 24, input_shape=(16, 16, 3)))
+            )
         finally:
             keras.config.set_dtype_policy("float32")
     models[1].set_weights(models[0].get_weights())
-    plain, mixed = (class_activation_maps(model, photographs, tap="conv2", target=1) for model in models)
+    plain, mixed = (
+        class_activation_maps(model, photographs, tap="conv2", target=1) for model in models
+    )
     np.testing.assert_allclose(mixed, plain, atol=1e-5)
 
 

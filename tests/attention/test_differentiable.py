@@ -10,7 +10,9 @@ def test_scores_and_weights_are_those_of_the_model(rotation_model, photographs):
     flat = differentiable(rotation_model)
     assert flat.input.dtype == "float32"
     expected = np.asarray(rotation_model(photographs, training=False))
-    np.testing.assert_allclose(np.asarray(flat(photographs.astype(np.float32), training=False)), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        np.asarray(flat(photographs.astype(np.float32), training=False)), expected, atol=1e-5
+    )
 
 
 def test_the_model_itself_is_left_as_it_is(rotation_model):
@@ -31,7 +33,9 @@ def test_mixed_precision_becomes_float32():
     finally:
         keras.config.set_dtype_policy("float32")
     assert "float16" in {layer.compute_dtype for layer in model.layers}
-    assert {layer.compute_dtype for layer in differentiable(model).layers if layer.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in differentiable(model).layers if layer.weights} == {
+        "float32"
+    }
 
 
 @pytest.mark.parametrize("how", ["in the last layer", "as a layer of its own"])
@@ -44,7 +48,11 @@ def test_a_softmax_at_the_end_is_left_out(small_backbone, photographs, how):
     model = keras.Model(small_backbone.input, x)
     scores = np.asarray(differentiable(model)(photographs.astype(np.float32), training=False))
     softmax = np.exp(scores - scores.max(-1, keepdims=True))
-    np.testing.assert_allclose(softmax / softmax.sum(-1, keepdims=True), np.asarray(model(photographs, training=False)), atol=1e-5)
+    np.testing.assert_allclose(
+        softmax / softmax.sum(-1, keepdims=True),
+        np.asarray(model(photographs, training=False)),
+        atol=1e-5,
+    )
     assert not np.allclose(scores.sum(-1), 1)
 
 
@@ -63,7 +71,9 @@ def test_a_chain_that_begins_with_a_backbone_is_flattened(small_backbone, photog
     assert not any(isinstance(layer, keras.Model) for layer in flat.layers)
     assert flat.get_layer("conv2") is not None
     np.testing.assert_allclose(
-        np.asarray(flat(photographs.astype(np.float32), training=False)), np.asarray(model(photographs, training=False)), atol=1e-5
+        np.asarray(flat(photographs.astype(np.float32), training=False)),
+        np.asarray(model(photographs, training=False)),
+        atol=1e-5,
     )
 
 
@@ -78,7 +88,10 @@ def test_models_nested_in_another_way_are_refused(small_backbone):
 
 def test_one_of_several_named_outputs(small_backbone, photographs):
     pooled = keras.layers.GlobalAveragePooling2D()(small_backbone.output)
-    model = keras.Model(small_backbone.input, {"one": keras.layers.Dense(2)(pooled), "other": keras.layers.Dense(3)(pooled)})
+    model = keras.Model(
+        small_backbone.input,
+        {"one": keras.layers.Dense(2)(pooled), "other": keras.layers.Dense(3)(pooled)},
+    )
     assert differentiable(model, "other").output.shape == (None, 3)
     with pytest.raises(UserError, match="has the outputs one, other, received None"):
         differentiable(model)

@@ -17,9 +17,13 @@ def test_views_are_quarter_turns(random_images):
 
 
 @pytest.mark.parametrize(
-    "spatial", [np.ones((1, 1)), np.array([[1, 2, 1], [2, -12, 2], [1, 2, 1]]), np.ones((5, 5))], ids=["1x1", "laplace", "box"]
+    "spatial",
+    [np.ones((1, 1)), np.array([[1, 2, 1], [2, -12, 2], [1, 2, 1]]), np.ones((5, 5))],
+    ids=["1x1", "laplace", "box"],
 )
-def test_a_network_that_is_equivariant_by_construction_has_one(network_by_hand, random_images, spatial):
+def test_a_network_that_is_equivariant_by_construction_has_one(
+    network_by_hand, random_images, spatial
+):
     model = network_by_hand(12, spatial[:, :, None, None] * EVERY_COLOUR)
     assert equivariance_score(model, random_images)["conv1"] == pytest.approx(1.0, abs=1e-5)
 
@@ -47,11 +51,15 @@ def test_constant_maps_tell_nothing(network_by_hand):
     model = network_by_hand(12, EVERY_COLOUR)
     assert equivariance_score(model, uniform)["conv1"] is None
     telling = np.random.default_rng(0).integers(0, 256, (1, 12, 12, 3), dtype=np.uint8)
-    assert equivariance_score(model, np.concatenate([uniform, telling]))["conv1"] == pytest.approx(1.0, abs=1e-5)
+    assert equivariance_score(model, np.concatenate([uniform, telling]))["conv1"] == pytest.approx(
+        1.0, abs=1e-5
+    )
 
 
 def test_a_constant_map_with_the_noise_of_rounding_is_constant():
-    maps = np.full((1, 4, 8, 8), 1e6, np.float32) + np.random.default_rng(0).normal(0, 0.05, (1, 4, 8, 8)).astype(np.float32)
+    maps = np.full((1, 4, 8, 8), 1e6, np.float32) + np.random.default_rng(0).normal(
+        0, 0.05, (1, 4, 8, 8)
+    ).astype(np.float32)
     assert mean_correlation(maps) is None
 
 
@@ -59,5 +67,8 @@ def test_images_that_are_not_square():
     from rotkeras.backbones import nin
 
     model = nin(blocks=3, width=1 / 24, input_shape=(16, 12, 3))
-    with pytest.raises(UserError, match="expected square ones, whose quarter turns have the same shape, received 16×12"):
+    with pytest.raises(
+        UserError,
+        match="expected square ones, whose quarter turns have the same shape, received 16×12",
+    ):
         equivariance_score(model, np.zeros((1, 16, 12, 3), np.uint8))

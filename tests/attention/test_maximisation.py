@@ -8,9 +8,13 @@ from rotkeras.errors import UserError
 
 @pytest.fixture
 def red_or_green():
-    """Class 0 is more red than green, class 1 the opposite; the tap's channels are red and green."""
+    """Class 0 is more red than green, class 1 the opposite; the tap's channels are red and
+    green."""
     inputs = keras.Input((8, 8, 3), dtype="uint8")
-    convolution, dense = keras.layers.Conv2D(2, 1, use_bias=False), keras.layers.Dense(2, use_bias=False)
+    convolution, dense = (
+        keras.layers.Conv2D(2, 1, use_bias=False),
+        keras.layers.Dense(2, use_bias=False),
+    )
     x = keras.layers.Identity(name="conv1")(convolution(keras.layers.Rescaling(1.0)(inputs)))
     model = keras.Model(inputs, dense(keras.layers.GlobalAveragePooling2D()(x)))
     convolution.set_weights([np.eye(3, 2, dtype=np.float32)[None, None]])
@@ -28,7 +32,9 @@ def test_the_image_is_what_the_answer_responds_to(red_or_green):
 
 
 def test_channels_of_a_tap_and_the_seed(red_or_green):
-    first, again, other = (maximise(red_or_green, [0], "conv1", steps=40, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (
+        maximise(red_or_green, [0], "conv1", steps=40, seed=seed) for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
     assert first[0, ..., 0].mean() > 230

@@ -8,7 +8,12 @@ from PIL import Image
 
 def rotated(images, degrees, **options):
     """Turned by interpolation, as those do who augment on disk."""
-    return np.stack([np.asarray(Image.fromarray(each).rotate(degrees, Image.Resampling.BILINEAR, **options)) for each in images])
+    return np.stack(
+        [
+            np.asarray(Image.fromarray(each).rotate(degrees, Image.Resampling.BILINEAR, **options))
+            for each in images
+        ]
+    )
 
 
 def as_jpeg(images, quality):

@@ -26,7 +26,10 @@ def report():
         return found
 
     before, network.judge = network.judge, judge
-    images = load("digits", image_size=24, validation_fraction=0).train.draw(600).take(slice(None)) // 2 + 60
+    images = (
+        load("digits", image_size=24, validation_fraction=0).train.draw(600).take(slice(None)) // 2
+        + 60
+    )
     images[:100] = rotated(np.roll(images[:100], 3, axis=1), 20)
     images[100:130] = images[130:160]
     images[:, -1] = 255
@@ -45,7 +48,11 @@ class Reader(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
-        self.fetched += [value for name, value in attributes if name in ("src", "href") and not value.startswith(("#", "data:"))]
+        self.fetched += [
+            value
+            for name, value in attributes
+            if name in ("src", "href") and not value.startswith(("#", "data:"))
+        ]
         self.open.append(tag)
 
     def handle_data(self, data):
@@ -73,7 +80,14 @@ def test_the_page_says_what_was_found(report):
         assert finding.fix in text
     for note in report.notes:
         assert note in text
-    for heading in ("Folders", "Shortcuts", "What is taken for what", "Most ambiguous", "Most likely turned", "Copies"):
+    for heading in (
+        "Folders",
+        "Shortcuts",
+        "What is taken for what",
+        "Most ambiguous",
+        "Most likely turned",
+        "Copies",
+    ):
         assert heading in text
     assert "Not read" not in text
 

@@ -90,7 +90,12 @@ def test_photographs_of_a_folder(tmp_path, crops):
     assert "10 of 49 files are turned by their EXIF orientation" in notes
     assert "4 pairs of copies lie in two folders" in notes
     assert "Only 49 images could be judged" in notes
-    assert {"first": "x/0.png", "second": "y/0.png", "degrees": 270, "same_pixels": True} in report.to_json()["duplicates"]
+    assert {
+        "first": "x/0.png",
+        "second": "y/0.png",
+        "degrees": 270,
+        "same_pixels": True,
+    } in report.to_json()["duplicates"]
 
 
 def test_landscape_and_portrait_are_noted(tmp_path, crops):
@@ -103,7 +108,11 @@ def test_landscape_and_portrait_are_noted(tmp_path, crops):
 
 
 def test_copies_across_parts(tmp_path, crops):
-    np.savez(tmp_path / "a.npz", images=crops[:30], test_images=np.concatenate([crops[5:8], crops[40:45]]))
+    np.savez(
+        tmp_path / "a.npz",
+        images=crops[:30],
+        test_images=np.concatenate([crops[5:8], crops[40:45]]),
+    )
     report = audit.audit(tmp_path / "a.npz")
     assert "3 images of the test part are copies of training images." in report.notes
     assert report.whole.duplicates == 0.0  # those of the training part alone
@@ -124,11 +133,18 @@ def test_a_visible_seam_is_found(digits, quick):
     images[:, :, 0] = 255
     report = audit.audit(images)
     assert "border" in [each.name for each in report.findings]
-    assert [each.name for each in report.shortcuts] == ["border", "mark", "colour", "grid", "residue"]
+    assert [each.name for each in report.shortcuts] == [
+        "border",
+        "mark",
+        "colour",
+        "grid",
+        "residue",
+    ]
 
 
 def test_files_whose_exif_tag_is_stale(tmp_path, crops, monkeypatch):
-    """Many files with a tag look turned after it was applied: their pixels had been turned already."""
+    """Many files with a tag look turned after it was applied: their pixels had been turned
+    already."""
     exif = Image.Exif()
     exif[0x0112] = 6
     save(tmp_path, crops[:12], [f"{n:02d}.png" for n in range(12)], exif=exif)
@@ -144,7 +160,10 @@ def test_files_whose_exif_tag_is_stale(tmp_path, crops, monkeypatch):
     monkeypatch.setattr(limits, "FEWEST_IMAGES", 20)
     monkeypatch.setattr(network, "judge", judge)
     report = audit.audit(tmp_path)
-    assert any("9 of the 12 judged files with an EXIF turn look turned after it was applied" in each for each in report.notes)
+    assert any(
+        "9 of the 12 judged files with an EXIF turn look turned after it was applied" in each
+        for each in report.notes
+    )
     assert "turned" in [each.name for each in report.findings]
     assert report.to_json()["turned"][0] == {"name": "00.png", "degrees": 270}
 
@@ -157,11 +176,23 @@ def test_the_same_seed_gives_the_same_and_progress_is_told(digits, quick):
     np.testing.assert_array_equal(first.drawn, again.drawn)
     assert first.whole.judged == 600
     phases = list(dict.fromkeys(what for what, _done, _all in told))
-    assert phases == ["reading images", "searching duplicates", "trying shortcuts", "training networks"]
+    assert phases == [
+        "reading images",
+        "searching duplicates",
+        "trying shortcuts",
+        "training networks",
+    ]
     for phase in phases:
-        assert [each for each in told if each[0] == phase][-1][1:] in ((1438, 1438), (16, 16), (1, 1), (8, 8))
+        assert [each for each in told if each[0] == phase][-1][1:] in (
+            (1438, 1438),
+            (16, 16),
+            (1, 1),
+            (8, 8),
+        )
 
 
 def test_no_image_to_judge_is_a_mistake(crops):
-    with pytest.raises(UserError, match="--images: expected at least one image to judge, received 0"):
+    with pytest.raises(
+        UserError, match="--images: expected at least one image to judge, received 0"
+    ):
         audit.audit(crops, images=0)

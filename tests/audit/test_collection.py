@@ -9,9 +9,12 @@ from rotkeras.images import read_image
 
 @pytest.fixture
 def photographs(tmp_path, crops):
-    """Six photographs in two folders and one at the top, of two shapes; one is turned by its EXIF orientation."""
+    """Six photographs in two folders and one at the top, of two shapes; one is turned by its EXIF
+    orientation."""
     folder = tmp_path / "photographs"
-    for number, name in enumerate(("cats/a.png", "cats/old/b.jpg", "dogs/c.webp", "dogs/d.png", "e.png")):
+    for number, name in enumerate(
+        ("cats/a.png", "cats/old/b.jpg", "dogs/c.webp", "dogs/d.png", "e.png")
+    ):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         picture = Image.fromarray(crops[number][:, : 30 + 10 * (number % 2)])
@@ -35,12 +38,20 @@ def test_folders_are_the_first_below_the_top(photographs):
 def test_pictures_are_what_training_reads(photographs):
     found = open_collection(photographs, image_size=16)
     for position, name in enumerate(found.names):
-        np.testing.assert_array_equal(found.read(position).pixels, read_image(photographs / name, 16))
+        np.testing.assert_array_equal(
+            found.read(position).pixels, read_image(photographs / name, 16)
+        )
 
 
 def test_shapes_and_orientations_are_kept(photographs):
     pictures = [open_collection(photographs).read(position) for position in range(5)]
-    assert [(each.width, each.height) for each in pictures] == [(30, 40), (40, 40), (30, 40), (40, 40), (30, 40)]
+    assert [(each.width, each.height) for each in pictures] == [
+        (30, 40),
+        (40, 40),
+        (30, 40),
+        (40, 40),
+        (30, 40),
+    ]
     assert [each.orientation for each in pictures] == [1, 6, 1, 1, 1]
     wide = Image.fromarray(np.zeros((20, 50, 3), np.uint8))
     exif = wide.getexif()
@@ -60,15 +71,27 @@ def test_an_orientation_that_does_not_exist_is_none(tmp_path, tag):
 
 
 def test_arrays_with_classes_and_a_test_part(tmp_path, crops):
-    np.savez(tmp_path / "a.npz", images=crops[:6], labels=[0, 1, 1, 0, 2, 2], test_images=crops[6:8], test_labels=[0, 1])
+    np.savez(
+        tmp_path / "a.npz",
+        images=crops[:6],
+        labels=[0, 1, 1, 0, 2, 2],
+        test_images=crops[6:8],
+        test_labels=[0, 1],
+    )
     found = open_collection(tmp_path / "a.npz")
     assert found.folders == ("0", "1", "2", "(test part)")
     assert found.folder_of.tolist() == [0, 1, 1, 0, 2, 2, 3, 3]
     assert found.trained_on.tolist() == [True] * 6 + [False] * 2
     assert found.names[5:7] == ["5", "test 0"]
     assert not found.is_files
-    np.testing.assert_array_equal(np.stack([found.read(position).pixels for position in range(8)]), crops[:8])
-    assert open_collection(str(tmp_path / "a.npz"), image_size=20).read(7).pixels.shape == (20, 20, 3)
+    np.testing.assert_array_equal(
+        np.stack([found.read(position).pixels for position in range(8)]), crops[:8]
+    )
+    assert open_collection(str(tmp_path / "a.npz"), image_size=20).read(7).pixels.shape == (
+        20,
+        20,
+        3,
+    )
 
 
 def test_arrays_without_classes(crops):
@@ -88,8 +111,14 @@ def test_digits_have_both_parts():
         (("nowhere/",), "The image folder 'nowhere' does not exist"),
         (("no_such_set_at_all",), "'no_such_set_at_all' is not a tensorflow-datasets name"),
         (("digits", None, 4), "--image-size: expected at least 8 pixels a side, received 4"),
-        ((np.zeros((3, 20, 30, 3), np.uint8),), "received 20×30; add --image-size, which cuts a square"),
-        ((np.zeros((3, 4, 4, 3), np.uint8),), "are 4 pixels a side: expected 8 or more; add --image-size"),
+        (
+            (np.zeros((3, 20, 30, 3), np.uint8),),
+            "received 20×30; add --image-size, which cuts a square",
+        ),
+        (
+            (np.zeros((3, 4, 4, 3), np.uint8),),
+            "are 4 pixels a side: expected 8 or more; add --image-size",
+        ),
     ],
 )
 def test_mistakes_are_told_with_options(arguments, words):

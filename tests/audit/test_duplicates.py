@@ -13,14 +13,27 @@ def search(images):
 
 
 def pairs(found):
-    return list(zip(found.first.tolist(), found.second.tolist(), found.turns.tolist(), found.exact.tolist(), strict=True))
+    return list(
+        zip(
+            found.first.tolist(),
+            found.second.tolist(),
+            found.turns.tolist(),
+            found.exact.tolist(),
+            strict=True,
+        )
+    )
 
 
 @pytest.fixture(scope="module")
 def different():
     """Forty pictures of soft noise, of which no two are alike."""
     small = np.random.default_rng(0).integers(0, 256, (40, 5, 5, 3), dtype=np.uint8)
-    return np.stack([np.asarray(Image.fromarray(each).resize((32, 32), Image.Resampling.BICUBIC)) for each in small])
+    return np.stack(
+        [
+            np.asarray(Image.fromarray(each).resize((32, 32), Image.Resampling.BICUBIC))
+            for each in small
+        ]
+    )
 
 
 def test_different_pictures_have_no_copies(different):
@@ -41,7 +54,9 @@ def test_the_same_pixels_turned(different, turns):
     assert pairs(found) == [(5, 40, turns, True)]
     assert found.images(turned=True).tolist() == [40]
     assert found.images(turned=False).tolist() == []
-    np.testing.assert_array_equal(np.rot90(images[found.first[0]], found.turns[0]), images[found.second[0]])
+    np.testing.assert_array_equal(
+        np.rot90(images[found.first[0]], found.turns[0]), images[found.second[0]]
+    )
 
 
 def test_nearly_the_same(different):
@@ -64,7 +79,9 @@ def test_nearly_the_same_and_turned(different, turns):
 def test_a_brighter_copy_and_one_of_half_the_size(different):
     brighter = np.clip(different.astype(int) * 1.04 + 5, 0, 255).astype(np.uint8)
     assert len(search(np.concatenate([different, brighter]))) >= 38
-    halved = np.stack([np.asarray(Image.fromarray(each).resize((16, 16)).resize((32, 32))) for each in different])
+    halved = np.stack(
+        [np.asarray(Image.fromarray(each).resize((16, 16)).resize((32, 32))) for each in different]
+    )
     assert len(search(np.concatenate([different, halved]))) == 40
 
 
@@ -76,7 +93,9 @@ def test_flat_pictures_are_no_copies_of_each_other():
 
 def test_a_symmetric_picture_is_a_copy_but_not_a_turned_one(different):
     symmetric = sum(np.rot90(different, turns, (1, 2)).astype(float) for turns in range(4)) / 4
-    nearly = np.clip(128 + 1.5 * (symmetric - 128) + 0.1 * (different.astype(float) - 128), 0, 255).astype(np.uint8)
+    nearly = np.clip(
+        128 + 1.5 * (symmetric - 128) + 0.1 * (different.astype(float) - 128), 0, 255
+    ).astype(np.uint8)
     found = search(np.concatenate([nearly, as_jpeg(nearly, 95)]))
     assert len(found) >= 30
     assert not found.turns.any()
@@ -84,11 +103,18 @@ def test_a_symmetric_picture_is_a_copy_but_not_a_turned_one(different):
 
 def test_the_join_gives_every_pair_in_any_portion(monkeypatch):
     random = np.random.default_rng(0)
-    asked, there = random.integers(0, 9, 30).astype(np.uint64), random.integers(0, 9, 40).astype(np.uint64)
+    asked, there = (
+        random.integers(0, 9, 30).astype(np.uint64),
+        random.integers(0, 9, 40).astype(np.uint64),
+    )
     expected = {(a, b) for a in range(30) for b in range(40) if asked[a] == there[b]}
     for chunk in (1, 7, 10**6):
         monkeypatch.setattr(duplicates, "_CHUNK", chunk)
-        got = [pair for one, other in duplicates._join(asked, there) for pair in zip(one.tolist(), other.tolist(), strict=True)]
+        got = [
+            pair
+            for one, other in duplicates._join(asked, there)
+            for pair in zip(one.tolist(), other.tolist(), strict=True)
+        ]
         assert len(got) == len(expected)
         assert set(got) == expected
 

@@ -28,7 +28,11 @@ def names(folders=(FIT,), shortcuts=NATURAL):
 def told(**changes):
     """The natural figures, with (accuracy, excess) of some predictors changed."""
     return [
-        replace(each, accuracy=changes[each.name][0], excess=changes[each.name][1]) if each.name in changes else each
+        (
+            replace(each, accuracy=changes[each.name][0], excess=changes[each.name][1])
+            if each.name in changes
+            else each
+        )
         for each in NATURAL
     ]
 
@@ -57,14 +61,21 @@ def test_a_folder_without_an_up_is_named():
 
 @pytest.mark.parametrize(
     ("figure", "name"),
-    [("turned", "turned"), ("corners", "corners"), ("turned_duplicates", "turned-duplicates"), ("duplicates", "duplicates")],
+    [
+        ("turned", "turned"),
+        ("corners", "corners"),
+        ("turned_duplicates", "turned-duplicates"),
+        ("duplicates", "duplicates"),
+    ],
 )
 def test_shares_beyond_their_limits(figure, name):
     limit = getattr(limits, f"{figure.upper()}_SHARE")
     assert names([replace(FIT, **{figure: limit})]) == []
     assert names([replace(FIT, **{figure: 1.5 * limit})]) == [name]
     few = replace(FIT, images=41, judged=41, **{figure: 1.5 * limit})
-    assert names([few]) == ([name] if "duplicates" in name else [])  # copies are counted; shares of few images are uncertain
+    assert names([few]) == (
+        [name] if "duplicates" in name else []
+    )  # copies are counted; shares of few images are uncertain
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 10), (3, 50), (50, 5000), (10, 10)])
@@ -88,9 +99,25 @@ def test_a_folder_that_lies_turned_is_named():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"border": (0.657, 0.22), "mark": (0.676, 0.247), "grid": (0.539, None), "residue": (0.615, 0.099)}, ["mark"]),
+        (
+            {
+                "border": (0.657, 0.22),
+                "mark": (0.676, 0.247),
+                "grid": (0.539, None),
+                "residue": (0.615, 0.099),
+            },
+            ["mark"],
+        ),
         ({"border": (0.986, 0.549), "grid": (0.888, None), "residue": (0.961, 0.047)}, ["border"]),
-        ({"mark": (0.988, 0.559), "colour": (0.758, None), "grid": (0.861, None), "residue": (0.628, -0.156)}, ["mark"]),
+        (
+            {
+                "mark": (0.988, 0.559),
+                "colour": (0.758, None),
+                "grid": (0.861, None),
+                "residue": (0.628, -0.156),
+            },
+            ["mark"],
+        ),
         ({"border": (0.772, 0.28), "mark": (0.717, 0.24), "colour": (0.695, None)}, ["colour"]),
         ({"grid": (0.982, None)}, ["grid"]),
         ({"residue": (0.517, 0.024)}, ["residue"]),
@@ -114,7 +141,9 @@ def test_the_near_end_of_an_interval_counts():
 def test_every_fix_names_keys_that_a_recipe_has():
     folders = [replace(FIT, turned=0.1, corners=0.1, turned_duplicates=0.1, duplicates=0.1)]
     everything = find([replace(folders[0], corners=0.0)], NATURAL, 64)[:1]
-    everything += find(folders, NATURAL, 64)  # where corners are found, that is why images look turned
+    everything += find(
+        folders, NATURAL, 64
+    )  # where corners are found, that is why images look turned
     for predictor in ("border", "mark", "colour", "grid", "residue"):
         everything += find([FIT], told(**{predictor: (0.95, 0.5)}), 64)
     assert [each.name for each in everything] == [

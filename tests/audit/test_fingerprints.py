@@ -44,7 +44,9 @@ def test_thumbnails_of_small_and_odd_images():
     odd = random.integers(0, 256, (2, 27, 27, 3), dtype=np.uint8)
     grey = odd @ np.array([0.299, 0.587, 0.114])
     fine = np.repeat(np.repeat(grey, 16, axis=1), 16, axis=2)  # 432 = 16 · 27
-    np.testing.assert_allclose(thumbnails(odd), fine.reshape(2, 16, 27, 16, 27).mean(axis=(2, 4)), atol=0.51)
+    np.testing.assert_allclose(
+        thumbnails(odd), fine.reshape(2, 16, 27, 16, 27).mean(axis=(2, 4)), atol=0.51
+    )
 
 
 @pytest.mark.parametrize("side", [16, 31, 40])
@@ -57,7 +59,9 @@ def test_thumbnails_turn_with_the_image(side):
 def test_a_hash_is_of_the_signs_of_slow_cosine_terms(crops):
     small = thumbnails(crops[:5])
     terms = dctn(small.astype(float), axes=(1, 2), norm="ortho")[:, :9, :9]
-    slowest = sorted(((d, r) for d in range(9) for r in range(9)), key=lambda each: (sum(each), each))[1:65]
+    slowest = sorted(
+        ((d, r) for d in range(9) for r in range(9)), key=lambda each: (sum(each), each)
+    )[1:65]
     found = hashes(small)
     for image in range(5):
         bits = np.unpackbits(found[image : image + 1].view(np.uint8))

@@ -32,7 +32,9 @@ def test_the_network_takes_any_side_and_marks_no_edge():
         model = network.build(side, seed=0)
         assert model.output_shape == (None, 4)
         assert model.count_params() < 250_000
-        assert all(layer.padding == "valid" for layer in model.layers if "Conv" in type(layer).__name__)
+        assert all(
+            layer.padding == "valid" for layer in model.layers if "Conv" in type(layer).__name__
+        )
 
 
 def test_each_image_is_judged_by_a_network_that_did_not_see_it(monkeypatch, digits):
@@ -74,7 +76,9 @@ def test_it_learns_and_finds_what_was_turned(digits):
 
 
 def test_the_same_seed_gives_the_same(digits):
-    trained = [network._trained(digits[:64], 0, 2, lambda step: None).get_weights() for _ in range(2)]
+    trained = [
+        network._trained(digits[:64], 0, 2, lambda step: None).get_weights() for _ in range(2)
+    ]
     for first, again in zip(*trained, strict=True):
         np.testing.assert_allclose(first, again, atol=1e-4)
     weights = [network.build(8, seed).get_layer("conv1").kernel.numpy() for seed in (0, 0, 1)]

@@ -27,8 +27,12 @@ def test_the_frame_by_hand(views):
     np.testing.assert_allclose(seen[:, :3], piece.mean(axis=(1, 2)), rtol=1e-5)
     grey = piece.mean(axis=3)
     np.testing.assert_allclose(seen[:, 3], np.log1p(grey.std(axis=(1, 2))), rtol=1e-4)
-    np.testing.assert_allclose(seen[:, 4], np.log1p(np.abs(grey[:, :, 1:] - grey[:, :, :-1]).mean(axis=(1, 2))), rtol=1e-4)
-    np.testing.assert_allclose(seen[:, 5], np.log1p(np.abs(grey[:, 1] - grey[:, 0]).mean(axis=1)), rtol=1e-4)
+    np.testing.assert_allclose(
+        seen[:, 4], np.log1p(np.abs(grey[:, :, 1:] - grey[:, :, :-1]).mean(axis=(1, 2))), rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        seen[:, 5], np.log1p(np.abs(grey[:, 1] - grey[:, 0]).mean(axis=1)), rtol=1e-4
+    )
 
 
 def test_the_frame_turns_with_the_view(views):
@@ -48,7 +52,9 @@ def test_colours_are_means_of_quarters(views):
     seen = predictors.colours(views)
     assert seen.shape == (80, 12)
     np.testing.assert_allclose(seen[:, 3:6], views[:, :20, 20:].mean(axis=(1, 2)), rtol=1e-4)
-    np.testing.assert_allclose(seen.reshape(80, 4, 3).mean(axis=1), views.mean(axis=(1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(
+        seen.reshape(80, 4, 3).mean(axis=1), views.mean(axis=(1, 2)), rtol=1e-4
+    )
 
 
 def test_phases_find_the_steps_between_blocks():
@@ -56,14 +62,19 @@ def test_phases_find_the_steps_between_blocks():
     blocks = random.integers(100, 110, (5, 5, 5, 1)).astype(np.float32)
     picture = np.repeat(np.repeat(blocks, 8, axis=1), 8, axis=2).repeat(3, axis=3)
     rows, columns = predictors.phases(picture, 8)[:, :16].reshape(5, 2, 8).transpose(1, 0, 2)
-    # A step from row 7 to row 8 is difference 7; the first difference has no neighbour before it, so it is number 6 of what is left.
+    # A step from row 7 to row 8 is difference 7; the first difference has no neighbour before it,
+    # so it is number 6 of what is left.
     assert (rows.argmax(axis=1) == 6).all()
     assert (columns.argmax(axis=1) == 6).all()
-    np.testing.assert_allclose(predictors.phases(picture, 8).reshape(5, 4, 8).sum(axis=2), 0, atol=1e-4)
+    np.testing.assert_allclose(
+        predictors.phases(picture, 8).reshape(5, 4, 8).sum(axis=2), 0, atol=1e-4
+    )
 
 
 def test_phases_see_jpeg_and_not_the_picture(crops):
-    strength = lambda images: np.abs(predictors.phases(images.astype(np.float32), 8)[:, [6, 14]]).mean()  # noqa: E731
+    def strength(images):
+        return np.abs(predictors.phases(images.astype(np.float32), 8)[:, [6, 14]]).mean()
+
     assert strength(as_jpeg(crops, 30)) > 3 * strength(crops)
     flat = np.full((1, 40, 40, 3), 77, np.float32)
     np.testing.assert_array_equal(predictors.phases(flat, 8), 0)
@@ -74,7 +85,9 @@ def test_the_residue_sees_neither_brightness_nor_slow_changes():
     flat = np.full((1, 40, 40, 3), 100, np.float32)
     inner = [predictors.residue(each[:, 1:-1, 1:-1])[0] for each in (flat, flat + 50)]
     np.testing.assert_allclose(*inner, atol=1e-5)
-    np.testing.assert_allclose(predictors._blur(ramp[..., 0])[:, 1:-1], ramp[:, 1:-1, :, 0], rtol=1e-4)
+    np.testing.assert_allclose(
+        predictors._blur(ramp[..., 0])[:, 1:-1], ramp[:, 1:-1, :, 0], rtol=1e-4
+    )
 
 
 def test_the_residue_tells_the_direction_of_noise():
@@ -91,14 +104,20 @@ def test_the_residue_tells_the_direction_of_noise():
 def test_correlations_by_hand():
     plane = np.random.default_rng(0).normal(size=(2, 6, 7)).astype(np.float32)
     np.testing.assert_allclose(
-        predictors._correlation(plane, 1, 1), (plane[:, :-1, :-1] * plane[:, 1:, 1:]).mean(axis=(1, 2)), rtol=1e-4
+        predictors._correlation(plane, 1, 1),
+        (plane[:, :-1, :-1] * plane[:, 1:, 1:]).mean(axis=(1, 2)),
+        rtol=1e-4,
     )
     np.testing.assert_allclose(
-        predictors._correlation(plane, 1, -1), (plane[:, :-1, 1:] * plane[:, 1:, :-1]).mean(axis=(1, 2)), rtol=1e-4
+        predictors._correlation(plane, 1, -1),
+        (plane[:, :-1, 1:] * plane[:, 1:, :-1]).mean(axis=(1, 2)),
+        rtol=1e-4,
     )
 
 
 def test_the_residue_at_half_the_size(views):
     halved = views.reshape(80, 20, 2, 20, 2, 3).mean(axis=(2, 4))
-    np.testing.assert_allclose(predictors.residue(views, 2), predictors.residue(halved), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        predictors.residue(views, 2), predictors.residue(halved), rtol=1e-4, atol=1e-4
+    )
     assert predictors.residue(views[:, :9, :9], 2).shape == (80, 26)

@@ -18,7 +18,9 @@ def test_every_image_is_read_once_and_little_is_kept(crops, monkeypatch, chunk):
     collection = open_collection(images)
     reads = []
     counted = collection.read
-    object.__setattr__(collection, "read", lambda position: (reads.append(position), counted(position))[1])
+    object.__setattr__(
+        collection, "read", lambda position: (reads.append(position), counted(position))[1]
+    )
     found = scan(collection, 12, seed=3)
     assert sorted(reads) == list(range(40))
     np.testing.assert_array_equal(found.positions, np.arange(40))
@@ -51,7 +53,9 @@ def test_files_that_cannot_be_read_are_named_and_rows_stay_in_step(tmp_path, cro
     (tmp_path / "1.png").write_text("no image")
     (tmp_path / "4.png").write_bytes((tmp_path / "4.png").read_bytes()[:300])
     told = []
-    found = scan(open_collection(tmp_path, image_size=40), 100, progress=lambda *each: told.append(each))
+    found = scan(
+        open_collection(tmp_path, image_size=40), 100, progress=lambda *each: told.append(each)
+    )
     assert found.positions.tolist() == [0, 2, 3, 5]
     assert [each.path for each in found.skipped] == ["1.png", "4.png"]
     assert found.skipped[0].reason == "its content is no image"
@@ -64,6 +68,10 @@ def test_files_that_cannot_be_read_are_named_and_rows_stay_in_step(tmp_path, cro
 def test_nothing_that_can_be_read(tmp_path):
     (tmp_path / "a.jpg").write_text("no image")
     with pytest.raises(
-        UserError, match=r"None of the 1 image files of .* could be read; the first: a.jpg \(its content is no image\)"
+        UserError,
+        match=(
+            r"None of the 1 image files of .* could be read; the first: a.jpg \(its content is no"
+            r" image\)"
+        ),
     ):
         scan(open_collection(tmp_path), 10)

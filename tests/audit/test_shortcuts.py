@@ -55,11 +55,15 @@ def test_light_from_one_side_is_seen_by_the_colours(smooth):
 
 def test_recompressed_images_whose_side_is_no_multiple_of_eight(crops):
     random = np.random.default_rng(0)
-    many = np.concatenate([np.rot90(crops, turns, (1, 2)) for turns in range(4)])  # no up of their own
+    many = np.concatenate(
+        [np.rot90(crops, turns, (1, 2)) for turns in range(4)]
+    )  # no up of their own
     many = np.concatenate([many, many[:, :, ::-1]])[random.permutation(640)[:480]]
     assert "grid" not in beyond(many[:, :32, :32])
     assert "grid" in beyond(as_jpeg(many[:, :29, :29], 50))
-    assert "grid" not in beyond(as_jpeg(many[:, :32, :32], 50))  # the grid of 32 is the same after a turn
+    assert "grid" not in beyond(
+        as_jpeg(many[:, :32, :32], 50)
+    )  # the grid of 32 is the same after a turn
 
 
 def test_noise_that_runs_in_one_direction(smooth):
@@ -73,11 +77,22 @@ def test_noise_that_runs_in_one_direction(smooth):
 
 def test_the_classifier_is_a_ridge_regression_on_the_other_half(crops):
     right = told_right(crops, predictors.colours, seed=3)
-    features = np.stack([predictors.colours(np.rot90(crops, turns, (1, 2)).astype(np.float32)) for turns in range(4)], axis=1)
+    features = np.stack(
+        [
+            predictors.colours(np.rot90(crops, turns, (1, 2)).astype(np.float32))
+            for turns in range(4)
+        ],
+        axis=1,
+    )
     learn, told = np.array_split(np.random.default_rng(3).permutation(80), 2)
     scaler = StandardScaler().fit(features[learn].reshape(-1, 12))
-    model = RidgeClassifier(alpha=10.0).fit(scaler.transform(features[learn].reshape(-1, 12)), np.tile(np.arange(4), 40))
-    expected = (model.predict(scaler.transform(features[told].reshape(-1, 12))).reshape(-1, 4) == np.arange(4)).mean(axis=1)
+    model = RidgeClassifier(alpha=10.0).fit(
+        scaler.transform(features[learn].reshape(-1, 12)), np.tile(np.arange(4), 40)
+    )
+    expected = (
+        model.predict(scaler.transform(features[told].reshape(-1, 12))).reshape(-1, 4)
+        == np.arange(4)
+    ).mean(axis=1)
     np.testing.assert_array_equal(right[told], expected)
 
 

@@ -5,7 +5,8 @@ from rotkeras.audit.up import weigh
 
 
 def sure_of(turns, certainty=0.97):
-    """The probabilities of a network that takes an image for one already turned by `turns` quarters: (4, 4)."""
+    """The probabilities of a network that takes an image for one already turned by `turns`
+    quarters: (4, 4)."""
     found = np.full((4, 4), (1 - certainty) / 3, np.float32)
     for view in range(4):
         found[view, (view + turns) % 4] = certainty
@@ -26,7 +27,9 @@ def test_the_views_of_an_image_speak_together():
     views = sure_of(0)
     views[2] = [0.1, 0.1, 0.1, 0.7]  # one view is told wrong
     up = weigh(views[None])
-    product = np.array([np.prod([views[v, (v + o) % 4] for v in range(4)]) for o in range(4)]) ** 0.25
+    product = (
+        np.array([np.prod([views[v, (v + o) % 4] for v in range(4)]) for o in range(4)]) ** 0.25
+    )
     np.testing.assert_allclose(up.way_up[0], product / product.sum(), rtol=1e-5)
     assert not up.turned[0]
     assert up.right[0] == 0.75

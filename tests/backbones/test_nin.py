@@ -7,7 +7,8 @@ from rotkeras.backbones import nin
 
 
 def parameters_by_hand(blocks, scale=1):
-    """Weights of the published layer table: convolutions without bias, batch norm with scale, offset and two statistics."""
+    """Weights of the published layer table: convolutions without bias, batch norm with scale,
+    offset and two statistics."""
     table = [
         [(5, 3, 192), (1, 192, 160), (1, 160, 96)],
         [(5, 96, 192), (1, 192, 192), (1, 192, 192)],
@@ -37,7 +38,9 @@ def test_a_quarter_of_the_width():
 def test_every_tap_has_the_published_shape():
     model = nin(5)
     shapes = {f"conv{n}": model.get_layer(f"conv{n}").output.shape for n in range(1, 6)}
-    assert shapes == {"conv1": (None, 16, 16, 96), "conv2": (None, 8, 8, 192)} | {f"conv{n}": (None, 8, 8, 192) for n in (3, 4, 5)}
+    assert shapes == {"conv1": (None, 16, 16, 96), "conv2": (None, 8, 8, 192)} | {
+        f"conv{n}": (None, 8, 8, 192) for n in (3, 4, 5)
+    }
     assert model.input.dtype == "uint8"
 
 
@@ -45,8 +48,13 @@ def pool_by_hand(x, reduce):
     """3×3, stride 2, one pixel of zeros on every side, whole windows only."""
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     count = (padded.shape[1] - 3) // 2 + 1
-    windows = [[padded[:, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3] for j in range(count)] for i in range(count)]
-    return np.stack([np.stack([reduce(w, axis=(1, 2)) for w in row], axis=1) for row in windows], axis=1)
+    windows = [
+        [padded[:, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3] for j in range(count)]
+        for i in range(count)
+    ]
+    return np.stack(
+        [np.stack([reduce(w, axis=(1, 2)) for w in row], axis=1) for row in windows], axis=1
+    )
 
 
 @pytest.mark.parametrize(("block", "reduce"), [(1, np.max), (2, np.mean)])
@@ -80,7 +88,9 @@ def test_initial_weights_and_batch_norm_are_the_published_ones():
     assert kernel.std() == pytest.approx(np.sqrt(2 / (25 * 192)), rel=0.01)
     norm = model.get_layer("block2_1_norm")
     assert (norm.momentum, norm.epsilon) == (0.9, 1e-5)
-    assert not any(layer.use_bias for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    assert not any(
+        layer.use_bias for layer in model.layers if isinstance(layer, keras.layers.Conv2D)
+    )
 
 
 def test_only_stock_layers_and_a_saved_file_gives_the_same_output(tmp_path, small_backbone):
@@ -90,11 +100,20 @@ def test_only_stock_layers_and_a_saved_file_gives_the_same_output(tmp_path, smal
     images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)
     loaded = keras.models.load_model(tmp_path / "backbone.keras")
     assert np.array_equal(loaded(images), small_backbone(images))
-    assert [layer.name for layer in loaded.layers] == [layer.name for layer in small_backbone.layers]
+    assert [layer.name for layer in loaded.layers] == [
+        layer.name for layer in small_backbone.layers
+    ]
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"blocks": 2}, {"width": 0}, {"width": -1.0}, {"input_shape": (32, 32, 1)}, {"input_shape": (4, 4, 3)}]
+    "arguments",
+    [
+        {"blocks": 2},
+        {"width": 0},
+        {"width": -1.0},
+        {"input_shape": (32, 32, 1)},
+        {"input_shape": (4, 4, 3)},
+    ],
 )
 def test_what_cannot_be_built_is_refused(arguments):
     with pytest.raises(UserError, match=next(iter(arguments))):

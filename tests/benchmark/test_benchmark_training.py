@@ -14,7 +14,8 @@ from rotkeras.errors import UserError
 
 @pytest.fixture(scope="module")
 def in_this_process():
-    """Parts are measured in this process, eagerly, with a network that costs little, and as short as they come.
+    """Parts are measured in this process, eagerly, with a network that costs little, and as short
+    as they come.
 
     Gives what they returned, by their names.
     """
@@ -32,7 +33,9 @@ def in_this_process():
         patch.setattr(training.fresh_process, "measure", measure)
         patch.setattr(measuring, "_SECONDS_OF_AN_INPUT_REPEAT", 0.0)
         patch.setitem(backbones.NAMES, "nin", lambda **_: three_taps())
-        patch.setattr("rotkeras.devices.keep_freed_memory", lambda: None)  # it would hold for the tests after these
+        patch.setattr(
+            "rotkeras.devices.keep_freed_memory", lambda: None
+        )  # it would hold for the tests after these
         tf.config.run_functions_eagerly(True)
         yield parts
         tf.config.run_functions_eagerly(False)
@@ -59,12 +62,22 @@ PEER = peer.Peer(
 
 @pytest.fixture(scope="module")
 def measured(in_this_process, tmp_path_factory):
-    """What the command printed, and the content of the file that it wrote; the peer's figures are made up."""
+    """What the command printed, and the content of the file that it wrote; the peer's figures are
+    made up."""
     folder = tmp_path_factory.mktemp("benchmark")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "find_torch", lambda python: peer.Torch(python, "2.13.0"))
         patch.setattr(training, "run_peer", lambda *_: PEER)
-        options = ("--steps", "2", "--repeats", "2", "--peer-python", "somewhere", "-o", str(folder / "measured.json"))
+        options = (
+            "--steps",
+            "2",
+            "--repeats",
+            "2",
+            "--peer-python",
+            "somewhere",
+            "-o",
+            str(folder / "measured.json"),
+        )
         result = call(folder, *options)
     assert result.exit_code == 0, result.output
     assert list(in_this_process) == ["machine", "both", "step", "input"]
@@ -74,24 +87,41 @@ def measured(in_this_process, tmp_path_factory):
 
 def test_steps_repeats_and_views_are_those_asked_for(measured):
     _, content = measured
-    assert (content["images_per_step"], content["views_per_step"], content["seed"], content["repeats"]) == (16, 64, 5, 2)
+    assert (
+        content["images_per_step"],
+        content["views_per_step"],
+        content["seed"],
+        content["repeats"],
+    ) == (16, 64, 5, 2)
     assert content["both"]["warm_up_steps"] == content["step"]["warm_up_steps"] == 3
     for part in (content["both"], content["step"], content["input"]):
         rate = part["views_per_second"]
         assert part["steps"] == [2, 2]
         assert len(rate["repeats"]) == 2
-        assert 0 < rate["minimum"] == min(rate["repeats"]) <= rate["median"] <= rate["maximum"] == max(rate["repeats"])
+        assert (
+            0
+            < rate["minimum"]
+            == min(rate["repeats"])
+            <= rate["median"]
+            <= rate["maximum"]
+            == max(rate["repeats"])
+        )
         assert part["host_peak_mib"] > 100
         assert part["device_peak_mib"] is None
     assert 0 <= content["waiting"]["minimum"] <= content["waiting"]["maximum"] <= 1
     first = content["first_step"]
-    assert sum(value for name, value in first.items() if name != "seconds") == pytest.approx(first["seconds"])
+    assert sum(value for name, value in first.items() if name != "seconds") == pytest.approx(
+        first["seconds"]
+    )
     assert min(first.values()) > 0
 
 
 def test_operations_parameters_and_bytes_by_hand(measured):
     _, content = measured
-    first, *others = (2 * side**2 * 9 * inputs * outputs for side, inputs, outputs in ((8, 3, 4), (4, 4, 8), (2, 8, 8)))
+    first, *others = (
+        2 * side**2 * 9 * inputs * outputs
+        for side, inputs, outputs in ((8, 3, 4), (4, 4, 8), (2, 8, 8))
+    )
     others.append(2 * 8 * 4)
     work, writing = content["work"], content["writing"]
     assert content["forward_flops"] == first + sum(others)
@@ -99,7 +129,9 @@ def test_operations_parameters_and_bytes_by_hand(measured):
     assert content["parameters"] == 9 * (3 * 4 + 4 * 8 + 8 * 8) + 2 * (4 + 8 + 8) + 9 * 4
     assert writing["per_view"] == 16 * 16 * 3 + 4  # uint8 pixels, an int32 label
     for bound, part in ((work, "step"), (writing, "input")):
-        assert bound["per_second"] == content[part]["views_per_second"]["median"] * bound["per_view"]
+        assert (
+            bound["per_second"] == content[part]["views_per_second"]["median"] * bound["per_view"]
+        )
         assert bound["share"] == bound["per_second"] / bound["reached_here"]
 
 
@@ -109,9 +141,28 @@ def test_json_has_everything(measured):
         "recipe", "seed", "repeats", "backend", "versions", "machine", "images_per_step", "views_per_step", "parameters", "input",
         "step", "both", "waiting", "first_step", "work", "forward_flops", "not_counted", "writing", "peer",
     }  # fmt: skip
-    assert set(content["machine"]) == {"processor", "cores", "system", "python", "load", "accelerators", "used", "placement"}
-    assert set(content["first_step"]) == {"seconds", "imports", "reading_images", "building", "first_step"}
-    assert (content["backend"], content["recipe"]["name"], content["not_counted"]) == ("tensorflow", "small", [])
+    assert set(content["machine"]) == {
+        "processor",
+        "cores",
+        "system",
+        "python",
+        "load",
+        "accelerators",
+        "used",
+        "placement",
+    }
+    assert set(content["first_step"]) == {
+        "seconds",
+        "imports",
+        "reading_images",
+        "building",
+        "first_step",
+    }
+    assert (content["backend"], content["recipe"]["name"], content["not_counted"]) == (
+        "tensorflow",
+        "small",
+        [],
+    )
     assert content["versions"]["tensorflow"]
     assert content["peer"]["step"][3]["error"] == "could not be run (no compiler)"
     assert content["peer"]["step_ratio"] == content["step"]["views_per_second"]["median"] / 123456
@@ -163,10 +214,14 @@ def test_executions_are_whole_and_images_may_lie_on_the_device(in_this_process, 
     batch_file = str(tmp_path / "batch.npz")
     both = measuring.measure_both(content, 3, 1, batch_file, time.time(), lambda _: None)
     assert both["part"]["steps"] == (4,)  # three, rounded up to whole executions
-    assert both["bytes_per_view"] == 4 + (4 + 2 * 4) / 4  # a label, and a quarter of a row and two draws
+    assert (
+        both["bytes_per_view"] == 4 + (4 + 2 * 4) / 4
+    )  # a label, and a quarter of a row and two draws
     assert both["views_per_step"] == 64
     sizes = {name: both[name] for name in ("images", "validation", "image_shape", "shape")}
-    assert measuring.measure_step(content, 3, 1, batch_file, **sizes, tell=lambda _: None)["part"]["steps"] == (4,)
+    assert measuring.measure_step(content, 3, 1, batch_file, **sizes, tell=lambda _: None)["part"][
+        "steps"
+    ] == (4,)
 
 
 def test_a_stand_in_holds_one_image():

@@ -8,7 +8,8 @@ from rotkeras.backbones import nin
 from rotkeras.benchmark import count_flops
 from rotkeras.pretext import InStep, Rotation
 
-# The convolutions of a NIN with four blocks at 32 × 32: side of the output, side of the kernel, channels in and out.
+# The convolutions of a NIN with four blocks at 32 × 32: side of the output, side of the kernel,
+# channels in and out.
 CONVOLUTIONS = [
     (32, 5, 3, 192), (32, 1, 192, 160), (32, 1, 160, 96),
     (16, 5, 96, 192), (16, 1, 192, 192), (16, 1, 192, 192),
@@ -22,11 +23,17 @@ def published():
 
 
 def test_the_nin_by_hand(published):
-    each = [2 * side**2 * kernel**2 * inputs * outputs for side, kernel, inputs, outputs in CONVOLUTIONS] + [2 * 192 * 4]
+    each = [
+        2 * side**2 * kernel**2 * inputs * outputs for side, kernel, inputs, outputs in CONVOLUTIONS
+    ] + [2 * 192 * 4]
     work = count_flops(published)
     assert work.forward == sum(each) == 501_351_936
     assert work.training == 3 * sum(each) - each[0] == 1_474_564_608  # an image needs no gradient
-    assert work.parameters == sum(k * k * i * o + 2 * o for _, k, i, o in CONVOLUTIONS) + 193 * 4 == 1_411_140
+    assert (
+        work.parameters
+        == sum(k * k * i * o + 2 * o for _, k, i, o in CONVOLUTIONS) + 193 * 4
+        == 1_411_140
+    )
     assert work.not_counted == ()
 
 
@@ -34,18 +41,31 @@ def test_the_forward_pass_as_tensorflow_counts_it(published):
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    function = tf.function(lambda x: published(x, training=False)).get_concrete_function(tf.TensorSpec((1, 32, 32, 3), tf.uint8))
+    function = tf.function(lambda x: published(x, training=False)).get_concrete_function(
+        tf.TensorSpec((1, 32, 32, 3), tf.uint8)
+    )
     graph = convert_variables_to_constants_v2(function).graph
-    options = tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
-    options = options.with_empty_output().with_accounted_types(["Conv2D", "MatMul"]).order_by("float_ops").build()
-    counted = tf.compat.v1.profiler.profile(graph, options=options | {"account_displayed_op_only": True})
+    options = tf.compat.v1.profiler.ProfileOptionBuilder(
+        tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    )
+    options = (
+        options.with_empty_output()
+        .with_accounted_types(["Conv2D", "MatMul"])
+        .order_by("float_ops")
+        .build()
+    )
+    counted = tf.compat.v1.profiler.profile(
+        graph, options=options | {"account_displayed_op_only": True}
+    )
     assert count_flops(published).forward == counted.total_float_ops
 
 
 def test_groups_strides_padding_depth_and_places():
     layers = keras.layers
     inputs = keras.Input((9, 9, 4))
-    x = layers.Conv2D(8, 3, strides=2, padding="valid", groups=2, name="grouped")(inputs)  # 4 × 4 × 8
+    x = layers.Conv2D(8, 3, strides=2, padding="valid", groups=2, name="grouped")(
+        inputs
+    )  # 4 × 4 × 8
     x = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2)(x)  # 4 × 4 × 16
     x = layers.Dense(5)(x)  # at each of 16 places
     x = layers.Conv2DTranspose(2, 2)(x)
@@ -54,7 +74,9 @@ def test_groups_strides_padding_depth_and_places():
     assert work.forward == grouped + depthwise + dense
     assert work.training == 2 * grouped + 3 * (depthwise + dense)
     assert work.not_counted == ("Conv2DTranspose",)
-    assert work.parameters == sum(math.prod(np.shape(weight)) for weight in keras.Model(inputs, x).get_weights())
+    assert work.parameters == sum(
+        math.prod(np.shape(weight)) for weight in keras.Model(inputs, x).get_weights()
+    )
 
 
 def test_views_made_on_the_device_change_nothing():

@@ -22,19 +22,27 @@ def test_a_part_is_measured_in_another_process():
 
 def test_a_mistake_comes_back_in_its_own_words():
     wanted = {"recipe": {"train": {"epoch": 3}}, "steps": 1, "repeats": 1}
-    with pytest.raises(UserError, match=r"^recipe: train.epoch: unknown key; did you mean 'epochs'\?$"):
+    with pytest.raises(
+        UserError, match=r"^recipe: train.epoch: unknown key; did you mean 'epochs'\?$"
+    ):
         fresh_process.measure("input", wanted, lambda _: None)
 
 
 def test_objects_are_read_and_other_lines_left_out():
-    code = "import os; print('chatter'); print('[1]'); print('{\"a\": 1}'); print('{\"a\": \"%s\"}' % os.environ['WORD'])"
+    code = (
+        "import os; print('chatter'); print('[1]'); print('{\"a\": 1}'); print('{\"a\": \"%s\"}' %"
+        " os.environ['WORD'])"
+    )
     assert list(python(code)) == [{"a": 1}, {"a": "heard"}]
 
 
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("raise SystemExit('too hot')", r"^The program did not come to its end \(too hot\): expected it to run; "),
+        (
+            "raise SystemExit('too hot')",
+            r"^The program did not come to its end \(too hot\): expected it to run; ",
+        ),
         ("import os; os.kill(os.getpid(), 9)", r"\(it was ended by signal 9\)"),
         ("import sys; print('x\\nA sentence.', file=sys.stderr); sys.exit(2)", r"^A sentence\.$"),
     ],

@@ -21,7 +21,9 @@ def made(**changes):
     return recipe.validate({**SMALL, **changes}, "test")
 
 
-@pytest.mark.parametrize(("blocks", "width", "angles"), [(3, 1 / 24, 2), (4, 0.25, 4), (4, 0.3, 4), (5, 1.0, 4)])
+@pytest.mark.parametrize(
+    ("blocks", "width", "angles"), [(3, 1 / 24, 2), (4, 0.25, 4), (4, 0.3, 4), (5, 1.0, 4)]
+)
 def test_its_parameters_are_counted_as_ours(blocks, width, angles):
     ours = Rotation([0, 90, 180, 270][:angles]).build_model(nin(blocks=blocks, width=width))
     assert peer_torch.count_parameters(blocks, width, angles) == count_flops(ours).parameters
@@ -29,14 +31,26 @@ def test_its_parameters_are_counted_as_ours(blocks, width, angles):
 
 def test_what_it_is_asked_for():
     wanted = peer.request(recipe.load("cifar10-cpu"), (32, 32, 3), 12800, None, 3, 2)
-    assert (wanted["blocks"], wanted["width"], wanted["size"], wanted["images_per_batch"]) == (4, 0.25, 32, 32)
-    assert (wanted["padding"], wanted["flip"], wanted["images"], wanted["workers"]) == (4, True, 10000, 2)
+    assert (wanted["blocks"], wanted["width"], wanted["size"], wanted["images_per_batch"]) == (
+        4,
+        0.25,
+        32,
+        32,
+    )
+    assert (wanted["padding"], wanted["flip"], wanted["images"], wanted["workers"]) == (
+        4,
+        True,
+        10000,
+        2,
+    )
     assert wanted["optimizer"] == {
         "name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.0005, "weight_decay_as": "l2_in_gradient",
     }  # fmt: skip
     json.dumps(wanted)
     cropped = made(augmentation=[{"name": "random_resized_crop", "size": 16}])
-    assert peer.request(cropped, (16, 16, 3), 320, None, 3, 2)["padding"] is None  # its loader would do less
+    assert (
+        peer.request(cropped, (16, 16, 3), 320, None, 3, 2)["padding"] is None
+    )  # its loader would do less
 
 
 def test_recipes_that_it_cannot_train():
@@ -46,12 +60,15 @@ def test_recipes_that_it_cannot_train():
 
 def test_without_torch_it_says_so_in_a_sentence(tmp_path, monkeypatch):
     without = tmp_path / "python"
-    without.write_text("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'torch'\" >&2\nexit 1\n")
+    without.write_text(
+        "#!/bin/sh\necho \"ModuleNotFoundError: No module named 'torch'\" >&2\nexit 1\n"
+    )
     without.chmod(0o755)
     for given, environment in ((str(without), None), (None, str(without))):
         monkeypatch.setenv(peer.VARIABLE, environment or sys.executable)
         with pytest.raises(
-            UserError, match=r"cannot import them \(ModuleNotFoundError: No module named 'torch'\): install"
+            UserError,
+            match=r"cannot import them \(ModuleNotFoundError: No module named 'torch'\): install",
         ) as caught:
             peer.find_torch(given)
         assert "\n" not in str(caught.value)
@@ -64,21 +81,30 @@ def test_another_network_is_no_peer(tmp_path):
     program.write_text('#!/bin/sh\necho \'{"parameters": 7, "device": "cpu"}\'\nsleep 60\n')
     program.chmod(0o755)
     ours = SimpleNamespace(machine={"cores": 2}, repeats=1, parameters=8)
-    with pytest.raises(UserError, match=r"^The peer has 7 parameters and the recipe's network 8: expected the same"):
-        peer.run_peer(peer.Torch(str(program), "0"), made(), ours, (16, 16, 3), 320, 1, lambda _: None)
+    with pytest.raises(
+        UserError, match=r"^The peer has 7 parameters and the recipe's network 8: expected the same"
+    ):
+        peer.run_peer(
+            peer.Torch(str(program), "0"), made(), ours, (16, 16, 3), 320, 1, lambda _: None
+        )
 
 
 def test_ratios_are_of_its_best_setting():
     def ours(*rates):
         return SimpleNamespace(views_per_second=Spread.of(rates))
 
-    slow, fast = (PeerSetting(name, Spread.of(rates), 2) for name, rates in (("slow", (1, 2, 9)), ("fast", (3, 4, 5))))
+    slow, fast = (
+        PeerSetting(name, Spread.of(rates), 2)
+        for name, rates in (("slow", (1, 2, 9)), ("fast", (3, 4, 5)))
+    )
     failed = PeerSetting("failed", None, 0, "no compiler")
     both = peer.Peer("2", "cpu", 7, (failed, slow, fast), slow, None, None, None, None)
     compared = peer.compare(both, SimpleNamespace(step=ours(6, 8, 20), input=ours(6, 8, 18)))
     assert (compared.best, compared.step_ratio, compared.fastest_step_ratio) == (fast, 2, 4)
     assert (compared.input_ratio, compared.fastest_input_ratio) == (4, 2)
-    none = peer.compare(replace(both, step=(failed,), input=None), SimpleNamespace(step=ours(1), input=ours(1)))
+    none = peer.compare(
+        replace(both, step=(failed,), input=None), SimpleNamespace(step=ours(1), input=ours(1))
+    )
     assert (none.best, none.step_ratio, none.input_ratio) == (None, None, None)
 
 

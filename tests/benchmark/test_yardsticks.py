@@ -13,7 +13,10 @@ def clock(monkeypatch):
     return now
 
 
-@pytest.mark.parametrize(("seconds", "calls", "best"), [(100.0, 10_001, 5.0), (0.0, 3, 5.0), (9.0, 3, 5.0), (15.0, 4, 4.0)])
+@pytest.mark.parametrize(
+    ("seconds", "calls", "best"),
+    [(100.0, 10_001, 5.0), (0.0, 3, 5.0), (9.0, 3, 5.0), (15.0, 4, 4.0)],
+)
 def test_the_best_of_some_calls_and_the_first_does_not_count(clock, seconds, calls, best):
     durations = iter([1.0, 7.0, 5.0, 4.0])
     called = []
@@ -37,6 +40,9 @@ def test_rates_are_operations_and_bytes_over_seconds(monkeypatch):
     monkeypatch.setattr(yardsticks, "_best", best)
     assert yardsticks.matrix_product(side=8, seconds=3.0) == 2 * 8**3 / 0.5
     assert yardsticks.memory_copy(cores=3, bytes_=1000, seconds=4.0) == 1000 / 0.5
-    assert yardsticks.device_matrix_product("mixed_bfloat16", side=8, chained=3, seconds=5.0) == 3 * 2 * 8**3 / 0.5
+    assert (
+        yardsticks.device_matrix_product("mixed_bfloat16", side=8, chained=3, seconds=5.0)
+        == 3 * 2 * 8**3 / 0.5
+    )
     assert called == [3.0, 4.0, 5.0]
     assert yardsticks.last_cache() >= 2**15

@@ -30,13 +30,17 @@ def fit(backbone, callbacks, epochs=1, **arguments):
 def test_pictures_before_training_when_due_and_at_the_end(tmp_path, small_backbone):
     seen = AttentionMaps(X, every_epochs=2, count=3, folder=tmp_path / "maps")
     model = fit(small_backbone, [seen, MetricsLog(tmp_path / "m.jsonl")], epochs=3)
-    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == [f"epoch-000{n}.png" for n in (0, 2, 3)]
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == [
+        f"epoch-000{n}.png" for n in (0, 2, 3)
+    ]
     rows = [json.loads(line) for line in (tmp_path / "m.jsonl").read_text().splitlines()]
     assert ["equivariance/conv1" in row for row in rows] == [False, True, True]
     expected = equivariance_score(model, seen.images)
     assert {tap: rows[-1][f"equivariance/{tap}"] for tap in expected} == pytest.approx(expected)
     assert rows[-1]["attention/seconds"] > 0
-    pictures = [np.asarray(Image.open(tmp_path / "maps" / f"epoch-000{number}.png")) for number in (0, 3)]
+    pictures = [
+        np.asarray(Image.open(tmp_path / "maps" / f"epoch-000{number}.png")) for number in (0, 3)
+    ]
     assert pictures[0].shape == pictures[1].shape
     assert (pictures[0] != pictures[1]).any()  # the network has learned in between
 
@@ -44,7 +48,10 @@ def test_pictures_before_training_when_due_and_at_the_end(tmp_path, small_backbo
 def test_tensorboard_has_the_same_picture(tmp_path, small_backbone):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    fit(small_backbone, [AttentionMaps(X, count=2, folder=tmp_path / "maps", tensorboard=tmp_path / "tb")])
+    fit(
+        small_backbone,
+        [AttentionMaps(X, count=2, folder=tmp_path / "maps", tensorboard=tmp_path / "tb")],
+    )
     events = EventAccumulator(str(tmp_path / "tb"))
     events.Reload()
     images = events.Images("attention")
@@ -54,7 +61,11 @@ def test_tensorboard_has_the_same_picture(tmp_path, small_backbone):
 
 
 def test_it_draws_once_more_when_training_stops_early(tmp_path, small_backbone):
-    fit(small_backbone, [AttentionMaps(X, every_epochs=0, count=1, folder=tmp_path), Stop()], epochs=9)
+    fit(
+        small_backbone,
+        [AttentionMaps(X, every_epochs=0, count=1, folder=tmp_path), Stop()],
+        epochs=9,
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-0000.png", "epoch-0002.png"]
 
 
@@ -76,7 +87,13 @@ def test_a_model_that_makes_its_own_views(tmp_path, small_backbone):
     model = task.build_model(small_backbone)
     model.compile(keras.optimizers.SGD(0.01), task.loss(), run_eagerly=True)
     callback = AttentionMaps(X, count=2, taps=["conv2"], powers=2, folder=tmp_path)
-    model.fit({"images": X}, np.tile(np.arange(4), (16, 1)), batch_size=16, verbose=0, callbacks=[callback])
+    model.fit(
+        {"images": X},
+        np.tile(np.arange(4), (16, 1)),
+        batch_size=16,
+        verbose=0,
+        callbacks=[callback],
+    )
     assert (tmp_path / "epoch-0001.png").exists()
 
 
@@ -85,10 +102,16 @@ def test_a_model_that_makes_its_own_views(tmp_path, small_backbone):
     [
         (X[:, :8], {}, r"expected uint8 \(N, 16, 16, 3\)"),
         (X, {"taps": ["conv9"]}, "There is no tap 'conv9'"),
-        (X, {"powers": [1, 2]}, "powers: expected 3, one for each of conv1, conv2, conv3, received 2"),
+        (
+            X,
+            {"powers": [1, 2]},
+            "powers: expected 3, one for each of conv1, conv2, conv3, received 2",
+        ),
     ],
 )
-def test_what_does_not_fit_is_said_before_training(tmp_path, small_backbone, images, options, message):
+def test_what_does_not_fit_is_said_before_training(
+    tmp_path, small_backbone, images, options, message
+):
     with pytest.raises(UserError, match=message):
         fit(small_backbone, [AttentionMaps(images, folder=tmp_path / "maps", **options)])
     assert not (tmp_path / "maps").exists()
@@ -103,10 +126,15 @@ def test_no_images():
 
 def test_a_picture_that_cannot_be_written_does_not_end_training(tmp_path, small_backbone):
     (tmp_path / "maps").write_text("a file")
-    with pytest.warns(UserWarning, match="AttentionMaps could not draw .* training goes on") as warned:
+    with pytest.warns(
+        UserWarning, match="AttentionMaps could not draw .* training goes on"
+    ) as warned:
         fit(
             small_backbone,
-            [AttentionMaps(X, every_epochs=1, count=1, folder=tmp_path / "maps"), MetricsLog(tmp_path / "m.jsonl")],
+            [
+                AttentionMaps(X, every_epochs=1, count=1, folder=tmp_path / "maps"),
+                MetricsLog(tmp_path / "m.jsonl"),
+            ],
             epochs=2,
         )
     assert sum("AttentionMaps" in str(each.message) for each in warned) == 1

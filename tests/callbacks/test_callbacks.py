@@ -12,7 +12,14 @@ from rich.console import Console
 from small_training import three_taps
 
 from rotkeras import UserError
-from rotkeras.callbacks import EncoderCheckpoint, MetricsLog, Progress, RunCheckpoint, StopOnBadLoss, Throughput
+from rotkeras.callbacks import (
+    EncoderCheckpoint,
+    MetricsLog,
+    Progress,
+    RunCheckpoint,
+    StopOnBadLoss,
+    Throughput,
+)
 from rotkeras.callbacks.metrics_log import read_metrics
 from rotkeras.callbacks.progress import epoch_line
 from rotkeras.callbacks.run_checkpoint import restore
@@ -41,8 +48,12 @@ class Inject(keras.callbacks.Callback):
 
 def compiled(backbone):
     model = Rotation().build_model(backbone)
-    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), Rotation().loss(), metrics=Rotation().metrics())
-    model.optimizer.build(model.trainable_variables)  # else Keras does so in the first step, and traces it twice
+    model.compile(
+        keras.optimizers.SGD(0.01, momentum=0.9), Rotation().loss(), metrics=Rotation().metrics()
+    )
+    model.optimizer.build(
+        model.trainable_variables
+    )  # else Keras does so in the first step, and traces it twice
     return model
 
 
@@ -59,7 +70,15 @@ def test_metrics_log_has_a_row_per_epoch_and_replaces_repeated_ones(tmp_path, qu
     model = fit(quick_backbone, [log], epochs=3, validation_data=(X, Y))
     rows = read_metrics(path)
     assert [row["epoch"] for row in rows] == [1, 2, 3]
-    assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "accuracy/90", "val_accuracy/270"} <= rows[0].keys()
+    assert {
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "learning_rate",
+        "accuracy/90",
+        "val_accuracy/270",
+    } <= rows[0].keys()
     assert rows[0]["learning_rate"] == pytest.approx(0.01)
     fit(model, [MetricsLog(path)], epochs=4, initial_epoch=1)
     again = read_metrics(path)
@@ -70,7 +89,10 @@ def test_metrics_log_has_a_row_per_epoch_and_replaces_repeated_ones(tmp_path, qu
 
 
 def test_metrics_log_writes_null_for_what_is_not_finite(tmp_path, quick_backbone):
-    fit(quick_backbone, [Inject([{"odd": float("nan"), "far": float("inf")}]), MetricsLog(tmp_path / "m.jsonl")])
+    fit(
+        quick_backbone,
+        [Inject([{"odd": float("nan"), "far": float("inf")}]), MetricsLog(tmp_path / "m.jsonl")],
+    )
     row = json.loads((tmp_path / "m.jsonl").read_text(), parse_constant=pytest.fail)
     assert row["odd"] is None
     assert row["far"] is None
@@ -102,7 +124,10 @@ def test_throughput_says_once_by_how_much_the_first_execution_took_longer(monkey
     throughput = Throughput(32, clock)
     throughput.set_params({"steps": 2})
     found = []
-    for steps in (((5.0, 1.5), (0.5, 0.25)), ((9.0, 0.0), (0.5, 0.0))):  # seconds of each execution, and of waiting in it
+    for steps in (
+        ((5.0, 1.5), (0.5, 0.25)),
+        ((9.0, 0.0), (0.5, 0.0)),
+    ):  # seconds of each execution, and of waiting in it
         throughput.on_epoch_begin(len(found))
         for number, (seconds, waited) in enumerate(steps):
             throughput.on_train_batch_begin(number)
@@ -119,7 +144,13 @@ def test_throughput_says_once_by_how_much_the_first_execution_took_longer(monkey
 def test_a_bad_loss_stops_with_words_that_help(quick_backbone, bad):
     model = Rotation().build_model(quick_backbone)
     model.compile(keras.optimizers.SGD(0.5), lambda y, p: keras.ops.mean(p) * 0 + bad)
-    with pytest.raises(UserError, match=r"became (nan|inf) in epoch 1, step 1, at learning rate 0.5: .* lower train.learning_rate"):
+    with pytest.raises(
+        UserError,
+        match=(
+            r"became (nan|inf) in epoch 1, step 1, at learning rate 0.5: .* lower"
+            r" train.learning_rate"
+        ),
+    ):
         model.fit(X, Y, batch_size=8, verbose=0, callbacks=[StopOnBadLoss()])
 
 
@@ -127,24 +158,38 @@ def probed(conv1, conv2):
     return {"probe/conv1/ridge": conv1, "probe/conv2/ridge": conv2, "probe/conv3/ridge": 0.1}
 
 
-def test_the_best_encoder_is_that_of_the_best_probe_and_the_last_that_of_the_last_epoch(tmp_path, quick_backbone):
+def test_the_best_encoder_is_that_of_the_best_probe_and_the_last_that_of_the_last_epoch(
+    tmp_path, quick_backbone
+):
     checkpoint = EncoderCheckpoint(tmp_path)
     logs = Inject([{}, probed(0.5, 0.6), probed(0.7, 0.4), probed(0.6, 0.65)])
     model = fit(quick_backbone, [logs, checkpoint], epochs=4, validation_data=(X, Y))
     assert checkpoint.best == {"epoch": 3, "tap": "conv1", "measure": "ridge probe", "value": 0.7}
     assert checkpoint.last == {"epoch": 4, "tap": "conv2", "measure": "ridge probe", "value": 0.65}
-    best, last = (keras.models.load_model(tmp_path / name) for name in ("encoder.keras", "encoder-last.keras"))
+    best, last = (
+        keras.models.load_model(tmp_path / name) for name in ("encoder.keras", "encoder-last.keras")
+    )
     assert (best.output_shape, last.output_shape) == ((None, 4), (None, 8))
     maps = keras.Model(model.input, model.get_layer("conv2").output)(X[:2])
     np.testing.assert_allclose(last(X[:2]), np.mean(maps, axis=(1, 2)), rtol=1e-5)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["encoder-last.keras", "encoder.keras"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "encoder-last.keras",
+        "encoder.keras",
+    ]
 
 
-def test_without_probes_rotation_accuracy_chooses_and_the_second_tap_is_cut(tmp_path, quick_backbone):
+def test_without_probes_rotation_accuracy_chooses_and_the_second_tap_is_cut(
+    tmp_path, quick_backbone
+):
     checkpoint = EncoderCheckpoint(tmp_path, pooling="none")
     logs = Inject([{"val_accuracy": v} for v in (0.5, 0.9, 0.7)])
     model = fit(quick_backbone, [logs, checkpoint], epochs=3)
-    assert checkpoint.best == {"epoch": 2, "tap": "conv2", "measure": "rotation accuracy", "value": 0.9}
+    assert checkpoint.best == {
+        "epoch": 2,
+        "tap": "conv2",
+        "measure": "rotation accuracy",
+        "value": 0.9,
+    }
     assert keras.models.load_model(tmp_path / "encoder.keras").output_shape == (None, 4, 4, 8)
     checkpoint = EncoderCheckpoint(tmp_path)
     fit(model, [checkpoint], epochs=2)
@@ -159,15 +204,23 @@ def test_a_tap_that_is_not_there_stops_before_the_first_step(tmp_path, quick_bac
 
 def test_a_checkpoint_brings_back_weights_optimizer_and_state_bit_for_bit(tmp_path, quick_backbone):
     model = fit(quick_backbone, [RunCheckpoint(tmp_path, lambda: {"note": 7})], epochs=2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-0002.weights.h5", "state.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "epoch-0002.weights.h5",
+        "state.json",
+    ]
     twin = Rotation().build_model(keras.models.clone_model(quick_backbone))
     twin.compile(keras.optimizers.SGD(0.01, momentum=0.9), Rotation().loss())
     assert restore(tmp_path, twin) == {"epoch": 2, "weights": "epoch-0002.weights.h5", "note": 7}
-    for mine, theirs in ((model.variables, twin.variables), (model.optimizer.variables, twin.optimizer.variables)):
+    for mine, theirs in (
+        (model.variables, twin.variables),
+        (model.optimizer.variables, twin.optimizer.variables),
+    ):
         pairs = [(a, b) for a, b in zip(mine, theirs, strict=True)]
         assert all(np.array_equal(a.numpy(), b.numpy()) for a, b in pairs)
     assert int(twin.optimizer.iterations) == 8
-    assert any(np.any(v.numpy()) for v in twin.optimizer.variables[2:]), "momentum came back as nothing"
+    assert any(np.any(v.numpy()) for v in twin.optimizer.variables[2:]), (
+        "momentum came back as nothing"
+    )
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -187,7 +240,9 @@ def test_a_checkpoint_of_mixed_precision_and_adam_comes_back_whole(tmp_path, pol
     restore(tmp_path, twin)
     for fitted in (model, twin):
         fitted.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
-    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), twin.get_weights(), strict=True))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(model.get_weights(), twin.get_weights(), strict=True)
+    )
     states = [[np.asarray(v) for v in each.optimizer.variables] for each in (model, twin)]
     assert all(np.array_equal(a, b) for a, b in zip(*states, strict=True))
 
@@ -221,8 +276,16 @@ def test_progress_on_a_terminal_shows_a_bar_with_the_time_left(quick_backbone):
 
 def test_times_and_lines():
     assert [clock(s) for s in (0, 61, 3725)] == ["0:00", "1:01", "1:02:05"]
-    logs = {"loss": 0.5, "accuracy": 0.75, "val_accuracy": 0.7, "views_per_second": 1234.5, **probed(0.3, 0.8)}
+    logs = {
+        "loss": 0.5,
+        "accuracy": 0.75,
+        "val_accuracy": 0.7,
+        "views_per_second": 1234.5,
+        **probed(0.3, 0.8),
+    }
     line = epoch_line(3, 10, logs, "0:10 left")
     assert (
-        line == "epoch  3/10  loss 0.500  rotation 75.0 % (validation 70.0 %)  ridge probe conv2 80.0 %  1,234 views/s  0:10 left"
+        line
+        == "epoch  3/10  loss 0.500  rotation 75.0 % (validation 70.0 %)  ridge probe conv2 80.0 % "
+        " 1,234 views/s  0:10 left"
     )

@@ -12,7 +12,14 @@ from rotkeras.probes import fit as fit_probe
 def fit(model, task, source, callbacks, epochs=1):
     model.compile("sgd", task.loss(), metrics=task.metrics())
     batches = data.pipeline(source.train, task, images_per_batch=16)
-    return model.fit(batches.dataset, steps_per_epoch=2, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
+    return model.fit(
+        batches.dataset,
+        steps_per_epoch=2,
+        epochs=epochs,
+        shuffle=False,
+        verbose=0,
+        callbacks=callbacks,
+    )
 
 
 @pytest.mark.parametrize("task", [Rotation(), InStep(Rotation())], ids=["host", "device"])
@@ -21,21 +28,34 @@ def test_numbers_are_those_of_the_probes_on_the_final_features(digit_source, qui
     probe = ProbeAccuracy(digit_source, train_images=200, probes=("ridge", "knn-5"))
     history = fit(model, task, digit_source, [probe]).history
     extractor = taps.extractor(quick_backbone)
-    x, x_validation = (extractor.predict(part.take(slice(None)), verbose=0) for part in (probe.train, digit_source.validation))
+    x, x_validation = (
+        extractor.predict(part.take(slice(None)), verbose=0)
+        for part in (probe.train, digit_source.validation)
+    )
     y, y_validation = probe.train.labels, digit_source.validation.labels
     for tap in ("conv1", "conv2", "conv3"):
-        assert history[f"probe/{tap}/ridge"] == [ridge(x[tap], y).accuracy(x_validation[tap], y_validation)]
-        assert history[f"probe/{tap}/knn-5"] == [knn(x[tap], y, 5).accuracy(x_validation[tap], y_validation)]
+        assert history[f"probe/{tap}/ridge"] == [
+            ridge(x[tap], y).accuracy(x_validation[tap], y_validation)
+        ]
+        assert history[f"probe/{tap}/knn-5"] == [
+            knn(x[tap], y, 5).accuracy(x_validation[tap], y_validation)
+        ]
     assert history["probe/seconds"][0] > 0
     assert probe.untrained.keys() == probe.results[1].keys()
 
 
 def test_a_trained_probe_is_that_of_fit_without_a_choice_of_epoch(digit_source):
     inputs = keras.Input((16, 16, 3), dtype="uint8")
-    network = keras.Model(inputs, keras.layers.Identity(name="pixels")(keras.layers.Rescaling(1 / 255)(inputs)))
+    network = keras.Model(
+        inputs, keras.layers.Identity(name="pixels")(keras.layers.Rescaling(1 / 255)(inputs))
+    )
     settings = Settings("test", 2, (1,), epoch_images=64)
-    probe = ProbeAccuracy(digit_source, train_images=128, probes=("linear",), budget=settings, seed=3)
-    expected = fit_probe(network, "linear", probe.train, budget=settings, seed=3).accuracy(digit_source.validation)
+    probe = ProbeAccuracy(
+        digit_source, train_images=128, probes=("linear",), budget=settings, seed=3
+    )
+    expected = fit_probe(network, "linear", probe.train, budget=settings, seed=3).accuracy(
+        digit_source.validation
+    )
     assert probe.probe(network) == {"pixels": {"linear": expected["pixels"]}}
     with pytest.raises(UserError, match="no probe 'cnov'; did you mean 'conv'"):
         ProbeAccuracy(digit_source, probes=("cnov",))
@@ -62,10 +82,13 @@ def test_probing_changes_no_weight(digit_source, small_backbone):
 
 
 def test_a_perfect_feature_is_told_apart_from_noise():
-    """The label painted into the picture: a linear probe of pooled features reads it, so accuracy must be 1."""
+    """The label painted into the picture: a linear probe of pooled features reads it, so accuracy
+    must be 1."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 200)
-    images = (labels[:, None, None, None] * 200 + rng.integers(0, 20, (200, 8, 8, 3))).astype(np.uint8)
+    images = (labels[:, None, None, None] * 200 + rng.integers(0, 20, (200, 8, 8, 3))).astype(
+        np.uint8
+    )
     inputs = keras.Input((8, 8, 3), dtype="uint8")
     features = keras.layers.Identity(name="seen")(keras.layers.Rescaling(1 / 255)(inputs))
     blind = keras.layers.Identity(name="blind")(keras.layers.Rescaling(0.0)(features))

@@ -26,7 +26,19 @@ def attend(*arguments):
 
 
 def test_it_draws_and_names_the_pictures(network, photo, tmp_path):
-    result = attend(network, photo, "-o", tmp_path / "maps", "--rotations", "--beside", network, "--size", 32, "--tap", "conv2")
+    result = attend(
+        network,
+        photo,
+        "-o",
+        tmp_path / "maps",
+        "--rotations",
+        "--beside",
+        network,
+        "--size",
+        32,
+        "--tap",
+        "conv2",
+    )
     assert result.exit_code == 0, result.output
     assert f"written: {tmp_path / 'maps' / 'photo-activation.png'}" in result.output
     assert (tmp_path / "maps" / "photo-activation.png").exists()
@@ -39,14 +51,25 @@ def test_it_draws_and_names_the_pictures(network, photo, tmp_path):
         (["nowhere", "{photo}", "-o", "{out}"], "nowhere does not exist"),
         (["{network}", "{photo}", "-o", "{photo}"], "is a file: give a folder"),
         (["{network}", "{photo}", "-o", "{out}", "--method", "cam"], "'cam' is not one of"),
-        (["{network}", "{photo}", "-o", "{out}", "--tap", "conv9"], "There is no tap 'conv9': expected one of conv1, conv2, conv3"),
+        (
+            ["{network}", "{photo}", "-o", "{out}", "--tap", "conv9"],
+            "There is no tap 'conv9': expected one of conv1, conv2, conv3",
+        ),
         (["{network}", "{photo}"], "Missing option '-o'"),
-        (["{network}", "{photo}", "-o", "{out}", "--target", "90"], "--target goes with a method that asks for an answer"),
-        (["{network}", "{photo}", "-o", "{out}", "--method", "gradcam", "--power", "2"], "--power goes with --method activation"),
+        (
+            ["{network}", "{photo}", "-o", "{out}", "--target", "90"],
+            "--target goes with a method that asks for an answer",
+        ),
+        (
+            ["{network}", "{photo}", "-o", "{out}", "--method", "gradcam", "--power", "2"],
+            "--power goes with --method activation",
+        ),
     ],
 )
 def test_mistakes_exit_with_2_and_leave_nothing(network, photo, tmp_path, arguments, message):
-    result = attend(*[each.format(network=network, photo=photo, out=tmp_path / "maps") for each in arguments])
+    result = attend(
+        *[each.format(network=network, photo=photo, out=tmp_path / "maps") for each in arguments]
+    )
     assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output

@@ -29,7 +29,8 @@ def call(*arguments):
 
 @pytest.fixture
 def photographs(tmp_path):
-    """Thirty pictures of soft noise in two folders, one of them turned by its EXIF orientation, and a file that is none."""
+    """Thirty pictures of soft noise in two folders, one of them turned by its EXIF orientation, and
+    a file that is none."""
     folder = tmp_path / "photographs"
     random = np.random.default_rng(0)
     for number in range(30):
@@ -52,7 +53,10 @@ def test_too_few_images_end_with_exit_code_3_and_a_page(photographs, tmp_path):
     assert "images as 64 × 64, as the recipe folder has them; --image-size for another" in lines
     assert any(line.startswith("dog [bold]x") for line in lines)
     assert any("1 of 30 files are turned by their EXIF orientation" in line for line in lines)
-    assert any(line.startswith("too few images to tell: nothing was found in the files of photographs") for line in lines)
+    assert any(
+        line.startswith("too few images to tell: nothing was found in the files of photographs")
+        for line in lines
+    )
     assert any("bad.jpg: its content is no image" in line for line in lines)
     assert lines[-1] == f"open: {tmp_path / 'a.html'}"
     assert "Audit of photographs" in (tmp_path / "a.html").read_text()
@@ -64,7 +68,9 @@ def test_too_few_images_end_with_exit_code_3_and_a_page(photographs, tmp_path):
 def test_findings_end_with_exit_code_1_and_say_what_to_do(photographs, tmp_path):
     for path in (photographs / "cat").glob("??.jpg"):
         with Image.open(path) as picture:
-            picture.crop((5, 0, 35, 30)).rotate(40, Image.Resampling.BILINEAR).save(path, quality=95)
+            picture.crop((5, 0, 35, 30)).rotate(40, Image.Resampling.BILINEAR).save(
+                path, quality=95
+            )
     result = call(photographs, "-o", tmp_path / "a.html", "--image-size", 30)
     assert result.exit_code == 1
     assert "corners: " in result.output
@@ -88,8 +94,14 @@ def test_mistakes_are_told_before_the_work(photographs, tmp_path):
         ((tmp_path / "nowhere",), "does not exist: expected a folder of images"),
         ((photographs, "-o", tmp_path / "a.pdf"), "expected .html"),
         ((photographs, "-o", tmp_path / "a.html", "--json", tmp_path / "a.txt"), "expected .json"),
-        ((photographs, "-o", tmp_path / "a.html", "--image-size", 3), "--image-size: expected at least 8"),
-        ((photographs, "-o", tmp_path / "a.html", "--images", 0), "--images: expected at least one"),
+        (
+            (photographs, "-o", tmp_path / "a.html", "--image-size", 3),
+            "--image-size: expected at least 8",
+        ),
+        (
+            (photographs, "-o", tmp_path / "a.html", "--images", 0),
+            "--images: expected at least one",
+        ),
     ):
         with pytest.raises(UserError) as error:
             call(*arguments)
@@ -113,7 +125,23 @@ def test_an_interrupt_leaves_nothing(photographs, tmp_path, monkeypatch, number)
 
 
 def test_tables_fit_eighty_columns(capsys):
-    folders = [Folder("a very long name of a folder 日本 " * 3, 123_456, 1, 1, 1.0, 1.0, 0.5, 0.5, 5000, 1.0, 0.012, 1.0, 1.0)] * 30
+    folders = [
+        Folder(
+            "a very long name of a folder 日本 " * 3,
+            123_456,
+            1,
+            1,
+            1.0,
+            1.0,
+            0.5,
+            0.5,
+            5000,
+            1.0,
+            0.012,
+            1.0,
+            1.0,
+        )
+    ] * 30
     for plain in (True, False):
         console = Console(width=80, force_terminal=not plain, color_system=None)
         with console.capture() as captured:
@@ -127,7 +155,8 @@ def test_tables_fit_eighty_columns(capsys):
 
 def test_of_many_folders_those_with_the_least_up_are_shown():
     folders = [Folder("(all)", 1, 0, 0, 0, 0, 0, 0)] + [
-        Folder(f"f{number:02d}", 1, 0, 0, 0, 0, 0, 0, 1, 1 - number / 100, 0.1, 0, 0) for number in range(40)
+        Folder(f"f{number:02d}", 1, 0, 0, 0, 0, 0, 0, 1, 1 - number / 100, 0.1, 0, 0)
+        for number in range(40)
     ]
     console = Console(width=80)
     with console.capture() as captured:
@@ -144,4 +173,9 @@ from rotkeras.cli.audit import audit
 result = CliRunner().invoke(audit, ["--help"])
 assert result.exit_code == 0 and "Exit code 0: fit" in result.output, result.output
 print([name for name in ("tensorflow", "keras", "sklearn", "matplotlib") if name in sys.modules])"""
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout
+        == "[]\n"
+    )

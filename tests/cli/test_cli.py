@@ -37,7 +37,10 @@ def test_recipes_are_listed_and_printed():
     for name in ("quickstart", "cifar10", "cifar10-paper", "cifar10-cpu", "folder"):
         assert re.search(rf"^{name} ", output, re.MULTILINE)
     assert max(len(line) for line in output.splitlines()) <= 140
-    assert call("recipes", "folder").output == (Path(rotkeras.__file__).parents[1] / "recipes" / "folder.yaml").read_text()
+    assert (
+        call("recipes", "folder").output
+        == (Path(rotkeras.__file__).parents[1] / "recipes" / "folder.yaml").read_text()
+    )
 
 
 def test_schema_is_json():
@@ -57,7 +60,13 @@ def test_doctor_finds_everything_here():
     ("command", "said"),
     [
         (["doctor"], "expected tensorflow or jax, received 'torch'"),
-        (["export", "RUN"], "expected tensorflow, or none, for TensorFlow makes what export writes; received 'torch'"),
+        (
+            ["export", "RUN"],
+            (
+                "expected tensorflow, or none, for TensorFlow makes what export writes; received"
+                " 'torch'"
+            ),
+        ),
     ],
 )
 def test_another_library_is_refused_in_a_sentence(command, said, trained, monkeypatch):
@@ -81,7 +90,9 @@ def test_doctor_says_whether_bfloat16_is_worth_it(lines, said, monkeypatch):
     from rotkeras import devices
 
     monkeypatch.setattr(devices, "open", lambda path: io.StringIO(lines), raising=False)
-    monkeypatch.setattr(importlib.import_module("rotkeras.cli.doctor"), "_show_devices", lambda on_jax: 0)
+    monkeypatch.setattr(
+        importlib.import_module("rotkeras.cli.doctor"), "_show_devices", lambda on_jax: 0
+    )
     output = call("doctor").output
     assert said in output if said else "bfloat16" not in output
 
@@ -89,13 +100,21 @@ def test_doctor_says_whether_bfloat16_is_worth_it(lines, said, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["train", "quickstart", "--set", "train.epoch=3"], "train.epoch: unknown key; did you mean 'epochs'?"),
-        (["train", "folder", "--set", "data.folder=nowhere"], "The image folder 'nowhere' does not exist"),
+        (
+            ["train", "quickstart", "--set", "train.epoch=3"],
+            "train.epoch: unknown key; did you mean 'epochs'?",
+        ),
+        (
+            ["train", "folder", "--set", "data.folder=nowhere"],
+            "The image folder 'nowhere' does not exist",
+        ),
         (["train", "quickstrat"], "did you mean 'quickstart'?"),
         (["train", "quickstart", "--resume", "--overwrite"], "give one of the two"),
     ],
 )
-def test_a_mistake_is_one_line_exit_code_2_no_traceback_and_no_tensorflow(arguments, words, tmp_path):
+def test_a_mistake_is_one_line_exit_code_2_no_traceback_and_no_tensorflow(
+    arguments, words, tmp_path
+):
     code = f"""
 import sys
 from rotkeras.cli import main
@@ -104,7 +123,9 @@ try:
 except SystemExit as stop:
     print(stop.code, "tensorflow" in sys.modules)
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
     assert result.stdout == "2 False\n"
     assert result.stderr.startswith("Error: ")
     assert len(result.stderr.splitlines()) == 1
@@ -122,7 +143,8 @@ def test_the_data_dir_option_is_the_recipe_key(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seen = {}
     monkeypatch.setattr(
-        "rotkeras.cli.train_console.TrainConsole.run", lambda self, recipe, run, interrupted: seen.update(recipe=recipe, run=run)
+        "rotkeras.cli.train_console.TrainConsole.run",
+        lambda self, recipe, run, interrupted: seen.update(recipe=recipe, run=run),
     )
     result = call("train", "cifar10", "--data-dir", "some where: else", "--set", "train.epochs=1")
     assert result.exit_code == 0, result.output
@@ -147,4 +169,11 @@ def test_the_table_fits_a_terminal():
         text = console.file.getvalue()
         assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
         row = next(line for line in text.splitlines() if "conv2" in line)
-        assert re.findall(r"[-+]?\d+\.\d", row) == ["60.0", "52.0", "-8.0", "0.0", "100.0", "+100.0"]
+        assert re.findall(r"[-+]?\d+\.\d", row) == [
+            "60.0",
+            "52.0",
+            "-8.0",
+            "0.0",
+            "100.0",
+            "+100.0",
+        ]

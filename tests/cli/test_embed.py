@@ -61,31 +61,54 @@ def test_embed_writes_the_file_and_ends_with_one_line(encoder_file, photographs,
         (photographs / "dog" / f"bad[b]{number}.jpg").write_text("no image")
     output = call(embed, encoder_file, photographs, "-o", tmp_path / "a.npz").output.splitlines()
     assert re.fullmatch(
-        rf"4 images, 27 dimensions, \d+\.\d s \([\d,]+ images/s\): {re.escape(str(tmp_path / 'a.npz'))}, [\d.]+ k?B", output[-1]
+        r"4 images, 27 dimensions, \d+\.\d s \([\d,]+ images/s\):"
+        rf" {re.escape(str(tmp_path / 'a.npz'))}, [\d.]+ k?B",
+        output[-1],
     )
     assert "7 files could not be read as images and are left out:" in output
     named = [line for line in output if line.startswith("  ") and "bad" in line]
-    assert named == [f"  {photographs / 'dog' / f'bad[b]{number}.jpg'}: its content is no image" for number in range(5)]
+    assert named == [
+        f"  {photographs / 'dog' / f'bad[b]{number}.jpg'}: its content is no image"
+        for number in range(5)
+    ]
     assert "  … and 2 more" in output
     assert len(np.load(tmp_path / "a.npz")["features"]) == 4
 
 
 def test_embed_takes_a_run_folder_and_arrays(encoder_file, tmp_path):
     shutil.copy(encoder_file, tmp_path / "encoder.keras")
-    np.savez(tmp_path / "x.npz", images=np.zeros((3, 8, 8, 3), np.uint8), test_images=np.zeros((1, SIZE, SIZE, 3), np.uint8))
+    np.savez(
+        tmp_path / "x.npz",
+        images=np.zeros((3, 8, 8, 3), np.uint8),
+        test_images=np.zeros((1, SIZE, SIZE, 3), np.uint8),
+    )
     with pytest.raises(UserError, match="are 8×8 and the encoder takes 12×12: add --resize"):
         call(embed, tmp_path, tmp_path / "x.npz", "-o", tmp_path / "a.csv")
-    assert "3 images," in call(embed, tmp_path, tmp_path / "x.npz", "-o", tmp_path / "a.csv", "--resize").output
+    assert (
+        "3 images,"
+        in call(embed, tmp_path, tmp_path / "x.npz", "-o", tmp_path / "a.csv", "--resize").output
+    )
     with pytest.raises(UserError, match="exists already"):
         call(embed, tmp_path, tmp_path / "x.npz", "-o", tmp_path / "a.csv", "--resize")
-    output = call(embed, tmp_path, tmp_path / "x.npz", "-o", tmp_path / "a.csv", "--overwrite", "--split", "test").output
+    output = call(
+        embed,
+        tmp_path,
+        tmp_path / "x.npz",
+        "-o",
+        tmp_path / "a.csv",
+        "--overwrite",
+        "--split",
+        "test",
+    ).output
     assert "1 image, 27 dimensions" in output
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("swallowed", [False, True])
-def test_an_interrupt_leaves_nothing(encoder_file, photographs, tmp_path, monkeypatch, number, swallowed):
+def test_an_interrupt_leaves_nothing(
+    encoder_file, photographs, tmp_path, monkeypatch, number, swallowed
+):
     from rotkeras.embedding import Encoder
 
     whole = Encoder.embed
@@ -101,7 +124,9 @@ def test_an_interrupt_leaves_nothing(encoder_file, photographs, tmp_path, monkey
     monkeypatch.setattr(Encoder, "embed", interrupted)
     monkeypatch.setattr("rotkeras.embedding.streaming._MOST_IMAGES", 1)
     before = signal.getsignal(number)
-    result = call(embed, encoder_file, photographs, "-o", tmp_path / "a.csv", "--images-per-batch", "1")
+    result = call(
+        embed, encoder_file, photographs, "-o", tmp_path / "a.csv", "--images-per-batch", "1"
+    )
     assert result.exit_code == 128 + number
     assert "Interrupted; no unfinished file was left." in result.output
     assert [each.name for each in tmp_path.iterdir()] == ["photographs"]
@@ -137,30 +162,63 @@ def test_neighbours_shows_a_table_and_draws_a_sheet(encoder_file, photographs, t
 
 
 def test_neighbours_says_the_share_of_the_class(encoder_file, photographs):
-    output = call(neighbours, encoder_file, photographs, photographs, "-k", 3, "--queries", 2).output
+    output = call(
+        neighbours, encoder_file, photographs, photographs, "-k", 3, "--queries", 2
+    ).output
     assert "33.3 % of the neighbours are of their query's class (drawn at random: 33.3 %)" in output
     assert "(cat)" in output
 
 
 def test_neighbours_of_arrays_with_a_split_each(encoder_file, tmp_path):
     random = np.random.default_rng(0)
-    parts = {key: random.integers(0, 256, (5, SIZE, SIZE, 3), dtype=np.uint8) for key in ("images", "test_images")}
+    parts = {
+        key: random.integers(0, 256, (5, SIZE, SIZE, 3), dtype=np.uint8)
+        for key in ("images", "test_images")
+    }
     np.savez(tmp_path / "x.npz", **parts)
-    arguments = (encoder_file, tmp_path / "x.npz", tmp_path / "x.npz", "-k", 2, "--csv", tmp_path / "n.csv")
+    arguments = (
+        encoder_file,
+        tmp_path / "x.npz",
+        tmp_path / "x.npz",
+        "-k",
+        2,
+        "--csv",
+        tmp_path / "n.csv",
+    )
     call(neighbours, *arguments, "--query-split", "test")
-    flat = {key: value.reshape(5, 3, 4, 3, 4, 3).mean(axis=(2, 4)).reshape(5, -1) for key, value in parts.items()}
-    flat = {key: value / np.linalg.norm(value, axis=1, keepdims=True) for key, value in flat.items()}
+    flat = {
+        key: value.reshape(5, 3, 4, 3, 4, 3).mean(axis=(2, 4)).reshape(5, -1)
+        for key, value in parts.items()
+    }
+    flat = {
+        key: value / np.linalg.norm(value, axis=1, keepdims=True) for key, value in flat.items()
+    }
     expected = np.argsort(1 - flat["test_images"] @ flat["images"].T, axis=1)[:, :2]
     with open(tmp_path / "n.csv", newline="") as file:
         assert [int(row["name"]) for row in csv.DictReader(file)] == expected.ravel().tolist()
 
 
-def test_a_sheet_that_would_be_too_long_is_refused_by_what_there_is(encoder_file, photographs, tmp_path):
+def test_a_sheet_that_would_be_too_long_is_refused_by_what_there_is(
+    encoder_file, photographs, tmp_path
+):
     many = ("--queries", 500, "-k", 500)  # more than a sheet holds, but there are four images
-    assert call(neighbours, encoder_file, photographs, photographs, *many, "-o", tmp_path / "s.png").exit_code == 0
+    assert (
+        call(
+            neighbours, encoder_file, photographs, photographs, *many, "-o", tmp_path / "s.png"
+        ).exit_code
+        == 0
+    )
     np.savez(tmp_path / "x.npz", images=np.zeros((101, SIZE, SIZE, 3), np.uint8))
     with pytest.raises(UserError, match="101 queries with 4 neighbours each has 101 rows"):
-        call(neighbours, encoder_file, tmp_path / "x.npz", photographs, *many, "-o", tmp_path / "t.png")
+        call(
+            neighbours,
+            encoder_file,
+            tmp_path / "x.npz",
+            photographs,
+            *many,
+            "-o",
+            tmp_path / "t.png",
+        )
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -172,15 +230,26 @@ def test_the_table_fits_a_terminal(tmp_path, terminal):
             Image.new("RGB", (5, 5), (len(name), 0, len(str(home)))).save(home / f"{name}.png")
     encoder = Encoder(tmp_path, 5, 3, 4, lambda images: images[:, 0, 0].astype(np.float32))
     images = open_images(tmp_path)(5)
-    console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None, highlight=False, markup=False)
-    console.print(neighbour_table(nearest(encoder, images, images, k=5, most_queries=6), plain=not terminal))
+    console = Console(
+        file=io.StringIO(),
+        width=80,
+        force_terminal=terminal,
+        color_system=None,
+        highlight=False,
+        markup=False,
+    )
+    console.print(
+        neighbour_table(nearest(encoder, images, images, k=5, most_queries=6), plain=not terminal)
+    )
     lines = console.file.getvalue().splitlines()
     from rich.cells import cell_len
 
     assert max(map(cell_len, lines)) <= 80
     ranks = [line for line in lines if re.search(r" \d\.\d{4}$", line.rstrip())]
     assert len(ranks) == 30
-    assert all(line.count(".png") >= 1 + (" 1 " in line) for line in ranks)  # of each name the end is shown
+    assert all(
+        line.count(".png") >= 1 + (" 1 " in line) for line in ranks
+    )  # of each name the end is shown
     header = next(line for line in lines if "rank" in line)
     assert header.split() == ["query", "rank", "name", "class", "distance"]
 
@@ -215,18 +284,33 @@ def test_nothing_is_said_of_files_when_all_were_read():
     tell_skipped(console, [])
     assert console.file.getvalue() == ""
     tell_skipped(console, [BadImage("a.jpg", "empty")])
-    assert console.file.getvalue() == "1 file could not be read as images and is left out:\n  a.jpg: empty\n"
+    assert (
+        console.file.getvalue()
+        == "1 file could not be read as images and is left out:\n  a.jpg: empty\n"
+    )
 
 
 def test_mistakes_and_help_are_answered_without_tensorflow(encoder_file, photographs, tmp_path):
     (tmp_path / "there.npz").write_text("x")
     mistakes = [
-        (["embed", "nowhere.keras", photographs, "-o", "a.npz"], "The encoder 'nowhere.keras' does not exist"),
-        (["embed", encoder_file, "nowhere/", "-o", "a.npz"], "The image folder 'nowhere' does not exist"),
-        (["embed", encoder_file, "nowhere.jpg", "-o", "a.npz"], "The image file 'nowhere.jpg' does not exist"),
+        (
+            ["embed", "nowhere.keras", photographs, "-o", "a.npz"],
+            "The encoder 'nowhere.keras' does not exist",
+        ),
+        (
+            ["embed", encoder_file, "nowhere/", "-o", "a.npz"],
+            "The image folder 'nowhere' does not exist",
+        ),
+        (
+            ["embed", encoder_file, "nowhere.jpg", "-o", "a.npz"],
+            "The image file 'nowhere.jpg' does not exist",
+        ),
         (["embed", encoder_file, photographs, "-o", "a.txt"], "expected .npz, .csv or .parquet"),
         (["embed", encoder_file, photographs, "-o", "there.npz"], "add --overwrite"),
-        (["neighbours", encoder_file, "nowhere.jpg", photographs], "The image file 'nowhere.jpg' does not exist"),
+        (
+            ["neighbours", encoder_file, "nowhere.jpg", photographs],
+            "The image file 'nowhere.jpg' does not exist",
+        ),
         (["neighbours", encoder_file, photographs, photographs, "-o", "a.jpg"], "expected .png"),
         (["neighbours", encoder_file, photographs, photographs, "--csv", "a.txt"], "expected .csv"),
         (["embed", "--help"], "-o, --output"),
@@ -242,7 +326,13 @@ for name, *arguments in ast.literal_eval(sys.argv[1]):
 print(sorted({"tensorflow", "keras", "matplotlib", "pyarrow"} & set(sys.modules)))
 """
     given = repr([[str(each) for each in arguments] for arguments, _ in mistakes])
-    result = subprocess.run([sys.executable, "-c", code, given], capture_output=True, text=True, check=True, cwd=tmp_path)
+    result = subprocess.run(
+        [sys.executable, "-c", code, given],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
     *answers, loaded = result.stdout.splitlines()
     for (arguments, words), answer in zip(mistakes, answers, strict=True):
         assert words in answer
@@ -253,7 +343,11 @@ print(sorted({"tensorflow", "keras", "matplotlib", "pyarrow"} & set(sys.modules)
 
 def test_the_page_names_every_option_and_its_commands_parse():
     text = (Path(__file__).parents[2] / "docs" / "embed.md").read_text(encoding="utf-8")
-    lines = [shlex.split(line, comments=True)[1:] for line in text.splitlines() if line.startswith("rotkeras ")]
+    lines = [
+        shlex.split(line, comments=True)[1:]
+        for line in text.splitlines()
+        if line.startswith("rotkeras ")
+    ]
     assert len(lines) == 8
     for name, *arguments in lines:
         command = {"embed": embed, "neighbours": neighbours}[name]
@@ -261,4 +355,6 @@ def test_the_page_names_every_option_and_its_commands_parse():
     for command in (embed, neighbours):
         for parameter in command.params:
             if isinstance(parameter, click.Option):
-                assert any(f"`{each}" in text or f" {each} " in text for each in parameter.opts), parameter.opts
+                assert any(f"`{each}" in text or f" {each} " in text for each in parameter.opts), (
+                    parameter.opts
+                )

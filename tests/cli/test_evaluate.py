@@ -28,7 +28,9 @@ for arguments in (["evaluate", {str(tmp_path)!r}], ["worth-it", {str(tmp_path)!r
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2, result.output
 print(sorted(name for name in ("tensorflow", "keras") if name in sys.modules))"""
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "[]"
 
 
@@ -41,12 +43,20 @@ def refused(*arguments):
 
 def test_mistakes_are_one_sentence(tmp_path):
     for command in ("evaluate", "worth-it"):
-        assert "does not exist: expected the folder that `rotkeras train` left" in refused(command, str(tmp_path / "none"))
+        assert "does not exist: expected the folder that `rotkeras train` left" in refused(
+            command, str(tmp_path / "none")
+        )
         assert "is no run folder" in refused(command, str(tmp_path))
-    assert "there is no 'trainde'; did you mean 'trained'" in refused("evaluate", "x", "--init", "trainde")
+    assert "there is no 'trainde'; did you mean 'trained'" in refused(
+        "evaluate", "x", "--init", "trainde"
+    )
     assert "expected --init trained" in refused("evaluate", "x", "--init", "random", "--fine-tune")
-    assert "expected counts from 1 or all" in refused("evaluate", "x", "--labels-per-class", "20,zero")
-    assert "The scale of the images: expected above 0 and at most 1, received 2" in refused("reproduce", "table1", "--scale", "2")
+    assert "expected counts from 1 or all" in refused(
+        "evaluate", "x", "--labels-per-class", "20,zero"
+    )
+    assert "The scale of the images: expected above 0 and at most 1, received 2" in refused(
+        "reproduce", "table1", "--scale", "2"
+    )
     assert "Invalid value" in refused("reproduce", "table4")
     assert "all cannot be drawn anew" in refused("worth-it", "x", "--labels-per-class", "20,all")
 
@@ -56,15 +66,22 @@ def test_notes_say_what_the_numbers_are():
         return " ".join(notes(rows(seeds), part, 1000, test_part))
 
     assert "each row was judged on the test part once" in text("test", "judged")
-    assert "there is no test part: these are validation images, which chose" in text("validation", "none")
+    assert "there is no test part: these are validation images, which chose" in text(
+        "validation", "none"
+    )
     assert "the test part has no labels" in text("validation", "without labels")
     assert "not read for every row yet" in text("validation", None)
-    assert "over up to 3 seeds of probes, draws and untrained networks, of one pre-training" in text("test", "judged", 3)
+    assert (
+        "over up to 3 seeds of probes, draws and untrained networks, of one pre-training"
+        in text("test", "judged", 3)
+    )
 
 
 def test_options_become_modes(monkeypatch):
     seen = {}
-    monkeypatch.setattr(EvaluateConsole, "run", lambda self, run, options, **more: seen.update(options, **more))
+    monkeypatch.setattr(
+        EvaluateConsole, "run", lambda self, run, options, **more: seen.update(options, **more)
+    )
     assert invoke("evaluate", "r").exit_code == 0
     assert seen["modes"] == ("frozen", "random")
     assert "probes" not in seen
@@ -85,7 +102,10 @@ def rows(seeds=1):
         for mode in ("random", "frozen"):
             for number in range(1, 6):
                 for seed in range(seeds):
-                    judged = {"accuracy": number / 10, "per_class": {"a very long name of a class indeed": 0.5, "b": None}}
+                    judged = {
+                        "accuracy": number / 10,
+                        "per_class": {"a very long name of a class indeed": 0.5, "b": None},
+                    }
                     made.append(
                         {
                             "tap": f"conv{number}", "probe": probe, "mode": mode, "labels_per_class": "all",
@@ -100,7 +120,10 @@ def rows(seeds=1):
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_tables_fit_a_terminal_and_mark_the_fast_budget(terminal, seeds):
     console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
-    for table in [*tap_tables(rows(seeds), "test", 1000, "title", not terminal), *class_tables(rows(seeds), "test", not terminal)]:
+    for table in [
+        *tap_tables(rows(seeds), "test", 1000, "title", not terminal),
+        *class_tables(rows(seeds), "test", not terminal),
+    ]:
         console.print(table)
     text = console.file.getvalue()
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
@@ -119,13 +142,17 @@ def test_every_fit_has_a_line_with_the_time_left():
     assert watching.watch(0, [unit, cheap]) == ()
     watching.done(unit, [{"tap": "conv2", "validation": {"accuracy": 0.5}, "seconds": 61.0}])
     line = console.file.getvalue()
-    assert "1/2  conv, fine-tuned, 20 labels per class, seed 0: conv2 50.0  (validation, 1:01" in line
+    assert (
+        "1/2  conv, fine-tuned, 20 labels per class, seed 0: conv2 50.0  (validation, 1:01" in line
+    )
 
 
 def test_the_bar_of_a_terminal_comes_and_goes():
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     watching = Watching(console)
-    (callback,) = watching.watch(0, [Unit("conv", "frozen", None, "all", 0, ("conv2",), FAST["conv"])])
+    (callback,) = watching.watch(
+        0, [Unit("conv", "frozen", None, "all", 0, ("conv2",), FAST["conv"])]
+    )
     callback.on_epoch_end(4)
     assert watching._bar.tasks[0].completed == 0.5
     watching.tested(1, 4)
@@ -136,7 +163,12 @@ def test_the_bar_of_a_terminal_comes_and_goes():
 
 def test_worth_it_fits_a_terminal():
     method = {"mean": 0.512, "margin": 0.031, "seconds": 75.0}
-    each = {"methods": {"scratch": method, "conv": method, "ridge": method}, "gain": 0.1, "gain_margin": 0.02, "told": False}
+    each = {
+        "methods": {"scratch": method, "conv": method, "ridge": method},
+        "gain": 0.1,
+        "gain_margin": 0.02,
+        "told": False,
+    }
     compared = {
         "part": "test", "images": 10000, "seeds": 3, "budget": "fast", "tap": "conv2", "counts": {20: each, 5000: each},
         "verdict": "Worth it.",

@@ -14,11 +14,15 @@ def ask(*arguments):
 
 @pytest.fixture
 def run(exported_run, tmp_path):
-    return shutil.copytree(exported_run.path, tmp_path / "run", ignore=shutil.ignore_patterns("export"))
+    return shutil.copytree(
+        exported_run.path, tmp_path / "run", ignore=shutil.ignore_patterns("export")
+    )
 
 
 def test_one_file_and_its_proof_in_a_terminal_of_eighty_columns(run):
-    result = ask(run, "--profile", "float32", "--no-saved-model", "--tap", "conv1", "--images", "30")
+    result = ask(
+        run, "--profile", "float32", "--no-saved-model", "--tap", "conv1", "--images", "30"
+    )
     assert result.exit_code == 0, result.output
     assert "float32" in result.output
     assert "passed: no file loses more than 0.5 points" in result.output
@@ -83,16 +87,29 @@ def test_a_recipe_with_the_section_exports_when_training_ends(run):
     console = TrainConsole()
     console._export(recipe.model_copy(update={"export": settings}), made, load_source(recipe), [])
     assert not console.rejected
-    assert {each.name for each in made.export.iterdir()} >= {"encoder-dynamic.tflite", "verify.json", "model_card.md"}
-    assert f"Command: `rotkeras export {made.path} --overwrite`" in (made.export / "model_card.md").read_text()
+    assert {each.name for each in made.export.iterdir()} >= {
+        "encoder-dynamic.tflite",
+        "verify.json",
+        "model_card.md",
+    }
+    assert (
+        f"Command: `rotkeras export {made.path} --overwrite`"
+        in (made.export / "model_card.md").read_text()
+    )
     console._export(
-        recipe.model_copy(update={"export": settings.model_copy(update={"tap": "conv7"})}), made, load_source(recipe), []
+        recipe.model_copy(update={"export": settings.model_copy(update={"tap": "conv7"})}),
+        made,
+        load_source(recipe),
+        [],
     )
     assert console.rejected
 
 
 def test_a_recipe_that_cannot_be_exported_is_told_before_training(tmp_path):
-    result = CliRunner().invoke(main, ["train", "quickstart", "--set", "export.tap=conv9", "--run-dir", str(tmp_path / "run")])
+    result = CliRunner().invoke(
+        main,
+        ["train", "quickstart", "--set", "export.tap=conv9", "--run-dir", str(tmp_path / "run")],
+    )
     assert (result.exit_code, "no tap 'conv9'" in result.output) == (2, True)
     assert not (tmp_path / "run").exists()
 
@@ -100,6 +117,8 @@ def test_a_recipe_that_cannot_be_exported_is_told_before_training(tmp_path):
 def test_a_training_whose_export_was_rejected_ends_with_exit_code_one(tmp_path, monkeypatch):
     from rotkeras.cli import train_console
 
-    monkeypatch.setattr(train_console.TrainConsole, "run", lambda self, *_: setattr(self, "rejected", True))
+    monkeypatch.setattr(
+        train_console.TrainConsole, "run", lambda self, *_: setattr(self, "rejected", True)
+    )
     result = CliRunner().invoke(main, ["train", "quickstart", "--run-dir", str(tmp_path / "run")])
     assert result.exit_code == 1

@@ -10,7 +10,9 @@ from rotkeras.errors import UserError
 
 
 def random_images(count=6, *shape, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (count, *(shape or (5, 5, 3))), dtype=np.uint8)
+    return np.random.default_rng(seed).integers(
+        0, 256, (count, *(shape or (5, 5, 3))), dtype=np.uint8
+    )
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,10 @@ def random_images(count=6, *shape, seed=0):
 def test_npz_with_each_key_convention(tmp_path, keys):
     images, test_images = random_images(6), random_images(3, seed=1)
     labels, test_labels = np.array([0, 1, 2, 0, 1, 2], np.uint8), np.array([2, 1, 0], np.int32)
-    np.savez(tmp_path / "a.npz", **dict(zip(keys, (images, labels, test_images, test_labels), strict=True)))
+    np.savez(
+        tmp_path / "a.npz",
+        **dict(zip(keys, (images, labels, test_images, test_labels), strict=True)),
+    )
     train, test = (read_npz(tmp_path / "a.npz", part, None) for part in ("train", "test"))
     assert np.array_equal(train.array, images)
     assert train.labels.tolist() == [0, 1, 2, 0, 1, 2]
@@ -67,7 +72,15 @@ def test_a_float_array_is_refused_with_the_way_out():
         as_images(random_images(2) / 255)
 
 
-@pytest.mark.parametrize("array", [random_images(2).astype(np.int64), random_images(2, 5, 5, 4), random_images(2, 5), np.uint8(3)])
+@pytest.mark.parametrize(
+    "array",
+    [
+        random_images(2).astype(np.int64),
+        random_images(2, 5, 5, 4),
+        random_images(2, 5),
+        np.uint8(3),
+    ],
+)
 def test_other_dtypes_and_shapes_are_refused(array):
     with pytest.raises(UserError, match="expected a uint8 array"):
         as_images(array)
@@ -194,7 +207,12 @@ def test_load_takes_a_pair_of_images_and_labels(pair):
 
 
 def test_load_takes_an_npz_with_its_test_part(tmp_path):
-    np.savez(tmp_path / "mine.npz", images=random_images(10), labels=np.arange(10), test_images=random_images(3, seed=1))
+    np.savez(
+        tmp_path / "mine.npz",
+        images=random_images(10),
+        labels=np.arange(10),
+        test_images=random_images(3, seed=1),
+    )
     source = load(str(tmp_path / "mine.npz"), validation_fraction=0.2)
     assert source.name == "mine"
     assert (len(source.train), len(source.validation)) == (8, 2)
@@ -233,18 +251,36 @@ def test_digits_can_be_made_larger():
 def test_an_npz_may_name_its_classes(tmp_path):
     images, names = np.zeros((4, 8, 8, 3), np.uint8), np.array(["cat", "dog", "emu"])
     np.savez(
-        tmp_path / "named.npz", images=images, labels=[0, 1, 2, 1], test_images=images, test_labels=[0, 0, 1, 1], class_names=names
+        tmp_path / "named.npz",
+        images=images,
+        labels=[0, 1, 2, 1],
+        test_images=images,
+        test_labels=[0, 0, 1, 1],
+        class_names=names,
     )
     source = load(tmp_path / "named.npz", validation_fraction=0)
     assert source.train.class_names == source.test.class_names == ("cat", "dog", "emu")
-    np.savez(tmp_path / "bytes.npz", images=images, labels=[0, 1, 2, 1], class_names=names.astype("S"))
-    assert load(tmp_path / "bytes.npz", validation_fraction=0).train.class_names == ("cat", "dog", "emu")
+    np.savez(
+        tmp_path / "bytes.npz", images=images, labels=[0, 1, 2, 1], class_names=names.astype("S")
+    )
+    assert load(tmp_path / "bytes.npz", validation_fraction=0).train.class_names == (
+        "cat",
+        "dog",
+        "emu",
+    )
 
 
 def test_damaged_test_labels_beside_names_are_said_when_they_are_read(tmp_path):
     images, odd = np.zeros((4, 8, 8, 3), np.uint8), np.array([0, "b", 1, 0], object)
     names = np.array(["a", "b"])
-    np.savez(tmp_path / "odd.npz", images=images, labels=[0, 1, 0, 1], test_images=images, test_labels=odd, class_names=names)
+    np.savez(
+        tmp_path / "odd.npz",
+        images=images,
+        labels=[0, 1, 0, 1],
+        test_images=images,
+        test_labels=odd,
+        class_names=names,
+    )
     source = load(tmp_path / "odd.npz", validation_fraction=0)
     assert source.train.class_names == ("a", "b")
     with pytest.raises(UserError, match="holds Python objects"):
@@ -264,7 +300,14 @@ def test_damaged_test_labels_beside_names_are_said_when_they_are_read(tmp_path):
 def test_names_that_do_not_name_every_class_once_are_refused_when_loaded(names, tmp_path):
     images = np.zeros((4, 8, 8, 3), np.uint8)
     np.savez(
-        tmp_path / "odd.npz", images=images, labels=[0, 1, 0, 1], test_images=images, test_labels=[0, 1, 2, 1], class_names=names
+        tmp_path / "odd.npz",
+        images=images,
+        labels=[0, 1, 0, 1],
+        test_images=images,
+        test_labels=[0, 1, 2, 1],
+        class_names=names,
     )
-    with pytest.raises(UserError, match="class_names: expected 3 or more different names, an array of strings"):
+    with pytest.raises(
+        UserError, match="class_names: expected 3 or more different names, an array of strings"
+    ):
         load(tmp_path / "odd.npz")

@@ -8,21 +8,34 @@ from rotkeras.data.randomness import Key
 
 
 def key(count, seed=0, epoch=0, start=0):
-    return Key(tf.constant(seed, tf.int64), tf.constant(epoch, tf.int64), tf.range(start, start + count, dtype=tf.int64))
+    return Key(
+        tf.constant(seed, tf.int64),
+        tf.constant(epoch, tf.int64),
+        tf.range(start, start + count, dtype=tf.int64),
+    )
 
 
 def apply(step, images, **arguments):
     """The step as the pipeline runs it: traced, inside tf.data."""
-    dataset = tf.data.Dataset.from_tensors(images).map(lambda batch: step(batch, key(len(images), **arguments)))
+    dataset = tf.data.Dataset.from_tensors(images).map(
+        lambda batch: step(batch, key(len(images), **arguments))
+    )
     return next(iter(dataset)).numpy()
 
 
 def apply_each(step, images, variants):
     """What `apply` gives with each of the arguments, traced once."""
     numbers = [[each.get(name, 0) for each in variants] for name in ("seed", "epoch", "start")]
-    keys = tf.data.Dataset.from_tensor_slices([tf.constant(column, tf.int64) for column in zip(*numbers, strict=True)])
+    keys = tf.data.Dataset.from_tensor_slices(
+        [tf.constant(column, tf.int64) for column in zip(*numbers, strict=True)]
+    )
     rows = tf.range(len(images), dtype=tf.int64)
-    return [each.numpy() for each in keys.map(lambda each: step(tf.constant(images), Key(each[0], each[1], each[2] + rows)))]
+    return [
+        each.numpy()
+        for each in keys.map(
+            lambda each: step(tf.constant(images), Key(each[0], each[1], each[2] + rows))
+        )
+    ]
 
 
 def every_crop_and_flip(image, padding):
@@ -46,7 +59,9 @@ def test_pad_crop_flip_gives_one_of_the_crops_made_by_hand_and_in_time_all_of_th
 
 def test_without_flip_nothing_is_mirrored(random_images):
     image = random_images[0]
-    results = apply(augmentation.pad_crop_flip(padding=1, flip=False), np.repeat(image[None], 300, axis=0))
+    results = apply(
+        augmentation.pad_crop_flip(padding=1, flip=False), np.repeat(image[None], 300, axis=0)
+    )
     table = {crop.tobytes(): name for name, crop in every_crop_and_flip(image, 1)}
     assert {table[result.tobytes()][2] for result in results} == {0}
 
@@ -76,7 +91,10 @@ def test_random_resized_crop_favours_no_side():
     # A ramp along x, and the same along y: the crops' mean brightness must be the same on average.
     ramp = np.tile(np.linspace(0, 255, 32).astype(np.uint8)[None, :, None], (32, 1, 3))
     step = augmentation.random_resized_crop(16, flip=False)
-    means = [apply(step, np.repeat(image[None], 2000, axis=0)).mean() for image in (ramp, ramp[:, ::-1], ramp.transpose(1, 0, 2))]
+    means = [
+        apply(step, np.repeat(image[None], 2000, axis=0)).mean()
+        for image in (ramp, ramp[:, ::-1], ramp.transpose(1, 0, 2))
+    ]
     assert np.ptp(means) < 4
     assert abs(means[0] - 127) < 4
 
@@ -89,7 +107,11 @@ def test_random_resized_crop_favours_no_side():
         augmentation.keras_cv("RandomGaussianBlur", kernel_size=3, factor=(0.5, 2.0)),
         augmentation.keras_cv("RandomColorDegeneration", factor=(0.0, 1.0)),
         augmentation.keras_cv(
-            "RandomColorJitter", brightness_factor=0.3, contrast_factor=0.3, saturation_factor=0.3, hue_factor=0.1
+            "RandomColorJitter",
+            brightness_factor=0.3,
+            contrast_factor=0.3,
+            saturation_factor=0.3,
+            hue_factor=0.1,
         ),
         augmentation.keras_cv("RandomCutout", height_factor=0.5, width_factor=0.5),
     ],
@@ -107,10 +129,14 @@ def test_randomness_is_a_function_of_seed_epoch_and_index(step, random_images):
 
 
 def test_each_image_of_a_batch_draws_for_itself():
-    batch = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 12, 12, 3), dtype=np.uint8), 20, axis=0)
+    batch = np.repeat(
+        np.random.default_rng(0).integers(0, 256, (1, 12, 12, 3), dtype=np.uint8), 20, axis=0
+    )
     results = apply(augmentation.keras_cv("RandomHue", factor=0.5), batch)
     assert len({result.tobytes() for result in results}) > 15
-    assert np.array_equal(apply(augmentation.keras_cv("RandomHue", factor=0.5), batch[:7]), results[:7])
+    assert np.array_equal(
+        apply(augmentation.keras_cv("RandomHue", factor=0.5), batch[:7]), results[:7]
+    )
 
 
 def test_a_layer_that_mixes_images_and_labels_is_refused():
@@ -132,15 +158,23 @@ def test_a_wrong_keras_cv_argument_names_the_arguments():
     "steps",
     [
         [augmentation.pad_crop_flip(0), augmentation.random_flip()],
-        [augmentation.random_flip(), augmentation.random_resized_crop(12, scale=(1, 1), ratio=(1, 1))],
-        [augmentation.keras_cv("RandomFlip", mode="horizontal"), augmentation.keras_cv("RandomFlip", mode="horizontal")],
+        [
+            augmentation.random_flip(),
+            augmentation.random_resized_crop(12, scale=(1, 1), ratio=(1, 1)),
+        ],
+        [
+            augmentation.keras_cv("RandomFlip", mode="horizontal"),
+            augmentation.keras_cv("RandomFlip", mode="horizontal"),
+        ],
     ],
     ids=["crop_flip", "flip_crop", "keras_cv"],
 )
 def test_two_steps_draw_independently(steps, random_images):
     """Two flips that drew the same number would cancel, always."""
     batch = np.repeat(random_images[:1], 400, axis=0)
-    flipped = (apply(augmentation.chain(steps), batch) == batch[:, :, ::-1]).all(axis=(1, 2, 3)).sum()
+    flipped = (
+        (apply(augmentation.chain(steps), batch) == batch[:, :, ::-1]).all(axis=(1, 2, 3)).sum()
+    )
     assert 150 < flipped < 250
 
 

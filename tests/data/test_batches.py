@@ -38,12 +38,17 @@ def test_a_batch_holds_whole_quadruples_side_by_side(images):
 
 def test_an_epoch_shows_no_image_twice_and_epochs_differ(images):
     batches = take(pipeline(images, Rotation(), images_per_batch=5, seed=1), 8)
-    epochs = [np.concatenate([x[::4, 0, 0, 0] for x, _ in batches[start : start + 4]]) for start in (0, 4)]
+    epochs = [
+        np.concatenate([x[::4, 0, 0, 0] for x, _ in batches[start : start + 4]]) for start in (0, 4)
+    ]
     assert [len(set(epoch)) for epoch in epochs] == [20, 20]
     assert epochs[0].tolist() != epochs[1].tolist()
 
 
-@pytest.mark.parametrize("augmentation", [(), pad_crop_flip(1), [keras_cv("RandomGaussianBlur", kernel_size=3, factor=1.0)]])
+@pytest.mark.parametrize(
+    "augmentation",
+    [(), pad_crop_flip(1), [keras_cv("RandomGaussianBlur", kernel_size=3, factor=1.0)]],
+)
 def test_two_pipelines_give_the_same_and_another_seed_gives_another(images, augmentation):
     arguments = dict(images_per_batch=5, augmentation=augmentation)
     first = take(pipeline(images, Rotation(), seed=1, **arguments), 6)
@@ -64,19 +69,27 @@ def test_a_later_initial_epoch_gives_what_the_first_run_would_have_given(images)
 
 
 def test_how_often_an_iterator_was_made_does_not_matter(images):
-    batches = pipeline(images, Rotation(), images_per_batch=5, seed=1, augmentation=pad_crop_flip(1))
+    batches = pipeline(
+        images, Rotation(), images_per_batch=5, seed=1, augmentation=pad_crop_flip(1)
+    )
     first = take(batches, 2)
     assert all(np.array_equal(a[0], b[0]) for a, b in zip(first, take(batches, 2), strict=True))
 
 
 def test_only_the_rows_of_the_part_are_shown(images):
     part = images.part(np.array([2, 3, 5, 7, 11, 13]))
-    shown = np.concatenate([x[::4, 0, 0, 0] for x, _ in take(pipeline(part, Rotation(), images_per_batch=3, seed=0), 2)])
+    shown = np.concatenate(
+        [
+            x[::4, 0, 0, 0]
+            for x, _ in take(pipeline(part, Rotation(), images_per_batch=3, seed=0), 2)
+        ]
+    )
     assert sorted(shown) == [2, 3, 5, 7, 11, 13]
 
 
 def test_an_image_draws_the_same_whatever_part_it_is_in(images):
-    """Randomness belongs to the stable index, so a smaller part or another split changes no image's crops."""
+    """Randomness belongs to the stable index, so a smaller part or another split changes no image's
+    crops."""
     task, draws = Rotation(views="one"), []
     for part in (images, images.part(np.arange(3, 23))):
         batches = take(pipeline(part, task, images_per_batch=len(part), seed=4), 1)
@@ -88,7 +101,11 @@ def test_an_image_draws_the_same_whatever_part_it_is_in(images):
 def view_of(array, view):
     """The number of the image that a view was made of."""
     turned = [np.rot90(view, turns) for turns in range(4)]
-    return next(number for number, image in enumerate(array) if any(np.array_equal(image, each) for each in turned))
+    return next(
+        number
+        for number, image in enumerate(array)
+        if any(np.array_equal(image, each) for each in turned)
+    )
 
 
 @pytest.mark.parametrize("images_per_batch", [0, 24])
@@ -100,7 +117,9 @@ def test_a_batch_larger_than_the_images_is_refused(images, images_per_batch):
 def test_an_epoch_has_whole_executions(images):
     batches = pipeline(images, Rotation(), images_per_batch=4, steps_per_execution=2)
     assert batches.steps_per_epoch == 4  # of five batches
-    with pytest.raises(UserError, match="steps_per_execution: expected 1 to 5, the batches in an epoch, received 6"):
+    with pytest.raises(
+        UserError, match="steps_per_execution: expected 1 to 5, the batches in an epoch, received 6"
+    ):
         pipeline(images, Rotation(), images_per_batch=4, steps_per_execution=6)
 
 
@@ -112,14 +131,19 @@ def test_keras_takes_exactly_the_batches_of_each_epoch(images, steps_per_executi
     task = Rotation()
     batches = pipeline(images, task, images_per_batch=3, steps_per_execution=steps_per_execution)
     seen = []
-    dataset = batches.dataset.map(lambda x, y: (tf.numpy_function(lambda v: (seen.append(1), v)[1], [x], tf.uint8), y))
+    dataset = batches.dataset.map(
+        lambda x, y: (tf.numpy_function(lambda v: (seen.append(1), v)[1], [x], tf.uint8), y)
+    )
     inputs = keras.Input((8, 8, 3), dtype="uint8")
-    model = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Flatten()(keras.layers.Rescaling(1.0)(inputs))))
+    model = keras.Model(
+        inputs, keras.layers.Dense(4)(keras.layers.Flatten()(keras.layers.Rescaling(1.0)(inputs)))
+    )
     model.compile("sgd", task.loss(), steps_per_execution=steps_per_execution, jit_compile=False)
     dataset = dataset.map(lambda x, y: (tf.ensure_shape(x, (12, 8, 8, 3)), y))
     model.fit(dataset, steps_per_epoch=batches.steps_per_epoch, epochs=3, shuffle=False, verbose=0)
     assert batches.steps_per_epoch == (7 if steps_per_execution == 1 else 6)
-    # A few more may have been made ahead; an execution too much in every epoch would be six or nine.
+    # A few more may have been made ahead; an execution too much in every epoch would be six or
+    # nine.
     assert 0 <= len(seen) - 3 * batches.steps_per_epoch <= 3
 
 
@@ -143,7 +167,15 @@ def test_memory_mapped_images_give_the_same(images, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "size"),
-    [((5000, 128), 125), ((144, 16), 16), ((10, 128), 128), ((5003, 128), 128), ((96, 20, 3), 12), ((96, 18, 3), 12), ((7, 1), 1)],
+    [
+        ((5000, 128), 125),
+        ((144, 16), 16),
+        ((10, 128), 128),
+        ((5003, 128), 128),
+        ((96, 20, 3), 12),
+        ((96, 18, 3), 12),
+        ((7, 1), 1),
+    ],
 )
 def test_an_even_batch_leaves_nothing_over(arguments, size):
     assert epochs.even_batch(*arguments) == size
@@ -151,7 +183,9 @@ def test_an_even_batch_leaves_nothing_over(arguments, size):
 
 def test_the_wait_is_measured_where_the_consumer_stands(images):
     batches = pipeline(images, Rotation(), images_per_batch=5)
-    slow = tf.data.Dataset.range(10).map(lambda n: tf.numpy_function(lambda m: (time.sleep(0.05), m)[1], [n], tf.int64))
+    slow = tf.data.Dataset.range(10).map(
+        lambda n: tf.numpy_function(lambda m: (time.sleep(0.05), m)[1], [n], tf.int64)
+    )
     clock = type(batches.input_wait)()
     assert [int(n) for n in clock.measure(slow)] == list(range(10))
     assert 0.45 < clock.seconds < 5
@@ -163,7 +197,8 @@ def test_the_wait_is_measured_where_the_consumer_stands(images):
 
 
 def test_several_batches_are_made_at_once_and_ahead_where_the_same_bits_are_asked_for():
-    """In a process of its own, for asking holds for the rest of one. Two batches meet only when two are made at once."""
+    """In a process of its own, for asking holds for the rest of one. Two batches meet only when two
+    are made at once."""
     script = """
 import threading, numpy as np, tensorflow as tf
 from rotkeras import data
@@ -185,7 +220,9 @@ for _ in range(4):
     next(iterator)
 both.abort()
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -193,14 +230,23 @@ def test_no_pipeline_is_tuned_while_it_runs(images):
     from rotkeras.data.pipelines import feature_pipeline
 
     resampled = Rotation(angles=(0, 45))  # by TensorFlow's graph
-    datasets = [pipeline(images, task, images_per_batch=5).dataset for task in (Rotation(), resampled)]
-    datasets += [evaluation_pipeline(images, task, images_per_batch=5) for task in (Rotation(), resampled)]
-    datasets.append(feature_pipeline({"a": np.zeros((8, 2), np.float32)}, np.zeros(8, np.int64), images_per_batch=4).dataset)
+    datasets = [
+        pipeline(images, task, images_per_batch=5).dataset for task in (Rotation(), resampled)
+    ]
+    datasets += [
+        evaluation_pipeline(images, task, images_per_batch=5) for task in (Rotation(), resampled)
+    ]
+    datasets.append(
+        feature_pipeline(
+            {"a": np.zeros((8, 2), np.float32)}, np.zeros(8, np.int64), images_per_batch=4
+        ).dataset
+    )
     assert [dataset.options().autotune.enabled for dataset in datasets] == [False] * 5
 
 
 def test_a_pipeline_that_is_gone_keeps_no_batch():
-    """TensorFlow keeps functions that were mapped; only a process of its own shows what they hold."""
+    """TensorFlow keeps functions that were mapped; only a process of its own shows what they
+    hold."""
     script = """
 import gc, resource, numpy as np
 from rotkeras import data
@@ -224,6 +270,8 @@ for _ in range(8):
     use()
 print(held() - before)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert float(done.stdout) < 120  # eight pipelines of two batches of 14 MB would be 226

@@ -36,7 +36,9 @@ def photos(tmp_path):
     generator = np.random.default_rng(0)
     (tmp_path / "photos").mkdir()
     for number in range(5):
-        Image.fromarray(generator.integers(0, 256, (12, 16, 3), dtype=np.uint8)).save(tmp_path / "photos" / f"{number}.png")
+        Image.fromarray(generator.integers(0, 256, (12, 16, 3), dtype=np.uint8)).save(
+            tmp_path / "photos" / f"{number}.png"
+        )
     (tmp_path / "photos" / "2.png").write_text("broken")
     return tmp_path / "photos"
 
@@ -161,7 +163,9 @@ def test_another_process_that_was_first_is_used(tmp_path, monkeypatch):
     def outer(out):
         with monkeypatch.context() as other:
             other.setattr(os, "getpid", lambda: 222)
-            assert cached_array(SHAPE, fill_two, tmp_path, "photos", Stamp("stamp")).positions.tolist() == [0, 2]
+            assert cached_array(
+                SHAPE, fill_two, tmp_path, "photos", Stamp("stamp")
+            ).positions.tolist() == [0, 2]
         out[0] = np.ones((2, 2, 3), np.uint8)
         return np.array([0]), []
 
@@ -176,9 +180,18 @@ def test_what_a_killed_process_left_is_swept_up_and_a_living_ones_is_not(tmp_pat
     gone = subprocess.Popen(["true"])
     gone.wait()
     mine, other, host = f"photos-{'0' * 16}", f"photos-{'1' * 16}", cache_module._HOST
-    stays = [f"{mine}.{host}.{os.getppid()}.part", f"{other}.{host}.{os.getpid()}.part", f"notes.{gone.pid}.part", "video.part"]
+    stays = [
+        f"{mine}.{host}.{os.getppid()}.part",
+        f"{other}.{host}.{os.getpid()}.part",
+        f"notes.{gone.pid}.part",
+        "video.part",
+    ]
     stays.append(f"{mine}.another-host.{gone.pid}.part")
-    goes = [f"{mine}.{host}.{gone.pid}.part", f"{other}.{host}.{gone.pid}.part", f"{mine}.{host}.{os.getpid()}.part"]
+    goes = [
+        f"{mine}.{host}.{gone.pid}.part",
+        f"{other}.{host}.{gone.pid}.part",
+        f"{mine}.{host}.{os.getpid()}.part",
+    ]
     for name in stays + goes:
         (tmp_path / name).mkdir()
     cached_array(SHAPE, fill_two, tmp_path, "photos", SimpleNamespace(key=lambda: "0" * 16))
@@ -202,7 +215,9 @@ def test_a_cache_in_the_form_of_before_is_found(photos, tmp_path, reads):
     assert np.array_equal(first.array, second.array)
 
 
-@pytest.mark.parametrize("damage", ["cut", "no index", "half an index", "another index", "no images"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "no index", "half an index", "another index", "no images"]
+)
 def test_a_damaged_cache_is_made_anew(photos, tmp_path, damage, reads):
     expected, _ = read_folder(photos, 8)
     read_folder(photos, 8, cache=tmp_path / "cache")
@@ -214,7 +229,9 @@ def test_a_damaged_cache_is_made_anew(photos, tmp_path, damage, reads):
     elif damage == "no index":
         (home / "index.json").unlink()
     else:
-        (home / "index.json").write_text('{"images": 5, "mis' if damage == "half an index" else "[]")
+        (home / "index.json").write_text(
+            '{"images": 5, "mis' if damage == "half an index" else "[]"
+        )
     reads.clear()
     images, bad = read_folder(photos, 8, cache=tmp_path / "cache")
     assert len(reads) == 5
@@ -223,7 +240,9 @@ def test_a_damaged_cache_is_made_anew(photos, tmp_path, damage, reads):
     assert list((tmp_path / "cache").iterdir()) == [home]
 
 
-def test_half_of_the_memory_is_filled_and_more_goes_to_the_default_cache(photos, tmp_path, monkeypatch, reads):
+def test_half_of_the_memory_is_filled_and_more_goes_to_the_default_cache(
+    photos, tmp_path, monkeypatch, reads
+):
     need = 5 * 8 * 8 * 3
     monkeypatch.setattr(cache_module, "available_memory", lambda: 2 * need)
     source = load(photos, image_size=8, validation_fraction=0)
@@ -233,15 +252,24 @@ def test_half_of_the_memory_is_filled_and_more_goes_to_the_default_cache(photos,
     monkeypatch.setattr(cache_module, "available_memory", lambda: 2 * need - 1)
     large = load(photos, image_size=8, validation_fraction=0)
     (home,) = (tmp_path / "xdg" / "rotkeras").iterdir()
-    assert large.kept == f"decoded into the cache {home}, 0.9 KiB, and read from there as they are needed"
+    assert (
+        large.kept
+        == f"decoded into the cache {home}, 0.9 KiB, and read from there as they are needed"
+    )
     assert np.array_equal(source.train.array, large.train.array)
     reads.clear()
-    monkeypatch.setattr(cache_module, "available_memory", lambda: 10**9)  # what is there is used, whether it would fit or not
-    assert load(photos, image_size=8, validation_fraction=0).kept.startswith(f"found in the cache {home}")
+    monkeypatch.setattr(
+        cache_module, "available_memory", lambda: 10**9
+    )  # what is there is used, whether it would fit or not
+    assert load(photos, image_size=8, validation_fraction=0).kept.startswith(
+        f"found in the cache {home}"
+    )
     assert reads == []
 
 
-def test_images_that_changed_take_the_place_of_the_old_in_the_default_cache(photos, tmp_path, little_memory):
+def test_images_that_changed_take_the_place_of_the_old_in_the_default_cache(
+    photos, tmp_path, little_memory
+):
     place = tmp_path / "xdg" / "rotkeras"
     before, _ = read_folder(photos, 8)
     first = [each.name for each in place.iterdir()]
@@ -266,11 +294,19 @@ def test_a_named_cache_keeps_what_it_has(photos, tmp_path):
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
-def test_a_full_disk_is_one_sentence_before_any_is_read(photos, tmp_path, monkeypatch, little_memory, reads):
-    monkeypatch.setattr(cache_module.shutil, "disk_usage", lambda place: Usage(10**6, 10**6 - 900, 900))
+def test_a_full_disk_is_one_sentence_before_any_is_read(
+    photos, tmp_path, monkeypatch, little_memory, reads
+):
+    monkeypatch.setattr(
+        cache_module.shutil, "disk_usage", lambda place: Usage(10**6, 10**6 - 900, 900)
+    )
     for cache in (None, tmp_path / "cache"):
         with pytest.raises(
-            UserError, match=r"5 images of 8×8 pixels need 0\.9 KiB in the cache .*free there: make room.*data\.cache"
+            UserError,
+            match=(
+                r"5 images of 8×8 pixels need 0\.9 KiB in the cache .*free there: make"
+                r" room.*data\.cache"
+            ),
         ):
             read_folder(photos, 8, cache=cache)
     assert reads == []
@@ -285,10 +321,20 @@ def test_a_disk_that_fills_while_writing_is_one_sentence_and_leaves_nothing(tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cache_folder_that_may_not_be_written_is_a_user_error(photos, tmp_path, monkeypatch, little_memory):
-    monkeypatch.setattr(cache_module.os, "access", lambda place, how: False)  # root may write anywhere
+def test_a_cache_folder_that_may_not_be_written_is_a_user_error(
+    photos, tmp_path, monkeypatch, little_memory
+):
+    monkeypatch.setattr(
+        cache_module.os, "access", lambda place, how: False
+    )  # root may write anywhere
     for cache in (None, tmp_path / "cache"):
-        with pytest.raises(UserError, match=r"data\.cache: decoded images cannot be kept in '.*' \(permission denied\): expected"):
+        with pytest.raises(
+            UserError,
+            match=(
+                r"data\.cache: decoded images cannot be kept in '.*' \(permission denied\):"
+                r" expected"
+            ),
+        ):
             read_folder(photos, 8, cache=cache)
 
 
@@ -302,7 +348,11 @@ def test_the_default_cache_is_where_the_user_keeps_caches(monkeypatch, tmp_path)
 
 def test_available_memory_heeds_the_limit_of_a_container(tmp_path, monkeypatch):
     assert 2**20 < available_memory() < 2**50
-    group = {"memory.max": "5000", "memory.current": "3000", "memory.stat": "anon 1\ninactive_file 700\n"}
+    group = {
+        "memory.max": "5000",
+        "memory.current": "3000",
+        "memory.stat": "anon 1\ninactive_file 700\n",
+    }
     for name, content in group.items():
         (tmp_path / name).write_text(content)
     monkeypatch.setattr(cache_module, "Path", lambda path: tmp_path)

@@ -22,7 +22,11 @@ def quadrants(size=16):
 
 def waves(height, width, period):
     y, x = np.mgrid[:height, :width] * (2 * np.pi / period)
-    bands = [128 + 100 * np.sin(x + 0.7 * y), 128 + 100 * np.cos(1.3 * y), 128 + 80 * np.sin(2 * x - y)]
+    bands = [
+        128 + 100 * np.sin(x + 0.7 * y),
+        128 + 100 * np.cos(1.3 * y),
+        128 + 80 * np.sin(2 * x - y),
+    ]
     return np.rint(np.stack(bands, axis=-1)).astype(np.uint8)
 
 
@@ -54,7 +58,9 @@ def test_every_format_and_mode_gives_the_right_colours(tmp_path, name, mode, opt
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.gif", "a.jpg"])
 def test_greyscale_becomes_three_equal_channels(tmp_path, name):
     grey = np.repeat(np.arange(16, dtype=np.uint8)[:, None] * 15, 16, axis=1)
-    Image.fromarray(grey).save(tmp_path / name, **({"quality": 100} if name.endswith("jpg") else {}))
+    Image.fromarray(grey).save(
+        tmp_path / name, **({"quality": 100} if name.endswith("jpg") else {})
+    )
     out = read_image(tmp_path / name, 16)
     assert difference(out, np.stack([grey] * 3, axis=-1)) <= (3 if name.endswith("jpg") else 0)
 
@@ -84,7 +90,9 @@ def test_grey_with_alpha_and_palette_with_transparency_are_read(tmp_path):
 @pytest.mark.parametrize("name", ["a.gif", "a.webp"])
 def test_an_animation_gives_its_first_frame(tmp_path, name):
     frames = [Image.new("RGB", (8, 8), colour) for colour in ((255, 0, 0), (0, 0, 255))]
-    frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], duration=100, lossless=True)
+    frames[0].save(
+        tmp_path / name, save_all=True, append_images=frames[1:], duration=100, lossless=True
+    )
     assert Image.open(tmp_path / name).n_frames == 2
     assert (read_image(tmp_path / name, 8) == (255, 0, 0)).all()
 
@@ -108,7 +116,11 @@ def test_exif_orientation_is_applied(tmp_path, name, orientation):
     stored = quadrants(16)
     exif = Image.Exif()
     exif[274] = orientation
-    Image.fromarray(stored).save(tmp_path / name, exif=exif, **({"quality": 98, "subsampling": 0} if name.endswith("jpg") else {}))
+    Image.fromarray(stored).save(
+        tmp_path / name,
+        exif=exif,
+        **({"quality": 98, "subsampling": 0} if name.endswith("jpg") else {}),
+    )
     assert difference(read_image(tmp_path / name, 16), UPRIGHT[orientation](stored)) <= 4
 
 
@@ -165,10 +177,18 @@ SIZES = [
 @pytest.mark.parametrize("kind", ["smooth", "black and white"])
 def test_resize_commutes_with_quarter_turns(kind, height, width, size, turns):
     image = waves(height, width, 40)
-    if kind == "black and white":  # overshoots of a sharp filter are clipped, and must be alike along both axes
+    if (
+        kind == "black and white"
+    ):  # overshoots of a sharp filter are clipped, and must be alike along both axes
         image = (np.random.default_rng(0).integers(0, 2, (height, width, 3)) * 255).astype(np.uint8)
     turned = np.ascontiguousarray(np.rot90(image, turns))
-    assert difference(np.rot90(fit_square(Image.fromarray(image), size), turns), fit_square(Image.fromarray(turned), size)) <= 2
+    assert (
+        difference(
+            np.rot90(fit_square(Image.fromarray(image), size), turns),
+            fit_square(Image.fromarray(turned), size),
+        )
+        <= 2
+    )
 
 
 @pytest.mark.parametrize(("side", "size"), [(512, 32), (511, 32), (257, 16), (1001, 96)])
@@ -176,7 +196,9 @@ def test_large_jpegs_commute_with_quarter_turns(tmp_path, side, size):
     image = waves(side, side, 20 * side / size)
     upright = []
     for turns in range(4):
-        Image.fromarray(np.ascontiguousarray(np.rot90(image, turns))).save(tmp_path / "a.jpg", quality=98, subsampling=0)
+        Image.fromarray(np.ascontiguousarray(np.rot90(image, turns))).save(
+            tmp_path / "a.jpg", quality=98, subsampling=0
+        )
         upright.append(np.rot90(read_image(tmp_path / "a.jpg", size), -turns))
     assert all(difference(each, upright[0]) <= 2 for each in upright)
 
@@ -221,7 +243,12 @@ def test_a_bad_file_is_skipped_with_its_name_and_a_reason(bad_files, name):
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_file_is_an_error_that_names_it(bad_files, name):
     with pytest.raises(UserError, match=name) as caught:
-        read_all([bad_files / name], lambda path: read_image(path, 8), np.zeros((1, 8, 8, 3), np.uint8), "error")
+        read_all(
+            [bad_files / name],
+            lambda path: read_image(path, 8),
+            np.zeros((1, 8, 8, 3), np.uint8),
+            "error",
+        )
     assert "on_bad_image" in str(caught.value)
 
 

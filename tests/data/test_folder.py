@@ -102,7 +102,14 @@ def test_labels_stay_with_their_images_when_one_is_bad(tmp_path):
         ("one/a.png", "one/b.png", "one/c.png"),
         ("1/a.png", "2/a.png", "3/a.png", "4/a.png"),
     ],
-    ids=["flat", "nested", "mixed depth", "one at the top", "a single folder", "one image per folder"],
+    ids=[
+        "flat",
+        "nested",
+        "mixed depth",
+        "one at the top",
+        "a single folder",
+        "one image per folder",
+    ],
 )
 def test_auto_labels_are_none_for_anything_but_class_folders(tmp_path, names):
     images, _ = read_folder(make(tmp_path, *names), 8, "auto")
@@ -191,7 +198,18 @@ def test_names_with_spaces_umlauts_and_newlines_are_read(tmp_path):
 
 
 def test_names_come_in_the_order_of_paths(tmp_path):
-    names = ["a.png", "a/z.png", "a-b/1.png", "a b/1.png", "a.b/c/2.png", "a.b/c.png", "A/1.png", "ä/1.png", "z.png", "a/é.png"]
+    names = [
+        "a.png",
+        "a/z.png",
+        "a-b/1.png",
+        "a b/1.png",
+        "a.b/c/2.png",
+        "a.b/c.png",
+        "A/1.png",
+        "ä/1.png",
+        "z.png",
+        "a/é.png",
+    ]
     make(tmp_path, *names)
     expected = sorted(Path(name) for name in names)
     assert list(read_folder(tmp_path, 8)[0].names) == [path.as_posix() for path in expected]
@@ -217,7 +235,9 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", scandir)  # root may read anywhere
     images, bad = read_folder(tmp_path, 8)
     assert list(images.names) == ["a/1.png"]
-    assert [(each.path, each.reason) for each in bad] == [(str(tmp_path / "b"), "permission denied")]
+    assert [(each.path, each.reason) for each in bad] == [
+        (str(tmp_path / "b"), "permission denied")
+    ]
     with pytest.raises(UserError, match=r"b could not be read"):
         read_folder(tmp_path, 8, on_bad_image="error")
 
@@ -235,4 +255,6 @@ def test_a_file_takes_few_bytes_beside_its_pixels(tmp_path):
     finally:
         tracemalloc.stop()
     assert len(names) == 800
-    assert size / len(names) < 30  # 12 letters, 8 bytes of an index, an eighth to grow; a list of paths takes 300
+    assert (
+        size / len(names) < 30
+    )  # 12 letters, 8 bytes of an index, an eighth to grow; a list of paths takes 300

@@ -1,5 +1,6 @@
 import gc
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,7 +88,11 @@ def test_fewer_rows_than_the_file_has(file, array):
 
 
 def test_what_is_no_such_file_is_refused(tmp_path, file):
-    for other in (np.zeros((2, 2), np.uint8), np.zeros((1, 2, 2, 3)), np.asfortranarray(np.zeros((2, 3, 4, 3), np.uint8))):
+    for other in (
+        np.zeros((2, 2), np.uint8),
+        np.zeros((1, 2, 2, 3)),
+        np.asfortranarray(np.zeros((2, 3, 4, 3), np.uint8)),
+    ):
         np.save(tmp_path / "other.npy", other)
         with pytest.raises(ValueError, match="holds"):
             ImageFile(tmp_path / "other.npy")
@@ -123,7 +128,9 @@ def test_written_rows_come_back(tmp_path, array):
     with NewImageFile(tmp_path / "a.npy", (40, 5, 4, 3)) as file:
         file[3] = array[3]
         file[0:2] = array[:2]
-        file[38:50] = array[38:, ..., :1]  # one channel is written three times, and no row beyond the last
+        file[38:50] = array[
+            38:, ..., :1
+        ]  # one channel is written three times, and no row beyond the last
         file[5] = array[5].transpose(1, 0, 2).copy().transpose(1, 0, 2)
     loaded = np.load(tmp_path / "a.npy")
     for rows in (3, slice(0, 2), 5):
@@ -139,7 +146,9 @@ def memory():
         return sum(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="Linux says what a process holds")  # noqa: PTH110
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="Linux says what a process holds"
+)
 def test_neither_writing_nor_reading_becomes_memory_of_the_process(tmp_path):
     shape = (1500, 96, 96, 3)  # 41 MB
     before = memory()

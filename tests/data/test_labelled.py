@@ -16,7 +16,10 @@ def numbered(count):
 def epochs(batches, count):
     """The given number of epochs, each as a list of batches."""
     taken = list(batches.dataset.take(count * batches.steps_per_epoch).as_numpy_iterator())
-    return [taken[at : at + batches.steps_per_epoch] for at in range(0, len(taken), batches.steps_per_epoch)]
+    return [
+        taken[at : at + batches.steps_per_epoch]
+        for at in range(0, len(taken), batches.steps_per_epoch)
+    ]
 
 
 def test_every_image_keeps_its_class_whatever_part_it_is_in():
@@ -30,19 +33,30 @@ def test_every_image_keeps_its_class_whatever_part_it_is_in():
 
 
 def test_repeats_give_each_image_so_often_and_other_crops_each_time():
-    images = Images.of(np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8), np.arange(4), tuple("abcd"))
-    batches = pipeline(images, Labelled(images), images_per_batch=8, augmentation=pad_crop_flip(3), repeats=6)
+    images = Images.of(
+        np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8),
+        np.arange(4),
+        tuple("abcd"),
+    )
+    batches = pipeline(
+        images, Labelled(images), images_per_batch=8, augmentation=pad_crop_flip(3), repeats=6
+    )
     assert batches.steps_per_epoch == 3
     first, second = epochs(batches, 2)
     y = np.concatenate([y for _, y in first])
     assert np.bincount(y).tolist() == [6, 6, 6, 6]
     x = np.concatenate([x for x, _ in first])
-    assert len({x[at].tobytes() for at in np.flatnonzero(y == 2)}) >= 5  # of 98 crops and flips, six draws
+    assert (
+        len({x[at].tobytes() for at in np.flatnonzero(y == 2)}) >= 5
+    )  # of 98 crops and flips, six draws
     assert not np.array_equal(y, np.concatenate([y for _, y in second]))
 
 
 def test_features_come_with_their_labels_in_another_order_each_epoch():
-    features = {"a": np.arange(6, dtype=np.float32)[:, None], "b": np.arange(12, dtype=np.float32).reshape(6, 2, 1)}
+    features = {
+        "a": np.arange(6, dtype=np.float32)[:, None],
+        "b": np.arange(12, dtype=np.float32).reshape(6, 2, 1),
+    }
     batches = feature_pipeline(features, np.arange(6) * 10, images_per_batch=4, seed=1, repeats=2)
     assert batches.steps_per_epoch == 3
     orders = []
@@ -56,20 +70,36 @@ def test_features_come_with_their_labels_in_another_order_each_epoch():
 
 
 def test_numpy_makes_the_same_batches():
-    images = Images.of(np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), dtype=np.uint8), np.arange(9) % 3, tuple("abc"))
+    images = Images.of(
+        np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), dtype=np.uint8),
+        np.arange(9) % 3,
+        tuple("abc"),
+    )
     features = {"a": np.random.default_rng(1).normal(size=(9, 2, 2)).astype(np.float32)}
     for make in (
         lambda library: pipeline(
-            images, Labelled(images), images_per_batch=4, seed=2, augmentation=pad_crop_flip(2), repeats=3, library=library
+            images,
+            Labelled(images),
+            images_per_batch=4,
+            seed=2,
+            augmentation=pad_crop_flip(2),
+            repeats=3,
+            library=library,
         ),
-        lambda library: feature_pipeline(features, images.labels, images_per_batch=4, seed=2, repeats=3, library=library),
+        lambda library: feature_pipeline(
+            features, images.labels, images_per_batch=4, seed=2, repeats=3, library=library
+        ),
     ):
         theirs, ours = make("tensorflow"), make("numpy")
         assert ours.steps_per_epoch == theirs.steps_per_epoch == 6
-        for (x, y), (other_x, other_y) in zip(theirs.dataset.take(14).as_numpy_iterator(), ours.dataset, strict=False):
+        for (x, y), (other_x, other_y) in zip(
+            theirs.dataset.take(14).as_numpy_iterator(), ours.dataset, strict=False
+        ):
             assert np.array_equal(y, other_y)
             assert y.dtype == other_y.dtype
-            pairs = [(x[name], other_x[name]) for name in x] if isinstance(x, dict) else [(x, other_x)]
+            pairs = (
+                [(x[name], other_x[name]) for name in x] if isinstance(x, dict) else [(x, other_x)]
+            )
             for one, other in pairs:
                 assert np.array_equal(one, other)
                 assert one.dtype == other.dtype
@@ -89,7 +119,9 @@ def test_the_first_of_each_class_and_a_seeded_draw():
     for rows in draws:
         assert sorted(labels[list(rows)].tolist()) == [0, 0, 1, 1]
     assert images.per_class(2, 4).rows.tolist() == images.per_class(2, 4).rows.tolist()
-    with pytest.raises(UserError, match="expected 1 to 3, the images of class 'cat' to train on, received 4"):
+    with pytest.raises(
+        UserError, match="expected 1 to 3, the images of class 'cat' to train on, received 4"
+    ):
         images.per_class(4)
     with pytest.raises(UserError, match="received 0"):
         images.per_class(0)

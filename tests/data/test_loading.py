@@ -68,7 +68,10 @@ def test_the_default_split_is_a_tenth():
 
 
 def test_the_split_is_the_same_twice_and_independent_of_labels():
-    first, second = load(images(), validation_fraction=0.25), load((images(), np.arange(20)), validation_fraction=0.25)
+    first, second = (
+        load(images(), validation_fraction=0.25),
+        load((images(), np.arange(20)), validation_fraction=0.25),
+    )
     assert first.validation.rows.tolist() == second.validation.rows.tolist()
     assert sorted([*first.train.rows, *first.validation.rows]) == list(range(20))
     other = load(images(), validation_fraction=0.25, split_seed=5)
@@ -97,7 +100,13 @@ def test_more_train_images_than_there_are_takes_all():
 
 
 def test_labels_none_drops_the_labels_of_arrays_and_digits(tmp_path):
-    np.savez(tmp_path / "a.npz", images=images(), labels=np.arange(20), test_images=images(2), test_labels=[0, 1])
+    np.savez(
+        tmp_path / "a.npz",
+        images=images(),
+        labels=np.arange(20),
+        test_images=images(2),
+        test_labels=[0, 1],
+    )
     for source in (load(tmp_path / "a.npz", labels="none"), load("digits", labels="none")):
         for part in (source.train, source.validation, source.test):
             assert part.labels is None
@@ -145,13 +154,19 @@ def test_test_folder_is_read_late_with_the_class_numbers_of_training(tmp_path):
     assert [Path(bad.path).name for bad in source.skipped] == ["bad.png"]
 
 
-@pytest.mark.parametrize("names", [["a/0.png", "b/0.png", "c/0.png"], ["b/0.png", "b/1.png"]], ids=["one each", "one class"])
+@pytest.mark.parametrize(
+    "names",
+    [["a/0.png", "b/0.png", "c/0.png"], ["b/0.png", "b/1.png"]],
+    ids=["one each", "one class"],
+)
 def test_a_small_test_folder_keeps_its_labels(tmp_path, names):
     make(tmp_path / "train", *class_names("abc", 4))
     make(tmp_path / "test", *names)
     source = load(tmp_path / "train", image_size=8, test_folder=tmp_path / "test")
     assert source.test.labels is not None
-    assert [source.test.class_names[label] for label in source.test.labels] == [name[0] for name in names]
+    assert [source.test.class_names[label] for label in source.test.labels] == [
+        name[0] for name in names
+    ]
 
 
 def test_a_test_folder_with_an_unknown_class_is_refused(tmp_path):
@@ -184,8 +199,12 @@ def test_a_missing_folder_is_a_user_error(tmp_path):
 def test_where_images_are_kept_is_said_and_goes_with_every_part(tmp_path):
     make(tmp_path / "photos", *class_names("ab", 10))
     source = load(tmp_path / "photos", image_size=8, labels="none", train_images=5)
-    assert source.kept == source.train.kept == source.validation.kept == "decoded into memory, 3.8 KiB"
-    cached = load(tmp_path / "photos", image_size=8, cache=tmp_path / "cache", test_folder=tmp_path / "photos")
+    assert (
+        source.kept == source.train.kept == source.validation.kept == "decoded into memory, 3.8 KiB"
+    )
+    cached = load(
+        tmp_path / "photos", image_size=8, cache=tmp_path / "cache", test_folder=tmp_path / "photos"
+    )
     assert cached.kept.startswith(f"decoded into the cache {tmp_path}/cache/photos-8-")
     assert cached.kept.endswith(", 3.8 KiB, and read from there as they are needed")
     assert cached.test.kept.startswith(f"found in the cache {tmp_path}/cache/photos-8-")

@@ -5,7 +5,15 @@ import pytest
 
 from rotkeras.data.names import Names
 
-NAMES = ["cat/1.jpg", "", "ein Bild ä.png", "line\nbreak.png", "fa\udce7ade.png", "\ud800", "🦉.webp"]
+NAMES = [
+    "cat/1.jpg",
+    "",
+    "ein Bild ä.png",
+    "line\nbreak.png",
+    "fa\udce7ade.png",
+    "\ud800",
+    "🦉.webp",
+]
 
 
 def test_names_come_back_as_they_were():
@@ -39,4 +47,6 @@ def test_names_are_equal_to_other_sequences_of_the_same():
 def test_a_name_takes_its_letters_and_few_bytes_more():
     names = Names(f"folder{number % 9}/image_{number:06d}.jpg" for number in range(20_000))
     size = sys.getsizeof(names._letters) + sys.getsizeof(names._ends)
-    assert size / len(names) < 1.13 * (len("folder0/image_000000.jpg") + 8)  # an eighth is room to grow
+    assert size / len(names) < 1.13 * (
+        len("folder0/image_000000.jpg") + 8
+    )  # an eighth is room to grow

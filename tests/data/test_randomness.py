@@ -6,11 +6,18 @@ from rotkeras.data.randomness import Key, integers, mix, permute, uniform
 
 
 def key(seed=0, epoch=0, index=(0,)):
-    return Key(tf.constant(seed, tf.int64), tf.constant(epoch, tf.int64), tf.constant(index, tf.int64))
+    return Key(
+        tf.constant(seed, tf.int64), tf.constant(epoch, tf.int64), tf.constant(index, tf.int64)
+    )
 
 
 def order(seed, epoch, count):
-    return permute(tf.range(count, dtype=tf.int64), tf.constant(seed, tf.int64), tf.constant(epoch, tf.int64), count).numpy()
+    return permute(
+        tf.range(count, dtype=tf.int64),
+        tf.constant(seed, tf.int64),
+        tf.constant(epoch, tf.int64),
+        count,
+    ).numpy()
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 1000, 4097])
@@ -25,9 +32,13 @@ def test_order_depends_on_seed_and_epoch_alone():
 
 
 def test_orders_of_two_epochs_have_nothing_to_do_with_each_other():
-    # Where in epoch 1 do the images of each tenth of epoch 0 stand? Chi-square with 81 degrees of freedom, 99.99 %: 137.
+    # Where in epoch 1 do the images of each tenth of epoch 0 stand? Chi-square with 81 degrees of
+    # freedom, 99.99 %: 137.
     for seed, other in (((0, 0), (0, 1)), ((0, 0), (1, 0)), ((5, 7), (6, 6))):
-        first, second = np.argsort(order(*seed, 10000)) // 1000, np.argsort(order(*other, 10000)) // 1000
+        first, second = (
+            np.argsort(order(*seed, 10000)) // 1000,
+            np.argsort(order(*other, 10000)) // 1000,
+        )
         joint = np.bincount(first * 10 + second, minlength=100)
         assert ((joint - 100) ** 2 / 100).sum() < 137
 
@@ -51,12 +62,17 @@ def splitmix(*words):
 def test_the_hash_against_whole_number_arithmetic():
     for words in ((0,), (1, 2), (-5, 3, 2**40), (2**31, 0, 7, 9)):
         assert int(mix(*words)) == splitmix(*words)
-    assert integers(key(3, 4, [5, 6]), 7, 1000).numpy().tolist() == [splitmix(3, 4, 7, 5) % 1000, splitmix(3, 4, 7, 6) % 1000]
+    assert integers(key(3, 4, [5, 6]), 7, 1000).numpy().tolist() == [
+        splitmix(3, 4, 7, 5) % 1000,
+        splitmix(3, 4, 7, 6) % 1000,
+    ]
 
 
 def test_a_part_of_the_positions_gives_that_part_of_the_order():
     whole = order(1, 2, 500)
-    part = permute(tf.range(100, 110, dtype=tf.int64), tf.constant(1, tf.int64), tf.constant(2, tf.int64), 500)
+    part = permute(
+        tf.range(100, 110, dtype=tf.int64), tf.constant(1, tf.int64), tf.constant(2, tf.int64), 500
+    )
     assert np.array_equal(part, whole[100:110])
 
 
@@ -76,7 +92,9 @@ def test_numbers_are_uniform_and_streams_are_independent():
         assert ((counts - 20000 / 9) ** 2 / (20000 / 9)).sum() < 31.8
     for other in (b, other_epoch):
         joint = np.bincount(a * 9 + other, minlength=81)
-        assert ((joint - 20000 / 81) ** 2 / (20000 / 81)).sum() < 140  # 80 degrees of freedom, 99.99 %: 136
+        assert (
+            (joint - 20000 / 81) ** 2 / (20000 / 81)
+        ).sum() < 140  # 80 degrees of freedom, 99.99 %: 136
 
 
 def test_uniform_numbers_fill_their_range():

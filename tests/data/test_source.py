@@ -7,7 +7,9 @@ from rotkeras.errors import UserError
 
 def numbered(count=20, labels=True):
     array = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
-    return Images.of(array, np.arange(count) % 4 if labels else None, tuple("abcd") if labels else ())
+    return Images.of(
+        array, np.arange(count) % 4 if labels else None, tuple("abcd") if labels else ()
+    )
 
 
 def values(images):
@@ -24,7 +26,13 @@ def test_of_uses_every_row():
 def test_take_follows_numpy_indexing():
     images = numbered().part(np.array([3, 5, 8, 13]))
     base = images.array[[3, 5, 8, 13]]
-    for positions in (np.array([2, 0]), np.array([-1]), slice(1, 3), slice(None), slice(None, None, -1)):
+    for positions in (
+        np.array([2, 0]),
+        np.array([-1]),
+        slice(1, 3),
+        slice(None),
+        slice(None, None, -1),
+    ):
         assert np.array_equal(images.take(positions), base[positions])
 
 
@@ -64,7 +72,9 @@ def test_part_without_labels():
 def test_draw_is_seeded_ascending_and_without_repeats():
     images = numbered()
     drawn = images.draw(7, 3)
-    assert drawn.rows.tolist() == images.draw(7, 3).rows.tolist() == sorted(set(drawn.rows.tolist()))
+    assert (
+        drawn.rows.tolist() == images.draw(7, 3).rows.tolist() == sorted(set(drawn.rows.tolist()))
+    )
     assert drawn.rows.tolist() == sorted(np.random.default_rng(3).permutation(20)[:7].tolist())
     assert drawn.rows.tolist() != images.draw(7, 4).rows.tolist()
 
@@ -91,7 +101,11 @@ def test_split_is_disjoint_complete_and_of_the_right_size(count, fraction):
 
 
 def test_split_is_a_function_of_count_fraction_and_seed_alone():
-    first, second, other = split(numbered(), 0.3, 1)[1], split(numbered(labels=False), 0.3, 1)[1], split(numbered(), 0.3, 2)[1]
+    first, second, other = (
+        split(numbered(), 0.3, 1)[1],
+        split(numbered(labels=False), 0.3, 1)[1],
+        split(numbered(), 0.3, 2)[1],
+    )
     assert first.rows.tolist() == second.rows.tolist()
     assert first.rows.tolist() != other.rows.tolist()
 
@@ -109,7 +123,9 @@ def test_split_by_zero_has_no_validation():
     assert values(train) == list(range(20))
 
 
-@pytest.mark.parametrize(("count", "fraction"), [(4, 0.1), (1, 0.5), (20, 1.0), (20, 0.99), (20, 1.5), (20, -0.2)])
+@pytest.mark.parametrize(
+    ("count", "fraction"), [(4, 0.1), (1, 0.5), (20, 1.0), (20, 0.99), (20, 1.5), (20, -0.2)]
+)
 def test_split_that_leaves_a_part_empty_is_an_error(count, fraction):
     with pytest.raises(UserError, match=r"validation_fraction=.*part empty"):
         split(numbered(count), fraction)

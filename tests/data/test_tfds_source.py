@@ -20,7 +20,9 @@ def prepare(folder, name, image, splits):
         for number, (picture, label) in enumerate(part):
             yield number, {"image": picture, "label": label}
 
-    features = tfds.features.FeaturesDict({"image": image, "label": tfds.features.ClassLabel(names=NAMES)})
+    features = tfds.features.FeaturesDict(
+        {"image": image, "label": tfds.features.ClassLabel(names=NAMES)}
+    )
     tfds.dataset_builders.store_as_tfds_dataset(
         name=name,
         version="1.0.0",
@@ -35,7 +37,8 @@ def prepare(folder, name, image, splits):
 def digits():
     data = load_digits()
     return [
-        (np.rint(image * (255 / 16)).astype(np.uint8)[..., None], int(label)) for image, label in zip(*data_of(data), strict=True)
+        (np.rint(image * (255 / 16)).astype(np.uint8)[..., None], int(label))
+        for image, label in zip(*data_of(data), strict=True)
     ]
 
 
@@ -47,16 +50,31 @@ def data_of(data):
 def data_dir(tmp_path_factory, digits):
     folder = tmp_path_factory.mktemp("tfds")
     png = {"encoding_format": "png"}
-    prepare(folder, "small_digits", tfds.features.Image(shape=(8, 8, 1), **png), {"train": digits[:50], "test": digits[50:]})
+    prepare(
+        folder,
+        "small_digits",
+        tfds.features.Image(shape=(8, 8, 1), **png),
+        {"train": digits[:50], "test": digits[50:]},
+    )
     generator = np.random.default_rng(0)
     odd = [(generator.integers(0, 256, (6 + n, 9, 3), dtype=np.uint8), n) for n in range(10)]
     prepare(folder, "odd_sizes", tfds.features.Image(shape=(None, None, 3), **png), {"train": odd})
     wide = [(generator.integers(0, 256, (6, 9, 3), dtype=np.uint8), n) for n in range(3)]
-    prepare(folder, "wide", tfds.features.Image(shape=(6, 9, 3), **png), {"train": wide, "validation": wide})
+    prepare(
+        folder,
+        "wide",
+        tfds.features.Image(shape=(6, 9, 3), **png),
+        {"train": wide, "validation": wide},
+    )
     alpha = [(np.full((8, 8, 4), 40 * n, np.uint8), n) for n in range(3)]
     prepare(folder, "with_alpha", tfds.features.Image(shape=(8, 8, 4), **png), {"train": alpha})
     deep = [(np.full((8, 8, 1), 257 * 40 * n + 100, np.uint16), n) for n in range(3)]
-    prepare(folder, "sixteen_bits", tfds.features.Image(shape=(8, 8, 1), dtype=np.uint16, **png), {"train": deep})
+    prepare(
+        folder,
+        "sixteen_bits",
+        tfds.features.Image(shape=(8, 8, 1), dtype=np.uint16, **png),
+        {"train": deep},
+    )
     prepare(folder, "only_test", tfds.features.Image(shape=(8, 8, 1), **png), {"test": digits[:3]})
     return folder
 
@@ -72,7 +90,10 @@ def no_network(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr("urllib3.util.retry.Retry._sleep_backoff", lambda self: waits.append(self.get_backoff_time()))
+    monkeypatch.setattr(
+        "urllib3.util.retry.Retry._sleep_backoff",
+        lambda self: waits.append(self.get_backoff_time()),
+    )
     return waits
 
 
@@ -93,7 +114,9 @@ def test_a_prepared_set_gives_its_images_and_labels_in_order(data_dir, digits, n
 
 def test_images_are_resized_in_order(data_dir, digits):
     source = read("small_digits", data_dir, image_size=12)
-    expected = np.stack([fit_square(Image.fromarray(np.repeat(image, 3, axis=2)), 12) for image, _ in digits[:50]])
+    expected = np.stack(
+        [fit_square(Image.fromarray(np.repeat(image, 3, axis=2)), 12) for image, _ in digits[:50]]
+    )
     assert np.array_equal(source.train.array, expected)
     assert source.train.labels.tolist() == [label for _, label in digits[:50]]
 
@@ -123,7 +146,12 @@ def test_the_test_split_is_read_only_when_asked_for(data_dir, monkeypatch):
 def test_progress_ends_with_all(data_dir):
     for options in ({}, {"image_size": 4}):
         calls = []
-        read("small_digits", data_dir, progress=lambda *each, calls=calls: calls.append(each), **options)
+        read(
+            "small_digits",
+            data_dir,
+            progress=lambda *each, calls=calls: calls.append(each),
+            **options,
+        )
         assert calls[-1] == (50, 50)
 
 
@@ -152,12 +180,16 @@ def test_a_set_without_train_split_is_a_user_error(data_dir):
 
 @pytest.mark.parametrize("image_size", [None, 4])
 def test_alpha_is_dropped(data_dir, image_size):
-    assert read("with_alpha", data_dir, image_size=image_size).train.array[:, 1, 1].tolist() == [[40 * n] * 3 for n in range(3)]
+    assert read("with_alpha", data_dir, image_size=image_size).train.array[:, 1, 1].tolist() == [
+        [40 * n] * 3 for n in range(3)
+    ]
 
 
 @pytest.mark.parametrize("image_size", [None, 4])
 def test_16_bit_images_are_scaled(data_dir, image_size):
-    assert read("sixteen_bits", data_dir, image_size=image_size).train.array[:, 1, 1].tolist() == [[40 * n] * 3 for n in range(3)]
+    assert read("sixteen_bits", data_dir, image_size=image_size).train.array[:, 1, 1].tolist() == [
+        [40 * n] * 3 for n in range(3)
+    ]
 
 
 def test_a_set_that_does_not_fit_in_memory_is_read_from_a_cache(data_dir, tmp_path, monkeypatch):
@@ -182,7 +214,9 @@ def test_a_named_cache_holds_a_set_and_is_another_for_another_size_or_set(data_d
     again = read("with_alpha", data_dir, cache=tmp_path)
     assert again.kept.startswith("found in")
     assert again.train.labels.tolist() == [0, 1, 2]
-    assert read("with_alpha", data_dir, cache=tmp_path, image_size=4).kept.startswith("decoded into the cache")
+    assert read("with_alpha", data_dir, cache=tmp_path, image_size=4).kept.startswith(
+        "decoded into the cache"
+    )
 
 
 def test_an_image_that_cannot_be_resized_shows_its_own_error(data_dir, monkeypatch):
@@ -199,14 +233,19 @@ def test_a_wrong_name_suggests_the_right_one(tmp_path, no_network):
         read("cifar1O", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["no such folder/x", "My Photos", "cifar10/nope", "cifar10:9.9.9", "huggingface:foo/bar", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["no such folder/x", "My Photos", "cifar10/nope", "cifar10:9.9.9", "huggingface:foo/bar", ""],
+)
 def test_other_wrong_names_are_user_errors(tmp_path, no_network, name):
     with pytest.raises(UserError, match=r"data\.tfds"):
         read(name, tmp_path)
 
 
 def test_a_set_that_is_not_prepared_and_cannot_be_downloaded_is_one_sentence(tmp_path, no_network):
-    with pytest.raises(UserError, match=r"'cifar10' is not prepared in .*connect to the network.*--data-dir") as caught:
+    with pytest.raises(
+        UserError, match=r"'cifar10' is not prepared in .*connect to the network.*--data-dir"
+    ) as caught:
         read("cifar10", tmp_path)
     assert "\n" not in str(caught.value)
     assert sum(no_network) < 30  # seconds that the download would have waited between its retries

@@ -24,11 +24,25 @@ print(sorted(sys.modules))
 
 def test_using_it_imports_neither_tensorflow_nor_what_a_device_lacks(exported, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", USE, str(exported), str(tmp_path / "head.npz")], capture_output=True, text=True, check=True
+        [sys.executable, "-c", USE, str(exported), str(tmp_path / "head.npz")],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     loaded = {name.split(".")[0] for name in eval(done.stdout.splitlines()[-1])}
     assert {"numpy", "PIL", "ai_edge_litert", "rotkeras"} <= loaded
-    assert not loaded & {"tensorflow", "keras", "sklearn", "click", "rich", "pydantic", "yaml", "scipy", "matplotlib", "jax"}
+    assert not loaded & {
+        "tensorflow",
+        "keras",
+        "sklearn",
+        "click",
+        "rich",
+        "pydantic",
+        "yaml",
+        "scipy",
+        "matplotlib",
+        "jax",
+    }
 
 
 def test_every_public_name_is_there_and_documented():

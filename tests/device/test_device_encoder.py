@@ -19,13 +19,17 @@ def by_the_runtime(path, images):
     return (rows.astype(float) - zero_point) * scale if scale else rows
 
 
-@pytest.mark.parametrize("name", ["encoder-float32", "encoder-int8", "encoder-mediapipe", "learner"])
+@pytest.mark.parametrize(
+    "name", ["encoder-float32", "encoder-int8", "encoder-mediapipe", "learner"]
+)
 def test_every_file_embeds_as_by_the_runtime(exported, images, name):
     encoder = Encoder(exported / f"{name}.tflite")
     embeddings = encoder.embed(images)
     assert (encoder.input_size, encoder.dimensions) == (16, embeddings.shape[1])
     assert embeddings.dtype == np.float32
-    np.testing.assert_allclose(embeddings, by_the_runtime(encoder.path, images), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        embeddings, by_the_runtime(encoder.path, images), rtol=1e-5, atol=1e-6
+    )
     assert len(np.unique(embeddings.round(4), axis=0)) == len(images)
 
 
@@ -51,7 +55,9 @@ def test_files_are_turned_upright_cut_and_resized(exported, images, tmp_path):
     np.testing.assert_array_equal(encoder.embed(paths[3]), expected[3:4])
     np.testing.assert_array_equal(encoder.embed(str(paths[3])), expected[3:4])
 
-    lying = Image.fromarray(np.rot90(images[0]))  # turned to the left; orientation 6 turns it back to the right
+    lying = Image.fromarray(
+        np.rot90(images[0])
+    )  # turned to the left; orientation 6 turns it back to the right
     exif = Image.Exif()
     exif[0x0112] = 6
     lying.save(tmp_path / "lying.png", exif=exif)

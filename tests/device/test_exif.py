@@ -24,12 +24,18 @@ def block(order="<", orientation=None, kind=3, next_directory=True):
     first = gps + 2 + 12 + 4
     thumbnail = first + 2 + 24 + 4
     values = {0x010F: name, 0x8825: gps}
-    content = struct.pack(order + "2sHL", b"II" if order == "<" else b"MM", 42, 8) + struct.pack(order + "H", len(entries))
+    content = struct.pack(order + "2sHL", b"II" if order == "<" else b"MM", 42, 8) + struct.pack(
+        order + "H", len(entries)
+    )
     for tag, type_, count, value in entries:
-        content += struct.pack(order + "HHL", tag, type_, count) + (value or struct.pack(order + "L", values[tag]))
+        content += struct.pack(order + "HHL", tag, type_, count) + (
+            value or struct.pack(order + "L", values[tag])
+        )
     content += struct.pack(order + "L", first if next_directory else 0) + b"Acme1\0"
     content += struct.pack(order + "HHHL4sL", 1, 1, 2, 2, b"N\0\0\0", 0)
-    content += struct.pack(order + "HHHLLHHLLL", 2, 0x0201, 4, 1, thumbnail, 0x0202, 4, 1, len(THUMBNAIL), 0)
+    content += struct.pack(
+        order + "HHHLLHHLLL", 2, 0x0201, 4, 1, thumbnail, 0x0202, 4, 1, len(THUMBNAIL), 0
+    )
     return content + THUMBNAIL
 
 
@@ -40,7 +46,12 @@ def read(content):
     first = found.get_ifd(ExifTags.IFD.IFD1)
     start = first.get(0x0201, 0)
     thumbnail = content[start : start + first.get(0x0202, 0)]
-    return found.get(exif.ORIENTATION), found.get(0x010F), found.get_ifd(ExifTags.IFD.GPSInfo).get(1), thumbnail
+    return (
+        found.get(exif.ORIENTATION),
+        found.get(0x010F),
+        found.get_ifd(ExifTags.IFD.GPSInfo).get(1),
+        thumbnail,
+    )
 
 
 def shown(pixels, orientation):
@@ -86,7 +97,10 @@ def test_a_tag_that_is_missing_is_added_behind_all_that_was_there(order, odd):
     assert read(after) == (8, "Acme1", "N", THUMBNAIL)
     (start,) = struct.unpack(order + "L", after[4:8])
     (count,) = struct.unpack_from(order + "H", after, start)
-    tags = [struct.unpack_from(order + "H", after, start + 2 + 12 * number)[0] for number in range(count)]
+    tags = [
+        struct.unpack_from(order + "H", after, start + 2 + 12 * number)[0]
+        for number in range(count)
+    ]
     assert tags == sorted(tags) == [0x010F, exif.ORIENTATION, 0x8825]
     assert start % 2 == 0
     assert exif.with_orientation(after, 1)[: len(before)] == after[: len(before)]
@@ -121,7 +135,11 @@ def test_turned_pixels_lose_orientation_and_thumbnail(order):
     ],
 )
 def test_damaged_blocks_are_refused(content, reason):
-    for attempt in (exif.orientation_of, lambda each: exif.with_orientation(each, 1), exif.without_orientation):
+    for attempt in (
+        exif.orientation_of,
+        lambda each: exif.with_orientation(each, 1),
+        exif.without_orientation,
+    ):
         with pytest.raises(UserError, match=f"EXIF block .*{reason}.*: expected .*; repair it"):
             attempt(content)
 
@@ -142,9 +160,16 @@ def test_no_damage_leads_to_more_than_a_refusal_or_one_value():
 
 
 @pytest.mark.parametrize(
-    "text", ['<x tiff:Orientation="6"/>', "<tiff:Orientation>6</tiff:Orientation>", "<x tiff:Orientation = '6' />"]
+    "text",
+    [
+        '<x tiff:Orientation="6"/>',
+        "<tiff:Orientation>6</tiff:Orientation>",
+        "<x tiff:Orientation = '6' />",
+    ],
 )
 def test_the_orientation_of_xmp_is_one_digit(text):
     packet = f"<rdf tiff:Make='6'>{text} xmp:Rating='6'</rdf>".encode()
-    assert exif.xmp_with_orientation(packet, 3) == packet.replace(text.encode(), text.replace("6", "3").encode())
+    assert exif.xmp_with_orientation(packet, 3) == packet.replace(
+        text.encode(), text.replace("6", "3").encode()
+    )
     assert exif.xmp_with_orientation(b"<x tiff:Make='6'/>", 3) == b"<x tiff:Make='6'/>"

@@ -10,7 +10,9 @@ from rotkeras.errors import UserError
 
 @pytest.fixture
 def copied(exported, tmp_path):
-    return shutil.copytree(exported, tmp_path / "export", ignore=shutil.ignore_patterns("saved_model"))
+    return shutil.copytree(
+        exported, tmp_path / "export", ignore=shutil.ignore_patterns("saved_model")
+    )
 
 
 def test_every_file_answers_as_it_did(exported):
@@ -22,7 +24,9 @@ def test_every_file_answers_as_it_did(exported):
 
 def test_numbers_are_raw_and_of_the_first_held_out_images(exported):
     record = json.loads((exported / "golden" / "golden.json").read_text())
-    images = np.fromfile(exported / "golden" / "images.bin", np.uint8).reshape(record["images"]["shape"])
+    images = np.fromfile(exported / "golden" / "images.bin", np.uint8).reshape(
+        record["images"]["shape"]
+    )
     assert images.shape == (4, 16, 16, 3)
     entry = record["answers"]["encoder-int8.tflite"]
     raw = np.fromfile(exported / "golden" / entry["file"], np.int8).reshape(entry["shape"])
@@ -30,7 +34,10 @@ def test_numbers_are_raw_and_of_the_first_held_out_images(exported):
 
     interpreter = Interpreter(str(exported / "encoder-int8.tflite"))
     runner = interpreter.get_signature_runner("embed")
-    assert np.abs(runner(images=images[:1])["embedding"].astype(int) - raw[:1]).max() <= entry["tolerance"]
+    assert (
+        np.abs(runner(images=images[:1])["embedding"].astype(int) - raw[:1]).max()
+        <= entry["tolerance"]
+    )
 
 
 @pytest.mark.parametrize("kernels", ["BUILTIN_WITHOUT_DEFAULT_DELEGATES", "BUILTIN_REF"])
@@ -38,12 +45,20 @@ def test_the_tolerance_covers_other_kernels(exported, kernels):
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     record = json.loads((exported / "golden" / "golden.json").read_text())
-    images = np.fromfile(exported / "golden" / "images.bin", np.uint8).reshape(record["images"]["shape"])
+    images = np.fromfile(exported / "golden" / "images.bin", np.uint8).reshape(
+        record["images"]["shape"]
+    )
     for name, entry in record["answers"].items():
-        interpreter = Interpreter(str(exported / name), experimental_op_resolver_type=OpResolverType[kernels])
+        interpreter = Interpreter(
+            str(exported / name), experimental_op_resolver_type=OpResolverType[kernels]
+        )
         run = interpreter.get_signature_runner(entry["signature"])
-        given = np.concatenate([run(images=image[None])[entry["output"]] for image in images]).astype(float)
-        golden = np.fromfile(exported / "golden" / entry["file"], entry["dtype"]).reshape(entry["shape"])
+        given = np.concatenate(
+            [run(images=image[None])[entry["output"]] for image in images]
+        ).astype(float)
+        golden = np.fromfile(exported / "golden" / entry["file"], entry["dtype"]).reshape(
+            entry["shape"]
+        )
         assert np.abs(given - golden).max() <= entry["tolerance"], name
 
 
@@ -51,7 +66,9 @@ def test_a_file_of_another_network_is_found_out(copied):
     shutil.copy(copied / "encoder-float32.tflite", copied / "encoder-float16.tflite")
     images = np.fromfile(copied / "golden" / "images.bin", np.uint8)
     (255 - images).tofile(copied / "golden" / "images.bin")
-    assert not any(check.passed for check in check_golden(copied) if check.file.startswith("encoder"))
+    assert not any(
+        check.passed for check in check_golden(copied) if check.file.startswith("encoder")
+    )
 
 
 def test_a_device_that_has_one_file_checks_that_one(copied):

@@ -32,7 +32,11 @@ def read(data):
     return Image.open(io.BytesIO(data)).getexif().get(exif.ORIENTATION)
 
 
-OTHERS = segment(0xE2, b"ICC_PROFILE\0\1\1 a profile") + segment(0xED, b"Photoshop 3.0\0") + segment(0xFE, b"a comment")
+OTHERS = (
+    segment(0xE2, b"ICC_PROFILE\0\1\1 a profile")
+    + segment(0xED, b"Photoshop 3.0\0")
+    + segment(0xFE, b"a comment")
+)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -41,7 +45,14 @@ def test_the_tag_changes_in_place(order, app0):
     start, rest = picture()
     start = start if app0 else start[:2]
     packet = XMP + b"<x tiff:Orientation='6' tiff:Model='6'/>"
-    parts = [start, segment(0xE1, b"Exif\0\0" + block(order, 6)), segment(0xE1, packet), OTHERS, rest, VIDEO]
+    parts = [
+        start,
+        segment(0xE1, b"Exif\0\0" + block(order, 6)),
+        segment(0xE1, packet),
+        OTHERS,
+        rest,
+        VIDEO,
+    ]
     changed = list(parts)
     changed[1] = segment(0xE1, b"Exif\0\0" + block(order, 8))
     changed[2] = segment(0xE1, packet.replace(b"Orientation='6'", b"Orientation='8'"))
@@ -96,7 +107,9 @@ def test_exif_that_is_full_is_refused():
         jpeg.jpeg_with_orientation(start + full + rest, 3)
 
 
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"quality": 100}])
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"quality": 100}]
+)
 def test_the_end_of_the_picture_is_found(options):
     start, rest = picture(**options)
     _, scans = jpeg.jpeg_parts(start + rest + VIDEO)

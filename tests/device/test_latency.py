@@ -37,10 +37,21 @@ def test_a_measured_file(exported):
 
 @pytest.mark.parametrize(
     ("least", "seconds", "limit", "expected"),
-    [(7, 0.0, 100.0, 7), (0, 0.0, 100.0, 1), (3, 5.0, 100.0, 5), (50, 0.0, 4.0, 4), (50, 0.0, -1.0, 1), (2, 50.0, 9.0, 9)],
+    [
+        (7, 0.0, 100.0, 7),
+        (0, 0.0, 100.0, 1),
+        (3, 5.0, 100.0, 5),
+        (50, 0.0, 4.0, 4),
+        (50, 0.0, -1.0, 1),
+        (2, 50.0, 9.0, 9),
+    ],
 )
-def test_runs_are_so_many_and_so_long_at_least_and_capped(monkeypatch, least, seconds, limit, expected):
-    clock = iter(np.arange(0, 1000, 0.5))  # read before and after each run, which so takes half a second, as does each pause
+def test_runs_are_so_many_and_so_long_at_least_and_capped(
+    monkeypatch, least, seconds, limit, expected
+):
+    clock = iter(
+        np.arange(0, 1000, 0.5)
+    )  # read before and after each run, which so takes half a second, as does each pause
     monkeypatch.setattr(measuring.time, "perf_counter", lambda: float(next(clock)))
     ran = []
     times = measuring._times(lambda: ran.append(1), least, seconds, deadline=limit)
@@ -74,7 +85,9 @@ def test_integer_dot_products_are_read_from_the_flags(tmp_path, content, expecte
     assert host.integer_dot_products == expected
     if "Some" in content:
         assert host.processor == re.search("Some .*", content)[0]
-    said = {None: "unknown", (): "may be no faster than float32"}.get(expected, ", ".join(expected or ()))
+    said = {None: "unknown", (): "may be no faster than float32"}.get(
+        expected, ", ".join(expected or ())
+    )
     assert said in host.about_int8
     assert describe_host(tmp_path / "none").integer_dot_products is None
 
@@ -85,7 +98,10 @@ def test_what_cannot_be_measured_is_told(exported, tmp_path):
     for call, said in (
         (lambda: measure_latency(tmp_path / "cut.tflite", (1,)), "was cut short"),
         (lambda: measure_latency(tmp_path / "none.tflite"), "does not exist"),
-        (lambda: measure_latency(learner, (1,), signature="lern"), "no signature 'lern': expected one of 'classify'"),
+        (
+            lambda: measure_latency(learner, (1,), signature="lern"),
+            "no signature 'lern': expected one of 'classify'",
+        ),
         (lambda: measure_latency(learner, ()), "Expected threads"),
         (lambda: measure_latency(learner, (0,)), "Expected threads"),
         (lambda: measure_latency(learner, runs=0), "Expected threads"),
@@ -98,14 +114,20 @@ def test_what_cannot_be_measured_is_told(exported, tmp_path):
 def test_the_command_prints_a_table_of_80_columns_or_json(exported, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     path = str(exported / "orient.tflite")
-    result = CliRunner().invoke(benchmark, [path, "--threads", "1", "--runs", "3", "--warm-up-runs", "0"], catch_exceptions=False)
+    result = CliRunner().invoke(
+        benchmark,
+        [path, "--threads", "1", "--runs", "3", "--warm-up-runs", "0"],
+        catch_exceptions=False,
+    )
     assert result.exit_code == 0
     lines = result.output.splitlines()
     assert lines[0].startswith("orient.tflite, 'rotation': ")
     assert max(map(len, lines)) <= 80, lines
     assert "XNNPACK, CPU" in result.output
     assert "Integer dot products: " in lines[-1]
-    result = CliRunner().invoke(benchmark, [path, "--threads", "2", "--json"], catch_exceptions=False)
+    result = CliRunner().invoke(
+        benchmark, [path, "--threads", "2", "--json"], catch_exceptions=False
+    )
     assert [timing["threads"] for timing in json.loads(result.output)["timings"]] == [2]
     for threads in ("0", "a", "1,,2", ""):
         result = CliRunner().invoke(benchmark, [path, "--threads", threads])

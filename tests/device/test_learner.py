@@ -16,7 +16,9 @@ def digits(digit_source):
 
 def split(labels, per_class, seed):
     random = np.random.default_rng(seed)
-    chosen = np.concatenate([random.permutation(np.flatnonzero(labels == each))[:per_class] for each in range(10)])
+    chosen = np.concatenate(
+        [random.permutation(np.flatnonzero(labels == each))[:per_class] for each in range(10)]
+    )
     return random.permutation(chosen), np.setdiff1d(np.arange(len(labels)), chosen)
 
 
@@ -26,7 +28,8 @@ def learner(exported):
 
 
 def standardised(learner, embeddings):
-    """Embeddings as the head sees them, found from outside: with the identity for weights, log p_j - log p_9 = z_j."""
+    """Embeddings as the head sees them, found from outside: with the identity for weights, log p_j
+    - log p_9 = z_j."""
     columns = []
     for start in range(0, learner.dimensions, 9):
         count = min(9, learner.dimensions - start)
@@ -54,8 +57,12 @@ def test_ten_images_per_class_are_learnt_as_by_scikit_learn(learner, digits, lea
         reference = LogisticRegression(max_iter=5000).fit(seen[train], labels[train])
         names, probabilities = learner.classify(embeddings[test])
         expected = reference.predict_proba(seen[test])
-        expected_loss = -np.log(reference.predict_proba(seen[train])[range(100), labels[train]]).mean()
-        np.testing.assert_allclose(probabilities[:, np.argsort(learner.classes)], expected, atol=0.15)
+        expected_loss = -np.log(
+            reference.predict_proba(seen[train])[range(100), labels[train]]
+        ).mean()
+        np.testing.assert_allclose(
+            probabilities[:, np.argsort(learner.classes)], expected, atol=0.15
+        )
         assert fitted.loss == pytest.approx(expected_loss, rel=0.2)
         assert np.mean(names == reference.predict(seen[test])) > 0.97
         ours.append(np.mean(names == labels[test]))
@@ -145,7 +152,9 @@ def test_labels_that_do_not_fit_are_told_and_change_nothing(learner, digits, lab
         with pytest.raises(UserError, match=said):
             method(digits[0][:3], labels)
     assert (learner.classes, learner.examples) == (("x", "y"), 2)
-    np.testing.assert_array_equal(learner.classify(digits[0][:9]).probabilities, before.probabilities)
+    np.testing.assert_array_equal(
+        learner.classify(digits[0][:9]).probabilities, before.probabilities
+    )
 
 
 def test_what_cannot_be_learnt_is_told(learner, digits):
@@ -159,7 +168,12 @@ def test_what_cannot_be_learnt_is_told(learner, digits):
         learner.learn(np.full((1, learner.dimensions), np.nan), [0])
     with pytest.raises(UserError, match="finite embeddings"):
         learner.learn(np.zeros((1, learner.dimensions + 1)), [0])
-    for settings in ({"learning_rate": 0}, {"learning_rate": np.nan}, {"weight_decay": -1}, {"max_steps": 0}):
+    for settings in (
+        {"learning_rate": 0},
+        {"learning_rate": np.nan},
+        {"weight_decay": -1},
+        {"max_steps": 0},
+    ):
         with pytest.raises(UserError, match="positive learning_rate"):
             learner.learn(images[0], 0, **settings)
 
@@ -191,7 +205,10 @@ def test_a_head_is_saved_and_set_back(exported, learner, digits, tmp_path):
     expected = learner.classify(digits[0])
     learner.save_head(tmp_path / "new" / "head.npz")
     learner.save_head(tmp_path / "with.npz", with_examples=True)
-    assert sorted(path.name for path in tmp_path.rglob("*.npz")) == ["head.npz", "with.npz"]  # and nothing unfinished
+    assert sorted(path.name for path in tmp_path.rglob("*.npz")) == [
+        "head.npz",
+        "with.npz",
+    ]  # and nothing unfinished
     with np.load(tmp_path / "new" / "head.npz") as file:
         assert file["weights"].shape == (learner.dimensions, len(learner.classes))
         assert file["classes"].tolist() == list(learner.classes)
@@ -235,7 +252,9 @@ def test_heads_that_are_not_for_it_are_refused(exported, learner, digits, tmp_pa
 
 
 def test_files_that_are_no_learners_are_told(exported):
-    with pytest.raises(UserError, match=r"no learner: .*without \['classify', 'get_head', 'learn', 'set_head'\]"):
+    with pytest.raises(
+        UserError, match=r"no learner: .*without \['classify', 'get_head', 'learn', 'set_head'\]"
+    ):
         Learner(exported / "encoder-float32.tflite")
     with pytest.raises(UserError, match="no encoder"):
         Learner(exported / "orient.tflite")

@@ -22,7 +22,9 @@ os.write(2, b"still heard\\n")
 @pytest.mark.parametrize("how", ["with", "without"])
 def test_the_runtimes_note_is_kept_from_stderr_and_nothing_else(exported, how):
     file = str(exported / "encoder-float32.tflite")
-    done = subprocess.run([sys.executable, "-c", SCRIPT, file, how], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, file, how], capture_output=True, text=True, check=True
+    )
     assert ("XNNPACK" in done.stderr) == (how == "with")
     assert done.stderr.endswith("still heard\n")
 

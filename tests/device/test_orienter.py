@@ -12,14 +12,21 @@ SIZE = 12
 
 
 @pytest.mark.parametrize("single_look", [True, False])
-@pytest.mark.parametrize("angles", [(0, 90, 180, 270), (180, 0, 270, 90), (0, 180), (270, 90), (0, 90)])
+@pytest.mark.parametrize(
+    "angles", [(0, 90, 180, 270), (180, 0, 270, 90), (0, 180), (270, 90), (0, 90)]
+)
 def test_the_angle_is_that_by_which_the_image_was_turned(angles, single_look):
     orienter = Orienter.of(bright_side(angles), SIZE, angles)
     images = np.stack([sky(SIZE, SIZE, angle) for angle in angles])
     found = orienter.orient(images, single_look=single_look)
     assert [each.angle for each in found] == list(angles)
     for each, image in zip(found, images, strict=True):
-        assert each.confidence == each.probabilities.max() == each.probabilities[angles.index(each.angle)] > 0.95
+        assert (
+            each.confidence
+            == each.probabilities.max()
+            == each.probabilities[angles.index(each.angle)]
+            > 0.95
+        )
         assert each.probabilities.sum() == pytest.approx(1)
         upright = np.rot90(image, -each.angle // 90)
         assert upright[:2].mean() > upright[-2:].mean() + 100
@@ -40,7 +47,9 @@ def test_all_looks_together_outvote_a_habit_and_turn_exactly_with_the_image():
     assert [each.angle for each in found] == [0, 90, 180, 270]
     for turns, each in enumerate(found):
         assert (each.probabilities == np.roll(found[0].probabilities, turns)).all()
-    expected = np.exp(np.mean([np.log(np.roll(habit(turned[i : i + 1])[0], -i)) for i in range(4)], axis=0))
+    expected = np.exp(
+        np.mean([np.log(np.roll(habit(turned[i : i + 1])[0], -i)) for i in range(4)], axis=0)
+    )
     np.testing.assert_allclose(found[0].probabilities, expected / expected.sum(), rtol=1e-5)
 
 
@@ -53,7 +62,9 @@ def test_not_even_the_last_digit_depends_on_the_turn():
 
 
 def test_an_image_without_an_up_gets_the_same_for_each_angle():
-    (found,) = Orienter.of(habit, SIZE, (0, 90, 180, 270)).orient(np.full((SIZE, SIZE, 3), 99, np.uint8))
+    (found,) = Orienter.of(habit, SIZE, (0, 90, 180, 270)).orient(
+        np.full((SIZE, SIZE, 3), 99, np.uint8)
+    )
     assert (found.probabilities == 0.25).all()
 
 
@@ -72,10 +83,15 @@ def test_a_zero_of_a_quantized_network_does_not_outvote_the_rest():
 def test_files_are_judged_as_a_viewer_shows_them(tmp_path):
     tags = Image.Exif()
     tags[0x0112] = 6
-    Image.fromarray(sky(30, 40, 90)).save(tmp_path / "upright.jpg", exif=tags)  # stored on its side, shown upright
+    Image.fromarray(sky(30, 40, 90)).save(
+        tmp_path / "upright.jpg", exif=tags
+    )  # stored on its side, shown upright
     Image.fromarray(sky(30, 40, 90)).save(tmp_path / "turned.png")
     orienter = Orienter.of(bright_side(), SIZE, (0, 90, 180, 270))
-    assert [each.angle for each in orienter.orient([tmp_path / "upright.jpg", str(tmp_path / "turned.png")])] == [0, 90]
+    assert [
+        each.angle
+        for each in orienter.orient([tmp_path / "upright.jpg", str(tmp_path / "turned.png")])
+    ] == [0, 90]
     assert orienter.orient(tmp_path / "turned.png")[0].angle == 90
     (tmp_path / "bad.jpg").write_text("no image")
     for name in ("bad.jpg", "missing.jpg"):
@@ -84,7 +100,12 @@ def test_files_are_judged_as_a_viewer_shows_them(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "images", [np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, SIZE, SIZE, 3)), np.zeros((1, SIZE, SIZE, 1), np.uint8)]
+    "images",
+    [
+        np.zeros((1, 8, 8, 3), np.uint8),
+        np.zeros((1, SIZE, SIZE, 3)),
+        np.zeros((1, SIZE, SIZE, 1), np.uint8),
+    ],
 )
 def test_images_of_another_form_are_refused(images):
     with pytest.raises(UserError, match=r"12, 12, 3\)"):
@@ -111,15 +132,19 @@ def test_an_exported_file_knows_digits(exported, digit_source):
     for turns in range(4):
         views = np.ascontiguousarray(np.rot90(digits, turns, axes=(1, 2)))
         for single_look in right:
-            right[single_look] += sum(each.angle == 90 * turns for each in orienter.orient(views, single_look=single_look))
+            right[single_look] += sum(
+                each.angle == 90 * turns for each in orienter.orient(views, single_look=single_look)
+            )
     assert right[True] > 0.4 * 240  # by chance 0.25; the network learned for seconds
     assert right[False] > 0.5 * 240
-    (first, quarter) = orienter.orient(np.stack([digits[0], np.rot90(digits[0])]))
+    first, quarter = orienter.orient(np.stack([digits[0], np.rot90(digits[0])]))
     assert (np.roll(first.probabilities, 1) == quarter.probabilities).all()
 
 
 def test_files_for_other_things_are_refused(exported, tmp_path):
-    with pytest.raises(UserError, match=r"is an encoder \(signatures embed\): .*give the orient.tflite"):
+    with pytest.raises(
+        UserError, match=r"is an encoder \(signatures embed\): .*give the orient.tflite"
+    ):
         Orienter(exported / "encoder-float32.tflite")
     with pytest.raises(UserError, match="is a learner"):
         Orienter(exported / "learner.tflite")

@@ -33,12 +33,17 @@ def test_signatures_tell_names_dtypes_and_shapes(exported):
     file = TFLiteFile(str(exported / "learner.tflite"))
     assert file.path == exported / "learner.tflite"
     assert set(file.signatures) == {"embed", "classify", "learn", "get_head", "set_head"}
-    size, dimensions = file.inputs("embed")["images"].shape[1], file.outputs("embed")["embedding"].shape[1]
+    size, dimensions = (
+        file.inputs("embed")["images"].shape[1],
+        file.outputs("embed")["embedding"].shape[1],
+    )
     assert file.inputs("embed") == {"images": Tensor(np.dtype("uint8"), (1, size, size, 3))}
     learn = file.inputs("learn")
     assert learn.pop("labels") == Tensor(np.dtype("int32"), (None,))
     assert learn.pop("embeddings") == Tensor(np.dtype("float32"), (None, dimensions))
-    assert learn == dict.fromkeys(("learning_rate", "momentum", "weight_decay"), Tensor(np.dtype("float32"), ()))
+    assert learn == dict.fromkeys(
+        ("learning_rate", "momentum", "weight_decay"), Tensor(np.dtype("float32"), ())
+    )
     assert str(file.inputs("learn")["embeddings"]) == f"float32 (n, {dimensions})"
 
 
@@ -65,7 +70,9 @@ def test_int8_is_dequantized_as_by_hand(exported, image):
     file = TFLiteFile(path)
     tensor = file.outputs("embed")["embedding"]
     assert (tensor.dtype, tensor.scale, tensor.zero_point) == (np.int8, scale, zero_point)
-    np.testing.assert_array_equal(file.run("embed", images=image, dequantized=False)["embedding"], stored)
+    np.testing.assert_array_equal(
+        file.run("embed", images=image, dequantized=False)["embedding"], stored
+    )
     real = file.run("embed", images=image)["embedding"]
     assert real.dtype == np.float32
     by_hand = np.array([[scale * (int(each) - zero_point) for each in stored[0]]])
@@ -77,7 +84,14 @@ def test_open_sides_take_any_number_and_scalars_are_python_numbers(exported):
     dimensions = file.outputs("embed")["embedding"].shape[1]
     for count in (1, 7, 2):
         embeddings, labels = np.ones((count, dimensions), np.float32), np.zeros(count, np.int32)
-        loss = file.run("learn", embeddings=embeddings, labels=labels, learning_rate=0, momentum=0.9, weight_decay=0.0)["loss"]
+        loss = file.run(
+            "learn",
+            embeddings=embeddings,
+            labels=labels,
+            learning_rate=0,
+            momentum=0.9,
+            weight_decay=0.0,
+        )["loss"]
         assert loss == pytest.approx(np.log(10), rel=1e-5)  # of ten equal probabilities
         assert file.run("classify", embeddings=embeddings)["probabilities"].shape == (count, 10)
 
@@ -88,7 +102,10 @@ def test_open_sides_take_any_number_and_scalars_are_python_numbers(exported):
         ({}, "takes 'images', received none"),
         ({"images": "image", "more": 1}, "received 'images', 'more'"),
         ({"image": "image"}, "takes 'images', received 'image'"),
-        ({"images": np.zeros((1, 16, 16, 3), np.float32)}, r"expected uint8 \(1, 16, 16, 3\), received float32"),
+        (
+            {"images": np.zeros((1, 16, 16, 3), np.float32)},
+            r"expected uint8 \(1, 16, 16, 3\), received float32",
+        ),
         ({"images": np.zeros((2, 16, 16, 3), np.uint8)}, r"received uint8 \(2, 16, 16, 3\)"),
         ({"images": np.zeros((16, 16, 3), np.uint8)}, r"received uint8 \(16, 16, 3\)"),
         ({"images": np.zeros((1, 16, 16, 3, 1), np.uint8)}, "wrong kind"),
@@ -111,7 +128,11 @@ def test_an_open_side_of_zero_is_told(exported):
 
 def test_an_unknown_signature_is_told_with_those_there_are(exported, image):
     file = TFLiteFile(exported / "orient.tflite")
-    for call in (lambda: file.run("embed", images=image), lambda: file.inputs("embed"), lambda: file.outputs(None)):
+    for call in (
+        lambda: file.run("embed", images=image),
+        lambda: file.inputs("embed"),
+        lambda: file.outputs(None),
+    ):
         with pytest.raises(UserError, match="has no signature .*'rotation'"):
             call()
 
@@ -164,7 +185,9 @@ for path in sys.argv[1:]:
         print("opened", path)
     except UserError as error:
         print(str(error).replace("\\n", "BREAK"))"""
-    done = subprocess.run([sys.executable, "-c", code, *map(str, paths)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, paths)], capture_output=True, text=True, check=True
+    )
     lines = done.stdout.splitlines()
     assert len(lines) == len(paths) == 60
     for line, path in zip(lines, paths, strict=True):
@@ -189,7 +212,9 @@ def test_an_operator_that_the_runtime_lacks_is_told(exported, tmp_path):
 
     for change in (custom, newer):
         path = rewritten(exported / "encoder-float32.tflite", tmp_path / "a.tflite", change)
-        with pytest.raises(UserError, match="needs an operator that this ai-edge-litert does not have"):
+        with pytest.raises(
+            UserError, match="needs an operator that this ai-edge-litert does not have"
+        ):
             TFLiteFile(path)
 
 
@@ -221,4 +246,9 @@ def test_associated_files_are_read(exported, tmp_path):
     (tmp_path / "a.tflite").write_bytes(damaged)
     with pytest.raises(UserError, match="labels.txt in .* is damaged"):
         TFLiteFile(tmp_path / "a.tflite").associated_file("labels.txt")
-    assert TFLiteFile(exported / "orient.tflite").associated_file("angles.txt").split() == [b"0", b"90", b"180", b"270"]
+    assert TFLiteFile(exported / "orient.tflite").associated_file("angles.txt").split() == [
+        b"0",
+        b"90",
+        b"180",
+        b"270",
+    ]

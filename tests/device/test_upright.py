@@ -1,4 +1,5 @@
-"""Upright copies: what may not change stays byte for byte, and what a viewer shows is exactly the original turned."""
+"""Upright copies: what may not change stays byte for byte, and what a viewer shows is exactly the
+original turned."""
 
 import io
 import os
@@ -49,7 +50,10 @@ def chunks(data):
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
 def test_a_jpeg_is_put_upright_by_its_tag_alone(orientation, angle):
     smooth = Image.fromarray(PIXELS[..., :3])
-    before = file_of(smooth, "JPEG", exif=b"Exif\0\0" + block(">", orientation), icc_profile=PROFILE) + VIDEO
+    before = (
+        file_of(smooth, "JPEG", exif=b"Exif\0\0" + block(">", orientation), icc_profile=PROFILE)
+        + VIDEO
+    )
     how, after = upright(before, angle)
     assert how == ("tag" if angle else "unchanged")
     np.testing.assert_array_equal(shown(after), np.rot90(shown(before), -angle // 90))
@@ -61,20 +65,28 @@ def test_a_jpeg_is_put_upright_by_its_tag_alone(orientation, angle):
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 @pytest.mark.parametrize(("orientation", "angle"), [(1, 90), (1, 180), (6, 270), (5, 90), (6, 180)])
 def test_a_png_keeps_every_pixel_and_every_chunk(mode, orientation, angle):
-    image = Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(PIXELS).convert(mode)
+    image = (
+        Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257)
+        if mode == "I;16"
+        else Image.fromarray(PIXELS).convert(mode)
+    )
     text = PngImagePlugin.PngInfo()
     text.add_text("Author", "somebody")
     text.add_itxt("XML:com.adobe.xmp", XMP.decode())
     text.add(b"prVt", b"private")
     tags = b"Exif\0\0" + block("<", orientation)
     options = dict(transparency=3) if mode == "P" else {}
-    before = file_of(image, "PNG", pnginfo=text, exif=tags, icc_profile=PROFILE, dpi=(100, 200), **options)
+    before = file_of(
+        image, "PNG", pnginfo=text, exif=tags, icc_profile=PROFILE, dpi=(100, 200), **options
+    )
     how, after = upright(before, angle)
     assert how == "pixels"
     np.testing.assert_array_equal(shown(after), np.rot90(shown(before), -angle // 90))
     assert Image.open(io.BytesIO(after)).mode == mode
     swapped = (angle % 180 == 90) ^ (orientation >= 5)
-    for (kind, content), (kind_after, content_after) in zip(chunks(before), chunks(after), strict=True):
+    for (kind, content), (kind_after, content_after) in zip(
+        chunks(before), chunks(after), strict=True
+    ):
         assert kind == kind_after
         if kind == b"eXIf":
             assert read(content_after) == (1, "Acme1", "N", b"")
@@ -90,8 +102,14 @@ def test_a_png_keeps_every_pixel_and_every_chunk(mode, orientation, angle):
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 @pytest.mark.parametrize("orientation", [None, 1, 6, 7])
 def test_a_webp_keeps_every_pixel_and_its_metadata(lossless, mode, orientation):
-    options = {} if orientation is None else dict(exif=block("<", orientation), icc_profile=PROFILE, xmp=XMP)
-    before = file_of(Image.fromarray(PIXELS).convert(mode), "WEBP", lossless=lossless, exact=True, **options)
+    options = (
+        {}
+        if orientation is None
+        else dict(exif=block("<", orientation), icc_profile=PROFILE, xmp=XMP)
+    )
+    before = file_of(
+        Image.fromarray(PIXELS).convert(mode), "WEBP", lossless=lossless, exact=True, **options
+    )
     how, after = upright(before, 90)
     assert how == "pixels"
     np.testing.assert_array_equal(shown(after), np.rot90(shown(before), -1))
@@ -103,7 +121,10 @@ def test_a_webp_keeps_every_pixel_and_its_metadata(lossless, mode, orientation):
         assert image.info["xmp"] == XMP.replace(b"Orientation='6'", b"Orientation='1'")
 
 
-@pytest.mark.parametrize(("form", "mode"), [("BMP", "RGB"), ("BMP", "L"), ("BMP", "P"), ("BMP", "1"), ("GIF", "P"), ("GIF", "L")])
+@pytest.mark.parametrize(
+    ("form", "mode"),
+    [("BMP", "RGB"), ("BMP", "L"), ("BMP", "P"), ("BMP", "1"), ("GIF", "P"), ("GIF", "L")],
+)
 def test_a_bmp_and_a_still_gif_keep_every_pixel(form, mode):
     before = file_of(Image.fromarray(PIXELS[..., :3]).convert(mode), form)
     how, after = upright(before, 270)
@@ -116,25 +137,46 @@ def test_a_tiff_is_put_upright_by_its_tag(orientation):
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     if orientation:
         tags[exif.ORIENTATION] = orientation
-    before = file_of(Image.fromarray(PIXELS[..., :3]), "TIFF", tiffinfo=tags, compression="tiff_lzw", icc_profile=PROFILE)
+    before = file_of(
+        Image.fromarray(PIXELS[..., :3]),
+        "TIFF",
+        tiffinfo=tags,
+        compression="tiff_lzw",
+        icc_profile=PROFILE,
+    )
     how, after = upright(before, 90)
     assert how == "tag"
     np.testing.assert_array_equal(shown(after), np.rot90(shown(before), -1))
-    assert after[8 : len(before)] == before[8:] if orientation is None else len(after) == len(before)
+    assert (
+        after[8 : len(before)] == before[8:] if orientation is None else len(after) == len(before)
+    )
     assert Image.open(io.BytesIO(after)).info["icc_profile"] == PROFILE
 
 
 def smooth(height, width):
     y, x = np.mgrid[:height, :width] / 8
-    return np.stack([128 + 90 * np.sin(x), 128 + 90 * np.cos(y + x), 128 + 90 * np.sin(y)], -1).astype(np.uint8)
+    return np.stack(
+        [128 + 90 * np.sin(x), 128 + 90 * np.cos(y + x), 128 + 90 * np.sin(y)], -1
+    ).astype(np.uint8)
 
 
 @pytest.mark.parametrize(("orientation", "angle"), [(1, 90), (6, 0), (3, 270), (5, 180)])
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 def test_the_pixels_of_a_jpeg_are_turned_with_its_own_tables(orientation, angle, subsampling):
     tables = [list(range(1, 65)), list(range(2, 66))]
-    options = dict(qtables=tables, subsampling=subsampling, icc_profile=PROFILE, comment=b"hello", progressive=True)
-    before = file_of(Image.fromarray(smooth(48, 64)), "JPEG", exif=b"Exif\0\0" + block("<", orientation), **options)
+    options = dict(
+        qtables=tables,
+        subsampling=subsampling,
+        icc_profile=PROFILE,
+        comment=b"hello",
+        progressive=True,
+    )
+    before = file_of(
+        Image.fromarray(smooth(48, 64)),
+        "JPEG",
+        exif=b"Exif\0\0" + block("<", orientation),
+        **options,
+    )
     how, after = upright(before, angle, pixels=True)
     image = Image.open(io.BytesIO(after))
     swapped = (angle % 180 == 90) ^ (orientation >= 5)
@@ -142,7 +184,9 @@ def test_the_pixels_of_a_jpeg_are_turned_with_its_own_tables(orientation, angle,
     assert read(image.info["exif"][6:]) == (1, "Acme1", "N", b"")
     assert (image.info["icc_profile"], image.info["comment"]) == (PROFILE, b"hello")
     assert "progressive" in image.info
-    assert JpegImagePlugin.get_sampling(image) == (0 if subsampling == 1 and swapped else subsampling)
+    assert JpegImagePlugin.get_sampling(image) == (
+        0 if subsampling == 1 and swapped else subsampling
+    )
     expected = [np.reshape(each, (8, 8)).T.ravel().tolist() if swapped else each for each in tables]
     assert [image.quantization[number] for number in (0, 1)] == expected
     difference = np.abs(shown(after).astype(int) - np.rot90(shown(before), -angle // 90))
@@ -177,8 +221,17 @@ def animated(form, **options):
 def sixteen_bits():
     header = struct.pack(">LLBBBBB", 2, 1, 16, 2, 0, 0, 0)
     made = b"\x89PNG\r\n\x1a\n"
-    for kind, content in ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + bytes(range(12)))), (b"IEND", b"")):
-        made += struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
+    for kind, content in (
+        (b"IHDR", header),
+        (b"IDAT", zlib.compress(b"\0" + bytes(range(12)))),
+        (b"IEND", b""),
+    ):
+        made += (
+            struct.pack(">L", len(content))
+            + kind
+            + content
+            + struct.pack(">L", zlib.crc32(kind + content))
+        )
     return made
 
 
@@ -198,11 +251,17 @@ JPEG = file_of(Image.fromarray(PIXELS[..., :3]), "JPEG")
         (file_of(Image.new("RGB", (8, 6)), "TIFF", big_tiff=True), False, "BigTIFF"),
         (file_of(Image.new("RGB", (8, 6)), "PPM"), False, "PPM"),
         (
-            JPEG[:20] + segment(0xE1, b"Exif\0\0" + block("<", 6).replace(b"\x12\x01\x03", b"\x12\x01\x05")) + JPEG[20:],
+            JPEG[:20]
+            + segment(0xE1, b"Exif\0\0" + block("<", 6).replace(b"\x12\x01\x03", b"\x12\x01\x05"))
+            + JPEG[20:],
             False,
             "EXIF",
         ),
-        (file_of(Image.fromarray(PIXELS[..., 0]).convert("P"), "PNG")[:-40], False, "could not be read|damaged"),
+        (
+            file_of(Image.fromarray(PIXELS[..., 0]).convert("P"), "PNG")[:-40],
+            False,
+            "could not be read|damaged",
+        ),
         (b"no image", False, "could not be read"),
     ],
 )

@@ -26,12 +26,15 @@ def encoder_file(tmp_path_factory):
 
 @pytest.fixture
 def quick_encoder(tmp_path):
-    """An encoder without Keras: the mean of each channel, and of each channel's upper half; four images in a pass."""
+    """An encoder without Keras: the mean of each channel, and of each channel's upper half; four
+    images in a pass."""
 
     def forward(images):
         assert images.shape == (4, SIZE, SIZE, 3)  # a pass is always a whole batch
         wide = images.astype(np.float32)
-        return np.concatenate([wide.mean(axis=(1, 2)), wide[:, : SIZE // 2].mean(axis=(1, 2))], axis=1)
+        return np.concatenate(
+            [wide.mean(axis=(1, 2)), wide[:, : SIZE // 2].mean(axis=(1, 2))], axis=1
+        )
 
     return Encoder(tmp_path / "quick.keras", SIZE, 6, 4, forward)
 
@@ -44,7 +47,8 @@ def noise(seed, width=40, height=30):
 
 @pytest.fixture
 def photographs(tmp_path):
-    """Twelve photographs of several sizes and formats in three class folders; returns the folder."""
+    """Twelve photographs of several sizes and formats in three class folders; returns the
+    folder."""
     folder = tmp_path / "photographs"
     for number in range(12):
         home = folder / ("cat", "dog", "owl")[number // 4]

@@ -25,11 +25,17 @@ def test_images_stand_where_they_belong(quick_encoder, photographs, tmp_path):
         .resize((160, 160), Image.Resampling.BILINEAR)
     )
     pixels = np.asarray(sheet)
-    top = next(row for row in range(sheet.height) if np.array_equal(pixels[row : row + 160, 28:188], np.asarray(expected)))
+    top = next(
+        row
+        for row in range(sheet.height)
+        if np.array_equal(pixels[row : row + 160, 28:188], np.asarray(expected))
+    )
     for place, position in enumerate(found.positions[0]):
         picture = Image.fromarray(images.read(images.item(int(position)), 160))
         left = 223 + place * 174
-        np.testing.assert_array_equal(pixels[top : top + 160, left : left + 160], np.asarray(picture))
+        np.testing.assert_array_equal(
+            pixels[top : top + 160, left : left + 160], np.asarray(picture)
+        )
         below = sheet.crop((left, top + 162, left + 160, top + 162 + 3 * 19))
         assert differs_from_white(below)  # rank, distance, name, class
 
@@ -82,7 +88,11 @@ def test_nothing_to_show_beside_the_query(quick_encoder, tmp_path):
 
 def test_what_cannot_be_written_is_told(quick_encoder, tmp_path):
     with pytest.raises(
-        UserError, match="A sheet of 1000 queries with 50 neighbours each has 5000 rows of 10: expected at most 100"
+        UserError,
+        match=(
+            "A sheet of 1000 queries with 50 neighbours each has 5000 rows of 10: expected at"
+            " most 100"
+        ),
     ):
         check_sheet_size(1000, 50)
     check_sheet_size(10, 100)

@@ -36,9 +36,13 @@ def test_every_pass_is_a_whole_batch_and_no_images_are_no_features(quick_encoder
     assert quick_encoder.embed(images[:0]).shape == (0, 6)
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((2, 12, 12, 3), np.float32), np.zeros((2, 16, 16, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((2, 12, 12, 3), np.float32), np.zeros((2, 16, 16, 3), np.uint8)]
+)
 def test_other_arrays_are_refused(quick_encoder, wrong):
-    with pytest.raises(UserError, match=r"takes uint8 \(n, 12, 12, 3\), received .* of shape \(2, 1"):
+    with pytest.raises(
+        UserError, match=r"takes uint8 \(n, 12, 12, 3\), received .* of shape \(2, 1"
+    ):
         quick_encoder.embed(wrong)
 
 
@@ -71,14 +75,23 @@ def test_models_of_another_form_are_refused_with_what_to_do(tmp_path, encoder_fi
     wrong = {
         "a feature map (B, 5, 5, 8)": save(tmp_path / "map.keras", layers.Conv2D(8, 3, strides=2)),
         "a classifier of 4 rotations": save(
-            tmp_path / "rotation.keras", lambda x: layers.Dense(4, name="rotation")(layers.GlobalAveragePooling2D()(x))
+            tmp_path / "rotation.keras",
+            lambda x: layers.Dense(4, name="rotation")(layers.GlobalAveragePooling2D()(x)),
         ),
-        "takes float32 (B, 12, 12, 3)": save(tmp_path / "float.keras", layers.Flatten(), dtype="float32"),
-        "takes uint8 (B, 12, 12, 1)": save(tmp_path / "grey.keras", layers.Flatten(), shape=(12, 12, 1)),
+        "takes float32 (B, 12, 12, 3)": save(
+            tmp_path / "float.keras", layers.Flatten(), dtype="float32"
+        ),
+        "takes uint8 (B, 12, 12, 1)": save(
+            tmp_path / "grey.keras", layers.Flatten(), shape=(12, 12, 1)
+        ),
         "takes uint8 (B, 12)": save(tmp_path / "rows.keras", layers.Dense(2), shape=(12,)),
         "gives (B, 144, 3)": save(tmp_path / "sequence.keras", layers.Reshape((144, 3))),
-        "images of 12×16: expected a square": save(tmp_path / "wide.keras", layers.Flatten(), shape=(12, 16, 3)),
-        "1 inputs and 2 outputs": save(tmp_path / "two.keras", lambda x: [layers.Flatten()(x), layers.GlobalMaxPooling2D()(x)]),
+        "images of 12×16: expected a square": save(
+            tmp_path / "wide.keras", layers.Flatten(), shape=(12, 16, 3)
+        ),
+        "1 inputs and 2 outputs": save(
+            tmp_path / "two.keras", lambda x: [layers.Flatten()(x), layers.GlobalMaxPooling2D()(x)]
+        ),
     }
     for words, path in wrong.items():
         with pytest.raises(UserError) as error:
@@ -100,7 +113,9 @@ def test_an_open_input_size_is_asked_for(tmp_path, encoder_file):
     import keras
 
     def pooled(x):
-        return keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(5, 3)(keras.layers.Rescaling(1 / 255)(x)))
+        return keras.layers.GlobalAveragePooling2D()(
+            keras.layers.Conv2D(5, 3)(keras.layers.Rescaling(1 / 255)(x))
+        )
 
     path = save(tmp_path / "open.keras", pooled, shape=(None, None, 3))
     with pytest.raises(UserError, match="any size.*--image-size"):
@@ -111,7 +126,9 @@ def test_an_open_input_size_is_asked_for(tmp_path, encoder_file):
     with pytest.raises(UserError, match="could not be run on 2 images of 2×2") as error:
         load_encoder(path, image_size=2, images_per_batch=2)
     assert "\x1b" not in str(error.value)
-    with pytest.raises(UserError, match="takes images of 12×12, received --image-size 20; leave it out"):
+    with pytest.raises(
+        UserError, match="takes images of 12×12, received --image-size 20; leave it out"
+    ):
         load_encoder(encoder_file, image_size=20)
     assert load_encoder(encoder_file, image_size=12).input_size == 12
 
@@ -120,7 +137,9 @@ def test_a_fixed_batch_is_kept(tmp_path):
     import keras
 
     images = keras.Input(batch_shape=(2, 12, 12, 3), dtype="uint8")
-    keras.Model(images, keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1.0)(images))).save(tmp_path / "two.keras")
+    keras.Model(
+        images, keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1.0)(images))
+    ).save(tmp_path / "two.keras")
     encoder = load_encoder(tmp_path / "two.keras", images_per_batch=64)
     assert encoder.images_per_batch == 2
     pixels = np.random.default_rng(0).integers(0, 256, (5, 12, 12, 3), dtype=np.uint8)

@@ -26,7 +26,12 @@ def expected(exported, exported_run, digit_source):
 
 @pytest.mark.parametrize(
     ("name", "tolerance"),
-    [("saved_model", 1e-5), ("encoder-float32.tflite", 1e-5), ("encoder-int8.tflite", 0.01), ("learner.tflite", 0.01)],
+    [
+        ("saved_model", 1e-5),
+        ("encoder-float32.tflite", 1e-5),
+        ("encoder-int8.tflite", 0.01),
+        ("learner.tflite", 0.01),
+    ],
 )
 def test_every_form_embeds_as_keras_does(exported, digit_source, expected, name, tolerance):
     encoder = load_encoder(exported / name)
@@ -42,11 +47,18 @@ def test_embed_writes_the_features_of_a_tflite_file_without_starting_tensorflow(
     from PIL import Image
 
     for number in range(3):
-        Image.fromarray(np.random.default_rng(number).integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(
-            tmp_path / f"{number}.png"
-        )
+        Image.fromarray(
+            np.random.default_rng(number).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        ).save(tmp_path / f"{number}.png")
     result = CliRunner().invoke(
-        main, ["embed", str(exported / "encoder-int8.tflite"), str(tmp_path), "-o", str(tmp_path / "f.npz")]
+        main,
+        [
+            "embed",
+            str(exported / "encoder-int8.tflite"),
+            str(tmp_path),
+            "-o",
+            str(tmp_path / "f.npz"),
+        ],
     )
     assert result.exit_code == 0, result.output
     assert "starting TensorFlow" not in result.output
@@ -72,7 +84,11 @@ def test_neighbours_takes_a_saved_model(exported, tmp_path):
 
 def test_what_is_no_encoder_is_told(exported, tmp_path):
     with pytest.raises(
-        UserError, match=r"an export of several encoders: expected one of its files, .*encoder-int8\.tflite.*saved_model"
+        UserError,
+        match=(
+            r"an export of several encoders: expected one of its files,"
+            r" .*encoder-int8\.tflite.*saved_model"
+        ),
     ):
         find_encoder(exported)
     with pytest.raises(UserError, match="has the signatures rotation: expected embed"):
@@ -83,7 +99,9 @@ def test_what_is_no_encoder_is_told(exported, tmp_path):
         load_encoder(tmp_path / "cut.tflite")
     broken = shutil.copytree(exported / "saved_model", tmp_path / "broken")
     (broken / "saved_model.pb").write_bytes(b"\xff" * 20)
-    with pytest.raises(UserError, match="could not be loaded by TensorFlow .*copy or export it again"):
+    with pytest.raises(
+        UserError, match="could not be loaded by TensorFlow .*copy or export it again"
+    ):
         load_encoder(broken)
 
 
@@ -97,5 +115,7 @@ def test_a_saved_model_of_another_kind_is_told(tmp_path):
 
     module = Doubling()
     tf.saved_model.save(module, str(tmp_path / "model"), signatures=module.__call__)
-    with pytest.raises(UserError, match=r"signatures serving_default and none that takes uint8 images"):
+    with pytest.raises(
+        UserError, match=r"signatures serving_default and none that takes uint8 images"
+    ):
         load_encoder(tmp_path / "model")

@@ -16,7 +16,10 @@ SUFFIXES = (".npz", ".csv", ".parquet")
 def test_the_three_files_agree(photographs, encoder_file, tmp_path):
     from pyarrow import parquet
 
-    done = [embedding.embed(encoder_file, photographs, tmp_path / f"a{suffix}", images_per_batch=5) for suffix in SUFFIXES]
+    done = [
+        embedding.embed(encoder_file, photographs, tmp_path / f"a{suffix}", images_per_batch=5)
+        for suffix in SUFFIXES
+    ]
     assert [(each.images, each.dimensions, each.skipped) for each in done] == [(12, 7, [])] * 3
     assert all(each.path.exists() and each.seconds > 0 for each in done)
     archive = np.load(tmp_path / "a.npz")
@@ -24,7 +27,11 @@ def test_the_three_files_agree(photographs, encoder_file, tmp_path):
         rows = list(csv.DictReader(file))
     table = parquet.read_table(tmp_path / "a.parquet")
     assert archive["names"].tolist() == [row["name"] for row in rows] == table["name"].to_pylist()
-    assert archive["labels"].tolist() == [int(row["label"]) for row in rows] == table["label"].to_pylist()
+    assert (
+        archive["labels"].tolist()
+        == [int(row["label"]) for row in rows]
+        == table["label"].to_pylist()
+    )
     classes = [row["class"] for row in rows]
     assert (
         archive["class_names"][archive["labels"]].tolist()
@@ -32,13 +39,20 @@ def test_the_three_files_agree(photographs, encoder_file, tmp_path):
         == table["class"].to_pylist()
         == ["cat"] * 4 + ["dog"] * 4 + ["owl"] * 4
     )
-    from_csv = np.array([[row[f"f{number}"] for number in range(7)] for row in rows]).astype(np.float32)
+    from_csv = np.array([[row[f"f{number}"] for number in range(7)] for row in rows]).astype(
+        np.float32
+    )
     np.testing.assert_array_equal(archive["features"], from_csv)
-    np.testing.assert_array_equal(archive["features"], np.array(table["features"].to_pylist(), np.float32))
+    np.testing.assert_array_equal(
+        archive["features"], np.array(table["features"].to_pylist(), np.float32)
+    )
     import keras
 
     pixels = np.stack(
-        [np.asarray(embedding.open_images(photographs)(SIZE).read(photographs / name, SIZE)) for name in archive["names"]]
+        [
+            np.asarray(embedding.open_images(photographs)(SIZE).read(photographs / name, SIZE))
+            for name in archive["names"]
+        ]
     )
     expected = keras.models.load_model(encoder_file).predict(pixels, verbose=0)
     np.testing.assert_allclose(archive["features"], expected, rtol=1e-5, atol=1e-5)
@@ -54,7 +68,9 @@ def test_one_image_and_names_with_commas_quotes_and_letters(tmp_path, quick_enco
             done = embedding.embed(quick_encoder, source, tmp_path / f"a{suffix}", overwrite=True)
             assert done.images == 1
         assert np.load(tmp_path / "a.npz")["names"].tolist() == [name]
-        np.testing.assert_allclose(np.load(tmp_path / "a.npz")["features"], [[10, 20, 30] * 2], rtol=1e-5)
+        np.testing.assert_allclose(
+            np.load(tmp_path / "a.npz")["features"], [[10, 20, 30] * 2], rtol=1e-5
+        )
         with open(tmp_path / "a.csv", newline="", encoding="utf-8") as file:
             assert next(iter(csv.DictReader(file)))["name"] == name
 
@@ -71,13 +87,17 @@ def test_a_file_that_is_there_is_kept_unless_told(photographs, quick_encoder, tm
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("there", [False, True])
-def test_an_interrupted_or_failed_run_leaves_nothing_new(photographs, quick_encoder, tmp_path, suffix, there, monkeypatch):
+def test_an_interrupted_or_failed_run_leaves_nothing_new(
+    photographs, quick_encoder, tmp_path, suffix, there, monkeypatch
+):
     folder = tmp_path / "out"
     folder.mkdir()
     path = folder / f"a{suffix}"
     if there:
         path.write_text("old")
-    monkeypatch.setattr("rotkeras.embedding.streaming._MOST_IMAGES", 4)  # three chunks, of which the first is written
+    monkeypatch.setattr(
+        "rotkeras.embedding.streaming._MOST_IMAGES", 4
+    )  # three chunks, of which the first is written
 
     def interrupt(done, _all):
         if done > 4:
@@ -110,7 +130,11 @@ def test_no_file_when_no_image_could_be_read(tmp_path, quick_encoder):
     folder.mkdir()
     (folder / "a.jpg").write_text("no image")
     with pytest.raises(
-        UserError, match=r"None of the image files could be read \(1\); the first: .*a.jpg \(its content is no image\)"
+        UserError,
+        match=(
+            r"None of the image files could be read \(1\); the first: .*a.jpg \(its content is no"
+            r" image\)"
+        ),
     ):
         embedding.embed(quick_encoder, folder, tmp_path / "a.npz")
     assert [each.name for each in tmp_path.iterdir()] == ["in"]
@@ -126,7 +150,12 @@ def test_what_was_skipped_is_reported(photographs, quick_encoder, tmp_path):
 def test_sizes_that_differ_name_both(quick_encoder, tmp_path):
     with pytest.raises(UserError, match="are 16×16 and the encoder takes 12×12: add --resize"):
         embedding.embed(quick_encoder, np.zeros((2, 16, 16, 3), np.uint8), tmp_path / "a.npz")
-    assert embedding.embed(quick_encoder, np.zeros((2, 16, 16, 3), np.uint8), tmp_path / "a.npz", resize=True).images == 2
+    assert (
+        embedding.embed(
+            quick_encoder, np.zeros((2, 16, 16, 3), np.uint8), tmp_path / "a.npz", resize=True
+        ).images
+        == 2
+    )
 
 
 def test_the_path_is_checked_first(tmp_path):

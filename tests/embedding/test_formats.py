@@ -8,7 +8,15 @@ import pytest
 from rotkeras.embedding import Chunk
 from rotkeras.embedding.formats import FORMATS, csv_line
 
-NAMES = ["a,b.jpg", 'the "best".jpg', "Ñandú Жук 日本.jpg", "line\nfeed.jpg", "return\r.jpg", " space ", "plain.jpg"]
+NAMES = [
+    "a,b.jpg",
+    'the "best".jpg',
+    "Ñandú Жук 日本.jpg",
+    "line\nfeed.jpg",
+    "return\r.jpg",
+    " space ",
+    "plain.jpg",
+]
 CLASSES = ("cats, big", "Hündchen")
 
 
@@ -19,7 +27,13 @@ def chunks(labelled=True, extreme=True):
         features[0] = [0.1, 1e-38, 3.4e38, -0.0, 1 / 3]
     labels = np.array([0, 1, 1, 0, 0, 1, 0])
     made = [
-        Chunk(np.arange(a, b), NAMES[a:b], labels[a:b] if labelled else None, np.zeros((b - a, 2, 2, 3), np.uint8), features[a:b])
+        Chunk(
+            np.arange(a, b),
+            NAMES[a:b],
+            labels[a:b] if labelled else None,
+            np.zeros((b - a, 2, 2, 3), np.uint8),
+            features[a:b],
+        )
         for a, b in ((0, 3), (3, 4), (4, 7))
     ]
     return made, features, labels
@@ -67,7 +81,12 @@ def test_parquet_has_typed_columns(tmp_path):
     features, labels = write(tmp_path / "a.parquet")
     table = parquet.read_table(tmp_path / "a.parquet")
     assert table.schema.names == ["name", "label", "class", "features"]
-    assert table.schema.types == [arrow.string(), arrow.int64(), arrow.string(), arrow.list_(arrow.float32(), 5)]
+    assert table.schema.types == [
+        arrow.string(),
+        arrow.int64(),
+        arrow.string(),
+        arrow.list_(arrow.float32(), 5),
+    ]
     assert table["name"].to_pylist() == NAMES
     assert table["label"].to_pylist() == labels.tolist()
     assert table["class"].to_pylist() == [CLASSES[label] for label in labels]
@@ -95,16 +114,25 @@ def test_parquet_gathers_chunks_into_row_groups(tmp_path, monkeypatch):
     written = []
     whole = parquet.ParquetWriter.write_table
     monkeypatch.setattr(
-        parquet.ParquetWriter, "write_table", lambda *given, **how: (written.append(len(given[1])), whole(*given, **how))
+        parquet.ParquetWriter,
+        "write_table",
+        lambda *given, **how: (written.append(len(given[1])), whole(*given, **how)),
     )
     features, _ = write(tmp_path / "a.parquet")
     assert written == [4, 3]  # each as soon as it is full
     file = parquet.ParquetFile(tmp_path / "a.parquet")
-    assert [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)] == [4, 3]
-    np.testing.assert_array_equal(np.array(file.read()["features"].to_pylist(), np.float32), features)
+    assert [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)] == [
+        4,
+        3,
+    ]
+    np.testing.assert_array_equal(
+        np.array(file.read()["features"].to_pylist(), np.float32), features
+    )
 
 
-@pytest.mark.parametrize("field", ["plain", "a,b", 'quo"te', "line\nfeed", "return\r", "", " ", "Ñ"])
+@pytest.mark.parametrize(
+    "field", ["plain", "a,b", 'quo"te', "line\nfeed", "return\r", "", " ", "Ñ"]
+)
 def test_a_line_is_what_the_csv_module_reads(field):
     text = io.StringIO(csv_line([field, "1"]) + csv_line(["x", field]), newline="")
     assert list(csv.reader(text)) == [[field, "1"], ["x", field]]

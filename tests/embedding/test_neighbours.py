@@ -41,7 +41,9 @@ def test_equal_to_sorting_everything(quick_encoder, monkeypatch):
 def test_the_query_and_its_copies_are_left_out(quick_encoder):
     images = pictures(30)
     images[20] = images[4]  # a copy under another name
-    found = nearest(quick_encoder, open_images(images[[4, 9]])(SIZE), open_images(images)(SIZE), k=30)
+    found = nearest(
+        quick_encoder, open_images(images[[4, 9]])(SIZE), open_images(images)(SIZE), k=30
+    )
     assert found.left_out == 3
     assert found.compared.tolist() == [28, 29]
     assert not {4, 20} & set(found.positions[0].tolist())
@@ -59,12 +61,16 @@ def test_more_queries_are_spread_evenly(quick_encoder):
     images = open_images(pictures(40))(SIZE)
     found = nearest(quick_encoder, images, images, k=1, most_queries=4)
     assert found.query_positions.tolist() == [0, 13, 26, 39]
-    assert nearest(quick_encoder, images, images, k=1, most_queries=1).query_positions.tolist() == [0]
+    assert nearest(quick_encoder, images, images, k=1, most_queries=1).query_positions.tolist() == [
+        0
+    ]
     assert len(nearest(quick_encoder, images, images, k=1, most_queries=99).query_positions) == 40
 
 
 def test_more_neighbours_than_images_gives_all(quick_encoder):
-    found = nearest(quick_encoder, open_images(pictures(1, seed=1))(SIZE), open_images(pictures(3))(SIZE), k=10)
+    found = nearest(
+        quick_encoder, open_images(pictures(1, seed=1))(SIZE), open_images(pictures(3))(SIZE), k=10
+    )
     assert sorted(found.positions[0].tolist()) == [0, 1, 2]
     alone = open_images(pictures(1))(SIZE)
     found = nearest(quick_encoder, alone, alone, k=10)
@@ -92,8 +98,12 @@ def test_no_share_without_classes_on_both_sides(quick_encoder, photographs):
     with_classes, without = open_images(photographs)(SIZE), open_images(photographs / "cat")(SIZE)
     assert nearest(quick_encoder, without, with_classes, k=2).share_of_class() is None
     assert nearest(quick_encoder, with_classes, without, k=2).share_of_class() is None
-    share, chance = nearest(quick_encoder, with_classes, with_classes, k=11, most_queries=12).share_of_class()
-    assert share == pytest.approx(chance) == pytest.approx(3 / 11)  # with all the others there is nothing to choose
+    share, chance = nearest(
+        quick_encoder, with_classes, with_classes, k=11, most_queries=12
+    ).share_of_class()
+    assert (
+        share == pytest.approx(chance) == pytest.approx(3 / 11)
+    )  # with all the others there is nothing to choose
 
 
 def test_ties_keep_the_order_and_zeros_have_no_direction(tmp_path, monkeypatch):
@@ -137,10 +147,13 @@ def test_the_list_as_csv(quick_encoder, photographs, tmp_path):
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["query", "query_class", "rank", "name", "class", "distance"]
-    assert [(row["query"], row["query_class"], int(row["rank"]), row["name"], row["class"]) for row in rows] == [
-        tuple(each)[:5] for each in found
-    ]
-    np.testing.assert_allclose([float(row["distance"]) for row in rows], [each.distance for each in found], atol=1e-8)
+    assert [
+        (row["query"], row["query_class"], int(row["rank"]), row["name"], row["class"])
+        for row in rows
+    ] == [tuple(each)[:5] for each in found]
+    np.testing.assert_allclose(
+        [float(row["distance"]) for row in rows], [each.distance for each in found], atol=1e-8
+    )
     assert 'cat/x, "y".png' in {row["name"] for row in rows}
     with pytest.raises(UserError, match="exists already"):
         write_neighbours(found, path)

@@ -20,12 +20,22 @@ def refused(*arguments, size=12, **options):
 
 def test_a_folder_gives_names_and_classes_and_decodes_when_asked(photographs):
     images = open_images(photographs)(12)
-    assert images.names[:5] == ["cat/00.jpg", "cat/01.png", "cat/02.webp", "cat/03.bmp", "dog/04.jpg"]
+    assert images.names[:5] == [
+        "cat/00.jpg",
+        "cat/01.png",
+        "cat/02.webp",
+        "cat/03.bmp",
+        "dog/04.jpg",
+    ]
     assert images.class_names == ("cat", "dog", "owl")
     assert images.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert images.class_of(5) == "dog"
     assert images.short_name(5) == "05.png"
-    expected = Image.open(photographs / "dog/05.png").crop((10, 0, 40, 30)).resize((12, 12), Image.Resampling.BILINEAR)
+    expected = (
+        Image.open(photographs / "dog/05.png")
+        .crop((10, 0, 40, 30))
+        .resize((12, 12), Image.Resampling.BILINEAR)
+    )
     np.testing.assert_array_equal(images.read(images.item(5), 12), np.asarray(expected))
 
 
@@ -64,7 +74,9 @@ def test_arrays_keep_row_numbers_and_labels(tmp_path):
         assert images.labels.tolist() == [2, 0, 1, 1, 0]
         np.testing.assert_array_equal(read(images), array)
     assert open_images(array)(12).labels is None
-    np.testing.assert_array_equal(read(open_images(str(tmp_path / "a.npz"), split="test")(12)), array[:2])
+    np.testing.assert_array_equal(
+        read(open_images(str(tmp_path / "a.npz"), split="test")(12)), array[:2]
+    )
 
 
 def test_another_size_is_refused_and_resized_when_asked(tmp_path):
@@ -73,7 +85,10 @@ def test_another_size_is_refused_and_resized_when_asked(tmp_path):
     words = refused(tmp_path / "a.npz")
     assert "are 20×20 and the encoder takes 12×12: add --resize" in words
     images = open_images(tmp_path / "a.npz", resize=True)(12)
-    expected = [np.asarray(Image.fromarray(each).resize((12, 12), Image.Resampling.BILINEAR)) for each in array]
+    expected = [
+        np.asarray(Image.fromarray(each).resize((12, 12), Image.Resampling.BILINEAR))
+        for each in array
+    ]
     np.testing.assert_array_equal(read(images), expected)
     oblong = np.zeros((3, 20, 30, 3), np.uint8)
     assert "20×30" in refused(oblong)
@@ -102,7 +117,9 @@ def test_a_set_of_tensorflow_datasets(monkeypatch):
 
     class Builder:
         class info:  # noqa: N801
-            features = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(32, 32, 3)), "id": tfds.features.Text()})
+            features = tfds.features.FeaturesDict(
+                {"image": tfds.features.Image(shape=(32, 32, 3)), "id": tfds.features.Text()}
+            )
             splits = ("train", "test")
 
     asked = []
@@ -115,12 +132,18 @@ def test_a_set_of_tensorflow_datasets(monkeypatch):
     monkeypatch.setattr(tfds_source, "read_split", read_split)
     images = open_images("some_set", data_dir="x")(32)
     assert (images.names, images.class_of(0)) == (["0", "1"], "b")
-    assert "some_set are 32×32 and the encoder takes 16×16: add --resize" in refused("some_set", size=16)
+    assert "some_set are 32×32 and the encoder takes 16×16: add --resize" in refused(
+        "some_set", size=16
+    )
     assert len(open_images("some_set", split="test", resize=True)(16)) == 2
     assert asked == [("train", 32), ("test", 16)]
-    assert "'some_set' has no split 'tset': did you mean 'test'?" in refused("some_set", split="tset")
+    assert "'some_set' has no split 'tset': did you mean 'test'?" in refused(
+        "some_set", split="tset"
+    )
     Builder.info.features = tfds.features.FeaturesDict({"image": tfds.features.Image()})
-    assert "some_set differ in size and the encoder takes 16×16: add --resize" in refused("some_set", size=16)
+    assert "some_set differ in size and the encoder takes 16×16: add --resize" in refused(
+        "some_set", size=16
+    )
 
 
 def test_what_is_missing_or_wrong(tmp_path, photographs):
@@ -135,4 +158,7 @@ def test_what_is_missing_or_wrong(tmp_path, photographs):
     assert "has no test part" in refused(tmp_path / "a.npz", split="test")
     assert "expected a uint8 array" in refused(np.zeros((2, 12, 12, 3)))
     words = refused("no_such_set_anywhere")
-    assert words.startswith("'no_such_set_anywhere' is not a tensorflow-datasets name, and there is no folder of that name")
+    assert words.startswith(
+        "'no_such_set_anywhere' is not a tensorflow-datasets name, and there is no folder of that"
+        " name"
+    )

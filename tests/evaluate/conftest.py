@@ -8,10 +8,11 @@ from rotkeras.run import Run
 
 @pytest.fixture(scope="session")
 def ended_run(tmp_path_factory):
-    """What an evaluation reads of a run that has ended, recipe and network, and its images; copy the folder to write into it.
+    """What an evaluation reads of a run that has ended, recipe and network, and its images; copy
+    the folder to write into it.
 
-    The network has seen the images, so that its batch statistics are not the initial ones, but has learned nothing: a run that
-    has is evaluated in tests/reproduce.
+    The network has seen the images, so that its batch statistics are not the initial ones, but has
+    learned nothing: a run that has is evaluated in tests/reproduce.
     """
     import keras
 

@@ -23,18 +23,29 @@ def test_rows_are_the_probes_and_the_test_part_is_judged_by_them(run, source):
     content = evaluate(run, CHEAP, source)
     assert content == content_of(run)
     assert [(row["tap"], row["probe"], row["mode"]) for row in content["rows"]] == [
-        (f"conv{tap}", probe, mode) for mode in ("frozen", "random") for probe in ("ridge", "knn-5") for tap in (1, 2, 3)
+        (f"conv{tap}", probe, mode)
+        for mode in ("frozen", "random")
+        for probe in ("ridge", "knn-5")
+        for tap in (1, 2, 3)
     ]
     extractor = taps.extractor(keras.models.load_model(run.model))
-    train, validation, test = (extract(extractor, part) for part in (source.train, source.validation, source.test))
+    train, validation, test = (
+        extract(extractor, part) for part in (source.train, source.validation, source.test)
+    )
     row = content["rows"][1]
     probe = ridge(train["conv2"], source.train.labels)
-    assert row["validation"]["accuracy"] == probe.accuracy(validation["conv2"], source.validation.labels)
+    assert row["validation"]["accuracy"] == probe.accuracy(
+        validation["conv2"], source.validation.labels
+    )
     # the test part is read through the classifier on disk: the same scores in float32
-    assert row["test"]["accuracy"] == pytest.approx(probe.accuracy(test["conv2"], source.test.labels), abs=0.003)
+    assert row["test"]["accuracy"] == pytest.approx(
+        probe.accuracy(test["conv2"], source.test.labels), abs=0.003
+    )
     confusion = np.array(row["test"]["confusion"])
     assert confusion.sum() == len(source.test) == content["images"]["test"]
-    assert len({file.name for file in (run.path / "evaluation").iterdir()}) == 2  # ridge, trained and untrained
+    assert (
+        len({file.name for file in (run.path / "evaluation").iterdir()}) == 2
+    )  # ridge, trained and untrained
     assert np.trace(confusion) / confusion.sum() == pytest.approx(row["test"]["accuracy"])
     assert row["seconds"] >= 0
     assert row["peak_memory_mib"] > 100
@@ -44,7 +55,12 @@ def test_a_second_call_adds_what_is_missing_and_repeats_nothing(run, source, mon
     evaluate(run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), source)
     before = content_of(run)
     fitted = []
-    content = evaluate(run, CHEAP, source, done=lambda unit, rows: fitted.append((unit.probe, unit.mode, unit.taps)))
+    content = evaluate(
+        run,
+        CHEAP,
+        source,
+        done=lambda unit, rows: fitted.append((unit.probe, unit.mode, unit.taps)),
+    )
     assert content["rows"][0] == before["rows"][0]
     assert fitted == [
         ("ridge", "frozen", ("conv2", "conv3")),
@@ -53,7 +69,9 @@ def test_a_second_call_adds_what_is_missing_and_repeats_nothing(run, source, mon
         ("knn-5", "random", ("conv1", "conv2", "conv3")),
     ]
     assert [read["rows"] for read in content["test_reads"]] == [1, 11]
-    monkeypatch.setattr("rotkeras.evaluate.evaluation.fit", lambda *_, **__: pytest.fail("fitted again"))
+    monkeypatch.setattr(
+        "rotkeras.evaluate.evaluation.fit", lambda *_, **__: pytest.fail("fitted again")
+    )
     written = (run.path / "evaluation.json").stat().st_mtime_ns
     assert evaluate(run, CHEAP, source) == content
     assert (run.path / "evaluation.json").stat().st_mtime_ns == written
@@ -67,7 +85,13 @@ def test_an_interruption_keeps_finished_rows_and_leaves_the_test_part_unread(run
         if unit.mode == "random":
             raise StoppedError
 
-    unread = data.Source(source.name, source.train, source.validation, [], lambda: pytest.fail("the test part was read"))
+    unread = data.Source(
+        source.name,
+        source.train,
+        source.validation,
+        [],
+        lambda: pytest.fail("the test part was read"),
+    )
     with pytest.raises(StoppedError):
         evaluate(run, CHEAP, unread, done=stop)
     rows = content_of(run)["rows"]
@@ -81,10 +105,19 @@ def test_an_interruption_keeps_finished_rows_and_leaves_the_test_part_unread(run
 def test_worth_it_finds_the_rows_it_asks_for_and_a_backbone_that_trains_moves_but_the_run_does_not(
     run, source, monkeypatch, eagerly
 ):
-    tiny = {name: replace(settings, epochs=1, at_epochs=(), epoch_images=32) for name, settings in FAST.items()}
+    tiny = {
+        name: replace(settings, epochs=1, at_epochs=(), epoch_images=32)
+        for name, settings in FAST.items()
+    }
     monkeypatch.setattr("rotkeras.probes.settings.BUDGETS", {"fast": tiny})
     before = run.model.read_bytes()
-    tuned = Options(probes=("linear",), modes=("fine_tuned",), taps=("conv1",), labels_per_class=(2,), draw="seeded")
+    tuned = Options(
+        probes=("linear",),
+        modes=("fine_tuned",),
+        taps=("conv1",),
+        labels_per_class=(2,),
+        draw="seeded",
+    )
     content = evaluate(run, [*worth_it.options((2,), 1, "fast", "conv1"), tuned], source)
     assert run.model.read_bytes() == before
     assert len(content["test_reads"]) == 1
@@ -96,12 +129,22 @@ def test_worth_it_finds_the_rows_it_asks_for_and_a_backbone_that_trains_moves_bu
     trained = keras.models.load_model(run.model).get_layer("block1_conv").get_weights()[0]
     moved = {}
     for row in content["rows"]:
-        assert (row["labels_per_class"], row["draw"], row["budget"]) == (2, "seeded", "fast" if row["epochs"] else "closed form")
-        model = keras.models.load_model(run.path / "evaluation" / row["classifier"])  # stock layers: no rotkeras needed
-        moved[row["mode"], row["probe"]] = np.abs(model.get_layer("block1_conv").get_weights()[0] - trained).max()
+        assert (row["labels_per_class"], row["draw"], row["budget"]) == (
+            2,
+            "seeded",
+            "fast" if row["epochs"] else "closed form",
+        )
+        model = keras.models.load_model(
+            run.path / "evaluation" / row["classifier"]
+        )  # stock layers: no rotkeras needed
+        moved[row["mode"], row["probe"]] = np.abs(
+            model.get_layer("block1_conv").get_weights()[0] - trained
+        ).max()
         if row["mode"] == "scratch":
             scores = model.predict(source.test.take(slice(None)), verbose=0)["conv1"]
-            assert row["test"]["accuracy"] == pytest.approx(np.mean(scores.argmax(axis=1) == source.test.labels))
+            assert row["test"]["accuracy"] == pytest.approx(
+                np.mean(scores.argmax(axis=1) == source.test.labels)
+            )
             assert (row["epoch"], row["epochs"]) == (1, 1)
     assert moved["frozen", "conv"] == moved["frozen", "ridge"] == 0
     assert 0 < moved["fine_tuned", "linear"] < moved["scratch", "conv"]
@@ -121,11 +164,18 @@ def test_every_mistake_is_one_sentence_and_nothing_is_written(run, source, tmp_p
         with pytest.raises(UserError, match=match):
             evaluate(where, options, images)
 
-    refused("does not exist: expected the folder that `rotkeras train` left", where=Run(tmp_path / "none"))
-    refused("is no run folder", where=Run(tmp_path))
-    refused("no tap 'conv9': expected one of conv1, conv2, conv3", options=Options(probes=("ridge",), taps=("conv9",)))
     refused(
-        "expected 1 to [0-9]+, the images of class '[0-9]' to train on, received 5000", options=Options(labels_per_class=(5000,))
+        "does not exist: expected the folder that `rotkeras train` left",
+        where=Run(tmp_path / "none"),
+    )
+    refused("is no run folder", where=Run(tmp_path))
+    refused(
+        "no tap 'conv9': expected one of conv1, conv2, conv3",
+        options=Options(probes=("ridge",), taps=("conv9",)),
+    )
+    refused(
+        "expected 1 to [0-9]+, the images of class '[0-9]' to train on, received 5000",
+        options=Options(labels_per_class=(5000,)),
     )
     pixels, labels = source.train.take(slice(None)), source.train.labels
     refused("needs labels", data.load(pixels))
@@ -161,10 +211,18 @@ def test_rows_of_another_network_or_other_images_are_not_mixed(tmp_path):
     path = tmp_path / "evaluation.json"
     Record(path, NETWORK, IMAGES).add([row()])
     assert Record(path, NETWORK, IMAGES).rows == [row()]
-    for network, images in (({**NETWORK, "sha256": "b"}, IMAGES), (NETWORK, {**IMAGES, "fingerprint": "g"})):
+    for network, images in (
+        ({**NETWORK, "sha256": "b"}, IMAGES),
+        (NETWORK, {**IMAGES, "fingerprint": "g"}),
+    ):
         with pytest.raises(UserError, match="of another network or of other images"):
             Record(path, network, images)
-    for broken in ("{}", "[]", "{", json.dumps({"network": NETWORK, "images": IMAGES, "rows": [{"tap": "conv1"}]})):
+    for broken in (
+        "{}",
+        "[]",
+        "{",
+        json.dumps({"network": NETWORK, "images": IMAGES, "rows": [{"tap": "conv1"}]}),
+    ):
         path.write_text(broken)
         with pytest.raises(UserError, match="could not be read as an evaluation"):
             Record(path, NETWORK, IMAGES)
@@ -188,30 +246,50 @@ def test_another_test_part_is_refused(tmp_path):
         record.begin_test(1, 1000, "other")
 
 
-def test_a_lost_classifier_is_fitted_again_and_rows_that_wait_are_judged_by_the_next_call(run, source, eagerly):
+def test_a_lost_classifier_is_fitted_again_and_rows_that_wait_are_judged_by_the_next_call(
+    run, source, eagerly
+):
     def stop(unit, rows):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), source, done=stop)
+        evaluate(
+            run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), source, done=stop
+        )
     with pytest.raises(KeyboardInterrupt):
-        evaluate(run, Options(probes=("knn-3",), modes=("frozen",), taps=("conv1",)), source, done=stop)
+        evaluate(
+            run, Options(probes=("knn-3",), modes=("frozen",), taps=("conv1",)), source, done=stop
+        )
     assert [row["test"] for row in content_of(run)["rows"]] == [None, None]
     for classifier in (run.path / "evaluation").glob("*.keras"):
         classifier.unlink()
     content = evaluate(run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), source)
-    assert sorted((row["probe"], row["test"] is None) for row in content["rows"]) == [("knn-3", False), ("ridge", False)]
+    assert sorted((row["probe"], row["test"] is None) for row in content["rows"]) == [
+        ("knn-3", False),
+        ("ridge", False),
+    ]
 
 
 def test_a_test_part_with_a_class_that_training_has_not(run, source, eagerly):
-    train, validation = (part.part(np.flatnonzero(part.labels < 9)) for part in (source.train, source.validation))
+    train, validation = (
+        part.part(np.flatnonzero(part.labels < 9)) for part in (source.train, source.validation)
+    )
     names = tuple("012345678")
-    train, validation = (data.Images(each.array, each.rows, each.labels, names) for each in (train, validation))
+    train, validation = (
+        data.Images(each.array, each.rows, each.labels, names) for each in (train, validation)
+    )
     images = data.Source("nine", train, validation, [], lambda: source.test)
     content = evaluate(run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), images)
     assert content["rows"][0]["test"]["per_class"]["9"] == 0.0
-    unlabelled = data.Source("nine", train, validation, [], lambda: data.load(source.test.take(slice(None))).train)
-    content = evaluate(run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), unlabelled, name="other")
+    unlabelled = data.Source(
+        "nine", train, validation, [], lambda: data.load(source.test.take(slice(None))).train
+    )
+    content = evaluate(
+        run,
+        Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)),
+        unlabelled,
+        name="other",
+    )
     assert content["test_part"] == "without labels"
     assert content["rows"][0]["test"] is None
 
@@ -219,6 +297,9 @@ def test_a_test_part_with_a_class_that_training_has_not(run, source, eagerly):
 def test_two_evaluations_of_one_run_do_not_write_over_each_other(run, source):
     from rotkeras.files import one_writer
 
-    with one_writer(run.path / "evaluation.json"), pytest.raises(UserError, match="is being written by another process"):
+    with (
+        one_writer(run.path / "evaluation.json"),
+        pytest.raises(UserError, match="is being written by another process"),
+    ):
         evaluate(run, CHEAP, source)
     assert not (run.path / "evaluation.json").exists()

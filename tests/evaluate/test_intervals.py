@@ -21,4 +21,6 @@ def test_mean_and_margin_are_those_of_scipy():
 @pytest.mark.parametrize(("right", "count"), [(0, 40), (40, 40), (5000, 10000), (9, 10)])
 def test_the_interval_of_a_share_is_wilsons(right, count):
     interval = stats.binomtest(right, count).proportion_ci(0.95, method="wilson")
-    assert share_margin(right / count, count) == pytest.approx((interval.high - interval.low) / 2, rel=1e-3)
+    assert share_margin(right / count, count) == pytest.approx(
+        (interval.high - interval.low) / 2, rel=1e-3
+    )

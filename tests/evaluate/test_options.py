@@ -14,7 +14,9 @@ def units(**options):
 def test_frozen_probes_take_all_taps_in_one_pass_cheap_ones_first():
     found = units(probes=("conv", "knn", "ridge"))
     assert [(unit.mode, unit.probe) for unit in found] == [
-        (mode, probe) for mode in ("frozen", "random") for probe in ("knn-20", "knn-200", "ridge", "conv")
+        (mode, probe)
+        for mode in ("frozen", "random")
+        for probe in ("knn-20", "knn-200", "ridge", "conv")
     ]
     assert all(unit.taps == ("conv1", "conv2", "conv3") for unit in found)
 
@@ -43,15 +45,23 @@ def test_a_number_that_no_seed_can_change_is_made_once():
     assert [seed for probe, mode, seed in made if (probe, mode) == ("ridge", "frozen")] == [0]
     assert [seed for probe, mode, seed in made if (probe, mode) == ("ridge", "random")] == [0, 1, 2]
     assert [seed for probe, mode, seed in made if (probe, mode) == ("conv", "frozen")] == [0, 1, 2]
-    drawn = units(probes=("ridge",), modes=("frozen",), labels_per_class=(5,), draw="seeded", seeds=(0, 1))
+    drawn = units(
+        probes=("ridge",), modes=("frozen",), labels_per_class=(5,), draw="seeded", seeds=(0, 1)
+    )
     assert [unit.seed for unit in drawn] == [0, 1]
 
 
 def test_a_scaled_budget_is_another_budget():
     (full,), (small,) = (
-        units(probes=("conv",), modes=("frozen",), budget="published", scale=scale) for scale in ((1.0, 1.0), (0.02, 0.02))
+        units(probes=("conv",), modes=("frozen",), budget="published", scale=scale)
+        for scale in ((1.0, 1.0), (0.02, 0.02))
     )
-    assert (full.budget, full.epochs, small.budget, small.epochs) == ("published", 100, "published×0.02", 5)
+    assert (full.budget, full.epochs, small.budget, small.epochs) == (
+        "published",
+        100,
+        "published×0.02",
+        5,
+    )
 
 
 def test_every_mistake_is_one_sentence():

@@ -43,10 +43,15 @@ def test_kinds_of_numbers_never_share_a_column():
 def test_a_cell_is_the_mean_over_seeds_with_its_interval():
     one = tables.cell([row(validation=0.5)], "validation", 10000)
     assert one.text(margin=True) == "50.0 ±1.0"
-    several = tables.cell([row(seed=n, validation=v) for n, v in enumerate((0.5, 0.6, 0.7))], "validation", 10000)
+    several = tables.cell(
+        [row(seed=n, validation=v) for n, v in enumerate((0.5, 0.6, 0.7))], "validation", 10000
+    )
     assert several.text(margin=True) == "60.0 ±24.8"  # 4.303 · 0.1 / √3
     assert tables.cell([], "test", 1) is None
 
 
 def test_per_class_means_leave_out_what_is_not_there():
-    assert tables.per_class([row(validation=0.4), row(validation=0.6)], "validation") == {"a": pytest.approx(0.5), "b": None}
+    assert tables.per_class([row(validation=0.4), row(validation=0.6)], "validation") == {
+        "a": pytest.approx(0.5),
+        "b": None,
+    }

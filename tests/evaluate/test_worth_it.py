@@ -6,12 +6,17 @@ from rotkeras.evaluate import worth_it
 
 
 def content(gains, images=1_000_000, part="test"):
-    """Rows of an evaluation in which the conv probe gains so much over scratch: {K: one gain for each seed}."""
+    """Rows of an evaluation in which the conv probe gains so much over scratch: {K: one gain for
+    each seed}."""
     rows = []
     for count, of_seeds in gains.items():
         for seed, gain in enumerate(of_seeds):
             scratch = 0.4 + 0.1 * seed  # draws differ much more than methods: only pairs can tell
-            for mode, probe, value in (("scratch", "conv", scratch), ("frozen", "conv", scratch + gain), ("frozen", "ridge", 0.3)):
+            for mode, probe, value in (
+                ("scratch", "conv", scratch),
+                ("frozen", "conv", scratch + gain),
+                ("frozen", "ridge", 0.3),
+            ):
                 judged = {"accuracy": value}
                 rows.append(
                     {
@@ -20,7 +25,11 @@ def content(gains, images=1_000_000, part="test"):
                         "validation": judged, "test": judged if part == "test" else None,
                     }
                 )  # fmt: skip
-    old = {**rows[0], "seed": 99, "test": None}  # of an evaluation that was interrupted; it must not matter
+    old = {
+        **rows[0],
+        "seed": 99,
+        "test": None,
+    }  # of an evaluation that was interrupted; it must not matter
     return {"rows": [old, *rows], "images": {"validation": images, "test": images}}
 
 
@@ -32,21 +41,31 @@ def test_a_gain_that_all_seeds_share_is_told_however_much_the_draws_differ():
     compared = compare({20: (0.10, 0.11, 0.12)})
     each = compared["counts"][20]
     assert each["gain"] == pytest.approx(0.11)
-    assert each["gain_margin"] == pytest.approx(4.303 * 0.01 / 3**0.5, rel=2e-3)  # a million images add next to nothing
+    assert each["gain_margin"] == pytest.approx(
+        4.303 * 0.01 / 3**0.5, rel=2e-3
+    )  # a million images add next to nothing
     assert each["told"]
     assert each["methods"]["scratch"]["margin"] > 0.2
-    assert compared["verdict"] == (
-        "Worth it: +11.0 points (±2.5) at 20 labels per class over training from scratch; pre-training took 10:45, once."
+    assert (
+        compared["verdict"]
+        == "Worth it: +11.0 points (±2.5) at 20 labels per class over training from scratch;"
+        " pre-training took 10:45, once."
     )
 
 
 @pytest.mark.parametrize(
     ("gains", "words"),
     [
-        ({5: (0.1, 0.1, 0.11), 100: (-0.1, -0.1, -0.11)}, "Worth it with few labels, not with many: +10.3 points"),
+        (
+            {5: (0.1, 0.1, 0.11), 100: (-0.1, -0.1, -0.11)},
+            "Worth it with few labels, not with many: +10.3 points",
+        ),
         ({5: (0.1, 0.1, 0.11), 100: (0.1, -0.1, 0.0)}, "no difference can be told at 100"),
         ({5: (-0.1, -0.1, -0.11)}, "Not worth it with these labels: -10.3 points"),
-        ({5: (0.1, -0.1, 0.0)}, "No difference can be told from 3 seeds: up to 24.8 points are within the noise"),
+        (
+            {5: (0.1, -0.1, 0.0)},
+            "No difference can be told from 3 seeds: up to 24.8 points are within the noise",
+        ),
     ],
 )
 def test_one_plain_sentence(gains, words):
@@ -58,7 +77,9 @@ def test_one_plain_sentence(gains, words):
 
 def test_the_images_that_judge_are_part_of_the_interval_and_one_seed_tells_nothing():
     each = compare({20: (0.02, 0.02, 0.02)}, images=100)["counts"][20]
-    assert each["gain_margin"] == pytest.approx((0.0958**2 + 0.0961**2) ** 0.5, rel=0.03)  # of shares of half of 100 images
+    assert each["gain_margin"] == pytest.approx(
+        (0.0958**2 + 0.0961**2) ** 0.5, rel=0.03
+    )  # of shares of half of 100 images
     assert not each["told"]
     single = worth_it.compare(content({20: (0.2,)}), [20], 1, "fast", "conv2", 645.0)
     assert not single["counts"][20]["told"]

@@ -8,7 +8,8 @@ from rotkeras.export.bias_correction import _embed, correct_bias
 
 @pytest.fixture(scope="module")
 def made(digit_source, tmp_path_factory):
-    """(an int8 file as the converter leaves it, images, Keras' embeddings, share of active positions)."""
+    """(an int8 file as the converter leaves it, images, Keras' embeddings, share of active
+    positions)."""
     import keras
 
     from rotkeras.export import tflite
@@ -16,14 +17,23 @@ def made(digit_source, tmp_path_factory):
     keras.utils.set_random_seed(0)
     network = three_taps()
     for number, layer in enumerate(network.layers):
-        if isinstance(layer, keras.layers.BatchNormalization):  # of an untrained network all biases are zeros, in one buffer
+        if isinstance(
+            layer, keras.layers.BatchNormalization
+        ):  # of an untrained network all biases are zeros, in one buffer
             layer.beta.assign(np.random.default_rng(number).uniform(0, 1, layer.beta.shape))
     parts, images = parts_of(network, "conv3"), digit_source.train.take(slice(0, 120))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tflite, "_corrected", lambda parts, model, images: model)
-        path = to_tflite(parts, tmp_path_factory.mktemp("file") / "a.tflite", "int8", calibration=images)
+        path = to_tflite(
+            parts, tmp_path_factory.mktemp("file") / "a.tflite", "int8", calibration=images
+        )
     maps = parts.taps.predict(images, verbose=0)["conv3"]
-    return path.read_bytes(), images, parts.embed.predict(images, verbose=0), (maps > 0).mean(axis=(0, 1, 2))
+    return (
+        path.read_bytes(),
+        images,
+        parts.embed.predict(images, verbose=0),
+        (maps > 0).mean(axis=(0, 1, 2)),
+    )
 
 
 def shift(model, images, embeddings):
@@ -31,12 +41,15 @@ def shift(model, images, embeddings):
 
 
 def moved(model, steps):
-    """The same file with the biases of its last convolution moved by hand, as coarse rounding would."""
+    """The same file with the biases of its last convolution moved by hand, as coarse rounding
+    would."""
     from rotkeras.export.bias_correction import _bias_of_last_convolution
 
     offset, scales = _bias_of_last_convolution(model)
     content = bytearray(model)
-    biases = np.frombuffer(content, "<i4", len(scales), offset) + np.rint(steps / scales).astype(np.int32)
+    biases = np.frombuffer(content, "<i4", len(scales), offset) + np.rint(steps / scales).astype(
+        np.int32
+    )
     content[offset : offset + biases.nbytes] = biases.astype("<i4").tobytes()
     return bytes(content)
 

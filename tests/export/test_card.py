@@ -11,7 +11,15 @@ from rotkeras.device.tflite_file import TFLiteFile
 def test_the_card_says_what_was_measured(exported):
     card = (exported / "model_card.md").read_text()
     proof = json.loads((exported / "verify.json").read_text())
-    for words in ("## Proof", "## Intended use", "## Limits", "not orientation-blind", "A. Author", "CC0-1.0", "width: 0.0416"):
+    for words in (
+        "## Proof",
+        "## Intended use",
+        "## Limits",
+        "not orientation-blind",
+        "A. Author",
+        "CC0-1.0",
+        "width: 0.0416",
+    ):
         assert words in card
     assert "Command: `rotkeras export runs/small`" in card
     for name, each in proof["files"].items():

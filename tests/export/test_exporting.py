@@ -14,7 +14,11 @@ from rotkeras.pretext import Rotation
 
 
 def everything(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +30,13 @@ def test_all_that_was_promised_lies_there(exported, proof):
     names = {each.name for each in exported.iterdir()}
     examples = {"example.py", "example.kt", "example.cpp"}
     files = {each.file for each in PROFILES.values()}
-    assert names == files | examples | {"saved_model", "golden", "verify.json", "calibration.json", "model_card.md"}
+    assert names == files | examples | {
+        "saved_model",
+        "golden",
+        "verify.json",
+        "calibration.json",
+        "model_card.md",
+    }
     assert set(proof["files"]) == files
     assert proof["gate"] == {"max_drop": 100, "passed": True, "rejected": {}, "undecided": []}
     assert proof["versions"]["ai-edge-litert"] == importlib.metadata.version("ai-edge-litert")
@@ -51,15 +61,23 @@ def test_the_proof_is_what_numpy_and_keras_say(exported, proof, exported_run):
 
     recipe = exported_run.load_recipe()
     source = __import__("rotkeras.train", fromlist=["load_source"]).load_source(recipe)
-    parts = parts_of(keras.models.load_model(exported_run.model, compile=False), proof["encoder"]["tap"])
+    parts = parts_of(
+        keras.models.load_model(exported_run.model, compile=False), proof["encoder"]["tap"]
+    )
     images = source.validation.take(slice(None))
     assert proof["held_out"]["images"] == len(images)
     given = Encoder(exported / "encoder-int8.tflite").embed(images)
     expected = parts.embed.predict(images, verbose=0)
-    cosine = (given * expected).sum(axis=1) / np.linalg.norm(given, axis=1) / np.linalg.norm(expected, axis=1)
+    cosine = (
+        (given * expected).sum(axis=1)
+        / np.linalg.norm(given, axis=1)
+        / np.linalg.norm(expected, axis=1)
+    )
     record = proof["files"]["encoder-int8.tflite"]
     assert record["likeness"]["cosine_min"] == pytest.approx(cosine.min(), abs=1e-4)
-    assert record["likeness"]["max_error"] == pytest.approx(np.abs(given - expected).max(), rel=1e-3)
+    assert record["likeness"]["max_error"] == pytest.approx(
+        np.abs(given - expected).max(), rel=1e-3
+    )
     train = parts.embed.predict(source.train.take(slice(None)), verbose=0)
     mean, scale = train.mean(0), train.std(0)
     # An independent ridge regression: its penalty is another, so its accuracy is near, not equal.
@@ -95,7 +113,9 @@ def source(digit_source):
     return Source("digits", digit_source.train.draw(300), digit_source.validation.draw(100))
 
 
-def test_a_file_that_loses_too_much_is_kept_aside_and_the_old_export_stays(network, source, tmp_path, monkeypatch):
+def test_a_file_that_loses_too_much_is_kept_aside_and_the_old_export_stays(
+    network, source, tmp_path, monkeypatch
+):
     target = tmp_path / "export"
     good = {"profiles": ["float32"], "saved_model": False, "max_drop": 0.5}
     first = export(network, source, target, **good)
@@ -132,7 +152,9 @@ def test_a_full_disk_leaves_the_old_export(network, source, tmp_path, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(exporting, "write_golden", full)
-    with pytest.raises(UserError, match=r"No space left on device.*make room; what was there is untouched"):
+    with pytest.raises(
+        UserError, match=r"No space left on device.*make room; what was there is untouched"
+    ):
         export(network, source, target, profiles=["float32"], saved_model=False, overwrite=True)
     assert everything(tmp_path) == {"export/verify.json": b"{}"}
 
@@ -140,10 +162,22 @@ def test_a_full_disk_leaves_the_old_export(network, source, tmp_path, monkeypatc
 def test_images_without_labels_are_proven_by_their_rotations(network, digit_source, tmp_path):
     plain = Images.of(digit_source.train.take(slice(0, 240)))
     source = Source("photographs", plain, None)
-    done = export(network, source, tmp_path / "export", profiles=["dynamic"], saved_model=False, tap="conv1", max_drop=50)
+    done = export(
+        network,
+        source,
+        tmp_path / "export",
+        profiles=["dynamic"],
+        saved_model=False,
+        tap="conv1",
+        max_drop=50,
+    )
     assert done.proof["probes"]["ask"] == "rotation"
     drops = done.proof["files"]["encoder-dynamic.tflite"]["drops"]
-    assert drops["ridge"]["answers"] == 4 * drops["ridge"]["images"] == 4 * (done.proof["held_out"]["images"] // 4)
+    assert (
+        drops["ridge"]["answers"]
+        == 4 * drops["ridge"]["images"]
+        == 4 * (done.proof["held_out"]["images"] // 4)
+    )
     assert done.proof["held_out"]["part"] == "train"
     assert drops["ridge"]["keras"] > 0.4  # digits do tell by how much they were turned
     assert "no labels" in (done.folder / "model_card.md").read_text()
@@ -158,15 +192,23 @@ def test_images_without_labels_are_proven_by_their_rotations(network, digit_sour
         ({"calibration_images": 400}, "calibrated on 400 training images, and there are 300"),
         ({"max_drop": -1}, "0 to 100 percentage points, received -1"),
         ({"verify_images": 0}, "at least 1, received 0"),
-        ({"input_size": 24}, "images are 16×16 and the files take 24×24: load them with image_size=24"),
+        (
+            {"input_size": 24},
+            "images are 16×16 and the files take 24×24: load them with image_size=24",
+        ),
         ({"profiles": [], "saved_model": False}, "Nothing is left to export"),
         ({"classes": 1}, "at least 2 for the learner"),
         ({"resize": True}, "resize needs the size to resize from"),
         ({"l2_normalization": True}, "The profile int8 has no vectors of unit length"),
-        ({"profiles": ["orient"], "angles": (0, 180)}, "a head named rotation with 2 answers, one for each of the angles [0, 180]"),
+        (
+            {"profiles": ["orient"], "angles": (0, 180)},
+            "a head named rotation with 2 answers, one for each of the angles [0, 180]",
+        ),
     ],
 )
-def test_settings_that_do_not_fit_say_so_and_leave_nothing(network, source, tmp_path, settings, words):
+def test_settings_that_do_not_fit_say_so_and_leave_nothing(
+    network, source, tmp_path, settings, words
+):
     with pytest.raises(UserError) as error:
         export(network, source, tmp_path / "export", **settings)
     assert words in str(error.value)
@@ -194,7 +236,9 @@ def test_folders_of_others_are_left_alone(network, source, tmp_path, exported):
 def test_what_lies_where_a_rejected_export_would_go_is_left_alone(network, source, tmp_path):
     (tmp_path / "export-rejected").mkdir()
     (tmp_path / "export-rejected" / "thesis.tex").write_text("x")
-    with pytest.raises(UserError, match="where a rejected export would be kept, is not empty and holds no export"):
+    with pytest.raises(
+        UserError, match="where a rejected export would be kept, is not empty and holds no export"
+    ):
         export(network, source, tmp_path / "export", profiles=["float32"], overwrite=True)
     assert everything(tmp_path) == {"export-rejected/thesis.tex": b"x"}
 
@@ -202,7 +246,11 @@ def test_what_lies_where_a_rejected_export_would_go_is_left_alone(network, sourc
 def test_a_saved_model_that_answers_otherwise_is_rejected(network, source, tmp_path, monkeypatch):
     other = Rotation().build_model(three_taps())
     write = exporting.to_saved_model
-    monkeypatch.setattr(exporting, "to_saved_model", lambda parts, path: write(exporting.parts_of(other, parts.tap), path))
+    monkeypatch.setattr(
+        exporting,
+        "to_saved_model",
+        lambda parts, path: write(exporting.parts_of(other, parts.tap), path),
+    )
     done = export(network, source, tmp_path / "export", profiles=[])
     assert "signature embed differs from Keras by" in done.rejected["saved_model"]
     assert done.folder.name == "export-rejected"
@@ -217,7 +265,9 @@ def test_a_learner_that_does_not_learn_is_rejected(network, source, tmp_path, mo
         return learn(self, embeddings, labels, 0.0 * learning_rate, momentum, weight_decay)
 
     monkeypatch.setattr(SoftmaxHead, "learn", lazily)
-    done = export(network, source, tmp_path / "export", profiles=["learner"], saved_model=False, max_drop=100)
+    done = export(
+        network, source, tmp_path / "export", profiles=["learner"], saved_model=False, max_drop=100
+    )
     assert "signature learn differs from NumPy by" in done.rejected["learner.tflite"]
 
 
@@ -229,7 +279,9 @@ def test_a_learner_is_proven_signature_by_signature(proof):
 
 def test_links_leftovers_and_the_current_folder(network, source, tmp_path, monkeypatch):
     # Where the files go is looked at here, not what is in them.
-    monkeypatch.setattr(exporting, "_write", lambda *_: {"files": {}, "encoder": {}, "held_out": {}})
+    monkeypatch.setattr(
+        exporting, "_write", lambda *_: {"files": {}, "encoder": {}, "held_out": {}}
+    )
     monkeypatch.setattr(exporting.card, "write", lambda *_: None)
     quick = {"profiles": ["float32"], "tap": "conv1", "overwrite": True}
     (tmp_path / "real").mkdir()
@@ -239,7 +291,8 @@ def test_links_leftovers_and_the_current_folder(network, source, tmp_path, monke
         done = export(network, source, tmp_path / "link", **quick)
         assert done.folder == tmp_path / "real"
     assert {each.name for each in tmp_path.iterdir()} == {"real", "link"}
-    # A kill between taking the old export away and putting the new one in place: the old one comes back.
+    # A kill between taking the old export away and putting the new one in place: the old one comes
+    # back.
     (tmp_path / "real").rename(tmp_path / ".old-77-real")
     from rotkeras.export.target import clean
 
@@ -257,7 +310,9 @@ def test_a_disk_that_is_full_for_tensorflow_is_told_too(network, source, tmp_pat
         raise tf.errors.ResourceExhaustedError(None, None, "write failed; No space left on device")
 
     monkeypatch.setattr(exporting, "to_saved_model", full)
-    with pytest.raises(UserError, match=r"could not be written .*No space left on device.*make room"):
+    with pytest.raises(
+        UserError, match=r"could not be written .*No space left on device.*make room"
+    ):
         export(network, source, tmp_path / "export", profiles=[])
     assert list(tmp_path.iterdir()) == []
 
@@ -265,12 +320,24 @@ def test_a_disk_that_is_full_for_tensorflow_is_told_too(network, source, tmp_pat
 def test_a_network_of_diagonal_angles_is_exported_by_its_features(source, tmp_path):
     angles = (45, 135, 225, 315)
     network = Rotation(angles=angles).build_model(three_taps())
-    done = export(network, source, tmp_path / "export", profiles=["dynamic"], saved_model=False, angles=angles, max_drop=100)
+    done = export(
+        network,
+        source,
+        tmp_path / "export",
+        profiles=["dynamic"],
+        saved_model=False,
+        angles=angles,
+        max_drop=100,
+    )
     assert set(done.proof["files"]["encoder-dynamic.tflite"]["drops"]) == {"ridge", "knn-20"}
 
 
-@pytest.mark.parametrize(("policy", "profile"), [("mixed_bfloat16", "int8"), ("mixed_float16", "float32")])
-def test_networks_trained_in_mixed_precision_are_exported_in_float32(source, tmp_path, policy, profile):
+@pytest.mark.parametrize(
+    ("policy", "profile"), [("mixed_bfloat16", "int8"), ("mixed_float16", "float32")]
+)
+def test_networks_trained_in_mixed_precision_are_exported_in_float32(
+    source, tmp_path, policy, profile
+):
     from rotkeras import devices
     from rotkeras.device import Encoder
 
@@ -283,4 +350,6 @@ def test_networks_trained_in_mixed_precision_are_exported_in_float32(source, tmp
     mixed = keras.Model(network.input, network.get_layer("conv2").output)(images)
     expected = np.asarray(keras.ops.cast(mixed, "float32")).mean(axis=(1, 2))
     given = Encoder(file).embed(images)
-    assert np.abs(given - expected).mean() < 0.02 * expected.max()  # sixteen bits keep two or three digits
+    assert (
+        np.abs(given - expected).mean() < 0.02 * expected.max()
+    )  # sixteen bits keep two or three digits

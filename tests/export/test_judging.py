@@ -8,7 +8,9 @@ from rotkeras.export.judging import compare, exceeds, likeness, proves
 def test_a_drop_is_counted_by_hand():
     labels = np.array([0, 1, 2, 3, 0, 1, 2, 3])
     keras = np.array([0, 1, 2, 3, 0, 0, 0, 0])  # five right
-    file = np.array([0, 1, 0, 0, 0, 1, 0, 1])  # loses two, gains one, changes one wrong answer for another
+    file = np.array(
+        [0, 1, 0, 0, 0, 1, 0, 1]
+    )  # loses two, gains one, changes one wrong answer for another
     drop = compare(keras, file, labels)
     assert (drop.images, drop.lost, drop.gained) == (8, 2, 1)
     assert (drop.keras, drop.file) == (5 / 8, 4 / 8)
@@ -23,7 +25,9 @@ def test_chance_is_the_sign_test(lost, gained):
     keras, file = np.zeros(1000, int), np.zeros(1000, int)
     file[:lost] = 1
     keras[lost : lost + gained] = 1
-    expected = binomtest(lost, lost + gained, alternative="greater").pvalue if lost + gained else 1.0
+    expected = (
+        binomtest(lost, lost + gained, alternative="greater").pvalue if lost + gained else 1.0
+    )
     assert compare(keras, file, labels).chance == pytest.approx(expected)
 
 
@@ -57,7 +61,9 @@ def test_turned_copies_of_an_image_count_as_one():
 
 
 def test_few_images_prove_little():
-    assert compare(np.zeros(60, int), np.zeros(60, int), np.zeros(60, int)).margin == 5.0  # the rule of three
+    assert (
+        compare(np.zeros(60, int), np.zeros(60, int), np.zeros(60, int)).margin == 5.0
+    )  # the rule of three
     assert not proves(drop_of(0, 0, 60), 0.5)
     assert proves(drop_of(0, 0, 1000), 0.5)
     assert not proves(drop_of(10, 10, 1000), 0.5)
@@ -77,7 +83,10 @@ def test_likeness_is_that_of_numpy():
     a = rng.normal(size=(20, 5)).astype(np.float32)
     b = a + rng.normal(size=(20, 5), scale=0.1).astype(np.float32)
     found = likeness(a, b)
-    cosine = [float(np.dot(x, y) / np.linalg.norm(x) / np.linalg.norm(y)) for x, y in zip(a, b, strict=True)]
+    cosine = [
+        float(np.dot(x, y) / np.linalg.norm(x) / np.linalg.norm(y))
+        for x, y in zip(a, b, strict=True)
+    ]
     assert found["cosine"] == pytest.approx(np.mean(cosine))
     assert found["cosine_min"] == pytest.approx(min(cosine))
     assert found["max_error"] == pytest.approx(np.abs(a - b).max())

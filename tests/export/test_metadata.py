@@ -36,8 +36,13 @@ class Table:
         place = self.follow(slot)
         if place is None:
             return []
-        places = [place + 4 + 4 * number for number in range(struct.unpack_from("<I", self.data, place)[0])]
-        return [Table(self.data, each + struct.unpack_from("<I", self.data, each)[0]) for each in places]
+        places = [
+            place + 4 + 4 * number
+            for number in range(struct.unpack_from("<I", self.data, place)[0])
+        ]
+        return [
+            Table(self.data, each + struct.unpack_from("<I", self.data, each)[0]) for each in places
+        ]
 
     def byte(self, slot):
         return self.data[self.at(slot)]

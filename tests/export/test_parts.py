@@ -29,14 +29,18 @@ def maps(network, tap, images):
 
 def test_the_encoder_is_the_mean_over_the_map_of_its_tap(classifier, images):
     parts = parts_of(classifier, "conv1")
-    np.testing.assert_allclose(parts.embed(images), maps(classifier, "conv1", images).mean(axis=(1, 2)), atol=1e-6)
+    np.testing.assert_allclose(
+        parts.embed(images), maps(classifier, "conv1", images).mean(axis=(1, 2)), atol=1e-6
+    )
     assert (parts.dimensions, parts.input_size, parts.trained_size) == (4, 16, 16)
 
 
 def test_pooling_and_length_are_part_of_it(classifier, images):
     parts = parts_of(classifier, "conv2", pooling="max", l2_normalization=True)
     largest = maps(classifier, "conv2", images).max(axis=(1, 2))
-    np.testing.assert_allclose(parts.embed(images), largest / np.linalg.norm(largest, axis=1, keepdims=True), atol=1e-5)
+    np.testing.assert_allclose(
+        parts.embed(images), largest / np.linalg.norm(largest, axis=1, keepdims=True), atol=1e-5
+    )
 
 
 def test_all_taps_and_the_probabilities_come_along(classifier, images):
@@ -56,15 +60,20 @@ def test_a_backbone_has_no_rotation_head():
 
 
 def test_resizing_inside_takes_the_mean_of_blocks(classifier, images):
-    # Every pixel twice in both directions: the mean of 2×2 blocks is the image itself, whatever else a resize might do.
+    # Every pixel twice in both directions: the mean of 2×2 blocks is the image itself, whatever
+    # else a resize might do.
     large = images.repeat(2, axis=1).repeat(2, axis=2)
     parts = parts_of(classifier, "conv2", input_size=32, resize=True)
-    np.testing.assert_allclose(parts.embed(large), parts_of(classifier, "conv2").embed(images), atol=1e-5)
+    np.testing.assert_allclose(
+        parts.embed(large), parts_of(classifier, "conv2").embed(images), atol=1e-5
+    )
     # Blocks of different pixels: the mean, in floats, is what the network must see.
     noise = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
     means = noise.reshape(2, 16, 3, 16, 3, 3).mean(axis=(2, 4))
     seen = of_float_pixels(parts_of(classifier, "conv2").embed)(means.astype(np.float32))
-    np.testing.assert_allclose(parts_of(classifier, "conv2", input_size=48, resize=True).embed(noise), seen, atol=1e-4)
+    np.testing.assert_allclose(
+        parts_of(classifier, "conv2", input_size=48, resize=True).embed(noise), seen, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("size", [12, 20, 40])
@@ -72,7 +81,9 @@ def test_any_size_can_be_resized_inside_and_turns_along(classifier, size):
     parts = parts_of(classifier, "conv2", input_size=size, resize=True)
     flat = np.full((1, size, size, 3), 90, np.uint8)
     same = np.full((1, 16, 16, 3), 90, np.uint8)
-    np.testing.assert_allclose(parts.embed(flat), parts_of(classifier, "conv2").embed(same), atol=1e-5)
+    np.testing.assert_allclose(
+        parts.embed(flat), parts_of(classifier, "conv2").embed(same), atol=1e-5
+    )
     assert parts.rotation(flat).shape == (1, 4)
 
 
@@ -82,14 +93,18 @@ def test_a_convolutional_network_can_see_another_size(classifier):
     noise = np.random.default_rng(0).integers(0, 256, (1, 24, 24, 3), dtype=np.uint8)
     inner = maps(classifier, "conv1", noise[:, :16, :16])
     # Away from the borders a convolution sees the same pixels whatever the size of the image.
-    np.testing.assert_allclose(parts.taps(noise)["conv1"][:, 1:7, 1:7], inner[:, 1:7, 1:7], atol=1e-6)
+    np.testing.assert_allclose(
+        parts.taps(noise)["conv1"][:, 1:7, 1:7], inner[:, 1:7, 1:7], atol=1e-6
+    )
 
 
 def test_a_network_bound_to_its_size_says_so():
     import keras
 
     inputs = keras.Input((16, 16, 3), dtype="uint8")
-    x = keras.layers.Identity(name="tap")(keras.layers.Conv2D(2, 3)(keras.layers.Rescaling(1 / 255)(inputs)))
+    x = keras.layers.Identity(name="tap")(
+        keras.layers.Conv2D(2, 3)(keras.layers.Rescaling(1 / 255)(inputs))
+    )
     bound = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
     with pytest.raises(UserError, match="cannot take images of 24×24 .*expected 16×16.*--resize"):
         parts_of(bound, input_size=24)
@@ -104,15 +119,21 @@ def test_what_does_not_fit_is_told(classifier):
     with pytest.raises(UserError, match="8 to 4096 pixels, received 4"):
         parts_of(classifier, input_size=4)
     inputs = keras.Input((16, 12, 3), dtype="uint8")
-    wide = keras.Model(inputs, keras.layers.Identity(name="tap")(keras.layers.Rescaling(1.0)(inputs)))
-    with pytest.raises(UserError, match=r"takes uint8 \(None, 16, 12, 3\): expected one input of square images"):
+    wide = keras.Model(
+        inputs, keras.layers.Identity(name="tap")(keras.layers.Rescaling(1.0)(inputs))
+    )
+    with pytest.raises(
+        UserError, match=r"takes uint8 \(None, 16, 12, 3\): expected one input of square images"
+    ):
         parts_of(wide)
 
 
 def test_float_pixels_give_the_same(classifier, images):
     parts = parts_of(classifier, "conv3", input_size=20, resize=True)
     noise = np.random.default_rng(0).integers(0, 256, (2, 20, 20, 3), dtype=np.uint8)
-    np.testing.assert_allclose(of_float_pixels(parts.embed)(noise.astype(np.float32)), parts.embed(noise), atol=1e-5)
+    np.testing.assert_allclose(
+        of_float_pixels(parts.embed)(noise.astype(np.float32)), parts.embed(noise), atol=1e-5
+    )
 
 
 def test_an_encoder_of_ones_own_is_taken_as_it_is(classifier, images):

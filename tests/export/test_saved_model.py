@@ -15,14 +15,21 @@ def loaded(exported):
 
 
 @pytest.mark.parametrize("batch", [1, 7])
-def test_the_signatures_answer_as_keras_does_for_any_batch(loaded, exported_run, digit_source, batch):
+def test_the_signatures_answer_as_keras_does_for_any_batch(
+    loaded, exported_run, digit_source, batch
+):
     import keras
     import tensorflow as tf
 
     network = keras.models.load_model(exported_run.model, compile=False)
-    parts = parts_of(network, json.loads((exported_run.export / "verify.json").read_text())["encoder"]["tap"])
+    parts = parts_of(
+        network, json.loads((exported_run.export / "verify.json").read_text())["encoder"]["tap"]
+    )
     images = digit_source.validation.take(slice(0, batch))
-    run = {name: loaded.signatures[name](images=tf.constant(images)) for name in ("embed", "taps", "rotation")}
+    run = {
+        name: loaded.signatures[name](images=tf.constant(images))
+        for name in ("embed", "taps", "rotation")
+    }
     np.testing.assert_allclose(run["embed"]["embedding"], parts.embed(images), atol=1e-5)
     np.testing.assert_allclose(run["rotation"]["probabilities"], parts.rotation(images), atol=1e-5)
     assert sorted(run["taps"]) == ["conv1", "conv2", "conv3"]

@@ -19,7 +19,9 @@ def colours(count, seed):
     """Two classes that differ in their mean colour."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, count)
-    images = rng.integers(0, 120, (count, 16, 16, 3)) + 100 * labels[:, None, None, None] * np.array([1, 0, 0])
+    images = rng.integers(0, 120, (count, 16, 16, 3)) + 100 * labels[
+        :, None, None, None
+    ] * np.array([1, 0, 0])
     return Images.of(images.astype(np.uint8), labels, ("dark", "red"))
 
 
@@ -36,6 +38,9 @@ def test_the_tap_with_the_best_vectors_on_validation_is_chosen():
 
 def test_without_labels_or_validation_it_is_the_second(digit_source):
     model = network()
-    assert choose_tap(parts_of(model), model, Source("x", digit_source.train, None)) == ("blind", {})
+    assert choose_tap(parts_of(model), model, Source("x", digit_source.train, None)) == (
+        "blind",
+        {},
+    )
     plain = Images.of(digit_source.train.take(slice(0, 20)))
     assert choose_tap(parts_of(model), model, Source("x", plain, plain)) == ("blind", {})

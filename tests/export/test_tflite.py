@@ -11,7 +11,10 @@ from rotkeras.export.operators import operators_of
 from rotkeras.export.parts import parts_of
 
 DTYPES = {name: "int8" if name == "int8" else "float32" for name in PROFILES}
-SIGNATURES = {"learner": {"embed", "classify", "learn", "get_head", "set_head"}, "orient": {"rotation"}}
+SIGNATURES = {
+    "learner": {"embed", "classify", "learn", "get_head", "set_head"},
+    "orient": {"rotation"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -35,24 +38,39 @@ def tap(exported):
 def test_every_profile_keeps_the_contract(exported, name):
     file = TFLiteFile(exported / PROFILES[name].file)
     assert set(file.signatures) == SIGNATURES.get(name, {"embed"})
-    signature, output = ("rotation", "probabilities") if name == "orient" else ("embed", "embedding")
+    signature, output = (
+        ("rotation", "probabilities") if name == "orient" else ("embed", "embedding")
+    )
     images = file.inputs(signature)["images"]
     assert (images.dtype, images.shape) == (np.uint8, (1, 16, 16, 3))
     answer = file.outputs(signature)[output]
     assert (str(answer.dtype), answer.shape[0]) == (DTYPES[name], 1)
-    if name in ("int8", "mediapipe", "orient"):  # pixels go in as they are, and no number on the way is a float
+    if name in (
+        "int8",
+        "mediapipe",
+        "orient",
+    ):  # pixels go in as they are, and no number on the way is a float
         assert (images.scale, images.zero_point) == (1.0, 0)
         assert "CAST" not in operators_of(file.path.read_bytes())
 
 
 @pytest.mark.parametrize(
     ("name", "cosine"),
-    [("float32", 0.999999), ("float16", 0.99999), ("dynamic", 0.999), ("int8", 0.99), ("mediapipe", 0.99), ("learner", 0.99)],
+    [
+        ("float32", 0.999999),
+        ("float16", 0.99999),
+        ("dynamic", 0.999),
+        ("int8", 0.99),
+        ("mediapipe", 0.99),
+        ("learner", 0.99),
+    ],
 )
 def test_every_encoder_answers_as_keras_does(exported, network, tap, held_out, name, cosine):
     expected = parts_of(network, tap).embed.predict(held_out, verbose=0)
     file = TFLiteFile(exported / PROFILES[name].file)
-    given = np.concatenate([file.run("embed", images=image[None])["embedding"] for image in held_out])
+    given = np.concatenate(
+        [file.run("embed", images=image[None])["embedding"] for image in held_out]
+    )
     lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(given, axis=1)
     assert ((expected * given).sum(axis=1) / lengths).min() > cosine
     if name == "float32":
@@ -62,7 +80,9 @@ def test_every_encoder_answers_as_keras_does(exported, network, tap, held_out, n
 def test_the_rotation_head_answers_as_keras_does(exported, network, held_out):
     expected = parts_of(network).rotation.predict(held_out, verbose=0)
     file = TFLiteFile(exported / "orient.tflite")
-    given = np.concatenate([file.run("rotation", images=image[None])["probabilities"] for image in held_out])
+    given = np.concatenate(
+        [file.run("rotation", images=image[None])["probabilities"] for image in held_out]
+    )
     np.testing.assert_allclose(given, expected, atol=0.08)
     assert (given.argmax(1) == expected.argmax(1)).mean() > 0.9
     assert file.associated_file("angles.txt") == b"0\n90\n180\n270\n"
@@ -74,7 +94,9 @@ def test_integers_are_scaled_as_numpy_would(exported, held_out):
     whole = file.run("embed", dequantized=False, images=held_out[:1])["embedding"]
     assert whole.dtype == np.int8
     expected = (whole.astype(np.float64) - tensor.zero_point) * tensor.scale
-    np.testing.assert_allclose(file.run("embed", images=held_out[:1])["embedding"], expected, atol=1e-6)
+    np.testing.assert_allclose(
+        file.run("embed", images=held_out[:1])["embedding"], expected, atol=1e-6
+    )
 
 
 def test_smaller_numbers_make_smaller_files(exported):
@@ -126,7 +148,12 @@ def test_operators_that_tflite_lacks_are_named_and_nothing_is_written(tmp_path):
     inputs = keras.Input((16, 16, 3), dtype="uint8")
     x = keras.layers.Identity(name="tap")(keras.ops.erfinv(keras.layers.Rescaling(1 / 300)(inputs)))
     (tmp_path / "good.tflite").write_text("an older good file")
-    with pytest.raises(UserError, match=r"builtin operators alone, because it has none for Erfinv: expected .*; cut the network"):
+    with pytest.raises(
+        UserError,
+        match=(
+            r"builtin operators alone, because it has none for Erfinv: expected .*; cut the network"
+        ),
+    ):
         to_tflite(keras.Model(inputs, x), tmp_path / "good.tflite")
     assert (tmp_path / "good.tflite").read_text() == "an older good file"
     assert [each.name for each in tmp_path.iterdir()] == ["good.tflite"]
@@ -136,14 +163,27 @@ def test_what_does_not_fit_is_told_before_anything_is_made(tmp_path):
     network, file = three_taps(), tmp_path / "a.tflite"
     few = np.zeros((99, 16, 16, 3), np.uint8)
     with pytest.raises(
-        UserError, match="did you mean 'float32'.*valid: float32, float16, dynamic, int8, mediapipe, learner, orient"
+        UserError,
+        match=(
+            "did you mean 'float32'.*valid: float32, float16, dynamic, int8, mediapipe, learner,"
+            " orient"
+        ),
     ):
         to_tflite(network, file, "float")
     with pytest.raises(UserError, match="at least 100, best 200 to 500, received none"):
         to_tflite(network, file, "int8")
-    with pytest.raises(UserError, match="received 99; give more, or take a profile without calibration: float32, float16, dynamic"):
+    with pytest.raises(
+        UserError,
+        match=(
+            "received 99; give more, or take a profile without calibration: float32, float16,"
+            " dynamic"
+        ),
+    ):
         to_tflite(network, file, "mediapipe", calibration=few)
-    with pytest.raises(UserError, match=r"expected uint8 \(n, 16, 16, 3\), .* received float32 of shape \(100, 16, 16, 3\)"):
+    with pytest.raises(
+        UserError,
+        match=r"expected uint8 \(n, 16, 16, 3\), .* received float32 of shape \(100, 16, 16, 3\)",
+    ):
         to_tflite(network, file, "int8", calibration=np.zeros((100, 16, 16, 3), np.float32))
     with pytest.raises(UserError, match="needs a rotation head"):
         to_tflite(network, file, "orient", calibration=np.zeros((100, 16, 16, 3), np.uint8))

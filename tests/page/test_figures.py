@@ -12,7 +12,13 @@ def drawn(name="one", values=None):
     axes.plot([1, 2, 3], [5, 7, 6], color=SERIES[0], marker="o", gid="line0", label="a < b & c")
     axes.bar([1, 2], [3, 4], color=SERIES[1])[0].set_gid("bar0")
     axes.legend()
-    return to_figure(figure, name, "A title", "Words.", values or {"line0": ["x: 5", "y: 7", "z: 6"], "bar0": ["three"]})
+    return to_figure(
+        figure,
+        name,
+        "A title",
+        "Words.",
+        values or {"line0": ["x: 5", "y: 7", "z: 6"], "bar0": ["three"]},
+    )
 
 
 def elements(figure):
@@ -70,9 +76,15 @@ def test_names_of_a_user_are_shown_as_they_are(name):
     axes.plot([1, 2], [3, 4], gid="line0", marker="o", label=plain(name))
     axes.legend()
     svg = to_figure(figure, "x", "t", "d", {"line0": [name, name]}).svg
-    texts = ["".join(each.itertext()).strip("\u200b") for each in ElementTree.fromstring(svg).iter() if each.tag.endswith("text")]
+    texts = [
+        "".join(each.itertext()).strip("\u200b")
+        for each in ElementTree.fromstring(svg).iter()
+        if each.tag.endswith("text")
+    ]
     shown = name.replace("\n", "�").replace("\x01", "�")
     assert shown in texts
-    assert [each.get("data-value") for each in ElementTree.fromstring(svg).iter() if each.get("data-value")] == [
-        shown.replace("_old", "\u200b_old")
-    ] * 2
+    assert [
+        each.get("data-value")
+        for each in ElementTree.fromstring(svg).iter()
+        if each.get("data-value")
+    ] == [shown.replace("_old", "\u200b_old")] * 2

@@ -45,4 +45,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path):
     page = tmp_path / "page.html"
     write_page(page, "new")
     assert page.read_text() == "new"
-    assert os.listdir(tmp_path) == ["file", "page.html"] or sorted(os.listdir(tmp_path)) == ["file", "page.html"]
+    assert os.listdir(tmp_path) == ["file", "page.html"] or sorted(os.listdir(tmp_path)) == [
+        "file",
+        "page.html",
+    ]

@@ -96,7 +96,9 @@ def test_metrics_over_all_views_and_for_each_angle():
         metric.update_state(labels[4:].reshape(1, 4), np.eye(4)[predicted[4:]].reshape(1, 4, 4))
     assert float(accuracy.result()) == pytest.approx(5 / 8)
     result = {name: float(value) for name, value in per_angle.result().items()}
-    assert result == pytest.approx({"accuracy/0": 0.5, "accuracy/90": 1.0, "accuracy/180": 0.5, "accuracy/270": 0.0})
+    assert result == pytest.approx(
+        {"accuracy/0": 0.5, "accuracy/90": 1.0, "accuracy/180": 0.5, "accuracy/270": 0.0}
+    )
     weighted = Rotation().metrics()[1]
     weighted.update_state([0, 0], np.eye(4)[[0, 1]], sample_weight=[3.0, 1.0])
     assert float(weighted.result()["accuracy/0"]) == pytest.approx(0.75)

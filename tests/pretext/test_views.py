@@ -20,7 +20,8 @@ def test_an_odd_turn_of_an_oblong_image():
 
 
 def smooth(side):
-    """A smooth colour image, for which bilinear sampling is nearly exact, as a function of (x, y) from its centre."""
+    """A smooth colour image, for which bilinear sampling is nearly exact, as a function of (x, y)
+    from its centre."""
     y, x = np.mgrid[:side, :side] - (side - 1) / 2
     return smooth_at(x / side, y / side), smooth_at
 
@@ -33,11 +34,16 @@ def smooth_at(x, y):
 @pytest.mark.parametrize("side", [32, 33])
 def test_any_turn_against_the_rotation_formula(degrees, side):
     image, function = smooth(side)
-    result = rotate_and_enlarge(tf.constant(np.rint(image).astype(np.uint8))[None], degrees)[0].numpy()
+    result = rotate_and_enlarge(tf.constant(np.rint(image).astype(np.uint8))[None], degrees)[
+        0
+    ].numpy()
     y, x = (np.mgrid[:side, :side] - (side - 1) / 2) / np.sqrt(2) / side
     angle = np.radians(degrees)
-    # Counter-clockwise with y down: what stood at (x cos − y sin, x sin + y cos) now stands at (x, y).
-    expected = function(x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle))
+    # Counter-clockwise with y down: what stood at (x cos − y sin, x sin + y cos) now stands at (x,
+    # y).
+    expected = function(
+        x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)
+    )
     assert np.abs(result - expected).max() < 2.0
 
 

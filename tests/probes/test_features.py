@@ -17,4 +17,6 @@ def test_features_in_the_order_of_the_images_and_the_model_unchanged(small_backb
     for tap, values in features.items():
         assert values.dtype == np.float32
         np.testing.assert_allclose(values, expected[tap], rtol=1e-4, atol=1e-5)
-    assert all(np.array_equal(a, b) for a, b in zip(before, small_backbone.get_weights(), strict=True))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(before, small_backbone.get_weights(), strict=True)
+    )

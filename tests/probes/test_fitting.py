@@ -22,7 +22,9 @@ def backbone():
     """A network that has seen data, so that its batch statistics are not the initial ones."""
     keras.utils.set_random_seed(0)
     network = three_taps()
-    network(np.random.default_rng(0).integers(0, 256, (32, 16, 16, 3), dtype=np.uint8), training=True)
+    network(
+        np.random.default_rng(0).integers(0, 256, (32, 16, 16, 3), dtype=np.uint8), training=True
+    )
     return network
 
 
@@ -36,11 +38,21 @@ def test_a_frozen_backbone_keeps_every_bit(source, backbone, probe):
     trainable = [layer.trainable for layer in backbone.layers]
     steps = [pad_crop_flip(1, flip=False)]
     wanted = ["conv1", "conv3"] if probe in ("ridge", "conv") else ["conv2"]
-    fitted = fit(backbone, probe, source.train, source.validation, taps=wanted, budget=AUGMENTED, augmentation=steps)
+    fitted = fit(
+        backbone,
+        probe,
+        source.train,
+        source.validation,
+        taps=wanted,
+        budget=AUGMENTED,
+        augmentation=steps,
+    )
     assert bits(backbone) == before
     assert [layer.trainable for layer in backbone.layers] == trainable
     assert list(fitted.accuracy(source.validation)) == wanted
-    if fitted.model is not None:  # and so does the copy inside the classifier, batch-norm statistics too
+    if (
+        fitted.model is not None
+    ):  # and so does the copy inside the classifier, batch-norm statistics too
         inside = {layer.name: layer for layer in fitted.model.layers}
         shared = [layer for layer in backbone.layers if layer.name in inside and layer.weights]
         assert len(shared) >= 4
@@ -48,21 +60,29 @@ def test_a_frozen_backbone_keeps_every_bit(source, backbone, probe):
             assert bits(layer) == bits(inside[layer.name]), layer.name
 
 
-def test_kept_features_and_features_computed_anew_and_other_taps_beside_train_alike(source, backbone, monkeypatch, eagerly):
+def test_kept_features_and_features_computed_anew_and_other_taps_beside_train_alike(
+    source, backbone, monkeypatch, eagerly
+):
     kept = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv2"])
     together = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv3", "conv2"])
     monkeypatch.setattr("rotkeras.probes.training._KEEP_SHARE", 0.0)
     anew = fit(backbone, "conv", source.train, budget=QUICK, taps=["conv2"])
     expected = kept.scores(source.validation)["conv2"]
     for other in (together, anew):
-        np.testing.assert_allclose(other.scores(source.validation)["conv2"], expected, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(
+            other.scores(source.validation)["conv2"], expected, rtol=1e-3, atol=1e-4
+        )
 
 
 def test_the_first_step_of_a_linear_probe_by_hand(source, backbone, eagerly):
     """One step of Nesterov SGD with weight decay on the whole batch, in NumPy."""
-    settings = Settings("test", 1, (), learning_rate=0.1, augment_frozen=False, epoch_images=128, weight_decay=0.5)
+    settings = Settings(
+        "test", 1, (), learning_rate=0.1, augment_frozen=False, epoch_images=128, weight_decay=0.5
+    )
     fitted = fit(backbone, "linear", source.train, budget=settings, taps=["conv2"], seed=5)
-    maps = np.asarray(taps.maps(backbone, ["conv2"])(source.train.take(slice(None)))["conv2"], np.float64)
+    maps = np.asarray(
+        taps.maps(backbone, ["conv2"])(source.train.take(slice(None)))["conv2"], np.float64
+    )
     side = fitted.model.get_layer("conv2_linear_pool").output.shape[1]
     x = maps.reshape(128, side, 4 // side, side, 4 // side, -1).max(axis=(2, 4)).reshape(128, -1)
     x = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5)
@@ -84,7 +104,9 @@ def test_the_first_step_of_a_linear_probe_by_hand(source, backbone, eagerly):
 
 
 def test_the_epoch_kept_is_the_best_on_validation_for_each_tap(source, backbone, eagerly):
-    maps = taps.maps(backbone, ["conv1", "conv2"]).predict(source.validation.take(slice(None)), verbose=0)
+    maps = taps.maps(backbone, ["conv1", "conv2"]).predict(
+        source.validation.take(slice(None)), verbose=0
+    )
     seen = []
 
     class Judge(keras.callbacks.Callback):
@@ -94,10 +116,22 @@ def test_the_epoch_kept_is_the_best_on_validation_for_each_tap(source, backbone,
 
     settings = Settings("test", 5, (), learning_rate=1.0, augment_frozen=False, epoch_images=64)
     wanted = ["conv1", "conv2"]
-    fitted = fit(backbone, "nonlinear", source.train, source.validation, budget=settings, taps=wanted, callbacks=[Judge()])
+    fitted = fit(
+        backbone,
+        "nonlinear",
+        source.train,
+        source.validation,
+        budget=settings,
+        taps=wanted,
+        callbacks=[Judge()],
+    )
     assert fitted.epochs == dict(zip(wanted, (np.argmax(seen, axis=0) + 1).tolist(), strict=True))
-    assert fitted.accuracy(source.validation) == pytest.approx(dict(zip(wanted, np.max(seen, axis=0), strict=True)), abs=1e-6)
-    assert set(fitted.epochs.values()) != {5}  # the last would be no choice; at this learning rate accuracy jumps
+    assert fitted.accuracy(source.validation) == pytest.approx(
+        dict(zip(wanted, np.max(seen, axis=0), strict=True)), abs=1e-6
+    )
+    assert set(fitted.epochs.values()) != {
+        5
+    }  # the last would be no choice; at this learning rate accuracy jumps
 
 
 def test_a_backbone_that_trains_is_a_copy(source, backbone, eagerly):
@@ -116,7 +150,9 @@ def test_a_backbone_that_trains_is_a_copy(source, backbone, eagerly):
 def test_the_supervised_network_has_the_published_three_blocks():
     backbone = nin(blocks=4)
     tap = backbone.get_layer("conv2").output
-    network = keras.Model(backbone.input, heads.apply(heads.conv(heads.Site(tap.shape[1:], 10)), tap))
+    network = keras.Model(
+        backbone.input, heads.apply(heads.conv(heads.Site(tap.shape[1:], 10)), tap)
+    )
     by_hand = (
         (75 * 192 + 192 * 160 + 160 * 96)
         + (25 * 96 * 192 + 2 * 192 * 192)
@@ -131,14 +167,21 @@ def test_the_supervised_network_has_the_published_three_blocks():
 def test_closed_forms_are_those_on_the_pooled_features(source, backbone, probe):
     fitted = fit(backbone, probe, source.train)
     extractor = taps.extractor(backbone)
-    x, x_validation = (extractor.predict(part.take(slice(None)), verbose=0) for part in (source.train, source.validation))
+    x, x_validation = (
+        extractor.predict(part.take(slice(None)), verbose=0)
+        for part in (source.train, source.validation)
+    )
     by_name = {"ridge": ridge, "logistic": logistic, "knn-7": lambda f, y: knn(f, y, 7)}[probe]
     for tap, predicted in fitted.predict(source.validation).items():
         expected = by_name(x[tap], source.train.labels).predict(x_validation[tap])
         assert np.mean(predicted == expected) > 0.995
     if fitted.model:  # the same as stock layers on images
-        for tap, scores in fitted.model.predict(source.validation.take(slice(None)), verbose=0).items():
-            np.testing.assert_allclose(scores, fitted.scores(source.validation)[tap], rtol=1e-3, atol=2e-4)
+        for tap, scores in fitted.model.predict(
+            source.validation.take(slice(None)), verbose=0
+        ).items():
+            np.testing.assert_allclose(
+                scores, fitted.scores(source.validation)[tap], rtol=1e-3, atol=2e-4
+            )
 
 
 def test_no_two_kernels_of_backbone_and_head_are_drawn_alike(small_backbone):
@@ -183,9 +226,19 @@ def test_pooled_features_are_computed_once(source, backbone, monkeypatch):
 def test_few_images_of_two_labels_that_are_not_0_and_1(source, backbone, eagerly):
     part = source.train.part(np.flatnonzero(np.isin(source.train.labels, (3, 8)))).per_class(5)
     steps = []
-    watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: steps.append(batch))
+    watch = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append(batch)
+    )
     for probe in ("ridge", "knn-3", "conv"):
-        fitted = fit(backbone, probe, part, source.validation, budget=QUICK, taps=["conv1"], callbacks=[watch])
+        fitted = fit(
+            backbone,
+            probe,
+            part,
+            source.validation,
+            budget=QUICK,
+            taps=["conv1"],
+            callbacks=[watch],
+        )
         assert set(fitted.predict(source.validation)["conv1"]) <= {3, 8}
         if probe != "conv":
             assert fitted.accuracy(part)["conv1"] > 0.8
@@ -211,6 +264,14 @@ def test_every_mistake_is_one_sentence(source, backbone, eagerly):
         fit(backbone, "conv", source.train, unlabelled)
     with pytest.raises(UserError, match="An accuracy needs labels"):
         fit(backbone, "ridge", source.train).accuracy(unlabelled)
-    bad = Settings("test", 1, (), learning_rate=1e30, augment_frozen=False, epoch_images=512, images_per_batch=16)
+    bad = Settings(
+        "test",
+        1,
+        (),
+        learning_rate=1e30,
+        augment_frozen=False,
+        epoch_images=512,
+        images_per_batch=16,
+    )
     with pytest.raises(UserError, match="loss became (nan|inf)"):
         fit(backbone, "conv", source.train, budget=bad, taps=["conv2"])

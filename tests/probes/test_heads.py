@@ -18,11 +18,25 @@ def weights(model):
 
 def test_the_nonlinear_probe_is_200_200_10_counted_by_hand():
     model = built("nonlinear", (8, 8, 192))
-    # flatten 8·8·192 = 12288; dense 200, dense 200 without bias, each with batch norm's scale and offset; dense 10 with bias
+    # flatten 8·8·192 = 12288; dense 200, dense 200 without bias, each with batch norm's scale and
+    # offset; dense 10 with bias
     assert weights(model) == 12288 * 200 + 2 * 200 + 200 * 200 + 2 * 200 + 200 * 10 + 10
     kinds = [type(layer).__name__ for layer in model.layers[1:]]
-    assert kinds == ["Flatten", "Dense", "BatchNormalization", "ReLU", "Dense", "BatchNormalization", "ReLU", "Dense"]
-    assert [layer.use_bias for layer in model.layers if isinstance(layer, keras.layers.Dense)] == [False, False, True]
+    assert kinds == [
+        "Flatten",
+        "Dense",
+        "BatchNormalization",
+        "ReLU",
+        "Dense",
+        "BatchNormalization",
+        "ReLU",
+        "Dense",
+    ]
+    assert [layer.use_bias for layer in model.layers if isinstance(layer, keras.layers.Dense)] == [
+        False,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(("classes", "hidden"), [(2, 40), (10, 200), (205, 2048)])
@@ -32,23 +46,41 @@ def test_hidden_units_are_20_for_each_class_and_at_most_2048(classes, hidden):
 
 def test_the_conv_probe_is_the_third_block_counted_by_hand():
     model = built("conv", (8, 8, 192))
-    # 3×3-192, 1×1-192, 1×1-192 without bias, each with batch norm's scale and offset; average over the map; dense 10
+    # 3×3-192, 1×1-192, 1×1-192 without bias, each with batch norm's scale and offset; average over
+    # the map; dense 10
     assert weights(model) == 9 * 192 * 192 + 2 * 192 * 192 + 3 * 2 * 192 + 192 * 10 + 10
     kinds = [type(layer).__name__ for layer in model.layers[1:]]
-    assert kinds == ["Conv2D", "BatchNormalization", "ReLU"] * 3 + ["GlobalAveragePooling2D", "Dense"]
-    assert [layer.kernel_size for layer in model.layers if isinstance(layer, keras.layers.Conv2D)] == [(3, 3), (1, 1), (1, 1)]
+    assert kinds == ["Conv2D", "BatchNormalization", "ReLU"] * 3 + [
+        "GlobalAveragePooling2D",
+        "Dense",
+    ]
+    assert [
+        layer.kernel_size for layer in model.layers if isinstance(layer, keras.layers.Conv2D)
+    ] == [(3, 3), (1, 1), (1, 1)]
     assert model.layers[9].output.shape == (None, 8, 8, 192)
-    assert weights(built("conv", (16, 16, 96), filters=8)) == 9 * 96 * 8 + 2 * 8 * 8 + 3 * 2 * 8 + 8 * 10 + 10
+    assert (
+        weights(built("conv", (16, 16, 96), filters=8))
+        == 9 * 96 * 8 + 2 * 8 * 8 + 3 * 2 * 8 + 8 * 10 + 10
+    )
 
 
 @pytest.mark.parametrize(
     ("shape", "grid"),
-    [((55, 55, 64), 12), ((27, 27, 192), 7), ((13, 13, 384), 5), ((13, 13, 256), 6), ((16, 16, 96), 10), ((4, 4, 8), 4)],
+    [
+        ((55, 55, 64), 12),
+        ((27, 27, 192), 7),
+        ((13, 13, 384), 5),
+        ((13, 13, 256), 6),
+        ((16, 16, 96), 10),
+        ((4, 4, 8), 4),
+    ],
 )
 def test_the_linear_probe_pools_alexnet_taps_to_the_published_grids(shape, grid):
     model = built("linear", shape)
     assert model.layers[1].output.shape == (None, grid, grid, shape[2])
-    assert weights(model) == grid * grid * shape[2] * 10 + 10  # batch norm has neither scale nor offset
+    assert (
+        weights(model) == grid * grid * shape[2] * 10 + 10
+    )  # batch norm has neither scale nor offset
     assert [type(layer).__name__ for layer in model.layers[1:]] == [
         "AdaptiveMaxPooling2D",
         "Flatten",

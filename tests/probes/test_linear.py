@@ -43,7 +43,9 @@ def test_logistic_predicts_as_scikit_learn_does(digits):
 def test_two_classes_a_gap_in_the_labels_and_a_constant_feature(fit):
     rng = np.random.default_rng(0)
     labels = rng.choice([1, 4], 200)
-    features = np.stack([labels + rng.normal(0, 0.3, 200), np.full(200, 7.0), rng.normal(size=200)], axis=1).astype(np.float32)
+    features = np.stack(
+        [labels + rng.normal(0, 0.3, 200), np.full(200, 7.0), rng.normal(size=200)], axis=1
+    ).astype(np.float32)
     probe = fit(features, labels)
     assert set(probe.predict(features)) == {1, 4}
     assert probe.accuracy(features, labels) > 0.98

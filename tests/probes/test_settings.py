@@ -8,7 +8,9 @@ from rotkeras.probes.training import _sgd
 def rates(settings, steps_per_epoch=10):
     """The learning rate in the middle of every epoch."""
     schedule = _sgd(settings, steps_per_epoch)._learning_rate
-    return [round(float(schedule(epoch * steps_per_epoch + 5)), 6) for epoch in range(settings.epochs)]
+    return [
+        round(float(schedule(epoch * steps_per_epoch + 5)), 6) for epoch in range(settings.epochs)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -21,10 +23,16 @@ def rates(settings, steps_per_epoch=10):
     ],
 )
 def test_published_schedules_epoch_by_epoch(probe, table):
-    expected = [next(rate for until, rate in table.items() if epoch < until) for epoch in range(max(table))]
+    expected = [
+        next(rate for until, rate in table.items() if epoch < until) for epoch in range(max(table))
+    ]
     assert rates(PUBLISHED[probe]) == expected
     assert PUBLISHED[probe].augment_frozen
-    assert (PUBLISHED[probe].images_per_batch, PUBLISHED[probe].weight_decay, PUBLISHED[probe].epoch_images) == (128, 5e-4, 50_000)
+    assert (
+        PUBLISHED[probe].images_per_batch,
+        PUBLISHED[probe].weight_decay,
+        PUBLISHED[probe].epoch_images,
+    ) == (128, 5e-4, 50_000)
 
 
 def test_the_rate_falls_at_the_first_step_of_the_epoch():

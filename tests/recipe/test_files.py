@@ -66,7 +66,9 @@ def test_what_is_dumped_is_the_same_recipe_again():
         assert recipe.validate(yaml.safe_load(text), "another reader") == first
 
 
-@pytest.mark.parametrize("name", ["quickstart", "cifar10", "cifar10-paper", "cifar10-cpu", "folder"])
+@pytest.mark.parametrize(
+    "name", ["quickstart", "cifar10", "cifar10-paper", "cifar10-cpu", "folder"]
+)
 def test_every_shipped_recipe_opens_with_what_a_reader_needs(name):
     path = recipe.shipped()[name]
     text = path.read_text()
@@ -77,20 +79,46 @@ def test_every_shipped_recipe_opens_with_what_a_reader_needs(name):
 
 
 def test_the_published_recipes_say_what_was_published():
-    for name, epochs, at in (("cifar10", 200, [60, 120, 160]), ("cifar10-paper", 100, [30, 60, 80])):
+    for name, epochs, at in (
+        ("cifar10", 200, [60, 120, 160]),
+        ("cifar10-paper", 100, [30, 60, 80]),
+    ):
         made = recipe.load(name)
-        assert (made.train.epochs, made.train.schedule.at_epochs, made.train.schedule.factor) == (epochs, at, 0.2)
-        assert (made.train.images_per_batch, made.train.learning_rate, made.train.label_smoothing) == (128, 0.1, 0)
+        assert (made.train.epochs, made.train.schedule.at_epochs, made.train.schedule.factor) == (
+            epochs,
+            at,
+            0.2,
+        )
+        assert (
+            made.train.images_per_batch,
+            made.train.learning_rate,
+            made.train.label_smoothing,
+        ) == (128, 0.1, 0)
         optimizer = made.train.optimizer
-        assert (optimizer.name, optimizer.momentum, optimizer.nesterov, optimizer.weight_decay) == ("sgd", 0.9, True, 5e-4)
+        assert (optimizer.name, optimizer.momentum, optimizer.nesterov, optimizer.weight_decay) == (
+            "sgd",
+            0.9,
+            True,
+            5e-4,
+        )
         assert optimizer.weight_decay_as == "l2_in_gradient"
-        assert (made.backbone.blocks, made.backbone.width, made.task.angles) == (4, 1.0, [0, 90, 180, 270])
-        assert [(step.name, step.padding, step.flip) for step in made.augmentation] == [("pad_crop_flip", 4, True)]
+        assert (made.backbone.blocks, made.backbone.width, made.task.angles) == (
+            4,
+            1.0,
+            [0, 90, 180, 270],
+        )
+        assert [(step.name, step.padding, step.flip) for step in made.augmentation] == [
+            ("pad_crop_flip", 4, True)
+        ]
 
 
 def test_a_recipe_is_found_by_path_and_by_bare_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert recipe.find("quickstart") == recipe.find("recipes/quickstart.yaml") == recipe.find("quickstart.yaml")
+    assert (
+        recipe.find("quickstart")
+        == recipe.find("recipes/quickstart.yaml")
+        == recipe.find("quickstart.yaml")
+    )
     mine = tmp_path / "quickstart.yaml"
     mine.write_text("name: mine\n")
     assert recipe.load("quickstart.yaml").name == "mine"
@@ -117,7 +145,13 @@ def test_the_name_of_a_nameless_recipe_is_that_of_its_file(tmp_path):
 
 def test_overrides():
     made = recipe.load(
-        "quickstart", ["train.epochs=5", "task.angles=[0, 180]", "train.learning_rate=1e-3", "augmentation.0.padding=2"]
+        "quickstart",
+        [
+            "train.epochs=5",
+            "task.angles=[0, 180]",
+            "train.learning_rate=1e-3",
+            "augmentation.0.padding=2",
+        ],
     )
     assert (made.train.epochs, made.task.angles, made.train.learning_rate) == (5, [0, 180], 0.001)
     assert made.augmentation[0].padding == 2
@@ -129,7 +163,12 @@ def test_naming_a_source_replaces_the_recipes_own():
 
 
 def test_a_whole_section_can_be_replaced():
-    assert recipe.load("quickstart", ["train.schedule={name: cosine, warmup_epochs: 1}"]).train.schedule.warmup_epochs == 1
+    assert (
+        recipe.load(
+            "quickstart", ["train.schedule={name: cosine, warmup_epochs: 1}"]
+        ).train.schedule.warmup_epochs
+        == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,7 +178,10 @@ def test_a_whole_section_can_be_replaced():
         ("=5", "expected KEY.PATH=VALUE"),
         ("train..epochs=5", "expected KEY.PATH=VALUE"),
         ("train.epochs.more=5", "train.epochs is a value, not a section"),
-        ("augmentation.7.padding=1", "expected the number of a list's element, 0 to 0, received '7'"),
+        (
+            "augmentation.7.padding=1",
+            "expected the number of a list's element, 0 to 0, received '7'",
+        ),
         ("train.epochs=[1", "--set train.epochs:1: expected YAML"),
         ("augmentation.0.padding.x=1", "augmentation.0.padding is a value, not a section"),
         ("train.epoch=5", "--set train.epoch: unknown key; did you mean 'epochs'"),
@@ -181,7 +223,11 @@ def test_the_schema_is_json_and_describes_every_key():
         "export",
         "report",
     }
-    assert schema["$defs"]["Train"]["properties"]["precision"]["enum"] == ["float32", "mixed_bfloat16", "mixed_float16"]
+    assert schema["$defs"]["Train"]["properties"]["precision"]["enum"] == [
+        "float32",
+        "mixed_bfloat16",
+        "mixed_float16",
+    ]
     assert schema["additionalProperties"] is False
 
 
@@ -194,7 +240,9 @@ def test_recipes_ship_inside_a_wheel():
     assert setup["options.package_data"]["rotkeras.recipes"] == "*.yaml"
     assert setup["options.package_data"]["rotkeras"] == "py.typed"
     packages = {
-        f"rotkeras.{path.name}" for path in (Path(__file__).parents[2] / "rotkeras").iterdir() if (path / "__init__.py").exists()
+        f"rotkeras.{path.name}"
+        for path in (Path(__file__).parents[2] / "rotkeras").iterdir()
+        if (path / "__init__.py").exists()
     }
     listed = set(setup["options"]["packages"].split())
     assert packages | {"rotkeras", "rotkeras.recipes"} == listed

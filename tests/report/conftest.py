@@ -10,11 +10,15 @@ from rotkeras.run import Run
 
 @pytest.fixture(scope="session")
 def evaluated_run(tmp_path_factory):
-    """A run of two epochs on the digits, evaluated: ridge on every tap, trained and untrained, and from few labels.
+    """A run of two epochs on the digits, evaluated: ridge on every tap, trained and untrained, and
+    from few labels.
 
     It is made once for all workers.
     """
-    shared = tmp_path_factory.getbasetemp().parent / f"evaluated-run-{os.environ.get('PYTEST_XDIST_TESTRUNUID', 'alone')}"
+    shared = (
+        tmp_path_factory.getbasetemp().parent
+        / f"evaluated-run-{os.environ.get('PYTEST_XDIST_TESTRUNUID', 'alone')}"
+    )
     shared.mkdir(exist_ok=True)
     run = Run(shared / "small")
     with open(shared / "lock", "w") as lock:
@@ -30,9 +34,18 @@ def make_evaluated_run(run):
     from rotkeras.evaluate import Options, evaluate
     from rotkeras.train import train
 
-    changes = {"train": {**SMALL["train"], "epochs": 2}, "probe": {"every_epochs": 1, "train_images": 100}}
+    changes = {
+        "train": {**SMALL["train"], "epochs": 2},
+        "probe": {"every_epochs": 1, "train_images": 100},
+    }
     recipe = validate(
-        {**SMALL, **changes, "attention": {"every_epochs": 1, "images": 3}, "report": {"points": 60, "queries": 2}}, "small"
+        {
+            **SMALL,
+            **changes,
+            "attention": {"every_epochs": 1, "images": 3},
+            "report": {"points": 60, "queries": 2},
+        },
+        "small",
     )
     run.check(recipe)
     source = load_source(recipe)

@@ -5,9 +5,18 @@ import shutil
 
 import pytest
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (
+        path
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (path := shutil.which(name))
+    ),
+    None,
+)
 DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium and its chromedriver on the path")
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="needs Chromium and its chromedriver on the path"
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +57,20 @@ def test_it_fits_and_nothing_is_wrong(opened, width, dark):
     assert browser.get_log("browser") == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert (
-        browser.execute_script("return performance.getEntriesByType('resource').filter(e => !e.name.startsWith('data:')).length")
+        browser.execute_script(
+            "return performance.getEntriesByType('resource').filter(e =>"
+            " !e.name.startsWith('data:')).length"
+        )
         == 0
     )
-    background, ink = browser.execute_script("const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]")
+    background, ink = browser.execute_script(
+        "const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]"
+    )
     bright = [sum(int(part) for part in each[4:-1].split(",")[:3]) for each in (background, ink)]
     assert (bright[0] < bright[1]) == dark
     stroke = browser.execute_script(
-        "return getComputedStyle(document.querySelector('.plot svg path[style*=\"--series-0\"]')).stroke"
+        "return getComputedStyle(document.querySelector('.plot svg"
+        ' path[style*="--series-0"]\')).stroke'
     )
     assert stroke == ("rgb(92, 195, 238)" if dark else "rgb(11, 110, 153)")
 
@@ -65,7 +80,9 @@ def test_values_are_read_by_keyboard_and_pointer(opened):
 
     browser = opened()
     plot = browser.find_element("css selector", ".plot")
-    words = [each.get_attribute("data-value") for each in plot.find_elements("css selector", ".point")]
+    words = [
+        each.get_attribute("data-value") for each in plot.find_elements("css selector", ".point")
+    ]
     reading = plot.find_element("xpath", "following-sibling::p[@class='reading']")
     plot.send_keys(Keys.ARROW_RIGHT)
     assert reading.text == words[0]
@@ -88,18 +105,26 @@ def test_tables_sort_by_keyboard(opened):
     button = table.find_elements("css selector", "thead button")[1]
 
     def column():
-        return [float(each.get_attribute("data-sort")) for each in table.find_elements("css selector", "tbody tr td:nth-child(2)")]
+        return [
+            float(each.get_attribute("data-sort"))
+            for each in table.find_elements("css selector", "tbody tr td:nth-child(2)")
+        ]
 
     before = column()
     button.send_keys(Keys.ENTER)
     assert column() == sorted(before, reverse=True)
-    assert table.find_elements("css selector", "thead th")[1].get_attribute("aria-sort") == "descending"
+    assert (
+        table.find_elements("css selector", "thead th")[1].get_attribute("aria-sort")
+        == "descending"
+    )
     button.send_keys(Keys.SPACE)
     assert column() == sorted(before)
 
 
 def test_it_prints(opened):
     browser = opened(dark=True)
-    document = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+    document = base64.b64decode(
+        browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"]
+    )
     assert document.startswith(b"%PDF")
     assert len(document) > 50_000

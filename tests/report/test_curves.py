@@ -1,6 +1,12 @@
 import pytest
 
-from rotkeras.report.curves import best_probe_curve, equivariance_curve, over_epochs, probe_curves, rotation_curve
+from rotkeras.report.curves import (
+    best_probe_curve,
+    equivariance_curve,
+    over_epochs,
+    probe_curves,
+    rotation_curve,
+)
 from rotkeras.report.gathering import gather
 
 
@@ -35,7 +41,11 @@ def test_several_runs_share_a_figure(gathered):
     figure = rotation_curve([gathered, gathered], "x")
     assert len(figure.table.columns) == 3
     best = best_probe_curve([gathered], "x")
-    highest = max(value for key, value in gathered.metrics[-1].items() if key.startswith("probe/") and key.endswith("/ridge"))
+    highest = max(
+        value
+        for key, value in gathered.metrics[-1].items()
+        if key.startswith("probe/") and key.endswith("/ridge")
+    )
     assert best.table.cells[-1][1].text == f"{100 * highest:.1f} %"
 
 
@@ -43,7 +53,10 @@ def test_a_single_point_is_no_curve():
     assert over_epochs([("a", [(1, 0.5)])], "x", "t", "y") is None
     assert over_epochs([("a", [])], "x", "t", "y") is None
     figure = over_epochs([("a", [(1, 0.5)]), ("b", [(1, 0.25), (3, 0.5)])], "x", "t", "y")
-    assert [[cell.text for cell in line] for line in figure.table.cells] == [["1", "50.0 %", "25.0 %"], ["3", "", "50.0 %"]]
+    assert [[cell.text for cell in line] for line in figure.table.cells] == [
+        ["1", "50.0 %", "25.0 %"],
+        ["3", "", "50.0 %"],
+    ]
 
 
 def test_many_epochs_keep_a_value_at_each():

@@ -27,10 +27,23 @@ def test_the_table_names_what_leaves_a_run(evaluated_run, encoder, digit_source)
     best = json.loads(evaluated_run.summary.read_text())["encoder"]["best"]
     embedded = embed_once(encoder, digit_source.test.take(np.arange(4)))
     table = encoder_table(gathered, embedded)
-    assert table.columns == ["file", "size", "tap", "epoch", "ridge probe, online, %", "dimensions", "ms per image"]
+    assert table.columns == [
+        "file",
+        "size",
+        "tap",
+        "epoch",
+        "ridge probe, online, %",
+        "dimensions",
+        "ms per image",
+    ]
     first, last = ([cell.text for cell in line] for line in table.cells)
     assert first[0] == "encoder.keras"
-    assert first[2:6] == [best["tap"], str(best["epoch"]), f"{100 * best['value']:.1f}", str(encoder.dimensions)]
+    assert first[2:6] == [
+        best["tap"],
+        str(best["epoch"]),
+        f"{100 * best['value']:.1f}",
+        str(encoder.dimensions),
+    ]
     assert float(first[6]) > 0
     assert last[0] == "encoder-last.keras"
     assert last[5:] == ["", ""]  # it was not loaded
@@ -41,7 +54,14 @@ def test_without_a_score_there_is_no_column_for_it(evaluated_run):
     gathered = gather(evaluated_run.path, "run1")
     for entry in gathered.summary["encoder"].values():
         entry.update(measure="epoch", value=0.0)
-    assert encoder_table(gathered).columns == ["file", "size", "tap", "epoch", "dimensions", "ms per image"]
+    assert encoder_table(gathered).columns == [
+        "file",
+        "size",
+        "tap",
+        "epoch",
+        "dimensions",
+        "ms per image",
+    ]
 
 
 def test_exported_files_are_listed_with_their_proof(trained, exported, tmp_path):
@@ -50,7 +70,9 @@ def test_exported_files_are_listed_with_their_proof(trained, exported, tmp_path)
 
     from rotkeras.report.encoders import export_table
 
-    run = shutil.copytree(trained[1].path, tmp_path / "run", ignore=shutil.ignore_patterns("tensorboard", "attention"))
+    run = shutil.copytree(
+        trained[1].path, tmp_path / "run", ignore=shutil.ignore_patterns("tensorboard", "attention")
+    )
     assert export_table(gather(run, "run1")) is None
     (run / "export").mkdir()
     shutil.copy(exported / "verify.json", run / "export")

@@ -7,7 +7,14 @@ import pytest
 from PIL import Image
 
 from rotkeras import taps
-from rotkeras.attention import attention_grid, equivariance_score, filter_variety, first_filters, quadruple_maps, quadruples
+from rotkeras.attention import (
+    attention_grid,
+    equivariance_score,
+    filter_variety,
+    first_filters,
+    quadruple_maps,
+    quadruples,
+)
 from rotkeras.data.source import Images
 from rotkeras.embedding import load_encoder
 from rotkeras.report import looking
@@ -33,7 +40,9 @@ def sample(gathered):
 def test_a_sample_is_a_seeded_draw_of_the_test_part(gathered, digit_source):
     sample = draw_sample(gathered.recipe, 16, 40, seed=1)
     assert (sample.part, sample.of, len(sample.images)) == ("test", len(digit_source.test), 40)
-    np.testing.assert_array_equal(sample.images.array, draw_sample(gathered.recipe, 16, 40, seed=1).images.array)
+    np.testing.assert_array_equal(
+        sample.images.array, draw_sample(gathered.recipe, 16, 40, seed=1).images.array
+    )
     every = {image.tobytes() for image in digit_source.test.take(slice(None))}
     assert all(image.tobytes() in every for image in sample.images.array)
     assert len(draw_sample(gathered.recipe, 16, 10**6).images) == sample.of
@@ -43,7 +52,9 @@ def test_a_sample_of_a_folder_reads_few_and_passes_over_broken_files(tmp_path, g
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         for number in range(4):
-            Image.new("RGB", (20 + number, 30), (number * 40, 9, 9)).save(tmp_path / name / f"{number}.png")
+            Image.new("RGB", (20 + number, 30), (number * 40, 9, 9)).save(
+                tmp_path / name / f"{number}.png"
+            )
     (tmp_path / "a" / "broken.jpg").write_bytes(b"x")
     data = gathered.recipe.data.model_copy(update={"embedded": None, "folder": str(tmp_path)})
     recipe = gathered.recipe.model_copy(update={"data": data})
@@ -62,7 +73,9 @@ def test_attention_is_that_of_the_attention_room(gathered, model, sample):
     chosen = scored[[0, 10, 21, 31]]
     shown = sample.images.take(chosen)
     titles = [looking._title(sample.images, number) for number in chosen]
-    grid = attention_grid(quadruples(shown), quadruple_maps(model, shown), looking.VIEWS, titles, side=96, columns=2)
+    grid = attention_grid(
+        quadruples(shown), quadruple_maps(model, shown), looking.VIEWS, titles, side=96, columns=2
+    )
     with Image.open(io.BytesIO(b64decode(picture.uri.split(",")[1]))) as drawn:
         assert np.abs(np.asarray(drawn.convert("RGB")).astype(int) - np.asarray(grid)).mean() < 4
     scores = equivariance_score(model, sample.images.take(scored))
@@ -70,7 +83,9 @@ def test_attention_is_that_of_the_attention_room(gathered, model, sample):
 
 
 def test_filters_of_each_network(model):
-    pictures, table = looking.filters({"untrained": taps.untrained_copy(model, 0), "trained": model})
+    pictures, table = looking.filters(
+        {"untrained": taps.untrained_copy(model, 0), "trained": model}
+    )
     assert len(pictures) == 2
     variety = filter_variety(first_filters(model))
     assert [cell.value for cell in table.cells[1][1:]] == [
@@ -95,7 +110,9 @@ def test_neighbours_name_their_classes(gathered, sample):
 
 def test_the_map_puts_equal_embeddings_near_each_other(digit_source):
     labels = np.repeat([0, 1, 2], 20)
-    features = np.eye(3, 8, dtype=np.float32)[labels] + np.random.default_rng(0).normal(0, 0.02, (60, 8)).astype(np.float32)
+    features = np.eye(3, 8, dtype=np.float32)[labels] + np.random.default_rng(0).normal(
+        0, 0.02, (60, 8)
+    ).astype(np.float32)
     images = Images.of(digit_source.test.take(slice(0, 60)), labels, ("x", "y", "z"))
     figure = looking.embedding_map(features, images, "m")
     assert figure.svg.count('class="point"') == 60
@@ -104,7 +121,9 @@ def test_the_map_puts_equal_embeddings_near_each_other(digit_source):
 
     for element in ElementTree.fromstring(figure.svg).iter():
         if element.get("class") == "point":
-            places[element.get("data-value")[0]].append((float(element.get("x")), float(element.get("y"))))
+            places[element.get("data-value")[0]].append(
+                (float(element.get("x")), float(element.get("y")))
+            )
     centres = {name: np.mean(each, axis=0) for name, each in places.items()}
     for name, each in places.items():
         for place in each:
@@ -114,7 +133,9 @@ def test_the_map_puts_equal_embeddings_near_each_other(digit_source):
 def test_no_map_of_few_images_or_of_one_embedding(sample):
     assert looking.embedding_map(np.ones((40, 4), np.float32), sample.images, "m") is None
     few = sample.images.part(np.arange(5))
-    assert looking.embedding_map(np.random.default_rng(0).random((5, 4), np.float32), few, "m") is None
+    assert (
+        looking.embedding_map(np.random.default_rng(0).random((5, 4), np.float32), few, "m") is None
+    )
 
 
 def test_without_a_supervised_network_there_is_none(gathered):

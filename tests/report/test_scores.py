@@ -10,7 +10,15 @@ from rotkeras.report.scores import chosen_rows, taps_by_probe, taps_figure
 
 
 def row(
-    tap="conv1", probe="ridge", mode="frozen", labels="all", seed=0, validation=0.5, test=0.5, classes=("a", "b"), confusion=None
+    tap="conv1",
+    probe="ridge",
+    mode="frozen",
+    labels="all",
+    seed=0,
+    validation=0.5,
+    test=0.5,
+    classes=("a", "b"),
+    confusion=None,
 ):
     def result(accuracy):
         return {
@@ -27,7 +35,11 @@ def row(
 
 def evaluation(*rows):
     return Evaluation(
-        "evaluation", {"rows": list(rows), "images": {"source": "things", "train": 10, "validation": 50, "test": 100}}
+        "evaluation",
+        {
+            "rows": list(rows),
+            "images": {"source": "things", "train": 10, "validation": 50, "test": 100},
+        },
     )
 
 
@@ -42,19 +54,30 @@ def test_taps_by_probe_marks_what_validation_chooses_and_shows_test():
     ))  # fmt: skip
     assert table.columns == ["tap", "ridge\nuntrained", "ridge\ntrained"]
     assert cells(table) == [["conv1", "20.0", "50.0"], ["conv2", "30.0", "70.0"]]
-    assert [[cell.best for cell in line[1:]] for line in table.cells] == [[False, True], [True, False]]  # not the best on test
+    assert [[cell.best for cell in line[1:]] for line in table.cells] == [
+        [False, True],
+        [True, False],
+    ]  # not the best on test
     assert [cell.shade for cell in table.cells[1][1:]] == pytest.approx([0.2, 1.0])
     assert "100 test images of things" in table.caption
 
 
 def test_seeds_are_averaged_and_missing_cells_are_empty():
-    table = taps_by_probe(evaluation(row(seed=0, test=0.4), row(seed=1, test=0.6), row("conv2", mode="random", test=0.1)))
+    table = taps_by_probe(
+        evaluation(
+            row(seed=0, test=0.4), row(seed=1, test=0.6), row("conv2", mode="random", test=0.1)
+        )
+    )
     assert cells(table) == [["conv1", "", "50.0"], ["conv2", "10.0", ""]]
-    assert table.cells[0][2].title.startswith("±127.1")  # Student's t with one degree of freedom: 12.706 · 0.1414 / √2
+    assert table.cells[0][2].title.startswith(
+        "±127.1"
+    )  # Student's t with one degree of freedom: 12.706 · 0.1414 / √2
 
 
 def test_while_a_row_lacks_test_validation_is_shown():
-    table = taps_by_probe(evaluation(row(validation=0.6, test=None), row("conv2", validation=0.5, test=0.9)))
+    table = taps_by_probe(
+        evaluation(row(validation=0.6, test=None), row("conv2", validation=0.5, test=0.9))
+    )
     assert cells(table) == [["conv1", "60.0"], ["conv2", "50.0"]]
     assert "50 validation images" in table.caption
 
@@ -75,7 +98,10 @@ def test_the_chosen_row_is_the_best_frozen_one_on_validation():
 
 
 def test_taps_figure_says_what_validation_chose():
-    figure = taps_figure(evaluation(row("conv1", validation=0.6, test=0.5), row("conv2", validation=0.5, test=0.7)), "x")
+    figure = taps_figure(
+        evaluation(row("conv1", validation=0.6, test=0.5), row("conv2", validation=0.5, test=0.7)),
+        "x",
+    )
     assert "Validation chooses ridge on conv1: 50.0 % of test." in figure.description
     assert figure.svg.count('class="point"') == 2
     assert "ridge, trained, conv2: 70.0 ±" in figure.svg
@@ -99,7 +125,10 @@ def test_of_many_classes_the_pairs_confused_most():
     matrix = np.eye(len(names), dtype=int) * 8
     matrix[3, 5], matrix[7, 1] = 2, 8
     table = confusion_table(evaluation(row(classes=names, confusion=matrix.tolist())))
-    assert cells(table) == [["class 7", "class 1", "50.0", "8"], ["class 3", "class 5", "20.0", "2"]]
+    assert cells(table) == [
+        ["class 7", "class 1", "50.0", "8"],
+        ["class 3", "class 5", "20.0", "2"],
+    ]
 
 
 def test_label_efficiency_has_a_line_for_each_way():
@@ -129,8 +158,15 @@ def test_the_confusions_of_seeds_are_added():
 
 
 def test_an_evaluation_that_was_interrupted_before_test():
-    rows = [row("conv1", test=0.5), row("conv2", test=0.6), row("conv1", "linear", validation=0.9, test=None)]
-    assert "Validation chooses linear on conv1: 90.0 % of validation." in taps_figure(evaluation(*rows), "x").description
+    rows = [
+        row("conv1", test=0.5),
+        row("conv2", test=0.6),
+        row("conv1", "linear", validation=0.9, test=None),
+    ]
+    assert (
+        "Validation chooses linear on conv1: 90.0 % of validation."
+        in taps_figure(evaluation(*rows), "x").description
+    )
 
 
 def test_two_budgets_are_two_lines_with_names_of_their_own():

@@ -11,7 +11,8 @@ from rotkeras.report import write_report
 
 
 class Reader(HTMLParser):
-    """Elements of a page with their attributes, and its text; fails on tags that are closed in another order."""
+    """Elements of a page with their attributes, and its text; fails on tags that are closed in
+    another order."""
 
     VOID = ("meta", "link", "img", "br", "hr", "input")
 
@@ -45,10 +46,31 @@ def sections(reader):
 
 def test_the_page_has_every_part(page, evaluated_run):
     reader = Reader(page.read_text())
-    assert sections(reader) == ["training", "features", "attention", "filters", "neighbours", "map", "encoders", "recipe"]
+    assert sections(reader) == [
+        "training",
+        "features",
+        "attention",
+        "filters",
+        "neighbours",
+        "map",
+        "encoders",
+        "recipe",
+    ]
     summary = json.loads(evaluated_run.summary.read_text())
-    assert f"tells {100 * summary['metrics']['val_accuracy']:.1f} % of the rotations of validation images" in reader.text
-    for word in ("digits", "320", "encoder.keras", "tensorflow", "seed", "rotkeras train", "t-SNE", "orientation spread"):
+    assert (
+        f"tells {100 * summary['metrics']['val_accuracy']:.1f} % of the rotations of validation"
+        " images" in reader.text
+    )
+    for word in (
+        "digits",
+        "320",
+        "encoder.keras",
+        "tensorflow",
+        "seed",
+        "rotkeras train",
+        "t-SNE",
+        "orientation spread",
+    ):
         assert word in reader.text, word
 
 
@@ -59,10 +81,17 @@ def test_numbers_are_those_of_the_evaluation(page, evaluated_run):
         if row["labels_per_class"] == "all":
             assert f"{100 * row['test']['accuracy']:.1f}" in text
     best = max(
-        (row for row in content["rows"] if row["mode"] == "frozen" and row["labels_per_class"] == "all"),
+        (
+            row
+            for row in content["rows"]
+            if row["mode"] == "frozen" and row["labels_per_class"] == "all"
+        ),
         key=lambda row: row["validation"]["accuracy"],
     )
-    assert f"best features by validation are at {best['tap']}: a ridge probe tells {100 * best['test']['accuracy']:.1f} %" in text
+    assert (
+        f"best features by validation are at {best['tap']}: a ridge probe tells"
+        f" {100 * best['test']['accuracy']:.1f} %" in text
+    )
 
 
 def test_it_needs_nothing_else(page):
@@ -70,7 +99,9 @@ def test_it_needs_nothing_else(page):
     reader = Reader(html)
     for _, attributes in reader.elements:
         for name in ("src", "href", "xlink:href", "action", "poster", "data"):
-            assert attributes.get(name) is None or attributes[name].startswith(("#", "data:")), attributes
+            assert attributes.get(name) is None or attributes[name].startswith(("#", "data:")), (
+                attributes
+            )
     assert not re.search(r"@import|url\((?!#)", html)
     assert not reader.of("iframe")
     assert len(html) < 4e6
@@ -98,13 +129,21 @@ def test_two_runs_side_by_side(run, tmp_path):
     assert "2 runs side by side" in reader.text
     ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
     assert len(set(ids)) == len(ids)
-    assert {"run1", "run2", "all-rotation-figure_1", "run1-rotation-figure_1", "run2-rotation-figure_1"} <= set(ids)
+    assert {
+        "run1",
+        "run2",
+        "all-rotation-figure_1",
+        "run1-rotation-figure_1",
+        "run2-rotation-figure_1",
+    } <= set(ids)
     assert not reader.of("img")
 
 
 def test_runs_of_one_name_are_told_apart(run, tmp_path):
     shutil.copytree(run.path, tmp_path / "again" / "small")
-    html = write_report([run.path, tmp_path / "again" / "small"], tmp_path / "both.html", pictures=False).read_text()
+    html = write_report(
+        [run.path, tmp_path / "again" / "small"], tmp_path / "both.html", pictures=False
+    ).read_text()
     assert "again/small" in Reader(html).text
     with pytest.raises(UserError, match="The same run was given twice"):
         write_report([run.path, run.path], tmp_path / "both.html")
@@ -133,7 +172,10 @@ def test_images_that_have_gone_are_noted(run, tmp_path):
 
 def test_a_broken_evaluation_is_noted_and_a_broken_summary_refused(run, tmp_path):
     (run.path / "evaluation-x.json").write_text('{"rows": [{}]}')
-    assert "evaluation-x.json could not be read" in write_report([run.path], tmp_path / "page.html", pictures=False).read_text()
+    assert (
+        "evaluation-x.json could not be read"
+        in write_report([run.path], tmp_path / "page.html", pictures=False).read_text()
+    )
     run.summary.write_text("{")
     with pytest.raises(UserError, match="has a broken summary.json"):
         write_report([run.path], tmp_path / "other.html", pictures=False)

@@ -26,7 +26,9 @@ def test_images_are_told_in_any_order_and_in_parts(images, monkeypatch):
     monkeypatch.setattr(cifar10, "_DIGESTS", expected)
     order = np.random.default_rng(1).permutation(15)
     shuffled = Images.of(train.take(order), train.labels[order], tuple("abc"))
-    assert cifar10.is_cifar10(source_of(shuffled.part(np.arange(4)), shuffled.part(np.arange(4, 15)), test))
+    assert cifar10.is_cifar10(
+        source_of(shuffled.part(np.arange(4)), shuffled.part(np.arange(4, 15)), test)
+    )
     assert cifar10.is_cifar10(source_of(train, None, test))
     assert not cifar10.is_cifar10(source_of(train, None, None))
     assert not cifar10.is_cifar10(source_of(train.part(np.arange(14)), None, test))
@@ -49,5 +51,7 @@ def test_cifar10_of_tensorflow_datasets_is_cifar10():
     try:
         open_builder("cifar10", folder, download=False)
     except UserError as error:
-        pytest.skip(f"CIFAR-10 is not prepared here; ROTKERAS_DATA_DIR may name its folder ({error})")
+        pytest.skip(
+            f"CIFAR-10 is not prepared here; ROTKERAS_DATA_DIR may name its folder ({error})"
+        )
     assert cifar10.is_cifar10(load("cifar10", data_dir=folder))

@@ -19,7 +19,9 @@ def test_table_1_has_every_block_of_three_depths():
 
 
 def test_table_3_by_what_is_evaluated():
-    found = {(entry.mode, entry.probe, entry.tap): entry.paper for entry in TABLES["table3"].entries}
+    found = {
+        (entry.mode, entry.probe, entry.tap): entry.paper for entry in TABLES["table3"].entries
+    }
     assert found == {
         ("scratch", "conv", "conv2"): 92.80,
         ("random", "conv", "conv2"): 72.50,
@@ -34,7 +36,9 @@ def test_classes_average_to_the_accuracies_of_table_3():
     for column, expected in (("supervised", 92.80), ("RotNet + conv", 91.16)):
         mine = [paper for (_, each), paper in values("table9").items() if each == column]
         assert len(mine) == 10
-        assert sum(mine) / 10 == pytest.approx(expected, abs=0.3)  # the paper's own rounding and runs
+        assert sum(mine) / 10 == pytest.approx(
+            expected, abs=0.3
+        )  # the paper's own rounding and runs
 
 
 def test_figure_5b_is_the_surveys_errors_from_100():
@@ -42,7 +46,13 @@ def test_figure_5b_is_the_surveys_errors_from_100():
     assert found["20", "supervised"] == pytest.approx(100 - 66.34)
     assert found["20", "RotNet + conv"] == pytest.approx(100 - 35.37)
     assert found["all", "RotNet + conv"] == pytest.approx(100 - 8.05)
-    assert [entry.labels_per_class for entry in TABLES["figure5b"].entries][::2] == [20, 100, 400, 1000, None]
+    assert [entry.labels_per_class for entry in TABLES["figure5b"].entries][::2] == [
+        20,
+        100,
+        400,
+        1000,
+        None,
+    ]
 
 
 def test_every_network_parses_on_both_recipes():
@@ -52,7 +62,11 @@ def test_every_network_parses_on_both_recipes():
         for entry in table.entries:
             for base, epochs in (("cifar10", 200), ("cifar10-paper", 100)):
                 recipe = build_recipe(base, entry.network, Scale(), 7, [], None)
-                assert (recipe.train.epochs, recipe.train.seed, recipe.backbone.width) == (epochs, 7, 1.0)
+                assert (recipe.train.epochs, recipe.train.seed, recipe.backbone.width) == (
+                    epochs,
+                    7,
+                    1.0,
+                )
     curve = build_recipe("cifar10", TABLES["figure5a"].entries[0].network, Scale(), 0, [], None)
     assert curve.probe.probes == ["conv"]
     assert curve.probe.every_epochs == 10

@@ -23,7 +23,11 @@ def test_the_recipe_at_a_scale():
 
 def test_validation_and_test_shrink_by_a_draw(digit_source):
     small = Scale(0.5).shrink(digit_source)
-    assert (len(small.train), len(small.validation), len(small.test)) == (len(digit_source.train), 144, 180)
+    assert (len(small.train), len(small.validation), len(small.test)) == (
+        len(digit_source.train),
+        144,
+        180,
+    )
     assert set(small.validation.rows) < set(digit_source.validation.rows)
     assert Scale().shrink(digit_source) is digit_source
     assert Scale(0.5).shrink(data.load("digits", validation_fraction=0)).validation is None
@@ -35,12 +39,18 @@ def test_labels_per_class_shrink_with_the_images():
 
 
 def test_the_scale_is_said():
-    assert Scale().describe(200) == "full scale: 45,000 training images, published width, 200 epochs"
+    assert (
+        Scale().describe(200) == "full scale: 45,000 training images, published width, 200 epochs"
+    )
     assert "0.02 of the images (900)" in Scale.of(0.02).describe(200)
-    assert "(4 of 200, probes likewise): not comparable with the paper" in Scale.of(0.02).describe(200)
+    assert "(4 of 200, probes likewise): not comparable with the paper" in Scale.of(0.02).describe(
+        200
+    )
 
 
-@pytest.mark.parametrize(("share", "words"), [(0, "above 0"), (1.5, "received 1.5"), (0.001, "too few")])
+@pytest.mark.parametrize(
+    ("share", "words"), [(0, "above 0"), (1.5, "received 1.5"), (0.001, "too few")]
+)
 def test_impossible_scales(share, words):
     with pytest.raises(UserError, match=words):
         Scale.of(share)
