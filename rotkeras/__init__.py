@@ -4,7 +4,7 @@ The public names below are imported when they are first used: importing rotkeras
 TensorFlow nor Keras.
 """
 
-import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,3 +66,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+def _register() -> None:
+    # rotkeras-device does not have this module, and writes no Keras file.
+    if importlib.util.find_spec("rotkeras.registered") is not None:
+        from rotkeras.registered import register_with_keras
+
+        register_with_keras()
+
+
+_register()

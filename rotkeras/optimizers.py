@@ -67,7 +67,8 @@ def add_l2(model: keras.Model, rate: float) -> None:
 
     It is the gradient of rate/2 · ‖w‖², which joins the loss as a stock regularizer on
     convolutions, dense layers, and batch norm scales and offsets alike. The regularizers live in
-    the model in memory; they are not written into `.keras` files.
+    the model in memory; they are not written into `.keras` files. After
+    `keras.models.load_model` call this function again before you go on with training.
 
     Args:
         model: built; changed in place.

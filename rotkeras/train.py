@@ -52,7 +52,8 @@ def train(
             once everything else is in order.
         source: the images, when they are loaded already.
         callbacks: more Keras callbacks, called after those of the recipe.
-        tell: called with a line when views are not made by the input pipeline.
+        tell: called with a line when views are not made by the input pipeline, and when a
+            `ModelCheckpoint` writes models without the recipe's weight decay.
 
     Returns:
         The summary, as `summary.json` holds it. Of several processes that train together
@@ -130,6 +131,8 @@ def _fit(
     probe = _probe(recipe, source, augmentation) if first else None
     task, model = build(recipe, source, shape, augmentation)
     if line := placement.describe(task, source):
+        tell(line)
+    if line := _not_in_files(recipe, callbacks):
         tell(line)
     if recipe.encoder.tap != "best":
         taps.check(model, recipe.encoder.tap)
@@ -219,6 +222,22 @@ def _restore_in_all(
     for variable, value in zip(variables, hosts.from_first(values), strict=True):
         variable.assign(value)
     return state or {"epoch": epoch, "seconds": 0.0}
+
+
+def _not_in_files(recipe: Recipe, callbacks: Sequence[Any]) -> str:
+    """A line about what the models of a `ModelCheckpoint` lack, else nothing."""
+    whole = [
+        each
+        for each in callbacks
+        if isinstance(each, keras.callbacks.ModelCheckpoint) and not each.save_weights_only
+    ]
+    optimizer = recipe.train.optimizer
+    if whole and optimizer.weight_decay_as == "l2_in_gradient" and optimizer.weight_decay:
+        return (
+            "ModelCheckpoint: the files do not contain the weight decay; after load_model call"
+            f" rotkeras.optimizers.add_l2(model, {optimizer.weight_decay:g})"
+        )
+    return ""
 
 
 def _has_tensorflow() -> bool:

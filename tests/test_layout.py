@@ -34,6 +34,7 @@ ALLOWED = {
     "errors": set(),
     "files": {"errors"},
     "text": set(),
+    "registered": set(),
     "images": {"errors"},
     "device": {"errors", "files", "images"},
     "recipe": {"errors"},

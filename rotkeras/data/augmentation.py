@@ -51,6 +51,13 @@ class _PadCropFlip:
         self.flip = flip
         self.undrawn = (padding, padding, 0) if flip else (padding, padding)
 
+    def get_config(self) -> dict[str, Any]:
+        return {"padding": self.padding, "flip": self.flip}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "_PadCropFlip":
+        return cls(**config)
+
     def draw(self, key: Key) -> Any:
         sides = 2 * self.padding + 1
         flip = [(_FLIP, 2)] if self.flip else []

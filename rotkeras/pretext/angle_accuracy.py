@@ -6,8 +6,11 @@ from typing import Any
 import keras
 
 
+@keras.saving.register_keras_serializable(package="rotkeras")
 class AngleAccuracy(keras.metrics.Metric):
-    """Share of the views of each angle that were told right.
+    """Accuracy on the views of each angle.
+
+    The class is registered, so that compiled models load where rotkeras is imported.
 
     Args:
         angles: in degrees, in the order of the labels.

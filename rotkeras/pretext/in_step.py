@@ -177,6 +177,44 @@ class InStep:
             next(layer for layer in model.layers if isinstance(layer, keras.Model))
         )
 
+    def attach_images(self, model: Any) -> None:
+        """Give the resident images to a model of this task that was loaded from a file, which does
+        not hold them. Without resident images there is nothing to do.
+
+        Args:
+            model: as `keras.models.load_model` returns it; changed in place.
+
+        Raises:
+            UserError: for a model that another task, or one of other images, has made.
+
+        Example:
+            model = keras.models.load_model("checkpoint.keras")
+            task.attach_images(model)
+            model.fit(batches.dataset, steps_per_epoch=batches.steps_per_epoch)
+        """
+        layer = next((each for each in model.layers if getattr(each, "makes_views", False)), None)
+        if layer is None:
+            raise UserError(
+                f"The model {model.name!r} does not make its views: expected a model that"
+                " InStep.build_model made."
+            )
+        from rotkeras.pretext.make_views import describe_images, steps_config
+
+        config, array = layer.get_config(), self._array() if self.resident else None
+        if config["steps"] != steps_config([*self.inside, self.task]):
+            raise UserError(
+                "The model was made with another task or other augmentations: expected those of"
+                f" this InStep, {_short(steps_config([*self.inside, self.task]))}, got"
+                f" {_short(config['steps'])}."
+            )
+        if config["images"] != describe_images(array):
+            raise UserError(
+                "The model was trained on other resident images: expected"
+                f" {config['images'] or 'none'}, got {describe_images(array) or 'none'}; give"
+                " InStep the same parts of the same images."
+            )
+        layer.attach(array)
+
     def loss(self, label_smoothing: float = 0.0) -> Any:
         """That of the task."""
         return self.task.loss(label_smoothing)
@@ -213,3 +251,8 @@ def _beside(drawn: list[Any]) -> Any:
     import tensorflow as tf
 
     return tf.concat(drawn, axis=1)
+
+
+def _short(steps: Sequence[Any]) -> str:
+    """The augmentations and the task of a config, for a message."""
+    return ", ".join(f"{each['class_name']}{each['config']}" for each in steps)

@@ -1,13 +1,22 @@
 """The layer that makes views inside the step."""
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
+from rotkeras.data.augmentation import _PadCropFlip
 from rotkeras.errors import UserError
+from rotkeras.pretext.rotation import Rotation
+
+# rotkeras.data does not import Keras.
+keras.saving.register_keras_serializable(package="rotkeras", name="PadCropFlip")(_PadCropFlip)
+keras.saving.register_keras_serializable(package="rotkeras")(Rotation)
 
 
+@keras.saving.register_keras_serializable(package="rotkeras")
 class MakeViews(keras.layers.Layer):
     """Augmented views of the images that are sent, or that this layer holds.
 
@@ -17,10 +26,12 @@ class MakeViews(keras.layers.Layer):
         view_shape: (H, W, C) of a view.
         resident: uint8 (R, H, W, 3), images that are kept in the memory of the device; None for
             images that are sent.
+        images: shape and checksum of the resident images of a layer that is read from a file, as
+            `get_config` gives them.
 
     Resident images are a weight, so that the compiled step takes them as an argument and not as a
-    constant of its code. Files of weights leave them out: the next run has them from the source
-    again.
+    constant of its code. No file holds them: `InStep.attach_images` gives them to a model that was
+    loaded, and until then the layer refuses to make views.
     """
 
     makes_views = True
@@ -31,18 +42,21 @@ class MakeViews(keras.layers.Layer):
         widths: Sequence[int],
         view_shape: Sequence[int],
         resident: Any = None,
+        images: dict[str, Any] | None = None,
         **arguments: Any,
     ) -> None:
         super().__init__(**arguments)
         self.steps = list(steps)
         self.widths = list(widths)
         self.view_shape = tuple(view_shape)
+        self.images = images if resident is None else describe_images(resident)
+        self.images_missing = resident is None and images is not None
         self.resident = None
-        if resident is not None:
+        if self.images is not None:
             self.resident = self.add_weight(
-                shape=resident.shape,
+                shape=tuple(self.images["shape"]),
                 dtype="uint8",
-                initializer=lambda shape, dtype=None: keras.ops.convert_to_tensor(resident, dtype),  # noqa: ARG005
+                initializer="zeros" if resident is None else _given(resident),
                 trainable=False,
                 autocast=False,
                 name="images",
@@ -50,7 +64,16 @@ class MakeViews(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: dict[str, Any]) -> Any:
-        """The views: (B·V, H, W, C)."""
+        """The views: (B·V, H, W, C).
+
+        Raises:
+            UserError: when the resident images of a loaded model are not there yet.
+        """
+        if self.images_missing:
+            raise UserError(
+                "The resident images are not part of a saved model: call"
+                " task.attach_images(model) with the InStep task first."
+            )
         images = (
             inputs["images"]
             if self.resident is None
@@ -73,18 +96,61 @@ class MakeViews(keras.layers.Layer):
         return keras.KerasTensor(self.compute_output_shape(inputs), dtype="uint8")
 
     def get_config(self) -> dict[str, Any]:
-        """None: a file could not make this layer again.
+        """The arguments of the constructor; of resident images shape and checksum
+        alone.
 
         Raises:
-            UserError: always.
+            UserError: for an augmentation or a task without `get_config`.
         """
-        raise UserError(
-            "A model that makes its views inside the step is not for files: expected its network;"
-            " save task.classifier(model)."
-        )
+        return {
+            **super().get_config(),
+            "steps": steps_config(self.steps),
+            "widths": list(self.widths),
+            "view_shape": list(self.view_shape),
+            "images": None if self.images is None else dict(self.images),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "MakeViews":
+        """The layer of a config."""
+        steps = [keras.saving.deserialize_keras_object(step) for step in config["steps"]]
+        return cls(**{**config, "steps": steps})
+
+    def attach(self, images: Any) -> None:
+        """Hold the resident images, which a file left out."""
+        if self.resident is not None:
+            self.resident.assign(images)
+            self.images_missing = False
 
     def save_own_variables(self, store: Any) -> None:
         """Nothing: images are not learned."""
 
     def load_own_variables(self, store: Any) -> None:
         """Nothing."""
+
+
+def _given(images: Any) -> Any:
+    return lambda shape, dtype=None: keras.ops.convert_to_tensor(images, dtype)  # noqa: ARG005
+
+
+def steps_config(steps: Sequence[Any]) -> list[Any]:
+    """Augmentations and task in the form that Keras writes into files.
+
+    Raises:
+        UserError: for one without `get_config`.
+    """
+    for step in steps:
+        if not hasattr(step, "get_config"):
+            raise UserError(
+                f"A model with views of {type(step).__name__} cannot be saved: give the class"
+                " get_config and from_config and register it with"
+                " keras.saving.register_keras_serializable, or save task.classifier(model)."
+            )
+    return [keras.saving.serialize_keras_object(step) for step in steps]
+
+
+def describe_images(images: Any) -> dict[str, Any] | None:
+    """Shape and checksum (CRC-32) of resident images; None without."""
+    if images is None:
+        return None
+    return {"shape": list(images.shape), "checksum": zlib.crc32(np.ascontiguousarray(images).data)}

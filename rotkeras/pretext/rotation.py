@@ -187,15 +187,9 @@ class Rotation:
 
         if label_smoothing == 0:
             return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        smooth = keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=label_smoothing
-        )
-        count = len(self.angles)
+        from rotkeras.pretext.smoothed_crossentropy import SmoothedCrossentropy
 
-        def cross_entropy(y_true: Tensor, y_pred: Tensor) -> Tensor:
-            return smooth.call(keras.ops.one_hot(keras.ops.cast(y_true, "int32"), count), y_pred)
-
-        return cross_entropy
+        return SmoothedCrossentropy(label_smoothing)
 
     def metrics(self) -> list[Any]:
         """Rotation accuracy over all views, and for each angle."""
@@ -207,6 +201,15 @@ class Rotation:
             keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
             AngleAccuracy(self.angles),
         ]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor, for models that make their views (`InStep`)."""
+        return {"angles": list(self.angles), "views": self.view_choice}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Rotation":
+        """The task of a config."""
+        return cls(**config)
 
     def _rotated(self, images: Tensor, library: Any) -> list[Tensor]:
         if self.exact:

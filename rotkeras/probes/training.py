@@ -122,6 +122,7 @@ def _stacked(outputs: Mapping[str, Any]) -> Any:
     return keras.ops.stack(list(outputs.values()), axis=1)
 
 
+@keras.saving.register_keras_serializable(package="rotkeras")
 def _summed_cross_entropy(y_true: Any, y_pred: Any) -> Any:
     """Cross-entropy of labels (B,) and scores (B, taps, c), summed over taps: (B,)."""
     labels = keras.ops.repeat(keras.ops.reshape(y_true, (-1, 1)), y_pred.shape[1], axis=1)

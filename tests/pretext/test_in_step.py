@@ -247,12 +247,6 @@ def test_a_model_with_variables_of_its_own_around_the_network_is_saved_whole(
         np.testing.assert_array_equal(one, other)
 
 
-def test_the_whole_model_is_not_for_files_and_says_what_is(tmp_path, source):
-    model = InStep(Rotation(), resident=(source.train,)).build_model(pixels_alone())
-    with pytest.raises(UserError, match=r"save task\.classifier\(model\)"):
-        model.save(tmp_path / "model.keras")
-
-
 def test_it_has_the_form_of_the_task_it_wraps(source):
     inside = InStep(Rotation(), resident=(source.train,))
     assert inside.views_per_image() == 4
