@@ -20,7 +20,7 @@ def load_source(recipe: Recipe, progress: Any = None) -> Source:
     """The image source of a recipe; `progress` is called with (images read, images in all)."""
     data = recipe.data
     return load(
-        getattr(data, data.kind) or "digits",
+        getattr(data, data.kind),
         kind=data.kind,
         progress=progress,
         **data.model_dump(exclude={"tfds", "folder", "arrays", "embedded"}),

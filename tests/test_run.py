@@ -6,7 +6,8 @@ from rotkeras import UserError, recipe
 from rotkeras.files import write_json, write_text, write_whole
 from rotkeras.run import Run
 
-RECIPE = recipe.validate({"name": "one"}, "test")
+DIGITS = {"data": {"embedded": "digits"}}
+RECIPE = recipe.validate({"name": "one", **DIGITS}, "test")
 
 
 def begin(run, made=RECIPE, **arguments):
@@ -45,7 +46,7 @@ def test_what_is_drawn_may_differ_and_a_run_of_before_it_was_drawn_goes_on(tmp_p
     begin(run)
     text = run.recipe.read_text()
     run.recipe.write_text(text[: text.index("attention:")])  # as an earlier version wrote it
-    other = {"name": "one", "attention": {"every_epochs": 3}, "report": None}
+    other = {"name": "one", **DIGITS, "attention": {"every_epochs": 3}, "report": None}
     run.check(recipe.validate(other, "test"), resume=True)
     assert run.resuming
 
@@ -54,7 +55,7 @@ def test_resume_wants_the_same_recipe_and_names_the_difference(tmp_path):
     run = Run(tmp_path / "one")
     begin(run, resume=True)  # nothing there yet: begin
     begin(run, resume=True)
-    other = recipe.validate({"name": "one", "train": {"epochs": 7}}, "test")
+    other = recipe.validate({"name": "one", **DIGITS, "train": {"epochs": 7}}, "test")
     with pytest.raises(
         UserError, match=r"has train.epochs: 100, and the recipe to resume with has 7"
     ):

@@ -189,7 +189,7 @@ def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path, eage
     content = {
         **LEAN,
         "data": {"folder": str(tmp_path / "photos"), "image_size": 16},
-        "augmentation": [{"name": "random_resized_crop", "size": 16}],
+        "augmentation": [{"name": "random_resized_crop"}],
         "train": {"epochs": 2, "images_per_batch": 8},
     }
     summary, run = run_in_process(tmp_path / "run", content)

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from rotkeras.data.decode import Progress
 from rotkeras.data.folder import list_images
-from rotkeras.data.loading import guess_kind, load
+from rotkeras.data.loading import interpret, load
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
 from rotkeras.images import fit_square, to_rgb
@@ -99,11 +99,13 @@ def open_collection(
             f"--image-size: expected at least 8 pixels a side, received {image_size}; give the size"
             " of training."
         )
-    if guess_kind(source) == "folder":
+    kind, source = interpret(source, data_dir)
+    if kind == "folder":
         return _folder(Path(source).expanduser(), image_size or FOLDER_IMAGE_SIZE)
     try:
         loaded = load(
             source,
+            kind=kind,
             data_dir=None if data_dir is None else os.fspath(data_dir),
             image_size=image_size,
             validation_fraction=0,

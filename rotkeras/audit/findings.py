@@ -7,7 +7,7 @@ from rotkeras.audit import limits
 from rotkeras.audit.report import Finding, Folder
 from rotkeras.audit.shortcuts import Told
 
-_CROP = "augmentation: [{name: random_resized_crop, size: %d, scale: [%s]}]"
+_CROP = "augmentation: [{name: random_resized_crop, scale: [%s]}]"
 _SHORTCUTS = {
     "border": (
         "the outer pixels alone tell the rotation",
@@ -175,8 +175,8 @@ def near_end(share: float, count: int) -> float:
 
 def _shortcuts(shortcuts: Sequence[Told], size: int) -> list[Finding]:
     words = {
-        "crop": _CROP % (size, "0.3, 0.8"),
-        "small_crop": _CROP % (size, "0.1, 0.4"),
+        "crop": _CROP % "0.3, 0.8",
+        "small_crop": _CROP % "0.1, 0.4",
         "smaller": max(8, size * 2 // 3 // 8 * 8),
     }
     told = {each.name: each for each in shortcuts if tells_too_much(each)}

@@ -2,6 +2,7 @@
 help."""
 
 import importlib
+import itertools
 from typing import Any
 
 import click
@@ -28,6 +29,28 @@ COMMANDS = {
 }
 
 
+_MAY_BE_EMPTY = ("--author", "--licence")
+
+
+def _refuse_empty(arguments: list[str], context: click.Context) -> None:
+    """Refuse empty options and arguments: most come from a shell variable that is not set."""
+    for before, argument in itertools.pairwise(["", *arguments]):
+        option, equals, value = argument.partition("=")
+        if option.startswith("--") and equals and not value.strip():
+            name = option
+        elif not argument.strip():
+            name = before if before.startswith("-") and "=" not in before else ""
+        else:
+            continue
+        if name not in _MAY_BE_EMPTY:
+            what = f"{name} is empty" if name else "an argument is empty"
+            raise click.UsageError(
+                f"{what[0].upper()}{what[1:]}; give a value, or leave it out. Is a shell variable"
+                " not set?",
+                context,
+            )
+
+
 class _Group(click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -42,6 +65,7 @@ class _Group(click.Group):
     def resolve_command(self, context: click.Context, arguments: list[str]) -> Any:
         from rotkeras.errors import nearest
 
+        _refuse_empty(arguments, context)
         if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
             raise click.UsageError(
                 f"No such command {arguments[0]!r}; {nearest(arguments[0], COMMANDS)}", context

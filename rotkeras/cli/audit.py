@@ -65,14 +65,15 @@ def audit(
     found. 2: a mistake in the command. 3: too few images to tell.
 
     DATA is a folder (searched recursively), an .npz of arrays, digits, or a name of
-    tensorflow-datasets.
+    tensorflow-datasets. If a folder and a set have the same name, write ./NAME for the folder and
+    tfds:NAME or embedded:digits for the set.
 
     \b
     rotkeras audit photos
     rotkeras audit cifar10 --data-dir ~/tensorflow_datasets -o cifar10.html
     """
     from rotkeras.data.folder import check_folder
-    from rotkeras.data.loading import guess_kind
+    from rotkeras.data.loading import interpret
     from rotkeras.embedding.feature_file import check_file
     from rotkeras.errors import UserError
     from rotkeras.files import write_json
@@ -81,13 +82,13 @@ def audit(
     check_page(path, overwrite)  # before minutes of work
     if figures is not None:
         check_file(figures, (".json",), overwrite)
+    kind, _ = interpret(data, data_dir)
     if Path(data).expanduser().is_file() and not data.endswith(".npz"):
         raise UserError(
             f"{data!r} is a file: expected a folder of images, an .npz, or a name of"
             " tensorflow-datasets; give one."
         )
-    is_folder = guess_kind(data) == "folder"
-    if is_folder:
+    if kind == "folder":
         check_folder(Path(data).expanduser())
     console = new_console()
     with interruptible() as interrupted:
@@ -96,7 +97,7 @@ def audit(
         from rotkeras.audit import write
         from rotkeras.audit.collection import FOLDER_IMAGE_SIZE
 
-        if is_folder and image_size is None:
+        if kind == "folder" and image_size is None:
             console.print(
                 f"images as {FOLDER_IMAGE_SIZE} × {FOLDER_IMAGE_SIZE}, as the recipe folder has"
                 " them; --image-size for another"

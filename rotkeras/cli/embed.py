@@ -84,7 +84,8 @@ def embed(
 
     ENCODER is a .keras or .tflite file, the folder of a SavedModel, or a run folder. IMAGES is a
     folder (searched recursively), an image file, an .npz of arrays, digits, or a name of
-    tensorflow-datasets.
+    tensorflow-datasets. If a folder and a set have the same name, write ./NAME for the folder and
+    tfds:NAME or embedded:digits for the set.
 
     \b
     rotkeras embed runs/quickstart photos -o features.npz

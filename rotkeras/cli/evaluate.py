@@ -28,6 +28,10 @@ def label_numbers(
 
 def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     """Comma-separated names."""
+    if value is not None and not all(each.strip() for each in value.split(",")):
+        raise click.BadParameter(
+            f"must be names between commas, none of them empty, got {value!r}."
+        )
     return (
         tuple(dict.fromkeys(each.strip() for each in value.split(",") if each.strip()))
         if value

@@ -62,7 +62,8 @@ def neighbours(
     pixels (the query itself, or a copy) is left out.
 
     QUERY and IMAGES are each a folder, an image file, an .npz of arrays, digits, or a name of
-    tensorflow-datasets.
+    tensorflow-datasets. If a folder and a set have the same name, write ./NAME for the folder and
+    tfds:NAME or embedded:digits for the set.
 
     \b
     rotkeras neighbours runs/quickstart photos/cat.jpg photos -o sheet.png

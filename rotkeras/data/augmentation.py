@@ -126,7 +126,7 @@ def random_flip() -> Augmentation:
 
 
 def random_resized_crop(
-    size: int,
+    size: int | None = None,
     scale: tuple[float, float] = (0.08, 1.0),
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
     flip: bool = True,
@@ -134,7 +134,7 @@ def random_resized_crop(
     """Cut a box of random area and aspect ratio, resize it (bilinear), and flip half of the images.
 
     Args:
-        size: pixels of each side of the result.
+        size: pixels of each side of the result; None keeps the height and width of the images.
         scale: least and greatest area of the box, as a share of the image.
         ratio: least and greatest width over height; drawn uniformly in its logarithm.
         flip: whether to flip.
@@ -147,6 +147,7 @@ def random_resized_crop(
 
         from rotkeras.data import randomness
 
+        rows, columns = (size or images.shape[1]), (size or images.shape[2])
         height, width = float(images.shape[1]), float(images.shape[2])
         area = randomness.uniform(key, _AREA, *scale) * height * width
         aspect = tf.exp(randomness.uniform(key, _RATIO, *(math.log(each) for each in ratio)))
@@ -162,7 +163,7 @@ def random_resized_crop(
         # crop_and_resize samples between the centres of the outermost pixels; half a source step
         # inward makes each output pixel the centre of its own cell, so the box is covered evenly
         # whichever way it is turned.
-        step_y, step_x = box_height / size, (right - left) / size
+        step_y, step_x = box_height / rows, (right - left) / columns
         boxes = tf.stack(
             [
                 (top + step_y / 2 - 0.5) / (height - 1),
@@ -173,7 +174,9 @@ def random_resized_crop(
             axis=1,
         )
         boxes = tf.clip_by_value(boxes, 0.0, 1.0)
-        cut = tf.image.crop_and_resize(images, boxes, tf.range(tf.shape(images)[0]), [size, size])
+        cut = tf.image.crop_and_resize(
+            images, boxes, tf.range(tf.shape(images)[0]), [rows, columns]
+        )
         return tf.cast(tf.round(tf.clip_by_value(cut, 0.0, 255.0)), tf.uint8)
 
     return apply

@@ -1,6 +1,8 @@
 """One loader for the four kinds of source."""
 
+import importlib.util
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,28 +15,83 @@ Kind = Literal["tfds", "folder", "arrays", "embedded"]
 FOLDER_IMAGE_SIZE = 96
 
 
-def guess_kind(source: Any) -> Kind:
-    """The kind of source that a value given by position means: arrays, an `.npz`, a folder,
-    `digits`, or a TFDS name."""
+def interpret(source: Any, data_dir: str | os.PathLike[str] | None = None) -> tuple[Kind, Any]:
+    """What a source given by position means: its kind, and the source without a prefix.
+
+    Args:
+        source: a path, arrays, `"digits"`, or a name of tensorflow-datasets. `"embedded:digits"`
+            and `"tfds:NAME"` name a set where a folder has the same name; `"./NAME"` or a `Path`
+            names the folder.
+        data_dir: where tensorflow-datasets keeps prepared sets.
+
+    Returns:
+        (kind, source), such as ("tfds", "cifar10") for `"tfds:cifar10"`.
+
+    Raises:
+        UserError: for an empty source, and for a word that names both a path and a set.
+    """
     if not isinstance(source, str | os.PathLike):
-        return "arrays"
+        if source is None:
+            raise UserError(f"No images are named, got None; expected {_SOURCES}.")
+        return "arrays", source
     text = os.fspath(source)
-    if text == "digits":
-        return "embedded"
+    if not text.strip():
+        raise UserError(f"No images are named, got {text!r}; expected {_SOURCES}.")
+    if isinstance(source, os.PathLike):
+        return "arrays" if text.endswith(".npz") else "folder", source
+    for kind in ("embedded", "tfds"):
+        if text.startswith(f"{kind}:"):
+            return kind, text.removeprefix(f"{kind}:")
     if text.endswith(".npz"):
-        return "arrays"
-    if (
-        isinstance(source, Path)
-        or text.startswith((".", "~", os.sep))
-        or text.endswith(os.sep)
-        or Path(text).is_dir()
-    ):
-        return "folder"
-    return "tfds"
+        return "arrays", source
+    if text.startswith((".", "~", os.sep)) or text.endswith(os.sep):
+        return "folder", source
+    exists = os.path.lexists(text)
+    if exists and text == "digits":
+        raise _ambiguous(text, "the digits that ship with scikit-learn", "embedded:digits")
+    if exists and _names_a_set(text, data_dir):
+        raise _ambiguous(text, "a set of tensorflow-datasets", f"tfds:{text}")
+    if text == "digits":
+        return "embedded", source
+    return ("folder" if Path(text).is_dir() else "tfds"), source
+
+
+_SOURCES = (
+    "a folder, an .npz file, arrays, 'digits' or a name of tensorflow-datasets such as 'cifar10'"
+)
+
+
+def _ambiguous(text: str, what: str, prefixed: str) -> UserError:
+    place = "folder" if Path(text).is_dir() else "file"
+    return UserError(
+        f"{text!r} is both a {place} here and {what}; write ./{text} for the {place}, or"
+        f" {prefixed} for the set."
+    )
+
+
+def _names_a_set(text: str, data_dir: str | os.PathLike[str] | None) -> bool:
+    """Whether tensorflow-datasets knows a name; read from its files, since importing it takes
+    seconds."""
+    name = re.split("[/:]", text)[0]
+    home = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    prepared = Path(home).expanduser() / name
+    if prepared.is_dir() and prepared.resolve() != Path(text).resolve():
+        return True
+    found = importlib.util.find_spec("tensorflow_datasets")
+    if found is None or not found.submodule_search_locations:
+        return False
+    package = Path(found.submodule_search_locations[0])
+    listed = (package / "datasets" / name, package / "url_checksums" / f"{name}.txt")
+    return any(each.exists() for each in listed)
+
+
+def guess_kind(source: Any) -> Kind:
+    """The kind of source that a value given by position means; see `interpret`."""
+    return interpret(source)[0]
 
 
 def load(
-    source: Any = "digits",
+    source: Any,
     *,
     kind: Kind | None = None,
     data_dir: str | Path | None = None,
@@ -80,7 +137,8 @@ def load(
     Raises:
         UserError: one sentence for anything missing, empty, or of the wrong form.
     """
-    kind = kind or guess_kind(source)
+    if kind is None:
+        kind, source = interpret(source, data_dir)
     if cache is not None and kind in ("arrays", "embedded"):
         raise UserError(
             f"cache goes with images that are decoded, received cache={str(cache)!r} for kind"

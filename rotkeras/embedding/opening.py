@@ -10,7 +10,7 @@ import numpy as np
 
 from rotkeras.data.decode import check_bad
 from rotkeras.data.folder import EXTENSIONS, class_folders, find_images
-from rotkeras.data.loading import guess_kind
+from rotkeras.data.loading import interpret
 from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage, Images, split
 from rotkeras.embedding.image_list import ImageList
@@ -52,7 +52,7 @@ def open_images(
     Raises:
         UserError: for anything missing, empty, or of the wrong form.
     """
-    kind = guess_kind(source)
+    kind, source = interpret(source, data_dir)
     path = Path(source).expanduser() if isinstance(source, str | os.PathLike) else None
     if (
         path is not None

@@ -6,7 +6,7 @@ from typing import Any
 
 from rotkeras.data import Source, load
 from rotkeras.data.folder import check_folder
-from rotkeras.data.loading import guess_kind
+from rotkeras.data.loading import interpret
 from rotkeras.errors import UserError
 from rotkeras.run import Run
 
@@ -47,7 +47,7 @@ def load_labelled(
                 update={"data": recipe.data.model_copy(update={"data_dir": data_dir})}
             )
         return load_source(recipe, progress)
-    kind = guess_kind(labelled)
+    kind, given = interpret(labelled, data_dir or recipe.data.data_dir)
     if kind == "folder":
         check_folder(Path(labelled).expanduser())
     if test_folder is not None:
@@ -64,7 +64,8 @@ def load_labelled(
 
     def read(fraction: float) -> Source:
         return load(
-            labelled,
+            given,
+            kind=kind,
             data_dir=where,
             test_folder=test_folder,
             image_size=size,

@@ -4,9 +4,10 @@ answered at once."""
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from rotkeras.errors import UserError, nearest
 from rotkeras.recipe import reading
@@ -66,8 +67,9 @@ def load(name: str, overrides: Sequence[str] = (), data_dir: str | None = None) 
 
     Args:
         name: a path, or the bare name of a recipe that ships.
-        overrides: each "key.path=value", the value in YAML: "train.epochs=5", "task.angles=[0,
-            180]".
+        overrides: each "key.path=value". The value of a key that takes text is everything after
+            the first "=", as it is; the value of any other key is YAML: "train.epochs=5",
+            "task.angles=[0, 180]". Only `null` means null.
         data_dir: when given, the value of `data.data_dir`, as it is.
 
     Raises:
@@ -94,7 +96,7 @@ def apply_override(content: dict[str, Any], override: str) -> None:
     keys = key_path.strip().split(".")
     if not equals or not all(keys):
         raise UserError(f"--set {override}: expected KEY.PATH=VALUE, such as train.epochs=5.")
-    value = reading.parse(text, f"--set {key_path.strip()}")
+    value = _value_of(text, keys, content, key_path.strip())
     place: Any = content
     for depth, key in enumerate(keys[:-1]):
         if isinstance(place, list):
@@ -116,6 +118,85 @@ def apply_override(content: dict[str, Any], override: str) -> None:
         for other in SOURCES:
             place.pop(other, None)
     place[keys[-1]] = value
+
+
+def _value_of(text: str, keys: list[str], content: dict[str, Any], key_path: str) -> Any:
+    """What the text after "=" means for a key: the type of the key decides.
+
+    Raises:
+        UserError: for an empty value where the key takes none, and for broken YAML.
+    """
+    takes_text, takes_null = key_type(keys, content)
+    if takes_null and text == "null":
+        return None
+    if takes_text and text == "~":
+        raise UserError(
+            f"--set {key_path}=~ is ambiguous; write null for none, $HOME for the home folder, or"
+            " ./~ for a file of that name."
+        )
+    if takes_text:
+        return text
+    if not text.strip():
+        hint = "null or another value" if takes_null else "a value"
+        raise UserError(f"--set {key_path} is empty; write {hint} after the =.")
+    value = reading.parse(text, f"--set {key_path}")
+    if value is None and text.strip() != "null":
+        raise UserError(f"--set {key_path} has no value, got {text!r}; write null for none.")
+    return value
+
+
+def key_type(keys: Sequence[str], content: Any = None) -> tuple[bool, bool]:
+    """Whether a key of a recipe takes text, and whether it takes null.
+
+    Args:
+        keys: the path of the key, such as ("data", "folder") or ("augmentation", "0", "layer").
+        content: the recipe so far, which says of which kind an augmentation or a schedule is.
+
+    Returns:
+        (takes text, takes null); (False, False) for a key that does not exist, which is reported
+        when the recipe is validated.
+    """
+    kinds: list[Any] = [Recipe]
+    for key in keys:
+        found: list[Any] = []
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                name = content.get("name") if isinstance(content, dict) else None
+                names = get_args(kind.model_fields["name"].annotation) if _is_tagged(kind) else ()
+                if key in kind.model_fields and (not names or name is None or name in names):
+                    found += _alternatives(kind.model_fields[key].annotation)
+            elif get_origin(kind) is list and key.isdigit():
+                found += _alternatives(get_args(kind)[0])
+        kinds = found
+        content = _inside(content, key)
+    takes_text = any(
+        kind is str
+        or (get_origin(kind) is Literal and all(isinstance(each, str) for each in get_args(kind)))
+        for kind in kinds
+    )
+    return takes_text, type(None) in kinds
+
+
+def _is_tagged(kind: type[BaseModel]) -> bool:
+    field = kind.model_fields.get("name")
+    return field is not None and field.is_required() and get_origin(field.annotation) is Literal
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    """The types of a union, without what `Annotated` adds to them."""
+    if get_origin(annotation) is Annotated:
+        return _alternatives(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [each for one in get_args(annotation) for each in _alternatives(one)]
+    return [annotation]
+
+
+def _inside(content: Any, key: str) -> Any:
+    if isinstance(content, dict):
+        return content.get(key)
+    if isinstance(content, list) and key.isdigit() and int(key) < len(content):
+        return content[int(key)]
+    return None
 
 
 def _element(place: list[Any], key: str, override: str) -> Any:

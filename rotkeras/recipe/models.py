@@ -4,10 +4,20 @@ prints it for editors."""
 import itertools
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty; give a value or remove the key")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_not_blank)]
+"""Text that says something. An empty value often comes from a shell variable that is not set."""
 
 
 class Section(BaseModel):
@@ -48,22 +58,21 @@ SOURCES: tuple[Literal["tfds", "folder", "arrays", "embedded"], ...] = (
 
 
 class Data(Section):
-    """Where the images come from: one of tfds, folder, arrays, embedded; the embedded digits when
-    none is named."""
+    """Where the images come from: exactly one of tfds, folder, arrays and embedded."""
 
-    tfds: str | None = Field(
+    tfds: Text | None = Field(
         None, description="Name of a tensorflow-datasets image set, such as cifar10."
     )
-    data_dir: str | None = Field(
+    data_dir: Text | None = Field(
         None, description="Folder of prepared tensorflow-datasets sets; null for its default."
     )
-    folder: str | None = Field(
+    folder: Text | None = Field(
         None, description="Folder of images: class folders, or photographs without labels."
     )
-    test_folder: str | None = Field(
+    test_folder: Text | None = Field(
         None, description="Second folder whose images are the test part."
     )
-    arrays: str | None = Field(
+    arrays: Text | None = Field(
         None, description="An .npz file with images and, when there are, labels."
     )
     embedded: Literal["digits"] | None = Field(
@@ -84,7 +93,7 @@ class Data(Section):
     on_bad_image: Literal["skip", "error"] = Field(
         "skip", description="What to do with a file that is no whole image."
     )
-    cache: str | None = Field(
+    cache: Text | None = Field(
         None,
         description=(
             "With folder or tfds: keeps decoded images on disk between runs; null keeps them in"
@@ -95,6 +104,11 @@ class Data(Section):
     @model_validator(mode="after")
     def _one_source(self) -> "Data":
         named = [kind for kind in SOURCES if getattr(self, kind) is not None]
+        if not named:
+            raise ValueError(
+                "no images are named; set one of data.folder, data.tfds, data.arrays and"
+                " data.embedded (data.embedded=digits for the digits that ship with scikit-learn)"
+            )
         if len(named) > 1:
             raise ValueError(
                 f"expected one of {', '.join(SOURCES)}, received {' and '.join(named)}; keep one"
@@ -113,7 +127,7 @@ class Data(Section):
     @property
     def kind(self) -> Literal["tfds", "folder", "arrays", "embedded"]:
         """The source that is named: tfds, folder, arrays or embedded."""
-        return next((kind for kind in SOURCES if getattr(self, kind) is not None), "embedded")
+        return next(kind for kind in SOURCES if getattr(self, kind) is not None)
 
 
 class PadCropFlip(Section):
@@ -134,7 +148,9 @@ class RandomResizedCrop(Section):
     """Cut a box of random area and shape, resize it, flip half of the images."""
 
     name: Literal["random_resized_crop"]
-    size: Annotated[int, Field(ge=8)]
+    size: Annotated[int, Field(ge=8)] | None = Field(
+        None, description="Pixels of each side of the result; null for the size of the images."
+    )
     scale: Annotated[
         list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)
     ] = [0.08, 1.0]
@@ -149,7 +165,7 @@ class KerasCV(Section):
     """Any augmentation layer of keras-cv, with its own arguments."""
 
     name: Literal["keras_cv"]
-    layer: str = Field(description="Such as RandomGaussianBlur.")
+    layer: Text = Field(description="Such as RandomGaussianBlur.")
     arguments: dict[str, Any] = Field(
         {}, description="Keyword arguments of the layer; value_range is (0, 255)."
     )
@@ -308,7 +324,7 @@ class Probe(Section):
 class Encoder(Section):
     """What is cut from the backbone as encoder.keras."""
 
-    tap: str = Field(
+    tap: Text = Field(
         "best",
         description=(
             "A tap's name, or best: the best by the first probe on validation (without labels: the"
@@ -328,7 +344,7 @@ class Attention(Section):
     images: Annotated[int, Field(ge=1, le=100)] = Field(
         16, description="Images of a picture, drawn by the seed."
     )
-    taps: Annotated[list[str], Field(min_length=1)] | None = Field(
+    taps: Annotated[list[Text], Field(min_length=1)] | None = Field(
         None, description="Taps to draw; null for the first three."
     )
     powers: list[Annotated[float, Field(gt=0, le=16)]] | None = Field(
@@ -371,7 +387,7 @@ class Export(Section):
         ["float32", "int8"], description="Kinds of TFLite file; docs/export.md lists them."
     )
     saved_model: bool = Field(True, description="Write a SavedModel too.")
-    tap: str | None = Field(
+    tap: Text | None = Field(
         None,
         description=(
             "Where the encoder is cut; null for the tap that section encoder names, or, for best,"
@@ -414,7 +430,7 @@ class Recipe(Section):
         "run", description="Of the run folder, runs/<name>."
     )
     task: Task = Task()
-    data: Data = Data()
+    data: Data
     augmentation: list[Augmentation] = Field(
         [], description="Applied to each image before its views are made, in this order."
     )
@@ -433,18 +449,20 @@ class Recipe(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _rotate_is_placement(cls, content: Any) -> Any:
-        """Runs of before `train.placement` say in their section task where views are made."""
-        task, train = (
-            (content.get(name, {}) for name in ("task", "train"))
-            if isinstance(content, dict)
-            else (None, None)
-        )
-        if not (
-            isinstance(task, dict)
-            and isinstance(train, dict)
-            and task.get("rotate") in ("host", "device")
-        ):
+    def _of_earlier_versions(cls, content: Any) -> Any:
+        """Read the recipes of runs of earlier versions."""
+        if not isinstance(content, dict):
             return content
-        task = dict(task)
-        return {**content, "task": task, "train": {"placement": task.pop("rotate"), **train}}
+        content = {"data": {}, **content}  # section Data says that no images are named
+        data = content["data"]
+        # Earlier versions trained on the digits if no images were named, and wrote all four keys.
+        if isinstance(data, dict) and all(data.get(kind, "") is None for kind in SOURCES):
+            content = {**content, "data": {**data, "embedded": "digits"}}
+        # Before `train.placement`, section task said where views are made.
+        task, train = content.get("task", {}), content.get("train", {})
+        both = isinstance(task, dict) and isinstance(train, dict)
+        if both and task.get("rotate") in ("host", "device"):
+            task = dict(task)
+            train = {"placement": task.pop("rotate"), **train}
+            content = {**content, "task": task, "train": train}
+        return content

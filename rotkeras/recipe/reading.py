@@ -93,6 +93,11 @@ def _check_keys(node: yaml.Node, path: str, name: str, above: tuple[yaml.Node, .
         if key.value in seen:
             raise UserError(f"{where}: expected each key once, received it twice; keep one.")
         seen.add(key.value)
+        if isinstance(value, yaml.ScalarNode) and value.value == "" and value.style is None:
+            raise UserError(
+                f"{where} has no value; give one, write null where the key allows it, or remove the"
+                " key."
+            )
         _check_keys(value, f"{path}{key.value}.", name, above)
 
 
@@ -112,7 +117,10 @@ def read_mapping(path: Path) -> dict[str, Any]:
         ) from None
     content = parse(text, str(path))
     if content is None:
-        return {}
+        raise UserError(
+            f"{path} holds no recipe: it is empty or has comments only; `rotkeras recipes folder`"
+            " prints one to start from."
+        )
     if not isinstance(content, dict):
         raise UserError(
             f"{path}: expected sections such as 'data:' and 'train:', received a"

@@ -177,3 +177,46 @@ def test_the_table_fits_a_terminal():
             "100.0",
             "+100.0",
         ]
+
+
+EMPTY = [
+    ("train", "quickstart", "--run-dir", ""),
+    ("train", "quickstart", "--run-dir="),
+    ("train", "quickstart", "--data-dir", "  "),
+    ("train", "quickstart", "--set", ""),
+    ("train", ""),
+    ("evaluate", "runs/x", "--probe", ""),
+    ("evaluate", "runs/x", "--probe", ","),
+    ("evaluate", "runs/x", "--tap", "conv1,,conv2"),
+    ("evaluate", "runs/x", "--labels-per-class", ""),
+    ("evaluate", "runs/x", "--labelled="),
+    ("worth-it", "runs/x", "--seeds", ""),
+    ("export", "runs/x", "-o", ""),
+    ("export", "runs/x", "--tap", ""),
+    ("embed", "encoder.keras", "", "-o", "x.npz"),
+    ("embed", "encoder.keras", "photos", "-o", ""),
+    ("neighbours", "encoder.keras", "photos", "photos", "--csv", ""),
+    ("attend", "runs/x", "", "-o", "maps"),
+    ("audit", "", "-o", "x.html"),
+    ("audit", "digits", "--json", ""),
+    ("orient", "x.tflite", "photos", "--fix", ""),
+    ("report", "runs/x", "-o", ""),
+    ("benchmark", ""),
+    ("benchmark", "train", "cifar10", "--peer-python", ""),
+    ("reproduce", "table1", "--scale", ""),
+    ("recipes", ""),
+]
+
+
+@pytest.mark.parametrize("arguments", EMPTY, ids=" ".join)
+def test_an_empty_option_or_argument_is_refused_in_every_command(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(*arguments)
+    assert result.exit_code == 2, result.output
+    assert "empty" in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_author_may_be_empty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "empty" not in call("export", "runs/x", "--author", "").output

@@ -80,6 +80,13 @@ def test_random_resized_crop_of_the_whole_image_is_the_image(random_images):
     assert np.array_equal(apply(step, random_images), random_images)
 
 
+def test_random_resized_crop_without_a_size_keeps_that_of_the_images(random_images):
+    result = apply(augmentation.random_resized_crop(), random_images)
+    assert result.shape == random_images.shape
+    same = apply(augmentation.random_resized_crop(12), random_images)
+    np.testing.assert_array_equal(result, same)
+
+
 def test_random_resized_crop_of_a_flat_image_is_flat_and_of_the_asked_size():
     images = np.full((50, 20, 20, 3), 77, np.uint8)
     result = apply(augmentation.random_resized_crop(9), images)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from rotkeras.data import load
-from rotkeras.data.loading import guess_kind
+from rotkeras.data.loading import guess_kind, interpret
 from rotkeras.errors import UserError
 
 
@@ -37,6 +37,10 @@ def images(count=20):
         ("~/photos", "folder"),
         ("/data/photos", "folder"),
         (Path("photos"), "folder"),
+        (Path("digits"), "folder"),
+        ("./digits", "folder"),
+        ("embedded:digits", "embedded"),
+        ("tfds:cifar10", "tfds"),
         (np.zeros((1, 2, 2, 3), np.uint8), "arrays"),
         ((np.zeros((1, 2, 2, 3), np.uint8), [0]), "arrays"),
     ],
@@ -50,6 +54,79 @@ def test_guess_kind_of_a_folder_in_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert guess_kind("photos") == "folder"
     assert guess_kind("pictures") == "tfds"
+
+
+@pytest.mark.parametrize(
+    ("name", "prefixed", "kind"),
+    [
+        ("digits", "embedded:digits", "embedded"),
+        ("cifar10", "tfds:cifar10", "tfds"),
+        ("imagenette", "tfds:imagenette", "tfds"),
+    ],
+)
+@pytest.mark.parametrize("make_it", [Path.mkdir, Path.touch], ids=["folder", "file"])
+def test_a_word_that_names_a_path_and_a_set_must_be_written_otherwise(
+    name, prefixed, kind, make_it, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert interpret(name) == (kind, name)
+    make_it(tmp_path / name)
+    with pytest.raises(UserError, match=f"write ./{name} for the (folder|file), or {prefixed} for"):
+        interpret(name)
+    assert interpret(f"./{name}") == ("folder", f"./{name}")
+    assert interpret(Path(name)) == ("folder", Path(name))
+    assert interpret(prefixed) == (kind, name)
+
+
+def test_a_set_that_is_prepared_in_the_data_folder_is_known_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "birds").mkdir()
+    assert interpret("birds")[0] == "folder"
+    (tmp_path / "sets" / "birds").mkdir(parents=True)
+    with pytest.raises(UserError, match="tfds:birds for the set"):
+        interpret("birds", tmp_path / "sets")
+
+
+def test_the_prefixed_digits_are_the_digits():
+    assert load("embedded:digits").name == "digits"
+
+
+@pytest.mark.parametrize("source", ["", "  ", None])
+def test_an_empty_source_is_refused(source):
+    with pytest.raises(UserError, match="No images are named, got"):
+        load(source)
+
+
+def test_a_source_must_be_given():
+    with pytest.raises(TypeError, match="source"):
+        load()
+
+
+NAMES = [
+    "My #1",
+    "100% mine",
+    "@home",
+    "a: b",
+    "[x]",
+    "2024",
+    "1e5",
+    "!x",
+    "- x",
+    "Фото 📷",
+    "日本",
+    " x ",
+]
+
+
+def test_names_of_folders_and_files_are_kept_as_they_are(tmp_path):
+    top = tmp_path / "a: b #1"
+    make(top, *(f"{name}/{each}.png" for name in NAMES for each in NAMES))
+    source = load(top, image_size=8, validation_fraction=0)
+    assert source.train.class_names == tuple(sorted(NAMES))
+    assert sorted(source.train.names) == sorted(
+        f"{name}/{each}.png" for name in NAMES for each in NAMES
+    )
+    assert source.name == "a: b #1"
 
 
 def test_an_unknown_kind_is_a_user_error():

@@ -45,14 +45,14 @@ MISTAKES = [
 @pytest.mark.parametrize(("content", "words"), MISTAKES, ids=[words[:40] for _, words in MISTAKES])
 def test_a_mistake_is_one_line_with_file_path_expected_and_received(content, words):
     with pytest.raises(UserError) as error:
-        recipe.validate(content, "mine.yaml")
+        recipe.validate({"data": {"embedded": "digits"}} | content, "mine.yaml")
     message = str(error.value)
     assert message.startswith(f"mine.yaml: {words}")
     assert "\n" not in message
 
 
 def test_a_recipe_is_frozen():
-    made = recipe.validate({}, "test")
+    made = recipe.validate({"data": {"embedded": "digits"}}, "test")
     with pytest.raises(Exception, match="frozen"):
         made.train.epochs = 5
 
@@ -120,7 +120,7 @@ def test_a_recipe_is_found_by_path_and_by_bare_name(tmp_path, monkeypatch):
         == recipe.find("quickstart.yaml")
     )
     mine = tmp_path / "quickstart.yaml"
-    mine.write_text("name: mine\n")
+    mine.write_text("name: mine\ndata: {embedded: digits}\n")
     assert recipe.load("quickstart.yaml").name == "mine"
     assert recipe.load("quickstart").name == "quickstart"
     with pytest.raises(UserError, match="did you mean 'cifar10'"):
@@ -137,9 +137,10 @@ def test_a_data_dir_is_taken_as_it_is():
 
 
 def test_the_name_of_a_nameless_recipe_is_that_of_its_file(tmp_path):
-    (tmp_path / "my birds (2).yaml").write_text("train: {epochs: 2}\n")
+    text = "data: {folder: birds}\ntrain: {epochs: 2}\n"
+    (tmp_path / "my birds (2).yaml").write_text(text)
     assert recipe.load(str(tmp_path / "my birds (2).yaml")).name == "my-birds-2"
-    (tmp_path / "birds.yaml").write_text("train: {epochs: 2}\n")
+    (tmp_path / "birds.yaml").write_text(text)
     assert recipe.load(str(tmp_path / "birds.yaml")).name == "birds"
 
 
@@ -250,6 +251,149 @@ def test_recipes_ship_inside_a_wheel():
 
 @pytest.mark.parametrize("where", ["host", "device"])
 def test_recipes_of_runs_of_before_there_was_a_placement_are_read(where):
-    made = recipe.validate({"task": {"rotate": where}, "train": {"epochs": 3}}, "old.yaml")
+    content = {"task": {"rotate": where}, "train": {"epochs": 3}, "data": {"embedded": "digits"}}
+    made = recipe.validate(content, "old.yaml")
     assert (made.train.placement, made.train.epochs) == (where, 3)
     assert "rotate" not in recipe.dump(made)
+
+
+EMPTY = "must not be empty"
+NO_IMAGES = "data: no images are named; set one of data.folder, data.tfds, data.arrays"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("data.folder=", f"--set data.folder: {EMPTY}"),
+        ("data.folder=  ", f"--set data.folder: {EMPTY}"),
+        ("data.folder=null", NO_IMAGES),
+        ("data.folder=~", "--set data.folder=~ is ambiguous; write null for none, $HOME for"),
+        ("data.arrays=", f"--set data.arrays: {EMPTY}"),
+        ("data.tfds=", f"--set data.tfds: {EMPTY}"),
+        ("data.embedded=", "--set data.embedded: "),
+        ("data.cache=", f"--set data.cache: {EMPTY}"),
+        ("data.data_dir=", f"--set data.data_dir: {EMPTY}"),
+        ("encoder.tap=", f"--set encoder.tap: {EMPTY}"),
+        ("export.tap=", f"--set export.tap: {EMPTY}"),
+        ("attention.taps=['']", f"--set attention.taps.0: {EMPTY}"),
+        ("name=", "--set name: expected letters"),
+        ("train.epochs=", "--set train.epochs is empty; write a value after the =."),
+        ("train.devices=", "--set train.devices is empty; write null or another value"),
+        ("train.devices=~", "--set train.devices has no value, got '~'; write null for none."),
+        ("train.precision=", "--set train.precision: "),
+        ("train.schedule.name=", "--set train.schedule.name: "),
+        ("probe.probes=", "--set probe.probes is empty"),
+        ("train=", "--set train is empty"),
+        ("data=", "--set data is empty"),
+        ("attention=", "--set attention is empty; write null or another value"),
+    ],
+)
+def test_an_empty_value_is_refused_and_trains_on_nothing_else(override, words):
+    with pytest.raises(UserError) as error:
+        recipe.load("quickstart", [override])
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "holds no recipe: it is empty or has comments only"),
+        ("# name: mine\n\n# data:\n", "holds no recipe: it is empty or has comments only"),
+        ("---\n", "holds no recipe"),
+        ("train: {epochs: 2}\n", NO_IMAGES),
+        ("data: {image_size: 16}\n", NO_IMAGES),
+        ("data: {folder: null}\n", NO_IMAGES),
+        ("data: {folder: ~}\n", NO_IMAGES),
+        ("data: null\n", "data: expected a section of keys"),
+        ("data:\n", "mine.yaml:1: data has no value; give one, write null where the key allows it"),
+        ("data: {folder: x}\ntrain:\n", "mine.yaml:2: train has no value"),
+        ("data:\n  folder:\n", "mine.yaml:2: data.folder has no value"),
+        ("data: {folder: x}\nattention:\n", "mine.yaml:2: attention has no value"),
+        ("data: {folder: ''}\n", f"data.folder: {EMPTY}"),
+    ],
+)
+def test_an_empty_recipe_section_or_value_in_a_file_is_refused(tmp_path, text, words):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(UserError) as error:
+        recipe.load(str(tmp_path / "mine.yaml"))
+    assert words in str(error.value)
+
+
+def test_the_digits_of_runs_of_earlier_versions_are_read():
+    none = dict.fromkeys(("tfds", "folder", "arrays", "embedded"))
+    assert recipe.validate({"data": none}, "old.yaml").data.kind == "embedded"
+
+
+VERBATIM = [
+    "My #1",
+    "100% mine",
+    "@home",
+    "a: b",
+    "[x]",
+    "{x}",
+    "2024",
+    "1e5",
+    "!x",
+    "- x",
+    "a=b",
+    "*x",
+    "&x",
+    "'quoted'",
+    '"',
+    "true",
+    "None",
+    "  blanks around  ",
+    "Фото 📷 日本",
+    "~/photos",
+    "line\nbreak",
+    "tab\there",
+]
+
+
+@pytest.mark.parametrize("path", VERBATIM)
+def test_a_text_key_takes_everything_after_the_equals_sign(path, tmp_path):
+    made = recipe.load("quickstart", [f"data.folder={path}", f"data.cache={path}"])
+    assert (made.data.folder, made.data.cache) == (path, path)
+    assert recipe.load("cifar10", data_dir=path).data.data_dir == path
+    (tmp_path / "recipe.yaml").write_text(recipe.dump(made), encoding="utf-8")
+    assert recipe.load(str(tmp_path / "recipe.yaml")) == made
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("export.author=", ""),
+        ("export.tap=null", None),
+        ("export.tap=conv2", "conv2"),
+        ("train.devices=null", None),
+        ("train.xla=false", False),
+        ("train.schedule.name=cosine", "cosine"),
+        ("task.angles.1=180", 180),
+        ("name=2024", "2024"),
+    ],
+)
+def test_the_type_of_the_key_decides(override, value):
+    made = recipe.load("quickstart", ["task.angles=[0, 90]", override])
+    for key in override.partition("=")[0].split("."):
+        made = made[int(key)] if key.isdigit() else getattr(made, key)
+    assert made == value
+
+
+def test_the_layer_of_an_augmentation_is_text_and_its_arguments_are_not(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "data: {folder: x}\naugmentation: [{name: keras_cv, layer: RandomCutout}]\n"
+    )
+    made = recipe.load(
+        str(tmp_path / "mine.yaml"),
+        ["augmentation.0.layer=Grayscale", "augmentation.0.arguments={factor: 0.5}"],
+    )
+    assert (made.augmentation[0].layer, made.augmentation[0].arguments) == (
+        "Grayscale",
+        {"factor": 0.5},
+    )
+
+
+def test_one_number_sets_the_size_of_images_and_crop():
+    made = recipe.load("folder", ["data.folder=x", "data.image_size=32"])
+    assert made.data.image_size == 32
+    assert made.augmentation[0].size is None

@@ -12,7 +12,7 @@ from rotkeras.recipe.reading import parse, read_mapping, write
     [
         ("1e-4", 1e-4), ("1E3", 1000.0), ("-2.5e+2", -250.0), (".5", 0.5), ("1.", 1.0), ("12", 12), ("-3", -3), ("+4", 4),
         ("010", 10), ("true", True), ("False", False), ("no", "no"), ("on", "on"), ("yes", "yes"), ("null", None), ("~", None),
-        ("", None), ("1:30", "1:30"), ("2026-01-02", "2026-01-02"), (".inf", math.inf), ("'5'", "5"), ("0x10", "0x10"),
+        ("1:30", "1:30"), ("2026-01-02", "2026-01-02"), (".inf", math.inf), ("'5'", "5"), ("0x10", "0x10"),
         ("[0, 90]", [0, 90]), ("{a: 1}", {"a": 1}), ("photos/2024", "photos/2024"),
     ],
 )  # fmt: skip
@@ -54,7 +54,8 @@ def test_files_that_cannot_be_read(tmp_path):
         read_mapping(tmp_path / "list.yaml")
     with pytest.raises(UserError, match="no such file"):
         read_mapping(tmp_path / "none.yaml")
-    assert read_mapping(tmp_path / "empty.yaml") == {}
+    with pytest.raises(UserError, match="holds no recipe"):
+        read_mapping(tmp_path / "empty.yaml")
 
 
 def test_what_is_written_is_read_back_here_and_by_other_readers():
