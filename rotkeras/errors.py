@@ -34,6 +34,38 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return "valid: " + ", ".join(repr(each) for each in valid)
 
 
+def must(name: str, expected: str, value: object, hint: str = "") -> UserError:
+    """The error for a wrong value: "image_size must be at least 8, got 0."
+
+    Args:
+        name: of the argument, or the key path in a recipe.
+        expected: what is accepted, with its verb: "be at least 8".
+        value: what was received.
+        hint: how to fix it.
+    """
+    sentence = f"{name} must {expected}, got {received(value)}"
+    sentence += f"; {hint}" if hint else ""
+    return UserError(sentence if sentence.endswith(("?", ".")) else f"{sentence}.")
+
+
+def received(value: object) -> str:
+    """A value as an error shows it: short, on one line, arrays by their dtype and shape."""
+    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+    if shape == () and hasattr(value, "item"):
+        value = value.item()  # a number of NumPy
+    elif dtype is not None and shape is not None and not isinstance(value, type):
+        name = getattr(dtype, "name", None) or str(dtype)
+        return f"a {name} array of shape {tuple(shape)}"
+    if isinstance(value, type) or callable(value):
+        return f"the {'class' if isinstance(value, type) else 'function'} " + str(
+            getattr(value, "__name__", type(value).__name__)
+        )
+    text = " ".join(repr(value).split())
+    if text.startswith("<"):
+        return f"an object of type {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
 def brief(error: Exception) -> str:
     """An error's text on one line of at most 160 characters, without the colours that Keras puts
     in."""

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from rotkeras.errors import UserError, nearest
+from rotkeras.errors import UserError, nearest, received
 from rotkeras.recipe import reading
 from rotkeras.recipe.models import SOURCES, Recipe
+from rotkeras.sentences import clause, complete
 
 _TAGS = {
     "pad_crop_flip",
@@ -222,60 +223,39 @@ def validate(content: dict[str, Any], name: str, overrides: Sequence[str] = ()) 
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        sentence = _sentence(error)
-        set_here = any(sentence.startswith((f"{path}:", f"{path}.")) for path in overrides)
+        path, sentence = _sentence(error)
+        set_here = any(path == each or path.startswith(f"{each}.") for each in overrides)
         raise UserError(f"--set {sentence}" if set_here else f"{name}: {sentence}") from None
 
 
-def _sentence(error: ValidationError) -> str:
-    """The first mistake in words; unknown keys before wrong values, for they are often the
-    cause."""
+def _sentence(error: ValidationError) -> tuple[str, str]:
+    """Key path and sentence of the first mistake; unknown keys before wrong values, for they are
+    often the cause."""
     mistakes = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     first = mistakes[0]
     location = first["loc"]
     path = ".".join(_without_tags(location)) or "recipe"
-    received = first["input"]
-    more = f" ({len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+    see = "; see `rotkeras schema`"
     match first["type"]:
         case "extra_forbidden":
-            return (
-                f"{path}: unknown key; {nearest(str(location[-1]), _fields(location[:-1]))}{more}"
-            )
+            hint = nearest(str(location[-1]), _fields(location[:-1]))
+            words = f"is not a known key; {hint}"
         case "missing":
-            return f"{path}: expected a value, received none; see `rotkeras schema`{more}"
-        case "value_error":
-            text = str(first["ctx"]["error"])
-            return f"{text if path == 'recipe' else f'{path}: {text}'}{more}"
-        case "literal_error" | "union_tag_invalid":
-            expected = str(first["ctx"].get("expected") or first["ctx"].get("expected_tags"))
-            choices = [each.strip(" '") for each in expected.replace(" or ", ",").split(",")]
-            tag = received.get("name") if isinstance(received, dict) else received
-            path = f"{path}.name" if first["type"] == "union_tag_invalid" else path
-            hint = nearest(str(tag), choices)
-            hint = f"; {hint}" if hint.startswith("did") else ""
-            return f"{path}: expected one of {', '.join(choices)}, received {tag!r}{hint}{more}"
+            words = f"is missing{see}"
         case "union_tag_not_found":
-            return (
-                f"{path}: expected a mapping with a name, received {received!r}; see `rotkeras"
-                f" schema`{more}"
-            )
-        case "string_type":
-            return f"{path}: expected text, received {received!r}; put it in quotes{more}"
+            words = f"must be a section with a name, got {received(first['input'])}{see}"
         case "model_type" | "model_attributes_type":
-            return (
-                f"{path}: expected a section of keys, received {received!r}; see `rotkeras"
-                f" schema`{more}"
-            )
-        case "string_pattern_mismatch":
-            return (
-                f"{path}: expected letters, digits, '.', '_' and '-', the first a letter or digit,"
-                f" received {received!r}{more}"
-            )
+            words = f"must be a section of keys, got {received(first['input'])}{see}"
+        case "string_type":
+            words = f"{clause(first)}; put it in quotes"
         case _:
-            expected = (
-                first["msg"].removeprefix("Input should be ").replace("Input should", "expected to")
-            )
-            return f"{path}: expected {expected}, received {received!r}{more}"
+            words = clause(first)
+    path += ".name" if first["type"] == "union_tag_invalid" else ""
+    if key := getattr(first.get("ctx", {}).get("error"), "key", ""):
+        path, words = f"{path}.{key}", words.removeprefix(f".{key} ")
+    if len(mistakes) > 1:
+        words += f" ({len(mistakes) - 1} more)"
+    return path, complete(path, words)
 
 
 def _without_tags(location: tuple[Any, ...]) -> list[str]:

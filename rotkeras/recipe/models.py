@@ -1,52 +1,59 @@
 """The sections of a recipe, as frozen objects. Every field says what it is; `rotkeras schema`
 prints it for editors."""
 
-import itertools
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[int, Field(ge=1)]
-
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be empty; give a value or remove the key")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_not_blank)]
-"""Text that says something. An empty value often comes from a shell variable that is not set."""
+from rotkeras.accepted import (
+    STRICT,
+    Blocks,
+    Budget,
+    CalibrationImages,
+    Classes,
+    ExportPooling,
+    Fraction,
+    ImageSize,
+    InputSize,
+    Labels,
+    NotNegative,
+    NotNegativeNumber,
+    OnBadImage,
+    Percent,
+    Pooling,
+    Positive,
+    PositiveNumber,
+    Power,
+    ProbeName,
+    ProfileName,
+    Rising,
+    Seed,
+    Share,
+    Text,
+    Views,
+    Width,
+    Wrong,
+    check_angles,
+)
 
 
 class Section(BaseModel):
     """A frozen section that refuses unknown keys and converts nothing but whole numbers to
     floats."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, **STRICT)
 
 
 class Task(Section):
     """The pretext task."""
 
     name: Literal["rotation"] = "rotation"
-    angles: list[int] = Field(
+    angles: Annotated[list[int], AfterValidator(check_angles)] = Field(
         [0, 90, 180, 270], description="Degrees counter-clockwise, distinct multiples of 45."
     )
-    views: Literal["all", "one"] = Field(
+    views: Views = Field(
         "all", description="all: every angle of each image, side by side. one: a drawn angle."
     )
-
-    @model_validator(mode="after")
-    def _offered(self) -> "Task":
-        if (
-            len(self.angles) < 2
-            or len(set(self.angles)) < len(self.angles)
-            or any(a % 45 or not 0 <= a < 360 for a in self.angles)
-        ):
-            raise ValueError("angles: expected at least two distinct multiples of 45 from 0 to 315")
-        return self
 
 
 SOURCES: tuple[Literal["tfds", "folder", "arrays", "embedded"], ...] = (
@@ -78,19 +85,17 @@ class Data(Section):
     embedded: Literal["digits"] | None = Field(
         None, description="The digits that ship with scikit-learn."
     )
-    image_size: Annotated[int, Field(ge=8)] | None = Field(
+    image_size: ImageSize | None = Field(
         None, description="Side in pixels after a centred square cut."
     )
-    labels: Literal["auto", "folders", "none"] = Field(
-        "auto", description="Whether folders are classes."
-    )
+    labels: Labels = Field("auto", description="Whether folders are classes.")
     validation_fraction: Fraction = Field(
         0.1, description="Share of the training images split off as validation."
     )
     train_images: Positive | None = Field(
         None, description="Keep a drawn part of the training images; null keeps all."
     )
-    on_bad_image: Literal["skip", "error"] = Field(
+    on_bad_image: OnBadImage = Field(
         "skip", description="What to do with a file that is no whole image."
     )
     cache: Text | None = Field(
@@ -105,22 +110,20 @@ class Data(Section):
     def _one_source(self) -> "Data":
         named = [kind for kind in SOURCES if getattr(self, kind) is not None]
         if not named:
-            raise ValueError(
-                "no images are named; set one of data.folder, data.tfds, data.arrays and"
+            raise Wrong(
+                "names no images; set one of data.folder, data.tfds, data.arrays and"
                 " data.embedded (data.embedded=digits for the digits that ship with scikit-learn)"
             )
         if len(named) > 1:
-            raise ValueError(
-                f"expected one of {', '.join(SOURCES)}, received {' and '.join(named)}; keep one"
+            raise Wrong(
+                f"must have one of {', '.join(SOURCES)}, got {' and '.join(named)}; keep one"
             )
         if self.test_folder is not None and self.folder is None:
-            raise ValueError(
-                "test_folder goes with folder, which is not set; set folder or remove test_folder"
-            )
+            raise Wrong("needs data.folder; set it, or remove data.test_folder", "test_folder")
         if self.cache is not None and self.folder is None and self.tfds is None:
-            raise ValueError(
-                "cache goes with folder or tfds, which are not set; the other sources need no"
-                " cache; remove it"
+            raise Wrong(
+                "needs data.folder or data.tfds; the other sources need no cache: remove it",
+                "cache",
             )
         return self
 
@@ -134,7 +137,7 @@ class PadCropFlip(Section):
     """Pad with black, random crop of the old size, flip half of the images."""
 
     name: Literal["pad_crop_flip"]
-    padding: Annotated[int, Field(ge=0)] = 4
+    padding: NotNegative = 4
     flip: bool = True
 
 
@@ -148,13 +151,11 @@ class RandomResizedCrop(Section):
     """Cut a box of random area and shape, resize it, flip half of the images."""
 
     name: Literal["random_resized_crop"]
-    size: Annotated[int, Field(ge=8)] | None = Field(
+    size: ImageSize | None = Field(
         None, description="Pixels of each side of the result; null for the size of the images."
     )
-    scale: Annotated[
-        list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)
-    ] = [0.08, 1.0]
-    ratio: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] = [
+    scale: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.08, 1.0]
+    ratio: Annotated[list[PositiveNumber], Field(min_length=2, max_length=2)] = [
         0.75,
         1.3333333333333333,
     ]
@@ -180,10 +181,8 @@ class Backbone(Section):
     """The network whose features are learned."""
 
     name: Literal["nin"] = "nin"
-    blocks: Literal[3, 4, 5] = 4
-    width: Annotated[float, Field(gt=0, le=16)] = Field(
-        1.0, description="Multiplies every number of filters."
-    )
+    blocks: Blocks = 4
+    width: Width = Field(1.0, description="Multiplies every number of filters.")
 
 
 class Optimizer(Section):
@@ -192,9 +191,7 @@ class Optimizer(Section):
     name: Literal["sgd", "adam"] = "sgd"
     momentum: Fraction = Field(0.9, description="Of SGD.")
     nesterov: bool = Field(True, description="Of SGD.")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(
-        5e-4, description="On every trainable weight."
-    )
+    weight_decay: NotNegativeNumber = Field(5e-4, description="On every trainable weight.")
     weight_decay_as: Literal["l2_in_gradient", "decoupled"] = Field(
         "l2_in_gradient",
         description=(
@@ -215,23 +212,15 @@ class Steps(Section):
     """Multiply the learning rate by a factor at each of some epochs."""
 
     name: Literal["steps"]
-    at_epochs: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
-    factor: Annotated[float, Field(gt=0)] = 0.2
-
-    @model_validator(mode="after")
-    def _rising(self) -> "Steps":
-        if any(later <= earlier for earlier, later in itertools.pairwise(self.at_epochs)):
-            raise ValueError(
-                f"at_epochs: expected rising epochs, received {self.at_epochs}; put them in order"
-            )
-        return self
+    at_epochs: Rising
+    factor: PositiveNumber = 0.2
 
 
 class Cosine(Section):
     """Linear warm-up from 0, then half a cosine to 0."""
 
     name: Literal["cosine"]
-    warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    warmup_epochs: NotNegativeNumber = 0.0
 
 
 class OneCycle(Section):
@@ -251,9 +240,7 @@ class Train(Section):
     images_per_batch: Positive = Field(
         128, description="Images, not views: four rotations make four times as many views."
     )
-    learning_rate: Annotated[float, Field(gt=0)] = Field(
-        0.1, description="The highest that the schedule reaches."
-    )
+    learning_rate: PositiveNumber = Field(0.1, description="The highest that the schedule reaches.")
     schedule: Schedule = Constant(name="constant")
     optimizer: Optimizer = Optimizer()
     label_smoothing: Fraction = 0.0
@@ -276,7 +263,7 @@ class Train(Section):
     steps_per_execution: Positive = Field(
         1, description="Steps between two looks of Python at the training loop."
     )
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Seed = 0
     deterministic: bool = Field(
         True, description="The same bits at every run; costs speed on a GPU."
     )
@@ -290,22 +277,18 @@ class Train(Section):
     @model_validator(mode="after")
     def _together(self) -> "Train":
         if self.xla and self.deterministic:
-            raise ValueError(
-                "xla: true needs deterministic: false, for Keras turns XLA off where the same bits"
-                " are asked for"
+            raise Wrong(
+                "must be false with train.deterministic: true, got true; Keras turns XLA off where"
+                " results must be the same bit for bit: set train.deterministic to false",
+                "xla",
             )
         return self
-
-
-ProbeName = Annotated[
-    str, Field(pattern=r"^(ridge|logistic|linear|nonlinear|conv|knn-[1-9][0-9]*)$")
-]
 
 
 class Probe(Section):
     """How features are judged during training, on the validation part; needs labels."""
 
-    every_epochs: Annotated[int, Field(ge=0)] = Field(
+    every_epochs: NotNegative = Field(
         10, description="Besides the last epoch; 0 for the last alone."
     )
     train_images: Positive = Field(
@@ -318,7 +301,7 @@ class Probe(Section):
             " first picks the tap."
         ),
     )
-    budget: Literal["fast", "published"] = Field("fast", description="Schedules of trained probes.")
+    budget: Budget = Field("fast", description="Schedules of trained probes.")
 
 
 class Encoder(Section):
@@ -331,14 +314,14 @@ class Encoder(Section):
             " second tap)."
         ),
     )
-    pooling: Literal["average", "none"] = "average"
+    pooling: Pooling = "average"
 
 
 class Attention(Section):
     """Pictures of where the features are strong, for the four views of some validation images, and
     how well they turn along."""
 
-    every_epochs: Annotated[int, Field(ge=0)] = Field(
+    every_epochs: NotNegative = Field(
         10, description="Besides the last epoch; 0 for the first and the last alone."
     )
     images: Annotated[int, Field(ge=1, le=100)] = Field(
@@ -347,20 +330,17 @@ class Attention(Section):
     taps: Annotated[list[Text], Field(min_length=1)] | None = Field(
         None, description="Taps to draw; null for the first three."
     )
-    powers: list[Annotated[float, Field(gt=0, le=16)]] | None = Field(
+    powers: list[Power] | None = Field(
         None, description="p of |activation|^p, one for each tap; null for the published 1, 2, 4."
     )
 
     @model_validator(mode="after")
     def _as_many(self) -> "Attention":
         if self.taps is not None and len(set(self.taps)) < len(self.taps):
-            raise ValueError(f"taps: expected different taps, received {self.taps}; name each once")
+            raise Wrong(f"must be different taps, got {self.taps}; name each once", "taps")
         taps = 3 if self.taps is None else len(self.taps)
         if self.powers is not None and len(self.powers) != taps:
-            raise ValueError(
-                f"powers: expected {taps}, one for each tap, received {len(self.powers)}; give as"
-                " many"
-            )
+            raise Wrong(f"must have one value for each of {taps} taps, got {self.powers}", "powers")
         return self
 
 
@@ -374,9 +354,6 @@ class Report(Section):
     points: Annotated[int, Field(ge=10, le=5000)] = Field(
         600, description="Images on the map of the embeddings."
     )
-
-
-ProfileName = Literal["float32", "float16", "dynamic", "int8", "mediapipe", "learner", "orient"]
 
 
 class Export(Section):
@@ -394,11 +371,9 @@ class Export(Section):
             " the one whose exported vectors are best on validation."
         ),
     )
-    pooling: Literal["average", "max"] = Field(
-        "average", description="Over the positions of the feature map."
-    )
+    pooling: ExportPooling = Field("average", description="Over the positions of the feature map.")
     l2_normalization: bool = Field(False, description="Give vectors of unit length.")
-    input_size: Annotated[int, Field(ge=8, le=4096)] | None = Field(
+    input_size: InputSize | None = Field(
         None,
         description=(
             "Pixels of each side of the images that the files take; null for the size of training."
@@ -407,16 +382,14 @@ class Export(Section):
     resize: bool = Field(
         False, description="Resize images of input_size to the size of training inside the files."
     )
-    calibration_images: Annotated[int, Field(ge=100, le=1000)] = Field(
+    calibration_images: CalibrationImages = Field(
         200, description="Training images that set int8 ranges."
     )
     verify_images: Positive = Field(2000, description="Most held-out images of the proof.")
-    max_drop: Annotated[float, Field(ge=0, le=100)] = Field(
+    max_drop: Percent = Field(
         0.5, description="Percentage points of accuracy that a file may lose against Keras."
     )
-    classes: Annotated[int, Field(ge=2, le=10000)] = Field(
-        10, description="Of profile learner: most classes it can tell apart."
-    )
+    classes: Classes = Field(10, description="Of profile learner: most classes it can tell apart.")
     author: str = Field("", description="For the metadata and the model card.")
     licence: str = Field(
         "", description="Of the exported files, for the metadata and the model card."

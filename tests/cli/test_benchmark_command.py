@@ -52,7 +52,7 @@ def test_usage_errors_name_the_command():
         (["quickstrat"], "did you mean 'quickstart'?"),
         (
             ["quickstart", "--set", "train.epoch=3"],
-            "train.epoch: unknown key; did you mean 'epochs'?",
+            "train.epoch is not a known key; did you mean 'epochs'?",
         ),
         (["folder", "--set", "data.folder=nowhere"], "The image folder 'nowhere' does not exist"),
         (["quickstart", "--steps", "0"], "0 is not in the range x>=1"),

@@ -102,7 +102,7 @@ def test_doctor_says_whether_bfloat16_is_worth_it(lines, said, monkeypatch):
     [
         (
             ["train", "quickstart", "--set", "train.epoch=3"],
-            "train.epoch: unknown key; did you mean 'epochs'?",
+            "train.epoch is not a known key; did you mean 'epochs'?",
         ),
         (
             ["train", "folder", "--set", "data.folder=nowhere"],

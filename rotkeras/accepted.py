@@ -1,0 +1,112 @@
+"""What settings accept: the types that recipe keys and public arguments share.
+
+A recipe and a public function that take the same setting use one type, so both refuse the same
+values with the same sentence: "data.image_size must be at least 8, got 0." and "image_size must be
+at least 8, got 0."
+"""
+
+import itertools
+import os
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, ConfigDict, Field
+
+STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+"""Nothing is converted but whole numbers to floats; NaN and infinity are refused."""
+
+
+class Wrong(ValueError):  # noqa: N818
+    """What a validator of several values found: "must …, got …", after the name of the value, or of
+    one of its keys."""
+
+    def __init__(self, clause: str, key: str = "") -> None:
+        super().__init__(clause)
+        self.key = key
+
+
+class Shape(NamedTuple):
+    """The axes of an array: a number is a length, a letter any length."""
+
+    axes: tuple[int | str, ...]
+
+    def __str__(self) -> str:
+        return f"({', '.join(map(str, self.axes))})"
+
+    def fits(self, shape: Sequence[int]) -> bool:
+        """Whether an array has these axes."""
+        return len(shape) == len(self.axes) and all(
+            isinstance(wanted, str) or wanted == length
+            for wanted, length in zip(self.axes, shape, strict=True)
+        )
+
+
+def check_angles(angles: Sequence[int]) -> Sequence[int]:
+    """The angles; `Wrong` for those that the rotation task does not have."""
+    if (
+        len(angles) < 2
+        or len(set(angles)) < len(angles)
+        or any(angle % 45 or not 0 <= angle < 360 for angle in angles)
+    ):
+        raise Wrong(
+            "must be at least two distinct multiples of 45 from 0 to 315, such as [0, 90, 180,"
+            f" 270], got {list(angles)}"
+        )
+    return angles
+
+
+def _check_text(text: str) -> str:
+    if not text.strip():
+        raise Wrong("must not be empty; give a value or remove the key")
+    return text
+
+
+def _check_path(path: Any) -> Any:
+    if not os.fspath(path):
+        raise Wrong(f"must be a path, got {path!r}")
+    return path
+
+
+def _check_rising(values: Sequence[float]) -> Sequence[float]:
+    if any(later <= earlier for earlier, later in itertools.pairwise(values)):
+        raise Wrong(f"must rise, got {list(values)}")
+    return values
+
+
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+PositiveNumber = Annotated[float, Field(gt=0)]
+NotNegativeNumber = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+ImageSize = Annotated[int, Field(ge=8)]
+Width = Annotated[float, Field(gt=0, le=16)]
+Power = Annotated[float, Field(gt=0, le=16)]
+InputSize = Annotated[int, Field(ge=8, le=4096)]
+CalibrationImages = Annotated[int, Field(ge=100, le=1000)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+Classes = Annotated[int, Field(ge=2, le=10000)]
+Text = Annotated[str, AfterValidator(_check_text)]
+"""Text that says something. An empty value often comes from a shell variable that is not set."""
+AnyPath = Annotated[str | os.PathLike[str], AfterValidator(_check_path)]
+Angles = Annotated[Sequence[int], AfterValidator(check_angles)]
+Rising = Annotated[list[PositiveNumber], Field(min_length=1), AfterValidator(_check_rising)]
+
+Labels = Literal["auto", "folders", "none"]
+OnBadImage = Literal["skip", "error"]
+Views = Literal["all", "one"]
+Budget = Literal["fast", "published"]
+ProbeName = Annotated[
+    str, Field(pattern=r"^(ridge|logistic|linear|nonlinear|conv|knn-[1-9][0-9]*)$")
+]
+ProfileName = Literal["float32", "float16", "dynamic", "int8", "mediapipe", "learner", "orient"]
+Pooling = Literal["average", "none"]
+ExportPooling = Literal["average", "max"]
+Blocks = Literal[3, 4, 5]
+
+ImageBatch = Annotated[NDArray[np.uint8], Shape(("N", "H", "W", 3))]
+FeatureMatrix = Annotated[NDArray[np.float32], Shape(("N", "D"))]
+LabelVector = Annotated[NDArray[np.int64], Shape(("N",))]
