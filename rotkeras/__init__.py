@@ -5,6 +5,7 @@ TensorFlow nor Keras.
 """
 
 import importlib.util
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ __all__ = [
     "recipe",
     "taps",
 ]
+
+if os.environ.get("KERAS_BACKEND") == "jax":
+    try:
+        from rotkeras.devices import avoid_wrong_fusions
+    except ModuleNotFoundError:  # rotkeras-device trains nothing
+        pass
+    else:
+        avoid_wrong_fusions()  # JAX reads XLA_FLAGS when it starts
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -139,6 +140,10 @@ def _fit(
     if recipe.export is not None and devices.backend() == "tensorflow":
         check_export(recipe, task.classifier(model), source)
 
+    if settings.precision != "float32":
+        with hosts.alone() if count > 1 else nullcontext():
+            network = keras.models.clone_model(taps.flat(model)) if count > 1 else taps.flat(model)
+            devices.check_compiled(network)
     restored = restore(run.checkpoints, model) if count == 1 and run.resuming else None
     if count > 1:
         restored = _restore_in_all(recipe, run, source, shape, augmentation, model)

@@ -33,7 +33,7 @@ for count in (1, 2):
     with strategy.scope() if strategy else nullcontext():
         model = task.build_model(quick_nin(synchronized_batch_norm=True))
         optimizers.add_l2(model, 5e-4)
-        recipe = validate({"train": {"learning_rate": 0.05}}, "parity")
+        recipe = validate({"data": {"embedded": "digits"}, "train": {"learning_rate": 0.05}}, "parity")
         model.compile(optimizers.build_optimizer(recipe.train, 20), task.loss(), metrics=task.metrics(), jit_compile=False)
     batches = data.pipeline(source.train, task, images_per_batch=8, seed=0)
     history = model.fit(batches.dataset, steps_per_epoch=1, epochs=20, shuffle=False, verbose=0).history
@@ -159,3 +159,37 @@ def test_the_precision_is_put_back_also_after_an_error():
         assert keras.layers.Dense(1).compute_dtype == "bfloat16"
         raise RuntimeError("inside")
     assert keras.layers.Dense(1).compute_dtype == "float32"
+
+
+@keras.saving.register_keras_serializable("test")
+class WrongWhenCompiled(keras.layers.Layer):
+    """Adds a number where a function is traced: what a fault of a compiler looks like."""
+
+    def __init__(self, number, **arguments):
+        super().__init__(**arguments)
+        self.number = number
+
+    def call(self, x):
+        import tensorflow as tf
+
+        return x if tf.executing_eagerly() else x + self.number
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(float("nan"), "are not finite"), (float("inf"), "are not finite"), (1.0, "differ by 1")],
+)
+def test_a_network_that_is_compiled_wrongly_is_refused(number, words):
+    images = keras.Input((8, 8, 3), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(images)
+    x = WrongWhenCompiled(number)(x)
+    network = keras.Model(images, keras.layers.GlobalAveragePooling2D()(x))
+    with pytest.raises(UserError, match=f"TensorFlow 2.*wrongly in 16 bits.*{words}.*float32"):
+        devices.check_compiled(network)
+
+
+def test_a_network_that_is_compiled_rightly_is_taken(quick_backbone):
+    devices.check_compiled(quick_backbone)

@@ -1,4 +1,5 @@
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -228,13 +229,49 @@ def test_every_public_name_can_be_imported():
         rotkeras.nothing_here  # noqa: B018
 
 
-def test_start_up_chatter_stays_out_of_the_terminal():
+@pytest.mark.parametrize("level", [None, "0", "3", "", "text"])
+def test_log_lines_of_tensorflow_stay_out_of_the_terminal(level):
     code = (
-        "from rotkeras import devices; devices.quiet(); import tensorflow as tf; tf.constant(1) +"
-        " 1; print('done')"
+        "from rotkeras import devices; devices.quiet(); import tensorflow as tf;"
+        " tf.constant(1) + 1; print('done')"
     )
-    environment = {k: v for k, v in __import__("os").environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    environment |= {} if level is None else {"TF_CPP_MIN_LOG_LEVEL": level}
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
     )
     assert (result.stdout, result.stderr) == ("done\n", "")
+
+
+def test_log_lines_of_tensorflow_are_shown_if_asked_for():
+    code = "from rotkeras import devices; devices.quiet(); import tensorflow"
+    environment = {**os.environ, "ROTKERAS_TENSORFLOW_LOG": "1", "TF_CPP_MIN_LOG_LEVEL": "0"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    assert "oneDNN" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "expected"),
+    [
+        ("", True, "--xla_cpu_experimental_ynn_fusion_type="),
+        ("--xla_dump_to=x", True, "--xla_dump_to=x --xla_cpu_experimental_ynn_fusion_type="),
+        ("--xla_cpu_experimental_ynn_fusion_type=A", True, None),
+        ("--xla_dump_to=x", False, None),
+    ],
+)
+def test_flags_of_xla_are_kept_and_only_known_ones_added(given, known, expected, monkeypatch):
+    from rotkeras import devices
+
+    monkeypatch.setenv("XLA_FLAGS", given)
+    monkeypatch.setattr(devices, "_xla_knows", lambda flag: known)
+    devices.avoid_wrong_fusions()
+    assert os.environ["XLA_FLAGS"] == (given if expected is None else expected)
+
+
+def test_a_flag_is_looked_up_in_the_library_of_jax():
+    from rotkeras import devices
+
+    assert devices._xla_knows("xla_gpu_deterministic_ops")
+    assert not devices._xla_knows("xla_no_such_flag")
