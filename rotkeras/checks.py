@@ -87,6 +87,8 @@ def _refuse(value: Any, expected: str, near: bool = False, hint: str = "") -> Re
 def checker(hint: Any) -> Callable[[Any], Any]:
     """A function that returns a value, or raises `Refused` when it does not fit the annotation."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint in (Any, object):
+        return lambda value: value
     if origin is Annotated:
         if _is_leaf(arguments[0]):
             return _leaf(hint)
@@ -98,7 +100,7 @@ def checker(hint: Any) -> Callable[[Any], Any]:
     kind = origin or hint
     if kind is Callable or kind is collections.abc.Callable:
         return _is(callable, expectation(hint))
-    if not isinstance(kind, type) or kind is object or getattr(kind, "_is_protocol", False):
+    if not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
         return lambda value: value
     if issubclass(kind, np.ndarray):
         return _array(arguments)

@@ -55,7 +55,8 @@ def received(value: object) -> str:
         value = value.item()  # a number of NumPy
     elif dtype is not None and shape is not None and not isinstance(value, type):
         name = getattr(dtype, "name", None) or str(dtype)
-        return f"a {name} array of shape {tuple(shape)}"
+        article = "an" if name[:1] in "aeio" else "a"
+        return f"{article} {name} array of shape {tuple(shape)}"
     if isinstance(value, type) or callable(value):
         return f"the {'class' if isinstance(value, type) else 'function'} " + str(
             getattr(value, "__name__", type(value).__name__)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rotkeras.data.array_forms import class_numbers, is_pair, is_train_and_test, pixels
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError
 from rotkeras.images import fit_square
 
-_MOST_CLASSES = 100_000
 _IMAGE_KEYS = {
     "train": ("images", "train_images", "x_train", "x"),
     "test": ("test_images", "x_test"),
@@ -37,65 +37,27 @@ def as_images(
 
     Args:
         array: uint8 (N, H, W, 3), (N, H, W, 1) or (N, H, W); values 0 … 255.
-        labels: integers (N,) or (N, 1), or None.
-        class_names: one name per label; the numbers themselves when empty.
+        labels: class numbers, names or one-hot rows, as `class_numbers` takes them, or None.
+        class_names: one name per class number.
         image_size: pixels of each side of the result; None keeps H and W, which must then be equal.
         name: what to call the array in an error.
 
     Raises:
         UserError: for another dtype or shape, or labels of another length.
     """
-    try:
-        array = np.asarray(array)
-    except ValueError:
-        raise UserError(
-            f"{name}: expected images of one size, received a list of several sizes; resize them"
-            " first."
-        ) from None
-    if (
-        array.dtype != np.uint8
-        or array.ndim not in (3, 4)
-        or (array.ndim == 4 and array.shape[3] not in (1, 3))
-    ):
-        raise UserError(
-            f"{name}: expected a uint8 array of shape (N, H, W, 3), (N, H, W, 1) or (N, H, W) with"
-            f" values 0…255, received {array.dtype} of shape {array.shape}; convert it (a float"
-            " array in 0…1: multiply by 255 and round)."
-        )
-    if array.size == 0:
-        raise UserError(
-            f"{name}: expected at least one image, received an array of shape {array.shape}; add"
-            " images."
-        )
-    array = array[..., None] if array.ndim == 3 else array
-    if array.shape[3] == 1:
-        array = np.repeat(array, 3, axis=3)
+    array = pixels(array, name)
     if image_size is None and array.shape[1] != array.shape[2]:
         raise UserError(
-            f"{name}: expected square images, received {array.shape[1]}×{array.shape[2]}; set"
-            " data.image_size, which cuts a square."
+            f"{name} must be square, got {array.shape[1]}×{array.shape[2]}; set data.image_size,"
+            " which cuts a square."
         )
     if image_size is not None and array.shape[1:3] != (image_size, image_size):
         array = np.stack([fit_square(Image.fromarray(image), image_size) for image in array])
-    if labels is not None:
-        labels = np.asarray(labels)
-        labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-        if (
-            labels.shape != (len(array),)
-            or not np.issubdtype(labels.dtype, np.integer)
-            or labels.min() < 0
-        ):
-            raise UserError(
-                f"labels of {name}: expected {len(array)} integers from 0, one per image, received"
-                f" {labels.dtype} of shape {labels.shape}; give class numbers."
-            )
-        if labels.max() >= _MOST_CLASSES:
-            raise UserError(
-                f"labels of {name}: expected class numbers below {_MOST_CLASSES}, received"
-                f" {labels.max()}; number the classes from 0."
-            )
-        class_names = class_names or tuple(str(number) for number in range(int(labels.max()) + 1))
-    return Images.of(array, labels, class_names if labels is not None else ())
+    if labels is None:
+        return Images.of(array)
+    of = "labels" if name == "images" else f"labels of {name}"
+    numbers, class_names = class_numbers(labels, len(array), class_names, of)
+    return Images.of(array, numbers, class_names)
 
 
 def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | None:
@@ -140,10 +102,21 @@ def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | No
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             reason = "it holds Python objects" if "pickle" in str(error) else str(error)
             raise UserError(
-                f"{str(path)!r} could not be read ({reason}): store plain uint8 arrays in it."
+                f"{str(path)!r} could not be read ({reason}): store plain uint8 arrays in it, and"
+                " labels as numbers or, with labels.astype(str), as strings."
             ) from None
-        names = _class_names(path.name, file) if label_key else ()
+        names = (_class_names(path.name, file) or _words(file)) if label_key else ()
         return as_images(images, labels, names, image_size, f"{path.name}:{image_key}")
+
+
+def _words(file: Any) -> tuple[str, ...]:
+    """The classes of a file whose training labels are strings, so that the test part has the same
+    numbers; empty for other labels."""
+    key = next((key for key in _LABEL_KEYS["train"] if key in file.files), None)
+    labels = file[key] if key else np.empty(0)
+    if labels.dtype.kind not in "US":
+        return ()
+    return class_numbers(labels.reshape(-1), labels.size)[1]
 
 
 def _class_names(name: str, file: Any) -> tuple[str, ...]:
@@ -173,6 +146,37 @@ def _class_names(name: str, file: Any) -> tuple[str, ...]:
             f" {given.shape}; name each class once, or leave the names out."
         )
     return names
+
+
+def given_arrays(source: Any, image_size: int | None) -> tuple[Images, Images | None]:
+    """The train and test part of arrays that are given in Python.
+
+    Args:
+        source: images; a pair (images, labels); or ((images, labels), (images, labels)) of train
+            and test, as `keras.datasets` give them.
+        image_size: pixels of each side of the result; None keeps H and W.
+
+    Returns:
+        (train, test); test is None unless it is given.
+
+    Raises:
+        UserError: for arrays in another form.
+    """
+    if is_train_and_test(source):
+        (images, labels), (test_images, test_labels) = source
+        train = as_images(images, labels, image_size=image_size, name="train images")
+        names = train.class_names
+        test = as_images(test_images, test_labels, names, image_size, "test images")
+        return train, test
+    if is_pair(source):
+        return as_images(source[0], source[1], image_size=image_size), None
+    ranks = [getattr(each, "ndim", 0) for each in source] if isinstance(source, tuple) else []
+    if max(ranks, default=0) > 3 or len(set(ranks)) > 1:
+        raise UserError(
+            "The arrays must be images, (images, labels) or ((images, labels), (images, labels))"
+            f" of train and test, got a tuple of {len(source)}; group them in one of these ways."
+        )
+    return as_images(source, image_size=image_size), None
 
 
 def read_digits(image_size: int | None) -> Images:

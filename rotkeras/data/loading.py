@@ -7,6 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from rotkeras.accepted import (
+    AnyPath,
+    Fraction,
+    ImageSize,
+    Labels,
+    OnBadImage,
+    Positive,
+    Seed,
+)
+from rotkeras.checks import checked
 from rotkeras.data.decode import Progress
 from rotkeras.data.source import Images, Source, split
 from rotkeras.errors import UserError, nearest
@@ -90,19 +100,20 @@ def guess_kind(source: Any) -> Kind:
     return interpret(source)[0]
 
 
+@checked
 def load(
     source: Any,
     *,
     kind: Kind | None = None,
-    data_dir: str | Path | None = None,
-    test_folder: str | Path | None = None,
-    image_size: int | None = None,
-    labels: Literal["auto", "folders", "none"] = "auto",
-    validation_fraction: float = 0.1,
-    train_images: int | None = None,
-    split_seed: int = 0,
-    on_bad_image: Literal["skip", "error"] = "skip",
-    cache: str | Path | None = None,
+    data_dir: AnyPath | None = None,
+    test_folder: AnyPath | None = None,
+    image_size: ImageSize | None = None,
+    labels: Labels = "auto",
+    validation_fraction: Fraction = 0.1,
+    train_images: Positive | None = None,
+    split_seed: Seed = 0,
+    on_bad_image: OnBadImage = "skip",
+    cache: AnyPath | None = None,
     progress: Progress | None = None,
 ) -> Source:
     """Load images: a TFDS name, a folder, an `.npz` file or NumPy arrays, or the embedded
@@ -110,7 +121,9 @@ def load(
 
     Args:
         source: `"cifar10"` (any tensorflow-datasets image set), a folder's path, a path that ends
-            in `.npz`, a uint8 array (N, H, W, 3), a pair (images, labels), or `"digits"`.
+            in `.npz`, a uint8 array (N, H, W, 3), a pair (images, labels), a pair of such pairs
+            ((images, labels), (images, labels)) for train and test, or `"digits"`. Labels are class
+            numbers, strings or one-hot rows.
         kind: "tfds", "folder", "arrays" or "embedded"; None tells it from `source`.
         data_dir: where tensorflow-datasets keeps prepared sets; nothing is downloaded when the set
             is prepared there.
@@ -144,6 +157,13 @@ def load(
             f"cache goes with images that are decoded, received cache={str(cache)!r} for kind"
             f" {kind!r}; remove it."
         )
+    if test_folder is not None and kind != "folder":
+        raise UserError(
+            f"test_folder needs a folder as the source, got kind {kind!r}; remove test_folder."
+        )
+    data_dir, test_folder, cache = (
+        None if each is None else Path(each) for each in (data_dir, test_folder, cache)
+    )
     skipped: list[Any] = []
     if kind == "tfds":
         from rotkeras.data.tfds_source import open_builder, read_split, test_split_name
@@ -176,7 +196,7 @@ def load(
 
     elif kind == "arrays":
         everything, read_test, name = _arrays(source, image_size)
-    elif kind == "embedded":
+    else:
         from rotkeras.data.arrays import read_digits
 
         if source != "digits":
@@ -189,12 +209,6 @@ def load(
 
         def read_test() -> Images | None:
             return held_out
-
-    else:
-        raise UserError(
-            f"kind={kind!r} is no kind of source:"
-            f" {nearest(str(kind), ['tfds', 'folder', 'arrays', 'embedded'])}"
-        )
 
     if labels == "none":
         everything = _without_labels(everything)
@@ -210,15 +224,14 @@ def load(
 
 
 def _arrays(source: Any, image_size: int | None) -> tuple[Images, Any, str]:
-    from rotkeras.data.arrays import as_images, read_npz
+    from rotkeras.data.arrays import given_arrays, read_npz
 
     if isinstance(source, str | os.PathLike):
         images = read_npz(Path(source), "train", image_size)
         assert images is not None  # read_npz raises for a train part that is not there
         return images, lambda: read_npz(Path(source), "test", image_size), Path(source).stem
-    if isinstance(source, tuple | list) and len(source) == 2 and getattr(source[0], "ndim", 0) >= 3:
-        return as_images(source[0], source[1], image_size=image_size), lambda: None, "arrays"
-    return as_images(source, image_size=image_size), lambda: None, "arrays"
+    train, test = given_arrays(source, image_size)
+    return train, lambda: test, "arrays"
 
 
 def _without_labels(images: Images) -> Images:

@@ -113,7 +113,7 @@ def test_digits_have_both_parts():
         (("digits", None, 4), "--image-size: expected at least 8 pixels a side, received 4"),
         (
             (np.zeros((3, 20, 30, 3), np.uint8),),
-            "received 20×30; add --image-size, which cuts a square",
+            "got 20×30; add --image-size, which cuts a square",
         ),
         (
             (np.zeros((3, 4, 4, 3), np.uint8),),
