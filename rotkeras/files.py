@@ -1,8 +1,10 @@
 """Files that are written whole or not at all, and by one process at a time."""
 
 import contextlib
+import errno
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -93,3 +95,36 @@ def one_writer(path: Path) -> Iterator[None]:
             finally:
                 lock.unlink(missing_ok=True)
             return
+
+
+_KINDS = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISDIR, "a folder"),
+)
+
+
+def what_else(path: str | os.PathLike[str]) -> str:
+    """What a path is if it is no regular file: "a named pipe", "a folder", "a link to nothing", "a
+    link that leads to itself"; "" for a regular file, and for a path that does not exist.
+
+    Nothing is opened: opening a named pipe waits until somebody writes to it.
+    """
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116, a path object takes as long again
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "a link that leads to itself"
+        return "a link to nothing" if os.path.islink(path) else ""  # noqa: PTH114
+    if stat.S_ISREG(mode):
+        return ""
+    return next((words for test, words in _KINDS if test(mode)), "neither a file nor a folder")
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Raise a `UserError` for a path that exists and is neither a regular file nor a folder."""
+    what = what_else(path)
+    if what and what != "a folder":
+        raise UserError(f"{os.fspath(path)!r} is {what}; give a file or a folder.")

@@ -3,22 +3,24 @@
 import contextlib
 import csv
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from rotkeras.data.decode import Progress, ordered_map
-from rotkeras.data.folder import list_images
+from rotkeras.data.folder import find_images as listed_images
+from rotkeras.data.folder import notes_on_others
 from rotkeras.data.source import BadImage
 from rotkeras.device.orienter import Orienter
-from rotkeras.device.upright import check_folder, shown_orientation, write_upright
+from rotkeras.device.upright import check_folder, write_upright
 from rotkeras.errors import UserError, brief
-from rotkeras.files import write_whole
-from rotkeras.images import read_image
+from rotkeras.files import check_regular, write_whole
+from rotkeras.images import open_image, orientation, read_image
 
 COLUMNS = ("path", "angle", "confidence", "exif_orientation", "action", "written", "reason")
 
@@ -77,13 +79,15 @@ class Found:
         given: the folder, or the file.
         folder: where they lie.
         paths: of the images, in the folder.
-        skipped: folders that may not be read.
+        skipped: folders that may not be read, and files that are not.
+        notes: lines on other files.
     """
 
     given: Path
     folder: Path
     paths: list[Path]
     skipped: list[BadImage] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
 def find_images(images: Path) -> Found:
@@ -93,6 +97,7 @@ def find_images(images: Path) -> Found:
         UserError: when nothing is there, or no image.
     """
     images = images.expanduser()
+    check_regular(images)
     if images.is_file():
         return Found(images, images.parent, [Path(images.name)])
     if not images.exists():
@@ -101,7 +106,10 @@ def find_images(images: Path) -> Found:
             " the path of one."
         )
     found = Found(images, images, [])
-    found.paths = list_images(images, found.skipped)
+    others: Counter[str] = Counter()
+    names = listed_images(images, found.skipped, None, others)
+    found.paths = [Path(name) for name in names]
+    found.notes = notes_on_others(others, images)
     return found
 
 
@@ -216,9 +224,9 @@ def _write(each: Told, originals: Path, folder: Path, wishes: Wishes) -> None:
 
 def _read(images: Found, size: int) -> Iterator[tuple[Told, NDArray[np.uint8] | None]]:
     def read(path: Path) -> tuple[NDArray[np.uint8], int]:
-        with Image.open(images.folder / path) as image:
-            orientation = shown_orientation(image)
-        return read_image(images.folder / path, size), orientation
+        with open_image(images.folder / path) as image:
+            way = orientation(image)
+        return read_image(images.folder / path, size), way
 
     for path, result in zip(images.paths, ordered_map(read, images.paths), strict=True):
         if isinstance(result, Exception):

@@ -42,11 +42,11 @@ ALLOWED = {
     "accepted": set(),
     "sentences": {"accepted", "errors"},
     "checks": {"accepted", "errors", "sentences"},
-    "images": {"errors"},
+    "images": {"errors", "files"},
     "device": {"errors", "files", "images"},
-    "recipe": {"errors"},
+    "recipe": {"files", "errors"},
     "run": {"errors", "files", "recipe", "__version__"},
-    "data": {"errors", "images"},
+    "data": {"files", "errors", "images"},
     "pretext": {"errors", "data"},
     "building": {
         "backbones",
@@ -80,7 +80,7 @@ ALLOWED = {
     "backbones": {"errors", "fused_batch_norm"},
     "taps": {"errors"},
     "probes": {"errors", "data", "taps", "backbones", "fused_batch_norm", "optimizers"},
-    "attention": {"errors", "run", "taps"},
+    "attention": {"files", "errors", "run", "taps"},
     "attend": {"attention", "data", "embedding", "errors", "files", "images", "taps"},
     "audit": {"data", "errors", "images", "page"},
     "export": {

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rotkeras.errors import UserError, brief
+from rotkeras.files import check_regular
 from rotkeras.run import Run
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def find_network(path: str | os.PathLike[str]) -> Path:
     """The model file that a path means, found without starting Keras: that of a run which has
     ended, or a `.keras` file."""
     given = Path(path).expanduser()
+    check_regular(given)
     if given.suffix.lower() == ".keras":
         if not given.is_file():
             raise UserError(

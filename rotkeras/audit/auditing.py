@@ -159,7 +159,7 @@ def _folders(collection: Collection, read: Scan, copies: Duplicates, up: Up | No
 
 def _notes(collection: Collection, read: Scan, copies: Duplicates, up: Up | None) -> list[str]:
     """What is worth knowing and no fault."""
-    notes = []
+    notes = list(collection.notes)
     by_exif = read.orientations != 1
     if by_exif.any():
         notes.append(

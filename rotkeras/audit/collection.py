@@ -2,6 +2,7 @@
 what their headers say."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,20 +10,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from rotkeras.data.decode import Progress
-from rotkeras.data.folder import list_images
+from rotkeras.data.folder import find_images, notes_on_others
+from rotkeras.data.folder_layout import find_parts
 from rotkeras.data.loading import interpret, load
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
-from rotkeras.images import fit_square, to_rgb
+from rotkeras.images import fit_square, load_pixels, open_image, orientation, to_rgb, transposed
 
 FOLDER_IMAGE_SIZE = 64
 """Pixels of each side for image files when nothing is said: that of the recipe `folder`."""
 
 TOP, TEST = "(top)", "(test part)"
-_EXIF_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,8 @@ class Collection:
         trained_on: bool (N,); False for a test part, which is searched for duplicates alone.
         read: position -> `Picture`; raises for a file that is no image.
         is_files: whether there are files with headers.
-        unreadable: folders that could not be listed.
+        unreadable: folders that could not be listed, and files that are not read.
+        notes: lines on what was left out.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Collection:
     read: Callable[[int], Picture]
     is_files: bool = False
     unreadable: list[BadImage] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -130,9 +132,14 @@ def open_collection(
 
 def _folder(folder: Path, size: int) -> Collection:
     unreadable: list[BadImage] = []
-    paths = list_images(folder, unreadable)
+    others: Counter[str] = Counter()
+    paths = [Path(name) for name in find_images(folder, unreadable, None, others)]
     files = [path.as_posix() for path in paths]
-    first = [path.parts[0] if len(path.parts) > 1 else TOP for path in paths]
+    parts = find_parts(folder)
+    inside = [path.parts[1:] if parts and len(path.parts) > 1 else path.parts for path in paths]
+    first = [each[0] if len(each) > 1 else TOP for each in inside]
+    is_test = [parts is not None and folder / path.parts[0] == parts.test for path in paths]
+    first = [TEST if test else each for each, test in zip(first, is_test, strict=True)]
     folders = tuple(sorted(set(first)))
     number = {name: place for place, name in enumerate(folders)}
     return Collection(
@@ -141,10 +148,11 @@ def _folder(folder: Path, size: int) -> Collection:
         [os.fsencode(each).decode("utf-8", "backslashreplace") for each in files],
         tuple(os.fsencode(each).decode("utf-8", "backslashreplace") for each in folders),
         np.array([number[each] for each in first], np.int64),
-        np.ones(len(files), bool),
+        ~np.array(is_test, bool),
         lambda position: read_picture(folder / files[position], size),
         is_files=True,
         unreadable=unreadable,
+        notes=(*notes_on_others(others, folder), *((parts.describe(),) if parts else ())),
     )
 
 
@@ -175,9 +183,9 @@ def read_picture(path: Path, size: int) -> Picture:
     Raises:
         Exception: whatever Pillow raises for a file that is not a whole image.
     """
-    with Image.open(path) as image:
-        image.load()
-        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-        upright = ImageOps.exif_transpose(image)
-        known = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-        return Picture(fit_square(to_rgb(upright), size), upright.width, upright.height, known)
+    with open_image(path) as image:
+        way = orientation(image)  # of a TIFF, before Pillow loads it upright
+        pixels = load_pixels(image)
+        upright = transposed(pixels, orientation(pixels))
+        way = way if image.format == "TIFF" else orientation(pixels)
+        return Picture(fit_square(to_rgb(upright), size), upright.width, upright.height, way)

@@ -129,14 +129,12 @@ def attend(
         count = sum(map(len, lists))
         with showing(console, "drawing", interrupted) as progress:
             written = draw(networks, lists, folder, view, most, overwrite, progress)
-    tell_skipped(console, [bad for each in lists for bad in each.skipped])
+    notes = dict.fromkeys(note for each in lists for note in each.notes)
+    tell_skipped(console, [bad for each in lists for bad in each.skipped], notes=notes)
     if count > most:
         console.print(f"{most:,} of {count:,} images, evenly spread; more with --most")
     if not written:
-        raise UserError(
-            "None of the images could be read: expected jpeg, png, bmp, gif or webp files; give"
-            " others."
-        )
+        raise UserError("None of the images could be read; give other image files.")
     for path in written[:5]:
         console.print(f"written: {path}")
     if len(written) > 5:

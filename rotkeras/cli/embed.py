@@ -118,7 +118,7 @@ def embed(
                 overwrite=overwrite,
                 progress=progress,
             )
-    tell_skipped(console, done.skipped)
+    tell_skipped(console, done.skipped, notes=done.notes)
     count = f"{done.images:,} image{'s' if done.images != 1 else ''}"
     console.print(
         f"{count}, {done.dimensions} dimensions, {done.seconds:.1f} s"

@@ -47,6 +47,8 @@ class EvaluateConsole:
 
         wanted = Options(**options)
         source = load_labelled(run, labelled, test_folder, data_dir)
+        for note in source.notes:
+            self.console.print(f"note: {note}", markup=False)
         name = file_name(source, labelled)
         watching = Watching(self.console)
         try:

@@ -110,7 +110,8 @@ def neighbours(
         if table is not None:
             embedding.write_neighbours(found, table, overwrite)
     console.print(neighbour_table(found, plain=not console.is_terminal))
-    tell_skipped(console, [*found.queries.skipped, *found.images.skipped])
+    notes = dict.fromkeys((*found.queries.notes, *found.images.notes))
+    tell_skipped(console, [*found.queries.skipped, *found.images.skipped], notes=notes)
     for line in _notes(found, k):
         console.print(line)
     for path in (sheet, table):

@@ -112,12 +112,9 @@ def orient(
         for each in told
         if each.action == "unreadable"
     ]
-    tell_skipped(console, found.skipped + unread)
+    tell_skipped(console, found.skipped + unread, notes=found.notes)
     if len(unread) == len(told):
-        raise UserError(
-            "None of the images could be read: expected jpeg, png, bmp, gif or webp files; give"
-            " others."
-        )
+        raise UserError("None of the images could be read; give other image files.")
     for line in summary(told, confidence) + turned_ones(told):
         console.print(line)
     if fix is not None:

@@ -218,6 +218,8 @@ class TrainConsole:
         )
         if source.kept:
             self.console.print(f"images {source.kept}")
+        for note in source.notes:
+            self.console.print(f"note: {note}", markup=False)
         if source.skipped:
             self.console.print(f"{left_out(len(source.skipped))}; named at the end")
         if source.train.labels is None:

@@ -51,6 +51,8 @@ class WorthItConsole:
 
         network = load_network(run)
         source = load_labelled(run, labelled, test_folder, data_dir)
+        for note in source.notes:
+            self.console.print(f"note: {note}", markup=False)
         counts = worth_it.label_counts(source, wanted)
         check_source(source, network)
         name = file_name(source, labelled)

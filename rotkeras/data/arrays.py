@@ -14,6 +14,7 @@ from PIL import Image
 from rotkeras.data.array_forms import class_numbers, is_pair, is_train_and_test, pixels
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError
+from rotkeras.files import check_regular
 from rotkeras.images import fit_square
 
 _IMAGE_KEYS = {
@@ -72,6 +73,7 @@ def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | No
             classes than there are.
     """
     path = Path(path).expanduser()
+    check_regular(path)
     try:
         file = np.load(path, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):

@@ -1,20 +1,21 @@
 """A folder of image files: class folders, or photographs without labels, flat or nested."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rotkeras.data.cache import Stamp, cached_array
 from rotkeras.data.decode import Progress, check_bad, read_all
+from rotkeras.data.folder_layout import class_folders, why_no_labels
 from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
+from rotkeras.files import what_else
+from rotkeras.images import formats as kinds
 from rotkeras.images import read_image
-
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 
 
 def check_folder(folder: Path) -> None:
@@ -34,74 +35,147 @@ def list_images(folder: Path, unreadable: list[BadImage] | None = None) -> list[
 
 
 def find_images(
-    folder: Path, unreadable: list[BadImage] | None = None, stamp: Stamp | None = None
+    folder: Path,
+    unreadable: list[BadImage] | None = None,
+    stamp: Stamp | None = None,
+    others: Counter[str] | None = None,
 ) -> Names:
     """Every image file below a folder, relative to it, sorted by folder, then file; hidden files
     and folders are left out.
 
+    A file is an image if its name ends as that of an image does, or if its content begins as an
+    image does. Only regular files are opened.
+
     Args:
         folder: where to look.
-        unreadable: folders that may not be read are added to it.
+        unreadable: what looks like an image and is not read is added to it, with the reason: camera
+            raw files and other formats that Pillow does not read, named pipes, links to nothing;
+            and folders that may not be listed.
         stamp: names, sizes and times of the files are added to it.
+        others: files that are no images are counted in it, by the ending of their names.
 
     Raises:
         UserError: when the folder is not there or holds no image.
     """
     check_folder(folder)
+    counted: Counter[str] = Counter() if others is None else others
+    listing = _Listing(folder, [] if unreadable is None else unreadable, counted)
     found = Names()
-    visited: set[str] = set()
     # What is still to be visited of each folder on the way down: so names come sorted, and no list
     # of all is needed.
-    way = [_entries(folder, "", visited, unreadable)]
+    way = [listing.entries("")]
     while way:
         entry = next(way[-1], None)
         if entry is None:
             way.pop()
         elif entry.endswith("/"):
-            way.append(_entries(folder, entry, visited, unreadable))
+            way.append(listing.entries(entry))
         else:
             found.append(entry)
             if stamp is not None:
                 stamp.add(f"{entry} {_status(folder, entry)}")
     if not found:
-        raise UserError(
-            f"The image folder {str(folder)!r} holds no image: expected files that end in"
-            f" {', '.join(EXTENSIONS)}, in it or below it; give another folder."
-        )
+        raise _no_image(folder, listing.unreadable, counted)
     return found
 
 
-def _entries(
-    folder: Path, below: str, visited: set[str], unreadable: list[BadImage] | None
-) -> Iterator[str]:
-    """The image files and the folders in a folder, sorted, relative to the top; those of folders
-    end in a slash."""
-    here = str(folder / below)
-    if (home := os.path.realpath(here)) in visited:  # a link that leads back
-        return
-    visited.add(home)
-    files, folders = [], set()
-    try:
-        with os.scandir(here) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if _is_folder(entry):
-                    folders.add(entry.name)
-                elif entry.name.lower().endswith(EXTENSIONS):
-                    files.append(entry.name)
-    except OSError as error:
-        if unreadable is not None:
-            unreadable.append(BadImage(str(error.filename), (error.strerror or str(error)).lower()))
-        return
-    for name in sorted([*files, *folders]):
-        yield f"{below}{name}/" if name in folders else f"{below}{name}"
+def _no_image(folder: Path, unreadable: list[BadImage], others: Counter[str]) -> UserError:
+    what = "holds no image that can be read"
+    if unreadable:
+        what += f"; the first that cannot: {unreadable[0].path} ({unreadable[0].reason})"
+    elif others:
+        what += f", but {describe_others(others)}"
+    return UserError(f"The image folder {str(folder)!r} {what}. Give a folder of image files.")
+
+
+def describe_others(others: Counter[str]) -> str:
+    """Files that are no images, counted by ending, in words: "12 other files (.txt, .json)"."""
+    count = others.total()
+    endings = ", ".join(ending or "no ending" for ending, _ in others.most_common(4))
+    more = ", …" if len(others) > 4 else ""
+    return f"{count:,} other file{'s' if count > 1 else ''} ({endings}{more})"
+
+
+def notes_on_others(others: Counter[str], folder: Path) -> tuple[str, ...]:
+    """What is said of the files in a folder that are no images; nothing if there are none."""
+    if not others:
+        return ()
+    are = "are no images" if others.total() > 1 else "is no image"
+    return (f"{describe_others(others)} in {folder.name} {are}",)
+
+
+class _Listing:
+    """Walks through a folder, each folder once, and sorts out what is an image."""
+
+    def __init__(self, top: Path, unreadable: list[BadImage], others: Counter[str]) -> None:
+        self.top, self.unreadable, self.others = top, unreadable, others
+        self.visited: set[str] = set()
+
+    def entries(self, below: str) -> Iterator[str]:
+        """The image files and the folders in a folder, sorted, relative to the top; those of
+        folders end in a slash."""
+        here = str(self.top / below)
+        if (home := os.path.realpath(here)) in self.visited:  # a link that leads back
+            return
+        self.visited.add(home)
+        files, folders = [], set()
+        try:
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if _is_folder(entry):
+                        folders.add(entry.name)
+                    elif self._is_image(entry):
+                        files.append(entry.name)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            self.unreadable.append(BadImage(str(error.filename), reason))
+            return
+        if (
+            below
+            and not files
+            and not folders
+            and kinds.ending_of(below[:-1]) in kinds.extensions()
+        ):
+            self.unreadable.append(BadImage(here, "it is a folder, not an image file"))
+        for name in sorted([*files, *folders]):
+            yield f"{below}{name}/" if name in folders else f"{below}{name}"
+
+    def _is_image(self, entry: "os.DirEntry[str]") -> bool:
+        ending = kinds.ending_of(entry.name)
+        try:
+            regular = entry.is_file()
+        except OSError:  # a link that leads to itself
+            regular = False
+        if not regular:
+            what = what_else(entry.path) or "gone"
+            self.unreadable.append(BadImage(entry.path, f"it is {what}, not a file"))
+            return False
+        if reason := kinds.not_read(entry.name):
+            self.unreadable.append(BadImage(entry.path, reason))
+            return False
+        if ending in kinds.extensions():
+            return True  # the decoder says so if it is none
+        try:
+            prefix = kinds.read_prefix(entry.path)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            self.unreadable.append(BadImage(entry.path, reason))
+            return False
+        if reason := kinds.heic_is_not_read(prefix):
+            self.unreadable.append(BadImage(entry.path, reason))
+            return False
+        if kinds.looks_like_an_image(prefix):
+            return True
+        self.others[ending] += 1
+        return False
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # the decoder will name it
+    except OSError:  # a link that leads to itself
         return False
 
 
@@ -113,43 +187,6 @@ def _status(folder: Path, name: str) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def class_folders(
-    names: Sequence[str], labels: str, known: bool = False
-) -> tuple[NDArray[np.int64], tuple[str, ...]] | None:
-    """The class of each image, int64 (N,), and the names of the classes, sorted; or None when the
-    folder has no classes.
-
-    Args:
-        names: of the images, relative to the folder.
-        labels: "folders": the first folder below the top is the class. "none": no labels. "auto":
-            classes when every image lies exactly one folder deep and there are at least two folders
-            of at least two images on average; anything else is taken as unlabelled, never as one
-            class per image.
-        known: whether the classes are given already; then "auto" asks only that every image lies
-            one folder deep.
-    """
-    if labels == "none":
-        return None
-    numbers: dict[str, int] = {}
-    classes = np.empty(len(names), np.int64)
-    at_the_top, one_deep = False, True
-    for position, name in enumerate(names):
-        first, slash, rest = name.partition("/")
-        at_the_top |= not slash
-        one_deep &= bool(slash) and "/" not in rest
-        classes[position] = numbers.setdefault(first, len(numbers))
-    if labels == "folders" and at_the_top:
-        raise UserError(
-            "labels: folders needs every image inside a class folder, but some lie at the top of"
-            " the image folder: move them into class folders, or set labels to none."
-        )
-    enough = known or (len(numbers) >= 2 and len(names) >= 2 * len(numbers))
-    if labels != "folders" and not (one_deep and enough):
-        return None
-    order = sorted(numbers)
-    return np.argsort([numbers[name] for name in order])[classes], tuple(order)
-
-
 def read_folder(
     folder: str | Path,
     image_size: int,
@@ -158,6 +195,7 @@ def read_folder(
     on_bad_image: str = "skip",
     cache: str | Path | None = None,
     progress: Progress | None = None,
+    notes: list[str] | None = None,
 ) -> tuple[Images, list[BadImage]]:
     """Read a folder of images, recursively.
 
@@ -170,6 +208,7 @@ def read_folder(
         cache: a folder that keeps the decoded images for later runs; None holds them in memory when
             they fit, see `cached_array`.
         progress: called with (read, all).
+        notes: lines about what was left out or not used, and why, are added to it.
 
     Returns:
         (images, files that could not be read).
@@ -181,9 +220,14 @@ def read_folder(
     folder = Path(folder).expanduser()
     unreadable: list[BadImage] = []
     stamp = Stamp(str(folder.resolve()), str(image_size))
-    names = find_images(folder, unreadable, stamp)
+    others: Counter[str] = Counter()
+    names = find_images(folder, unreadable, stamp, others)
     check_bad(unreadable, on_bad_image)
     found = class_folders(names, labels, known=class_names is not None)
+    if notes is not None:
+        notes += notes_on_others(others, folder)
+        if found is None and labels == "auto" and (why := why_no_labels(names)):
+            notes.append(why)
     numbers, found_names = found or (None, ())
     if class_names is None:
         class_names = found_names

@@ -5,7 +5,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rotkeras.accepted import (
     AnyPath,
@@ -20,6 +20,10 @@ from rotkeras.checks import checked
 from rotkeras.data.decode import Progress
 from rotkeras.data.source import Images, Source, split
 from rotkeras.errors import UserError, nearest
+from rotkeras.files import check_regular
+
+if TYPE_CHECKING:
+    from rotkeras.data.folder_layout import Parts
 
 Kind = Literal["tfds", "folder", "arrays", "embedded"]
 FOLDER_IMAGE_SIZE = 96
@@ -47,6 +51,8 @@ def interpret(source: Any, data_dir: str | os.PathLike[str] | None = None) -> tu
     text = os.fspath(source)
     if not text.strip():
         raise UserError(f"No images are named, got {text!r}; expected {_SOURCES}.")
+    if not text.startswith(("embedded:", "tfds:")):
+        check_regular(os.path.expanduser(text))  # noqa: PTH111, a text may be no path
     if isinstance(source, os.PathLike):
         return "arrays" if text.endswith(".npz") else "folder", source
     for kind in ("embedded", "tfds"):
@@ -165,6 +171,8 @@ def load(
         None if each is None else Path(each) for each in (data_dir, test_folder, cache)
     )
     skipped: list[Any] = []
+    notes: list[str] = []
+    validation: Images | None = None
     if kind == "tfds":
         from rotkeras.data.tfds_source import open_builder, read_split, test_split_name
 
@@ -177,20 +185,32 @@ def load(
             return read_split(builder, test_name, image_size, cache=cache) if test_name else None
 
     elif kind == "folder":
-        from rotkeras.data.folder import read_folder
+        from rotkeras.data.folder import check_folder, read_folder
+        from rotkeras.data.folder_layout import find_parts
 
         size = image_size or FOLDER_IMAGE_SIZE
-        name = Path(source).expanduser().resolve().name
-        everything, bad = read_folder(source, size, labels, None, on_bad_image, cache, progress)
+        folder = Path(source).expanduser()
+        check_folder(folder)
+        name = folder.resolve().name
+        parts = find_parts(folder)
+        if parts is not None:
+            notes += _notes_of(parts, test_folder)
+            folder, test_folder = parts.train, parts.test
+        how = (on_bad_image, cache)
+        everything, bad = read_folder(folder, size, labels, None, *how, progress, notes)
         skipped += bad
+        names = everything.class_names or None
+        known = labels if names else "none"
+        if parts is not None and parts.validation is not None:
+            validation, bad = read_folder(
+                parts.validation, size, known, names, *how, progress, notes
+            )
+            skipped += bad
 
         def read_test() -> Images | None:
             if test_folder is None:
                 return None
-            names = everything.class_names or None
-            images, bad = read_folder(
-                test_folder, size, labels if names else "none", names, on_bad_image, cache
-            )
+            images, bad = read_folder(test_folder, size, known, names, *how, None, notes)
             skipped.extend(bad)
             return images
 
@@ -212,7 +232,10 @@ def load(
 
     if labels == "none":
         everything = _without_labels(everything)
-    train, validation = split(everything, validation_fraction, split_seed)
+    if validation is None:
+        train, validation = split(everything, validation_fraction, split_seed)
+    else:
+        train = everything
     if train_images is not None:
         train = train.draw(train_images, split_seed)
 
@@ -220,7 +243,26 @@ def load(
         images = read_test()
         return _without_labels(images) if images is not None and labels == "none" else images
 
-    return Source(name, train, validation, skipped, test)
+    return Source(name, train, validation, skipped, test, notes)
+
+
+def _notes_of(parts: "Parts", test_folder: Any) -> list[str]:
+    """What is said of a folder with parts, and `UserError` for a second test part."""
+    if test_folder is not None and parts.test is not None:
+        raise UserError(
+            f"There are two test parts: data.test_folder={os.fspath(test_folder)!r} and the folder"
+            f" {parts.test.name}/ among the images. Remove data.test_folder, or rename the folder."
+        )
+    notes = [parts.describe()]
+    if parts.validation is not None:
+        notes.append("data.validation_fraction is not used: validation images have a folder")
+    if parts.beside:
+        count = len(parts.beside)
+        notes.append(
+            f"{count:,} file{'s' if count > 1 else ''} beside these folders, such as"
+            f" {parts.beside[0]!r}, belong{'' if count > 1 else 's'} to no part"
+        )
+    return notes
 
 
 def _arrays(source: Any, image_size: int | None) -> tuple[Images, Any, str]:

@@ -143,6 +143,7 @@ class Source:
         validation: images split from training that choose epoch, tap and settings; None when none
             were asked for.
         skipped: files that could not be read as images (grows when `test` is read).
+        notes: one line for each thing that was left out, guessed or not used, with the reason.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Source:
     validation: Images | None
     skipped: list[BadImage] = field(default_factory=list)
     read_test: Callable[[], Images | None] = lambda: None
+    notes: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"Source({self.name!r}, train={self.train}, validation={self.validation})"

@@ -83,6 +83,8 @@ def without_thumbnail(block: bytes) -> bytes:
     """A TIFF block whose link from IFD0 to IFD1, the thumbnail, is cut: for pixels that were
     turned, it would lie on its side."""
     found = _directory(block)
+    if not found.whole:
+        return block
     return _replaced(block, found.start + 2 + 12 * len(found.entries), bytes(4))
 
 
@@ -113,10 +115,12 @@ class _Directory:
     orientation: int | None = None
     place: int | None = None
     format: str = "H"
+    whole: bool = True
 
 
 def _directory(block: bytes) -> _Directory:
-    """IFD0 of a TIFF block, read with suspicion: what is not understood is not edited."""
+    """IFD0 of a TIFF block. Damage beside the orientation does not matter: its value is changed in
+    place. Damage that leaves its place in doubt is refused."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
     if order is None:
         raise _damaged(
@@ -129,15 +133,17 @@ def _directory(block: bytes) -> _Directory:
         raise _damaged("names a directory outside of itself")
     (count,) = struct.unpack(order + "H", block[start : start + 2])
     end = start + 2 + 12 * count
-    if end + 4 > len(block):
-        raise _damaged("is cut short")
-    entries = [block[place : place + 12] for place in range(start + 2, end, 12)]
-    following = block[end : end + 4]
+    whole = end + 4 <= len(block)
+    last = min(end, len(block) - 11)
+    entries = [block[place : place + 12] for place in range(start + 2, last, 12)]
+    following = block[end : end + 4] if whole else bytes(4)
     places = [
         number
         for number, entry in enumerate(entries)
         if struct.unpack(order + "H", entry[:2])[0] == ORIENTATION
     ]
+    if not places and not whole:
+        raise _damaged("is cut short")
     if not places:
         return _Directory(order, start, entries, following)
     if len(places) > 1:
@@ -147,7 +153,7 @@ def _directory(block: bytes) -> _Directory:
         raise _damaged("holds an orientation that is no number")
     place, form = start + 2 + 12 * places[0] + 8, _FORMATS[kind]
     (orientation,) = struct.unpack_from(order + form, block, place)
-    return _Directory(order, start, entries, following, orientation, place, form)
+    return _Directory(order, start, entries, following, orientation, place, form, whole)
 
 
 def _replaced(block: bytes, place: int, value: bytes) -> bytes:

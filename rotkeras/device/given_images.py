@@ -85,7 +85,7 @@ def _read(path: str | os.PathLike[str], size: int) -> NDArray[np.uint8]:
         elif isinstance(error, FileNotFoundError):
             reason = "it does not exist"
         else:
-            reason = "it is a folder" if path.is_dir() else brief(error)
+            reason = brief(error)
         raise UserError(
             f"{str(path)!r} could not be read as an image ({reason}): expected the path of a whole"
             " image file; give another."

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, JpegImagePlugin
+from PIL import Image, JpegImagePlugin
 
 from rotkeras.device.chunks import png_parts, png_with_picture, webp_with_picture
-from rotkeras.device.exif import ORIENTATION, has_more_pages, turned, with_orientation
+from rotkeras.device.exif import has_more_pages, turned, with_orientation
 from rotkeras.device.jpeg import jpeg_with_orientation, jpeg_with_picture
 from rotkeras.errors import UserError, brief
-from rotkeras.files import write_whole
+from rotkeras.files import what_else, write_whole
+from rotkeras.images import load_pixels, open_image, orientation, transposed
 
 _TURNS = {
     1: Image.Transpose.ROTATE_90,
@@ -75,6 +76,8 @@ def write_upright(
                 " folder."
             )
     try:
+        if what := what_else(source):
+            raise UserError(f"it is {what}, not a file.")
         data = source.read_bytes()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow, on damaged EXIF, which is answered below
@@ -105,8 +108,8 @@ def upright(data: bytes, angle: int, *, pixels: bool = False) -> tuple[str, byte
     turns = -angle // 90 % 4
     if turns == 0 and not pixels:
         return "unchanged", data
-    with Image.open(io.BytesIO(data)) as image:
-        after = turned(shown_orientation(image), turns)
+    with open_image(io.BytesIO(data)) as image:
+        after = turned(orientation(image), turns)
         if turns == 0 and after == 1:
             return "unchanged", data
         form = (
@@ -134,13 +137,6 @@ def upright(data: bytes, angle: int, *, pixels: bool = False) -> tuple[str, byte
         return "pixels", _checked_pixels(
             _exact(image, data, str(form), turns, swapped=after > 4), image, turns
         )
-
-
-def shown_orientation(image: Image.Image) -> int:
-    """The orientation, 1 … 8, by which an open image is shown: of EXIF or else of XMP, 1 where
-    there is none or an unknown one."""
-    value = image.getexif().get(ORIENTATION, 1)
-    return value if value in range(1, 9) else 1
 
 
 def check_folder(folder: Path, originals: Path, overwrite: bool = False) -> None:
@@ -215,12 +211,17 @@ def _exact(image: Image.Image, data: bytes, form: str, turns: int, swapped: bool
 
 
 def _turned(image: Image.Image, turns: int) -> Image.Image:
-    shown = ImageOps.exif_transpose(image)
+    shown = _as_shown(image)
     return shown.transpose(_TURNS[turns]) if turns else shown
 
 
-def _turned_jpeg(image: Any, turns: int, orientation: int) -> bytes:
-    swapped = orientation > 4
+def _as_shown(image: Image.Image) -> Image.Image:
+    pixels = load_pixels(image)
+    return transposed(pixels, orientation(pixels))
+
+
+def _turned_jpeg(image: Any, turns: int, after: int) -> bytes:
+    swapped = after > 4
     tables = [np.reshape(table, (8, 8)) for _, table in sorted(image.quantization.items())]
     # A quarter turn exchanges horizontal and vertical frequencies, and with them the steps at which
     # they were rounded.
@@ -237,29 +238,27 @@ def _turned_jpeg(image: Any, turns: int, orientation: int) -> bytes:
     return made.getvalue()
 
 
-def _tiff(data: bytes, orientation: int) -> bytes:
+def _tiff(data: bytes, wanted: int) -> bytes:
     if data[2:4] in (b"+\0", b"\0+"):
         raise UserError("it is a BigTIFF file: expected a TIFF of less than 4 GB; left as it is.")
     if has_more_pages(data):
         raise UserError("it has several pages: expected one picture; left as it is.")
-    return with_orientation(data, orientation)
+    return with_orientation(data, wanted)
 
 
-def _checked_tag(content: bytes, orientation: int) -> bytes:
-    """The content, if a reader that is not ours finds the orientation in it."""
-    with Image.open(io.BytesIO(content)) as image:
-        # which Pillow does to show it, and fails to do with some damaged EXIF
-        image.getexif().tobytes()
-        if (found := shown_orientation(image)) != orientation:
+def _checked_tag(content: bytes, wanted: int) -> bytes:
+    """The content, if the orientation that was written is read back from it."""
+    with open_image(io.BytesIO(content)) as image:
+        if (found := orientation(image)) != wanted:
             raise UserError(
-                f"its metadata contradict one another: expected orientation {orientation}, read"
-                f" {found}; left alone."
+                f"its metadata contradict one another: expected orientation {wanted}, read {found};"
+                " left alone."
             )
     return content
 
 
 def _checked_pixels(content: bytes, original: Image.Image, turns: int) -> bytes:
-    with Image.open(io.BytesIO(content)) as copy:
+    with open_image(io.BytesIO(content)) as copy:
         if not np.array_equal(_shown(copy), np.rot90(_shown(original), turns)):
             raise UserError(
                 f"Pillow cannot write its pixels ({original.mode}) exactly: expected equal pixels;"
@@ -269,5 +268,5 @@ def _checked_pixels(content: bytes, original: Image.Image, turns: int) -> bytes:
 
 
 def _shown(image: Image.Image) -> NDArray[Any]:
-    shown = ImageOps.exif_transpose(image)
+    shown = _as_shown(image)
     return np.asarray(shown.convert("RGBA") if shown.mode in ("P", "PA") else shown)

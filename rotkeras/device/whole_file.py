@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from rotkeras.errors import UserError, brief
+from rotkeras.files import check_regular
 
 # The head of a file inside a zip archive: its mark, the version it needs, flags, and no compression
 # or deflate.
@@ -18,6 +19,7 @@ def check(path: Path) -> None:
     Raises:
         UserError: for a path where no such file is.
     """
+    check_regular(path)
     if path.is_dir():
         raise UserError(
             f"{str(path)!r} is a folder: expected a .tflite file; give the path of one."

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rotkeras.embedding.keras_file import Forward, load_keras
 from rotkeras.errors import UserError, brief
+from rotkeras.files import check_regular
 
 IMAGES_PER_BATCH = 64
 
@@ -76,6 +77,7 @@ def find_encoder(path: str | os.PathLike[str]) -> Path:
         UserError: when nothing is there, or it is of another form.
     """
     given = Path(path).expanduser()
+    check_regular(given)
     if (given / "saved_model.pb").is_file():
         return given
     found = given / "encoder.keras" if given.is_dir() else given

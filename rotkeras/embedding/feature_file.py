@@ -28,6 +28,7 @@ class Embedded:
         dimensions: of each feature vector.
         seconds: reading, embedding and writing, without loading the encoder.
         skipped: files that could not be read.
+        notes: one line for each thing that was left out, with the reason.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class Embedded:
     dimensions: int
     seconds: float
     skipped: list[BadImage]
+    notes: tuple[str, ...] = ()
 
 
 def check_file(
@@ -157,7 +159,8 @@ def embed(
             f"{str(file)!r} could not be written ({reason.lower()}): make room, or give another"
             " path."
         ) from error
-    return Embedded(file, count, encoder.dimensions, time.perf_counter() - start, listed.skipped)
+    seconds = time.perf_counter() - start
+    return Embedded(file, count, encoder.dimensions, seconds, listed.skipped, listed.notes)
 
 
 def nothing_read(images: ImageList) -> UserError:

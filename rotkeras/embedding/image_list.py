@@ -21,6 +21,7 @@ class ImageList:
         labels: int64 (N,) or None without classes.
         class_names: the name of each label, empty without labels.
         skipped: what could not be read; it grows while the images are read.
+        notes: one line for each thing that was left out, with the reason.
     """
 
     names: Sequence[str]
@@ -29,6 +30,7 @@ class ImageList:
     labels: NDArray[np.int64] | None = None
     class_names: tuple[str, ...] = ()
     skipped: list[BadImage] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)

@@ -1,6 +1,7 @@
 """What a source of images means: a folder, a file, arrays, or a set of tensorflow-datasets."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from rotkeras.data.decode import check_bad
-from rotkeras.data.folder import EXTENSIONS, class_folders, find_images
+from rotkeras.data.folder import find_images, notes_on_others
+from rotkeras.data.folder_layout import class_folders, find_parts
 from rotkeras.data.loading import interpret
 from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage, Images, split
@@ -17,6 +19,7 @@ from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError, nearest
 from rotkeras.files import as_text
 from rotkeras.images import read_image
+from rotkeras.images.formats import ending_of, extensions
 
 Opened = Callable[[int], ImageList]
 """Images that were found, waiting for the size (pixels of each side) at which they are wanted."""
@@ -58,7 +61,7 @@ def open_images(
         path is not None
         and not path.is_dir()
         and kind != "arrays"
-        and (path.is_file() or path.suffix.lower() in EXTENSIONS)
+        and (path.is_file() or ending_of(path.name) in extensions())
     ):
         kind = "folder"
         opened = _one_file(path)
@@ -89,9 +92,13 @@ def _one_file(path: Path) -> Opened:
 
 def _folder(folder: Path, on_bad_image: str) -> Opened:
     skipped: list[BadImage] = []
-    files = find_images(folder, skipped)
+    others: Counter[str] = Counter()
+    files = find_images(folder, skipped, None, others)
     check_bad(skipped, on_bad_image)
-    labels, class_names = class_folders(files, "auto") or (None, ())
+    inside: Sequence[str] = files
+    if find_parts(folder) is not None:  # train/cat/1.jpg: the class is the second folder
+        inside = Names(each.partition("/")[2] or each for each in files)
+    labels, class_names = class_folders(inside, "auto") or (None, ())
     # Names are kept a second time only where some cannot be written as they are.
     names = files if all(each == as_text(each) for each in files) else Names(map(as_text, files))
     images = ImageList(
@@ -101,6 +108,7 @@ def _folder(folder: Path, on_bad_image: str) -> Opened:
         labels,
         tuple(map(as_text, class_names)),
         skipped,
+        notes_on_others(others, folder),
     )
     return lambda _size: images
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from rotkeras.errors import UserError, nearest, received
+from rotkeras.files import check_regular
 from rotkeras.recipe import reading
 from rotkeras.recipe.models import SOURCES, Recipe
 from rotkeras.sentences import clause, complete
@@ -46,6 +47,7 @@ def find(name: str) -> Path:
         UserError: when there is neither; the nearest name is suggested.
     """
     path = Path(name).expanduser()
+    check_regular(path)
     if path.is_file():
         return path
     there = shipped()

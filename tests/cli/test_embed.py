@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from PIL import Image
 from rich.console import Console
 
+from rotkeras.cli import skipped
 from rotkeras.cli.embed import embed, showing, tell_skipped
 from rotkeras.cli.neighbours import neighbour_table, neighbours
 from rotkeras.data.source import BadImage
@@ -288,6 +289,15 @@ def test_nothing_is_said_of_files_when_all_were_read():
         console.file.getvalue()
         == "1 file could not be read as images and is left out:\n  a.jpg: empty\n"
     )
+
+
+def test_of_many_files_each_reason_is_named_with_its_first_file():
+    files = [BadImage(f"{n}.cr2", "camera raw files are not read") for n in range(7)]
+    assert skipped.lines([*files, BadImage("a.jpg", "empty")]) == [
+        "0.cr2 and 6 more: camera raw files are not read",
+        "a.jpg: empty",
+    ]
+    assert skipped.lines(files, ", in a file")[-1] == "… and 2 more, in a file"
 
 
 def test_mistakes_and_help_are_answered_without_tensorflow(encoder_file, photographs, tmp_path):

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rotkeras import images
 from rotkeras.data.decode import ordered_map, read_all
 from rotkeras.errors import UserError
-from rotkeras.images import fit_square, read_image
+from rotkeras.images import fit_square, pixels, read_image
 
 QUADRANTS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 0]]], np.uint8)
 
@@ -309,7 +308,7 @@ def test_parallel_reading_leaves_the_warning_filters_as_they_were(tmp_path, monk
         Image.fromarray(quadrants()).save(tmp_path / f"{name}.png")
     inside = {name: threading.Event() for name in "ab"}
     first_done = threading.Event()
-    to_rgb = images.to_rgb
+    to_rgb = pixels.to_rgb
 
     def in_turn(image):  # both are inside at once, and the one that came first leaves first
         if threading.current_thread() is order[0]:
@@ -332,15 +331,15 @@ def test_parallel_reading_leaves_the_warning_filters_as_they_were(tmp_path, monk
             if path.stem == "a":
                 first_done.set()
 
-    original_exif = images.ImageOps.exif_transpose
+    original_upright = pixels.upright
 
     def mark(image):
         inside["a"].set()
-        return original_exif(image)
+        return original_upright(image)
 
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(images, "to_rgb", in_turn)
-    monkeypatch.setattr(images.ImageOps, "exif_transpose", mark)
+    monkeypatch.setattr(pixels, "to_rgb", in_turn)
+    monkeypatch.setattr(pixels, "upright", mark)
     with warnings.catch_warnings():
         before = list(warnings.filters)
         read_all([tmp_path / "a.png", tmp_path / "b.png"], read, np.zeros((2, 16, 16, 3), np.uint8))

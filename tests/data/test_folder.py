@@ -1,4 +1,5 @@
 import os
+import socket
 import tracemalloc
 from pathlib import Path
 
@@ -38,8 +39,9 @@ def test_reads_recursively_in_sorted_order_with_names(tmp_path):
 def test_hidden_files_and_folders_and_other_files_are_ignored(tmp_path):
     make(tmp_path, "a.png", ".hidden.png", ".thumbs/b.png", "in/.deep/c.png")
     (tmp_path / "notes.txt").write_text("x")
-    (tmp_path / "noextension").write_bytes((tmp_path / "a.png").read_bytes())
-    assert list(read_folder(tmp_path, 8)[0].names) == ["a.png"]
+    notes = []
+    assert list(read_folder(tmp_path, 8, notes=notes)[0].names) == ["a.png"]
+    assert notes == [f"1 other file (.txt) in {tmp_path.name} is no image"]
 
 
 def test_extensions_are_case_insensitive(tmp_path):
@@ -127,7 +129,9 @@ def test_labels_folders_takes_the_first_folder_at_any_depth(tmp_path):
 
 def test_labels_folders_with_an_image_at_the_top_is_an_error(tmp_path):
     make(tmp_path, "a/1.png", "b/1.png", "top.png")
-    with pytest.raises(UserError, match=r"class folder.*labels to none"):
+    with pytest.raises(
+        UserError, match=r"top.png.* lies beside the class folders.*data.labels=none"
+    ):
         read_folder(tmp_path, 8, "folders")
 
 
@@ -151,7 +155,9 @@ def test_a_file_given_as_folder_is_an_error(tmp_path):
 
 def test_a_folder_without_images_is_an_error(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(UserError, match=r"holds no image: expected files that end in \.jpg"):
+    with pytest.raises(
+        UserError, match=r"holds no image that can be read, but 1 other file \(\.txt\)"
+    ):
         read_folder(tmp_path, 8)
 
 
@@ -258,3 +264,67 @@ def test_a_file_takes_few_bytes_beside_its_pixels(tmp_path):
     assert (
         size / len(names) < 30
     )  # 12 letters, 8 bytes of an index, an eighth to grow; a list of paths takes 300
+
+
+@pytest.mark.parametrize("ending", ["", ".jpg", ".txt"])
+def test_what_is_no_regular_file_is_named_and_never_opened(tmp_path, ending):
+    make(tmp_path, "a.png")
+    os.mkfifo(tmp_path / f"pipe{ending}")
+    (tmp_path / f"gone{ending}").symlink_to(tmp_path / "nowhere")
+    (tmp_path / f"loop{ending}").symlink_to(tmp_path / f"loop{ending}")
+    (tmp_path / f"device{ending}").symlink_to("/dev/zero")
+    socket_file = tmp_path / f"socket{ending}"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(socket_file))
+        (tmp_path / "folder.jpg").mkdir()
+        images, bad = read_folder(tmp_path, 8)
+    assert list(images.names) == ["a.png"]
+    assert {Path(each.path).stem: each.reason for each in bad} == {
+        "pipe": "it is a named pipe, not a file",
+        "gone": "it is a link to nothing, not a file",
+        "loop": "it is a link that leads to itself, not a file",
+        "device": "it is a device, not a file",
+        "socket": "it is a socket, not a file",
+        "folder": "it is a folder, not an image file",
+    }
+
+
+def test_images_are_recognised_by_content(tmp_path):
+    image = Image.fromarray(np.full((8, 8, 3), 9, np.uint8))
+    for ending, form in [
+        ("tif", "TIFF"), ("tiff", "TIFF"), ("avif", "AVIF"), ("jfif", "JPEG"), ("jpe", "JPEG"),
+        ("mpo", "MPO"), ("jp2", "JPEG2000"), ("tga", "TGA"), ("ppm", "PPM"),
+        ("txt", "PNG"), ("dat", "TIFF"), ("0001", "JPEG"), ("JPG~", "WEBP"),
+    ]:  # fmt: skip
+        image.save(tmp_path / f"{form}.{ending}", form)
+    image.save(tmp_path / "no ending", "PNG")
+    image.save(tmp_path / "wrong.png", "JPEG")
+    images, bad = read_folder(tmp_path, 8)
+    assert bad == []
+    assert len(images) == 15
+    assert np.abs(images.array.astype(int) - 9).max() <= 2
+
+
+def test_files_that_are_not_read_are_named_by_kind(tmp_path):
+    make(tmp_path, "a.png")
+    for name in ("b.CR2", "c.nef", "d.svg", "e.jxl"):
+        (tmp_path / name).write_bytes(b"II*\0 no more than a beginning of a file")
+    (tmp_path / "notes.txt").write_text("text")
+    notes = []
+    images, bad = read_folder(tmp_path, 8, notes=notes)
+    assert list(images.names) == ["a.png"]
+    assert [(Path(each.path).name, each.reason.partition(";")[0]) for each in bad] == [
+        ("b.CR2", "camera raw files are not read"),
+        ("c.nef", "camera raw files are not read"),
+        ("d.svg", "vector graphics files are not read"),
+        ("e.jxl", "JPEG XL files are not read"),
+    ]
+    assert len(notes) == 1
+    with pytest.raises(UserError, match=r"b\.CR2 could not be read as an image \(camera raw"):
+        read_folder(tmp_path, 8, on_bad_image="error")
+
+
+def test_a_folder_of_nothing_but_raw_files_says_so(tmp_path):
+    (tmp_path / "b.CR2").write_bytes(b"II*\0")
+    with pytest.raises(UserError, match=r"the first that cannot: .*b\.CR2 \(camera raw files are"):
+        read_folder(tmp_path, 8)
