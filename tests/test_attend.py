@@ -174,7 +174,8 @@ def test_a_network_from_a_run_and_from_a_file(model, tmp_path):
     run = tmp_path / "mine"
     run.mkdir()
     model.save(run / "model.keras")
-    (run / "recipe.yaml").write_text(dump(validate({"task": {"angles": [90, 0]}}, "test"), ""))
+    content = {"data": {"embedded": "digits"}, "task": {"angles": [90, 0]}}
+    (run / "recipe.yaml").write_text(dump(validate(content, "test"), ""))
     of_run = load_network(run)
     assert (of_run.name, of_run.answers, of_run.size) == ("mine", ("90°", "0°"), 16)
     pooled = keras.layers.GlobalAveragePooling2D()(model.get_layer("conv3").output)
