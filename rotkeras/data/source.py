@@ -1,6 +1,5 @@
 """What a source of images gives, whatever kind it is."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -8,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.data.fingerprint import Fingerprint, fingerprint
 from rotkeras.errors import UserError
 
 
@@ -81,16 +81,14 @@ class Images:
             return self
         return self.part(np.random.default_rng(seed).permutation(len(self))[:count])
 
-    def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that tell these images from others: of rows, labels, and the
-        pixels of up to 256."""
-        digest = hashlib.sha256(repr((self.image_shape, len(self), self.class_names)).encode())
-        digest.update(np.ascontiguousarray(self.rows).tobytes())
-        digest.update(b"" if self.labels is None else np.ascontiguousarray(self.labels).tobytes())
-        digest.update(
-            self.take(np.linspace(0, len(self) - 1, min(256, len(self))).astype(np.int64)).tobytes()
-        )
-        return digest.hexdigest()[:16]
+    def fingerprint(self) -> Fingerprint:
+        """What tells these images from others: a digest of names, labels and pixels, calculated
+        when it is first asked for."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> Fingerprint:
+        return fingerprint(self)
 
     def per_class(self, count: int, seed: int | None = None) -> "Images":
         """The first `count` images of each class, as the published few-label protocol takes them,

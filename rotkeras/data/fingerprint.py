@@ -1,0 +1,180 @@
+"""Fingerprints: what images are, in a few digits, so that changed images are noticed."""
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from rotkeras.data.source import Images, Source
+
+MOST_BYTES = 4 * 2**30
+"""Bytes of pixels that are hashed: all images up to here (1.3 GB/s on one core with SHA
+instructions, 0.4 GB/s without), otherwise as many as fit, evenly spread."""
+
+_CHUNK_BYTES = 2**24
+
+
+@dataclass(frozen=True, eq=False)
+class Fingerprint:
+    """The fingerprint of one part of a source.
+
+    It depends on the order, the names relative to the folder, the labels and the pixels of the
+    images; not on the folder they lie in, nor on whether they are held in memory or in a file.
+
+    Attributes:
+        content: for JSON: {"images": count, "image_shape": [H, W, 3], "classes": count or None
+            without labels, "names": digest or None without names, "labels": digest or None,
+            "pixels": digest, "pixels_of": number of images whose pixels are hashed}. A digest has
+            sixteen hexadecimal digits.
+        names: uint32 (N,), a digest of each name, or None.
+        pixels: uint32 (pixels_of,), a digest of the pixels of each hashed image.
+    """
+
+    content: dict[str, Any]
+    names: NDArray[np.uint32] | None
+    pixels: NDArray[np.uint32]
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits of the whole content."""
+        return hashlib.sha256(repr(sorted(self.content.items())).encode()).hexdigest()[:16]
+
+
+def fingerprint(images: "Images") -> Fingerprint:
+    """The fingerprint of some images; `Images.fingerprint` calculates it once."""
+    pixels = _pixel_digests(images)
+    names = None
+    if images.names is not None:
+        names = _digests(_name_bytes(images.names[int(row)]) for row in images.rows)
+    labels = None
+    if images.labels is not None:
+        numbers = np.ascontiguousarray(images.labels, "<i8").tobytes()
+        labels = _short(hashlib.sha256(repr(images.class_names).encode() + numbers))
+    content = {
+        "images": len(images),
+        "image_shape": list(images.image_shape),
+        "classes": None if images.labels is None else len(images.class_names),
+        "names": None if names is None else _short(hashlib.sha256(names.tobytes())),
+        "labels": labels,
+        "pixels": _short(hashlib.sha256(pixels.tobytes())),
+        "pixels_of": len(pixels),
+    }
+    return Fingerprint(content, _first_word(names), _first_word(pixels))
+
+
+def source_fingerprint(source: "Source") -> dict[str, Any]:
+    """What a run records of its images, for JSON.
+
+    Returns:
+        {"found": number of images before the split and any draw, "train": content of its
+        fingerprint, "validation": the same or None, "pillow": version that decoded them}.
+    """
+    return {
+        "found": len(source.train.array),
+        "train": source.train.fingerprint().content,
+        "validation": source.validation.fingerprint().content if source.validation else None,
+        "pillow": version("pillow"),
+    }
+
+
+def listing_digest(names: Iterable[str]) -> str:
+    """The `names` digest of a fingerprint, of names alone."""
+    return _short(hashlib.sha256(_digests(map(_name_bytes, names)).tobytes()))
+
+
+def difference(
+    then: dict[str, Any], now: dict[str, Any], part: str = "", pixels: bool = True
+) -> str | None:
+    """What differs between the fingerprints of one part, in words; None when they agree.
+
+    Args:
+        then: content of a fingerprint.
+        now: content of another.
+        part: such as "training", for the sentence.
+        pixels: whether image size and pixels are compared; False for images that were resized.
+    """
+    words = f"{part} images" if part else "images"
+    if then["images"] != now["images"]:
+        return f"{then['images']:,} {words} then, {now['images']:,} now"
+    if pixels and then["image_shape"] != now["image_shape"]:
+        return f"{words} of {_size(then)} pixels then, of {_size(now)} now"
+    same = f"the same number of {words}, but"
+    if then["names"] and now["names"] and then["names"] != now["names"]:
+        return f"{same} other file names"
+    if (then["classes"] is None) != (now["classes"] is None):
+        before, after = (
+            "no labels" if each["classes"] is None else f"labels of {each['classes']} classes"
+            for each in (then, now)
+        )
+        return f"{words} with {before} then, with {after} now"
+    if then["labels"] != now["labels"]:
+        return f"{same} other labels or class names"
+    if pixels and then["pixels"] != now["pixels"]:
+        return f"{same} other pixels"
+    return None
+
+
+def sampled_digest(images: "Images") -> str:
+    """The digest that evaluations of earlier versions recorded: of rows, labels, and the pixels of
+    up to 256 images. It names the files of evaluations on other images."""
+    digest = hashlib.sha256(repr((images.image_shape, len(images), images.class_names)).encode())
+    digest.update(np.ascontiguousarray(images.rows).tobytes())
+    digest.update(b"" if images.labels is None else np.ascontiguousarray(images.labels).tobytes())
+    some = np.linspace(0, len(images) - 1, min(256, len(images))).astype(np.int64)
+    digest.update(images.take(some).tobytes())
+    return _short(digest)
+
+
+def hashed_positions(images: "Images") -> NDArray[np.int64]:
+    """Positions (n,) of the images whose pixels are hashed: all, or as many as `MOST_BYTES` holds,
+    evenly spread. They depend on number and size of the images alone."""
+    most = max(1, MOST_BYTES // int(np.prod(images.image_shape)))
+    count = min(len(images), most)
+    return np.linspace(0, len(images) - 1, count).astype(np.int64)
+
+
+def _pixel_digests(images: "Images") -> NDArray[np.uint8]:
+    """uint8 (n, 32): SHA-256 of the pixels of each hashed image."""
+    positions = hashed_positions(images)
+    chunk = max(1, _CHUNK_BYTES // int(np.prod(images.image_shape)))
+    return _digests(
+        image
+        for start in range(0, len(positions), chunk)
+        for image in np.ascontiguousarray(images.take(positions[start : start + chunk]))
+    )
+
+
+def _digests(contents: Iterable[Any]) -> NDArray[np.uint8]:
+    """uint8 (n, 32): SHA-256 of each."""
+    joined = b"".join(hashlib.sha256(each).digest() for each in contents)
+    return np.frombuffer(joined, np.uint8).reshape(-1, 32)
+
+
+def _name_bytes(name: str) -> bytes:
+    """A name as bytes that are the same on every machine: a file system may store accents as
+    separate characters, and bytes that are not UTF-8 may have been escaped already."""
+    try:
+        return unicodedata.normalize("NFC", name).encode()
+    except UnicodeEncodeError:
+        raw = name.encode("utf-8", "surrogateescape")
+        return raw.decode("utf-8", "backslashreplace").encode()
+
+
+def _first_word(digests: NDArray[np.uint8] | None) -> Any:
+    return None if digests is None else digests[:, :4].copy().view("<u4")[:, 0]
+
+
+def _short(digest: Any) -> str:
+    text: str = digest.hexdigest()
+    return text[:16]
+
+
+def _size(content: dict[str, Any]) -> str:
+    height, width, _ = content["image_shape"]
+    return f"{height}×{width}"
