@@ -8,23 +8,13 @@ import keras
 import numpy as np
 
 from rotkeras import backbones, devices, hosts, initial_weights, placement, pretext
-from rotkeras.data import Pipeline, Source, evaluation_pipeline, load, pipeline
+from rotkeras.data import Pipeline, Source, evaluation_pipeline, pipeline
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.data.epochs import count_steps, even_batch
 from rotkeras.errors import UserError
 from rotkeras.optimizers import add_l2, build_optimizer
 from rotkeras.recipe import Recipe
-
-
-def load_source(recipe: Recipe, progress: Any = None) -> Source:
-    """The image source of a recipe; `progress` is called with (images read, images in all)."""
-    data = recipe.data
-    return load(
-        getattr(data, data.kind),
-        kind=data.kind,
-        progress=progress,
-        **data.model_dump(exclude={"tfds", "folder", "arrays", "embedded"}),
-    )
+from rotkeras.run_images import load_source as load_source
 
 
 def build_augmentation(recipe: Recipe) -> list[Any]:

@@ -31,6 +31,7 @@ _WATCHED = "ROTKERAS_WATCHED_BY"
 _HEARTBEAT_SECONDS = 20
 MEETING_SECONDS = int(os.environ.get("ROTKERAS_MEETING_SECONDS", 120))
 _LONGEST_SECONDS = 24 * 3600
+_LONGEST_TEXT = 2**15
 _WORDS_OF_LOSS = ("gloo", "nccl", "coordination", "heartbeat", "connection reset", "unavailable:")
 
 
@@ -320,6 +321,17 @@ def alone() -> contextlib.AbstractContextManager[None]:
     from rotkeras.devices import distributed
 
     return distributed(None)
+
+
+def gather(text: str) -> list[str]:
+    """The text that each process gives, in their order; at most `_LONGEST_TEXT` bytes of UTF-8."""
+    import numpy as np
+    from jax.experimental import multihost_utils
+
+    mine = np.zeros(_LONGEST_TEXT, np.uint8)
+    content = text.encode()
+    mine[: len(content)] = np.frombuffer(content, np.uint8)
+    return [bytes(each).rstrip(b"\0").decode() for each in multihost_utils.process_allgather(mine)]
 
 
 def from_first(values: Any) -> Any:

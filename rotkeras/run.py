@@ -10,9 +10,10 @@ from typing import Any
 
 from rotkeras import __version__
 from rotkeras.errors import UserError
-from rotkeras.files import write_json, write_text
+from rotkeras.files import read_json, write_json, write_text
 from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.files import validate
+from rotkeras.recipe.models import LOCATIONS
 from rotkeras.recipe.reading import read_mapping
 
 PACKAGES = (
@@ -51,6 +52,8 @@ class Run:
         self.summary = self.path / "summary.json"
         self.model = self.path / "model.keras"
         self.checkpoints = self.path / "checkpoints"
+        self.digests = self.checkpoints / "images.npz"
+        self.state = self.checkpoints / "state.json"
         self.tensorboard = self.path / "tensorboard"
         self.attention = self.path / "attention"
         self.export = self.path / "export"
@@ -106,6 +109,12 @@ class Run:
             for left in list(self.path.rglob(".part-*")):  # of writes that a kill interrupted
                 if left.is_file():  # the folder of an export is cleaned by the next export
                     left.unlink()
+            there = self.load_recipe()
+            if there.data != recipe.data:  # the images have moved, and are the same
+                header = self.recipe.read_text(encoding="utf-8").splitlines()
+                comments = [line.removeprefix("# ") for line in header if line.startswith("# ")]
+                moved = there.model_copy(update={"data": recipe.data})
+                write_text(self.recipe, dump(moved, "\n".join(comments)))
             return
         if self.recipe.exists():
             self._delete()
@@ -143,6 +152,22 @@ class Run:
         summary: dict[str, Any] = json.loads(self.summary.read_text(encoding="utf-8"))
         return summary
 
+    def recorded_images(self) -> dict[str, Any] | None:
+        """What the run has recorded of its images, {"fingerprint", "location"}; see
+        `rotkeras.run_images`. None before the first epoch has ended, and for a run of an earlier
+        version."""
+        for file, keys in ((self.summary, ("images", "record")), (self.state, ("images",))):
+            try:
+                content = read_json(file)
+                for key in keys:
+                    content = content[key]
+                content["fingerprint"]["train"]["images"], content["location"]
+                found: dict[str, Any] = content
+                return found
+            except (OSError, ValueError, LookupError, TypeError):
+                continue
+        return None
+
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write `summary.json`; it is there only when the run has ended."""
         write_json(self.summary, summary)
@@ -156,6 +181,8 @@ class Run:
         # These change no weight: a run of before these sections goes on, another page or export may
         # be wanted, or another machine.
         after: Any = {"attention": True, "export": True, "report": True, "train": {"placement"}}
+        if self.recorded_images():  # training compares the images themselves
+            after["data"] = set(LOCATIONS)
         there, here = self.load_recipe().model_dump(exclude=after), recipe.model_dump(exclude=after)
         difference = _first_difference(there, here)
         if difference:

@@ -1,6 +1,7 @@
 """Train a recipe: compile, fit, callbacks, and a run folder."""
 
 import importlib.util
+import json
 import os
 import platform
 import time
@@ -11,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rotkeras import __version__, devices, hosts, placement, taps
+from rotkeras import __version__, devices, hosts, placement, run_images, taps
 from rotkeras.building import (
     build,
     build_augmentation,
@@ -32,6 +33,8 @@ from rotkeras.callbacks import (
 )
 from rotkeras.callbacks.run_checkpoint import restore
 from rotkeras.data import Source
+from rotkeras.data.digests import digests
+from rotkeras.data.fingerprint import source_difference, source_fingerprint
 from rotkeras.errors import UserError
 from rotkeras.files import one_writer, write_whole
 from rotkeras.recipe import Recipe
@@ -89,6 +92,7 @@ def _train(
     first = number == 0
 
     source = source or load_source(recipe)
+    _check_images(run, source, tell)
     augmentation = build_augmentation(recipe)
     shape = training_shape(source, augmentation)
     if shape != source.image_shape and source.validation is not None:
@@ -160,6 +164,14 @@ def _fit(
     attention = _attention(recipe, run, source, model) if first else None
     log = MetricsLog(run.metrics)
 
+    record = run_images.record(recipe, source)
+    hashed, images = (record["fingerprint"]["train"][key] for key in ("pixels_of", "images"))
+    if hashed < images:
+        tell(
+            "to notice changed images, all names and labels are recorded, and the pixels of"
+            f" {hashed:,} of {images:,} training images"
+        )
+
     def summarise() -> dict[str, Any]:
         return {
             "best": encoder.best,
@@ -167,11 +179,15 @@ def _fit(
             "untrained": probe.untrained if probe else None,
             "probed": probe.results if probe else {},
             "seconds": state["seconds"] + time.perf_counter() - started,
+            "images": record,
         }
 
     writing: list[Any] = []
     if first:
         run.begin(recipe)
+        if not run.digests.exists():
+            arrays: Any = digests(source)
+            write_whole(run.digests, lambda path: np.savez(path, **arrays))
         looking: list[Any] = [each for each in (probe, attention) if each]
         writing = [
             log,
@@ -201,6 +217,30 @@ def _fit(
         )
         state = summarise()
     return task, model, state, log
+
+
+def _check_images(run: Run, source: Source, tell: Callable[[str], None]) -> None:
+    """Raise a `UserError` when the run to resume was trained on other images, or when several
+    processes read different ones; in all processes alike, so that none waits for another."""
+    number, count = hosts.processes()
+    command = ("rotkeras", "train")
+    if count == 1:
+        if run.resuming:
+            run_images.check_images(run, source, command=command, tell=tell)
+        return
+    then = run.recorded_images() if number == 0 and run.resuming else None
+    if number == 0 and run.state.exists() and run.resuming and then is None:
+        tell(run_images.NOT_RECORDED)
+    mine = {"now": source_fingerprint(source), "then": then}
+    first, *others = [json.loads(text) for text in hosts.gather(json.dumps(mine))]
+    for process, other in enumerate(others, 1):
+        when = ("in process 0", f"in process {process}")
+        if differs := source_difference(first["now"], other["now"], when=when):
+            raise UserError(
+                f"The processes read different images: {differs}. Give all of them the same images."
+            )
+    if first["then"] is not None:
+        run_images.check_record(first["then"], source, command)
 
 
 def _restore_in_all(
@@ -324,6 +364,7 @@ def _summary(
             "train": len(source.train),
             "validation": len(source.validation) if source.validation else 0,
             "skipped": [vars(bad) for bad in source.skipped],
+            "record": run_images.record(recipe, source),
         },
         "placement": placement.of(task),
         "epochs": len(rows),

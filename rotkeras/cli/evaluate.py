@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from rotkeras.cli.places import places
+
 PROBES = "ridge, logistic, knn (20 and 200), knn-K, linear, nonlinear, conv"
 
 
@@ -104,6 +106,7 @@ def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tup
     help="With --labelled FOLDER: class folders that are the test part.",
 )
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
+@places
 def evaluate(
     run: Path,
     probes: tuple[str, ...] | None,
@@ -117,6 +120,7 @@ def evaluate(
     labelled: str | None,
     test_folder: str | None,
     data_dir: str | None,
+    places: dict[str, str],
 ) -> None:
     """Tell how good the features of RUN are: probes on every tap, beside an untrained network.
 
@@ -126,6 +130,7 @@ def evaluate(
 
     \b
     rotkeras evaluate runs/quickstart
+    rotkeras evaluate runs/folder --set data.folder=/mnt/photos     # where the images are now
     rotkeras evaluate runs/cifar10-cpu --probe conv --init trained,scratch --labels-per-class 20,100
     rotkeras evaluate runs/cifar10 --probe nonlinear,conv --tap conv2 --fine-tune --budget published
     --seeds 3
@@ -163,4 +168,5 @@ def evaluate(
         labelled=labelled,
         test_folder=test_folder,
         data_dir=data_dir,
+        places=places,
     )

@@ -27,6 +27,7 @@ class EvaluateConsole:
         labelled: str | None,
         test_folder: str | None,
         data_dir: str | None,
+        places: dict[str, str] | None = None,
     ) -> None:
         """Evaluate the run in a folder and print its tables."""
         from rotkeras.cli.watching import Watching
@@ -46,7 +47,15 @@ class EvaluateConsole:
         from rotkeras.evaluate.labelled import file_name, load_labelled
 
         wanted = Options(**options)
-        source = load_labelled(run, labelled, test_folder, data_dir)
+        source = load_labelled(
+            run,
+            labelled,
+            test_folder,
+            data_dir,
+            data=places,
+            command=["rotkeras", "evaluate", str(folder)],
+            tell=lambda line: self.console.print(line, markup=False),
+        )
         for note in source.notes:
             self.console.print(f"note: {note}", markup=False)
         name = file_name(source, labelled)

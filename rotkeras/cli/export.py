@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rotkeras.cli.places import places
+
 if TYPE_CHECKING:
     from rotkeras.recipe.models import Export
 
@@ -76,13 +78,19 @@ if TYPE_CHECKING:
     "--data-dir",
     help="Folder of prepared tensorflow-datasets sets, when it is no longer where the recipe says.",
 )
+@places
 @click.option(
     "--overwrite",
     is_flag=True,
     help="Replace an export that is there, with all that lies in its folder.",
 )
 def export(
-    run_folder: Path, folder: Path | None, data_dir: str | None, overwrite: bool, **options: Any
+    run_folder: Path,
+    folder: Path | None,
+    data_dir: str | None,
+    places: dict[str, str],
+    overwrite: bool,
+    **options: Any,
 ) -> None:
     """Export the encoder of RUN for servers and devices, with proof that each file answers as Keras
     does.
@@ -118,9 +126,11 @@ def export(
                 settings,
                 folder,
                 data_dir=data_dir,
+                data=places,
                 overwrite=overwrite,
                 command=["rotkeras", *sys.argv[1:]] if sys.argv[1:2] == ["export"] else [],
                 tell=shown.tell,
+                note=console.print,
             )
     shown.show(exported, run)
     if exported.rejected:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from rotkeras.cli.places import places
+
 
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -24,11 +26,17 @@ import click
     "--data-dir",
     help="Folder of prepared tensorflow-datasets sets, when it is no longer where the recipe says.",
 )
+@places
 @click.option(
     "--overwrite", is_flag=True, help="Replace a page that is there; the one in the run always is."
 )
 def report(
-    runs: tuple[Path, ...], page: Path | None, pictures: bool, data_dir: str | None, overwrite: bool
+    runs: tuple[Path, ...],
+    page: Path | None,
+    pictures: bool,
+    data_dir: str | None,
+    places: dict[str, str],
+    overwrite: bool,
 ) -> None:
     """Make the page of RUN: one HTML file with curves, tables, attention maps, filters, neighbours
     and the recipe.
@@ -63,6 +71,7 @@ def report(
             file,
             pictures=pictures,
             data_dir=data_dir,
+            data=places,
             progress=lambda step: console.print(f"  {step}"),
         )
     console.print(f"open: {written} ({written.stat().st_size / 1e6:.1f} MB)")

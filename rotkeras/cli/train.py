@@ -71,6 +71,8 @@ def train(
     devices.check_backend()
     if together is None or together.number == 0:  # the others write nothing
         run.check(chosen, resume=resume, overwrite=overwrite)
+        if run.resuming:
+            _check_places(chosen, run)
 
     if chosen.data.folder is not None:  # before the seconds that TensorFlow takes to start
         from rotkeras.data.folder import check_folder
@@ -128,6 +130,15 @@ def train(
         signal.signal(signal.SIGINT, before)
     if console.rejected:
         sys.exit(1)
+
+
+def _check_places(chosen: Any, run: Any) -> None:
+    """Raise a `UserError` when the images of a run to resume are no longer where the recipe
+    says."""
+    from rotkeras.run_images import check_places
+
+    command = ["rotkeras", "train", str(run.recipe), "--run-dir", str(run.path), "--resume"]
+    check_places(chosen, run.recorded_images(), command)
 
 
 def _leave(error: BaseException) -> NoReturn:

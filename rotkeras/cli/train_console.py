@@ -42,6 +42,7 @@ class TrainConsole:
             print("this run has ended; there is nothing to resume", flush=True)
             return {}
         if finished:
+            self._check_images(recipe, run)
             self.console.print(
                 f"This run has ended after {finished['epochs']} epochs; there is nothing to"
                 " resume.\n"
@@ -187,8 +188,20 @@ class TrainConsole:
             self.console.print(f"resuming after epoch {done}")
         return done
 
+    def _check_images(self, recipe: Recipe, run: Run) -> None:
+        """Stop when a run that has ended was trained on other images than the recipe's."""
+        from rotkeras import devices
+        from rotkeras.run_images import NOT_RECORDED, check_images
+
+        if run.recorded_images() is None:
+            self.console.print(NOT_RECORDED)
+            return
+        if recipe.data.kind == "tfds":
+            devices.quiet()
+        check_images(run, self._load(recipe), command=("rotkeras", "train"))
+
     def _load(self, recipe: Recipe) -> Source:
-        from rotkeras.building import load_source
+        from rotkeras.run_images import load_source
 
         columns = (
             TextColumn("reading images"),

@@ -7,6 +7,7 @@ import click
 from click.core import ParameterSource
 
 from rotkeras.cli.evaluate import label_numbers
+from rotkeras.cli.places import places
 
 
 @click.command("worth-it", context_settings={"show_default": True})
@@ -20,6 +21,7 @@ from rotkeras.cli.evaluate import label_numbers
     "--test-folder", metavar="FOLDER", help="With --labelled FOLDER: class folders to judge on."
 )
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
+@places
 @click.option(
     "--labels-per-class",
     "labels",
@@ -46,6 +48,7 @@ def worth_it(
     seeds: int,
     tap: str | None,
     budget: Any,
+    places: dict[str, str],
 ) -> None:
     """Say whether pre-training was worth it for your labelled images.
 
@@ -68,4 +71,4 @@ def worth_it(
             param_hint="--labels-per-class",
         )
     wanted = tuple(count for count in labels if count is not None)
-    WorthItConsole().run(run, labelled, test_folder, data_dir, wanted, seeds, tap, budget)
+    WorthItConsole().run(run, labelled, test_folder, data_dir, wanted, seeds, tap, budget, places)

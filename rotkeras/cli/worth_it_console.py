@@ -29,6 +29,7 @@ class WorthItConsole:
         seeds: int,
         tap: str | None,
         budget: str,
+        places: dict[str, str] | None = None,
     ) -> None:
         """Compare, print the table and the verdict, and write `worth-it.json`."""
         from rotkeras.run import Run
@@ -50,7 +51,15 @@ class WorthItConsole:
         from rotkeras.evaluate.labelled import file_name, load_labelled
 
         network = load_network(run)
-        source = load_labelled(run, labelled, test_folder, data_dir)
+        source = load_labelled(
+            run,
+            labelled,
+            test_folder,
+            data_dir,
+            data=places,
+            command=["rotkeras", "worth-it", str(folder)],
+            tell=lambda line: self.console.print(line, markup=False),
+        )
         for note in source.notes:
             self.console.print(f"note: {note}", markup=False)
         counts = worth_it.label_counts(source, wanted)

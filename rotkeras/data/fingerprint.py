@@ -72,24 +72,31 @@ def source_fingerprint(source: "Source") -> dict[str, Any]:
     """What a run records of its images, for JSON.
 
     Returns:
-        {"found": number of images before the split and any draw, "train": content of its
-        fingerprint, "validation": the same or None, "pillow": version that decoded them}.
+        {"found": number of images before the split and any draw, "names": digest of their names
+        or None, "train": content of its fingerprint, "validation": the same or None, "pillow":
+        version that decoded them}.
     """
+    names = source.train.names
     return {
         "found": len(source.train.array),
+        "names": None if names is None else names_digest(names),
         "train": source.train.fingerprint().content,
         "validation": source.validation.fingerprint().content if source.validation else None,
         "pillow": version("pillow"),
     }
 
 
-def listing_digest(names: Iterable[str]) -> str:
-    """The `names` digest of a fingerprint, of names alone."""
+def names_digest(names: Iterable[str]) -> str:
+    """The digest that a fingerprint has of names, in their order."""
     return _short(hashlib.sha256(_digests(map(_name_bytes, names)).tobytes()))
 
 
 def difference(
-    then: dict[str, Any], now: dict[str, Any], part: str = "", pixels: bool = True
+    then: dict[str, Any],
+    now: dict[str, Any],
+    part: str = "",
+    pixels: bool = True,
+    when: tuple[str, str] = ("then", "now"),
 ) -> str | None:
     """What differs between the fingerprints of one part, in words; None when they agree.
 
@@ -98,26 +105,51 @@ def difference(
         now: content of another.
         part: such as "training", for the sentence.
         pixels: whether image size and pixels are compared; False for images that were resized.
+        when: what the two are called.
     """
     words = f"{part} images" if part else "images"
+    first, second = when
     if then["images"] != now["images"]:
-        return f"{then['images']:,} {words} then, {now['images']:,} now"
+        return f"{then['images']:,} {words} {first}, {now['images']:,} {second}"
     if pixels and then["image_shape"] != now["image_shape"]:
-        return f"{words} of {_size(then)} pixels then, of {_size(now)} now"
+        return f"{words} of {_size(then)} pixels {first}, of {_size(now)} {second}"
     same = f"the same number of {words}, but"
     if then["names"] and now["names"] and then["names"] != now["names"]:
         return f"{same} other file names"
     if (then["classes"] is None) != (now["classes"] is None):
-        before, after = (
-            "no labels" if each["classes"] is None else f"labels of {each['classes']} classes"
-            for each in (then, now)
-        )
-        return f"{words} with {before} then, with {after} now"
+        return f"{words} with {_labels(then)} {first}, with {_labels(now)} {second}"
     if then["labels"] != now["labels"]:
         return f"{same} other labels or class names"
     if pixels and then["pixels"] != now["pixels"]:
         return f"{same} other pixels"
     return None
+
+
+def source_difference(
+    then: dict[str, Any],
+    now: dict[str, Any],
+    pixels: bool = True,
+    when: tuple[str, str] = ("then", "now"),
+) -> str | None:
+    """What differs between two fingerprints of sources, in words; None when they agree. The
+    arguments are those of `difference`, with what `source_fingerprint` gives."""
+    drawn = then["train"]["images"] == now["train"]["images"]  # a fixed number is drawn of all
+    if then["found"] != now["found"] and drawn:
+        return f"{then['found']:,} images {when[0]}, {now['found']:,} {when[1]}"
+    if (then["validation"] is None) != (now["validation"] is None):
+        parts = [(each["validation"] or {"images": 0})["images"] for each in (then, now)]
+        return f"{parts[0]:,} validation images {when[0]}, {parts[1]:,} {when[1]}"
+    differs = difference(then["train"], now["train"], "training", pixels, when)
+    if differs is None and then["validation"] is not None:
+        differs = difference(then["validation"], now["validation"], "validation", pixels, when)
+    if differs is None or not differs.endswith("other pixels"):
+        return differs
+    if then["pillow"] == now["pillow"]:
+        return f"{differs} (a file was replaced, or another decoder read it)"
+    return (
+        f"{differs} (Pillow {then['pillow']} decoded them {when[0]} and {now['pillow']} {when[1]},"
+        f" which may be the cause: pip install pillow=={then['pillow']})"
+    )
 
 
 def sampled_digest(images: "Images") -> str:
@@ -173,6 +205,10 @@ def _first_word(digests: NDArray[np.uint8] | None) -> Any:
 def _short(digest: Any) -> str:
     text: str = digest.hexdigest()
     return text[:16]
+
+
+def _labels(content: dict[str, Any]) -> str:
+    return "no labels" if content["classes"] is None else f"{content['classes']} classes"
 
 
 def _size(content: dict[str, Any]) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from rotkeras import devices, taps
+from rotkeras import devices, run_images, taps
 from rotkeras.building import build_augmentation
 from rotkeras.data import Images, Source
+from rotkeras.data.fingerprint import sampled_digest, source_fingerprint
 from rotkeras.errors import UserError
 from rotkeras.evaluate.options import ALL_PROBES, Options, Unit, plan
 from rotkeras.evaluate.record import KEY, Record, result
@@ -31,37 +32,48 @@ Tested = Callable[[int, int], None]
 def evaluate(
     run: Run,
     options: Options | Sequence[Options],
-    source: Source,
+    source: Source | None = None,
     *,
+    data: run_images.Locations | None = None,
     watch: Watch | None = None,
     done: Done | None = None,
     tested: Tested | None = None,
     name: str = "evaluation",
+    tell: run_images.Tell = run_images.silent,
 ) -> dict[str, Any]:
     """Evaluate the network of a run; rows that are there already are kept, and not made again.
 
     Args:
         run: a run that has ended.
         options: what to evaluate; of several, all is fitted before the test part is read.
-        source: labelled images with a validation part; `rotkeras.building.load_source(recipe)`
-            gives those of the run.
+        source: labelled images with a validation part; None loads those of the run.
+        data: without `source`, where the run's images lie if they have moved, such as
+            {"folder": "photos"}; see `rotkeras.run_images.load_run_images`.
         watch: called before each fit with (its number from 0, all that are to be fitted); gives
             callbacks for its training.
         done: called after each fit with the unit and its new rows.
         tested: called while the test part is read with (rows judged, rows in all), first with 0.
-        name: of the file, `<name>.json`, and of the folder of fitted classifiers.
+        name: of the file, `<name>.json`, and of the folder of fitted classifiers. "evaluation" is
+            of the run's own images; give another name for other images.
+        tell: called with a line when the images are not where the recipe says, or cannot be
+            compared with those of training.
 
     Returns:
         The content of `<name>.json`; docs/evaluate.md says what is in it.
 
     Raises:
-        UserError: for a run that has not ended, images that do not fit it or have no labels, a tap
-            that is not there, or more labels per class than there are.
+        UserError: for a run that has not ended, images that have changed since its training, that
+            do not fit it or have no labels, a tap that is not there, or more labels per class than
+            there are.
     """
     run.check_ended()
     recipe = run.load_recipe()
     if recipe.train.deterministic:
         devices.make_deterministic()
+    if source is None:
+        source = run_images.load_run_images(run, data, tell=tell)
+    elif name == "evaluation":
+        run_images.check_images(run, source, tell=tell)
     network = load_network(run)
     check_source(source, network)
     wanted = [options] if isinstance(options, Options) else list(options)
@@ -80,11 +92,14 @@ def evaluate(
         "source": source.name,
         "train": len(source.train),
         "validation": len(source.validation),
-        "fingerprint": f"{source.train.fingerprint()}-{source.validation.fingerprint()}",
+        "fingerprint": source_fingerprint(source),
     }
+    earlier = f"{sampled_digest(source.train)}-{sampled_digest(source.validation)}"
     path = run.path / f"{name}.json"
     with one_writer(path):
-        record = Record(path, {"file": run.model.name, "sha256": weights_digest(network)}, images)
+        record = Record(
+            path, {"file": run.model.name, "sha256": weights_digest(network)}, images, earlier
+        )
         work = _Work(
             network, source, build_augmentation(recipe), recipe.train.xla, run.path / name, record
         )
@@ -288,7 +303,7 @@ class _Work:
                 " size; give test images of that size."
             )
         count = sum(len(rows) for rows in groups.values())
-        self.record.begin_test(count, len(test), test.fingerprint())
+        self.record.begin_test(count, test)
         finished = 0
         for _, rows in sorted(groups.items(), key=lambda item: str(item[0])):
             if tested:

@@ -1,14 +1,17 @@
 """The labelled images that a run is evaluated on: its own, or others."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rotkeras.data import Source, load
+from rotkeras.data.fingerprint import sampled_digest
 from rotkeras.data.folder import check_folder
 from rotkeras.data.loading import interpret
 from rotkeras.errors import UserError
 from rotkeras.run import Run
+from rotkeras.run_images import Locations, Tell, load_run_images, silent
 
 LABELLED_VALIDATION, FEW_IMAGES = 0.2, 1000
 
@@ -19,6 +22,10 @@ def load_labelled(
     test_folder: str | None = None,
     data_dir: str | None = None,
     progress: Any = None,
+    *,
+    data: Locations | None = None,
+    command: Sequence[str] = (),
+    tell: Tell = silent,
 ) -> Source:
     """The images of a run's recipe, or other labelled ones at the size that the run's network
     takes.
@@ -30,23 +37,28 @@ def load_labelled(
         test_folder: the test part of a folder.
         data_dir: where tensorflow-datasets keeps prepared sets; None for what the recipe says.
         progress: called with (images read, images in all).
+        data: where the run's own images lie now, if they have moved.
+        command: that errors name.
+        tell: called with a line about the run's own images, see `load_run_images`.
 
     Raises:
-        UserError: for images that are not there.
+        UserError: for images that do not exist, and when the run's own have changed since its
+            training.
     """
-    from rotkeras.building import load_source
-
     recipe = run.load_recipe()
     if labelled is None:
         if test_folder is not None:
             raise UserError(
                 "--test-folder goes with --labelled FOLDER, which is not given: give both."
             )
-        if data_dir is not None:
-            recipe = recipe.model_copy(
-                update={"data": recipe.data.model_copy(update={"data_dir": data_dir})}
-            )
-        return load_source(recipe, progress)
+        return load_run_images(
+            run, data, data_dir=data_dir, command=command, tell=tell, progress=progress
+        )
+    if data:
+        raise UserError(
+            f"--labelled {labelled} replaces the run's own images, and --set says where those lie:"
+            " give one of the two."
+        )
     kind, given = interpret(labelled, data_dir or recipe.data.data_dir)
     if kind == "folder":
         check_folder(Path(labelled).expanduser())
@@ -86,4 +98,4 @@ def file_name(source: Source, labelled: str | None) -> str:
     if labelled is None:
         return "evaluation"
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source.name).name).strip("-.") or "labelled"
-    return f"evaluation-{name}-{source.train.fingerprint()[:8]}"
+    return f"evaluation-{name}-{sampled_digest(source.train)[:8]}"

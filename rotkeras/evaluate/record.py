@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rotkeras.data import Images
+from rotkeras.data.fingerprint import difference, sampled_digest, source_difference
 from rotkeras.errors import UserError
 from rotkeras.files import write_json
 
@@ -29,13 +31,18 @@ class Record:
     Args:
         path: `evaluation.json`.
         network: {"file", "sha256" of the weights}; another network's rows are refused.
-        images: {"source", "train", "validation", "fingerprint"}; rows of other images are refused.
+        images: {"source": name, "train": count, "validation": count, "fingerprint": as
+            `rotkeras.data.fingerprint.source_fingerprint` gives it}; rows of other images are
+            refused.
+        earlier: the fingerprint that earlier versions recorded, to compare with a file of theirs.
 
     Raises:
         UserError: when the file is broken, or of another network or other images.
     """
 
-    def __init__(self, path: Path, network: dict[str, str], images: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, network: dict[str, str], images: dict[str, Any], earlier: str = ""
+    ) -> None:
         self.path = path
         self.content: dict[str, Any] = {
             "protocol": PROTOCOL,
@@ -49,10 +56,8 @@ class Record:
             return
         try:
             there = json.loads(path.read_text(encoding="utf-8"))
-            same = (
-                there["network"]["sha256"] == network["sha256"]
-                and images.items() <= there["images"].items()
-            )
+            same_network = there["network"]["sha256"] == network["sha256"]
+            differs = _difference(there["images"], images, earlier)
             complete = all(
                 name in row
                 for row in there["rows"]
@@ -65,12 +70,17 @@ class Record:
                 f"{path} could not be read as an evaluation: expected one of this version; move it"
                 " away."
             )
-        if not same:
+        if not same_network:
             raise UserError(
-                f"{path} holds an evaluation of another network or of other images: expected one of"
-                f" {network['file']} as it is now, with {images['train']} training images of"
-                f" {images['source']}; move it away to begin anew."
+                f"{path} holds an evaluation of another network than {network['file']} is now: move"
+                " it away to start a new one."
             )
+        if differs:
+            raise UserError(
+                f"The images have changed since {path} was begun: {differs} ({images['source']})."
+                " Restore them, or move the file away to start a new one."
+            )
+        there["images"]["fingerprint"] = images["fingerprint"]
         self.content = there
 
     @property
@@ -105,18 +115,26 @@ class Record:
             self.content["rows"] = [row for row in self.rows if row not in rows]
             self.write()
 
-    def begin_test(self, count: int, images: int, fingerprint: str) -> None:
+    def begin_test(self, count: int, test: Images) -> None:
         """Note that the test part is about to be read for so many rows.
 
         Raises:
-            UserError: when earlier rows were judged on another test part.
+            UserError: when earlier rows were evaluated on another test part.
         """
-        if self.content["images"].get("test_fingerprint", fingerprint) != fingerprint:
+        images, current = self.content["images"], test.fingerprint().content
+        then = images.get("test_fingerprint")
+        differs: str | None
+        if isinstance(then, dict):
+            differs = difference(then, current, "test")
+        else:  # of an earlier version, or none
+            same = then is None or then == sampled_digest(test)
+            differs = None if same else "other images or labels"
+        if differs:
             raise UserError(
-                f"{self.path} has rows that were judged on another test part: expected the same"
-                " one; give it, or move the file away to begin anew."
+                f"The test images have changed since {self.path} was begun: {differs}. Restore"
+                " them, or move the file away to start a new one."
             )
-        self.content["images"] |= {"test": images, "test_fingerprint": fingerprint}
+        images |= {"test": len(test), "test_fingerprint": current}
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.content["test_reads"].append({"time": now, "rows": count})
         self.write()
@@ -124,6 +142,15 @@ class Record:
     def write(self) -> None:
         """Write the file whole."""
         write_json(self.path, self.content)
+
+
+def _difference(then: dict[str, Any], now: dict[str, Any], earlier: str) -> str | None:
+    """What differs between the images of two evaluations, in words; None when they are the same."""
+    if isinstance(then["fingerprint"], dict):
+        return source_difference(then["fingerprint"], now["fingerprint"])
+    if then["train"] != now["train"]:
+        return f"{then['train']:,} training images then, {now['train']:,} now"
+    return None if then["fingerprint"] == earlier else "other images or labels"
 
 
 def result(labels: Any, predicted: Any, class_names: tuple[str, ...]) -> dict[str, Any]:

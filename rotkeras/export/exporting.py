@@ -415,7 +415,7 @@ def _head(
         "held_out": {
             "source": origin.source,
             "images": len(held_out),
-            "fingerprint": held_out.fingerprint(),
+            "fingerprint": held_out.fingerprint().digest,
         },
         "probes": {
             "ask": reference.asks,

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from rotkeras import building
+from rotkeras import run_images
 from rotkeras.data.source import Source
 from rotkeras.errors import UserError, brief
 from rotkeras.export.card import Origin
@@ -28,10 +28,12 @@ def export_run(
     folder: Path | None = None,
     *,
     data_dir: str | None = None,
+    data: run_images.Locations | None = None,
     overwrite: bool = False,
     source: Source | None = None,
     command: Sequence[str] = (),
     tell: Tell | None = None,
+    note: run_images.Tell = run_images.silent,
 ) -> Exported:
     """Export the network of a run that has ended, on the images of its recipe.
 
@@ -43,13 +45,18 @@ def export_run(
         settings: what to export; None takes the section of the run's recipe, or the defaults.
         folder: where to; None for `export/` in the run folder.
         data_dir: where tensorflow-datasets keeps prepared sets, when they have moved.
+        data: where the run's images lie, if they have moved, such as {"folder": "photos"}; see
+            `rotkeras.run_images.load_run_images`.
         overwrite: replace an export that is there.
         source: the run's images, when they are loaded already.
         command: that the model card names.
         tell: called as the work goes on.
+        note: called with a line when the images are not where the recipe says, or cannot be
+            compared with those of training.
 
     Raises:
-        UserError: for a run that has not ended, and as of `rotkeras.export.export`.
+        UserError: for a run that has not ended, images that do not exist or have changed since its
+            training, and as of `rotkeras.export.export`.
     """
     run.check_ended()
     recipe = run.load_recipe()
@@ -68,13 +75,13 @@ def export_run(
     size = parts_of(
         model, chosen, angles=tuple(angles), input_size=settings.input_size, resize=settings.resize
     ).input_size
+    where: dict[str, Any] = {"command": ["rotkeras", "export", str(run.path)], "tell": note}
     if source is None or source.image_shape[:2] != (size, size):
-        changes: dict[str, Any] = {"image_size": size} | (
-            {"data_dir": data_dir} if data_dir else {}
-        )
-        source = building.load_source(
-            recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})
-        )
+        there = run_images.recipe_of_images(run, data, data_dir=data_dir, **where)
+        source = run_images.load_source(there, image_size=size)
+    trained = (run.recorded_images() or {}).get("fingerprint", {}).get("train", {})
+    resized = trained.get("image_shape") != list(source.image_shape)
+    run_images.check_images(run, source, resized=resized, **where)
     return export(
         model,
         source,

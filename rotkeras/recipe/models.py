@@ -64,6 +64,10 @@ SOURCES: tuple[Literal["tfds", "folder", "arrays", "embedded"], ...] = (
 )
 
 
+LOCATIONS = ("folder", "arrays", "tfds", "data_dir", "cache", "test_folder")
+"""Keys of the section `data` that say where images lie, and not which images they are."""
+
+
 class Data(Section):
     """Where the images come from: exactly one of tfds, folder, arrays and embedded."""
 

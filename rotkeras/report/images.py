@@ -1,6 +1,7 @@
 """Some images of a run's source, to look at: only these are decoded, whatever the size of the
 source."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras import run_images
 from rotkeras.data.source import Images
 from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError
 from rotkeras.recipe import Recipe
+from rotkeras.run import Run
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,63 @@ class Sample:
     of: int
 
 
+Found = Callable[[Sequence[str] | None, int, str], None]
+"""Called with the names of all images or None, their number, and the part: "test" or "source"."""
+
+
+def sample_of_run(
+    run: Run,
+    size: int,
+    count: int,
+    seed: int = 0,
+    data_dir: str | None = None,
+    data: run_images.Locations | None = None,
+    tell: run_images.Tell = run_images.silent,
+) -> Sample:
+    """Draw images of a run as `draw_sample` does, and check that they have not changed since its
+    training.
+
+    Of a folder the names are compared, of a tensorflow-datasets set the number of images: only the
+    images drawn are decoded. Arrays are compared whole.
+
+    Args:
+        run: its recipe names the source.
+        size: pixels of each side.
+        count: how many; all when there are fewer.
+        seed: of the draw.
+        data_dir: where tensorflow-datasets keeps prepared sets; None for what the recipe says.
+        data: where the images lie now, if they have moved.
+        tell: called with a line when the images are not where the recipe says, or cannot be
+            compared with those of training.
+
+    Raises:
+        UserError: when the source does not exist, has changed since training, or nothing in it can
+            be read.
+    """
+    command = ["rotkeras", "report", str(run.path)]
+    recipe = run_images.recipe_of_images(run, data, data_dir=data_dir, tell=tell, wanted=())
+    kind = recipe.data.kind
+    read = "data_dir" if kind == "tfds" else "test_folder" if recipe.data.test_folder else kind
+    if kind != "embedded":
+        run_images.check_places(recipe, run.recorded_images(), command, [read])
+    if run.recorded_images() is None:
+        tell(run_images.NOT_RECORDED)
+    elif kind in ("arrays", "embedded"):
+        run_images.check_images(run, run_images.load_source(recipe), command=command)
+
+    def found(names: Sequence[str] | None, of: int, part: str) -> None:
+        run_images.check_names(run, names, of, part)
+
+    return draw_sample(recipe, size, count, seed, found=found)
+
+
 def draw_sample(
-    recipe: Recipe, size: int, count: int, seed: int = 0, data_dir: str | None = None
+    recipe: Recipe,
+    size: int,
+    count: int,
+    seed: int = 0,
+    data_dir: str | None = None,
+    found: Found = lambda _names, _count, _part: None,
 ) -> Sample:
     """Draw images of a recipe's source: of its test part if it has one, else of all its images.
 
@@ -42,12 +100,14 @@ def draw_sample(
         count: how many; all when there are fewer.
         seed: of the draw.
         data_dir: where tensorflow-datasets keeps prepared sets; None for what the recipe says.
+        found: called before any image is decoded, for sources of image files and
+            tensorflow-datasets sets.
 
     Raises:
         UserError: when the source is not there any more, or nothing in it can be read.
     """
     if recipe.data.kind == "tfds":
-        return _of_tfds(recipe, size, count, seed, data_dir)
+        return _of_tfds(recipe, size, count, seed, data_dir, found)
     from rotkeras.embedding.opening import open_images
 
     data = recipe.data
@@ -57,6 +117,8 @@ def draw_sample(
         Path(where) if data.kind == "folder" else where
     )  # a path, even when no such folder is there
     images = open_images(where, split=split, resize=True)(size)
+    if data.kind == "folder":
+        found(images.names, len(images), part)
     positions = _drawn(len(images), count, seed)
     read, kept = [], []
     for position in positions:
@@ -92,12 +154,15 @@ def _drawn(of: int, count: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).permutation(of)[:count]).astype(np.int64)
 
 
-def _of_tfds(recipe: Recipe, size: int, count: int, seed: int, data_dir: str | None) -> Sample:
+def _of_tfds(
+    recipe: Recipe, size: int, count: int, seed: int, data_dir: str | None, found: Found
+) -> Sample:
     from rotkeras.data.tfds_source import open_builder, read_split, test_split_name
 
     builder = open_builder(str(recipe.data.tfds), data_dir or recipe.data.data_dir, download=False)
     split = test_split_name(builder)
     of = builder.info.splits[split or "train"].num_examples
+    found(None, of, "test" if split else "source")
     positions = _drawn(of, count, seed)
     images = read_split(builder, split or "train", size, positions=positions)
     labels = None if recipe.data.labels == "none" else images.labels

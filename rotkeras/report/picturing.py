@@ -6,10 +6,15 @@ from typing import Any
 
 from rotkeras.errors import UserError
 from rotkeras.report.gathering import Gathered
+from rotkeras.run_images import Locations
 
 
 def add_pictures(
-    section: dict[str, Any], run: Gathered, data_dir: str | None, tell: Callable[[str], None]
+    section: dict[str, Any],
+    run: Gathered,
+    data_dir: str | None,
+    tell: Callable[[str], None],
+    data: Locations | None = None,
 ) -> None:
     """Add attention, filters, neighbours and the map of embeddings to a section; what cannot be
     made is noted in it."""
@@ -17,7 +22,7 @@ def add_pictures(
     from rotkeras.attention.network import load_network
     from rotkeras.embedding import load_encoder
     from rotkeras.report import encoders, looking
-    from rotkeras.report.images import draw_sample
+    from rotkeras.report.images import sample_of_run
 
     notes = section["notes"]
     tell(f"{run.name}: network")
@@ -40,7 +45,9 @@ def add_pictures(
     settings = run.recipe.report
     points = settings.points if settings else 600
     try:
-        sample = draw_sample(run.recipe, network.size, points, run.recipe.train.seed, data_dir)
+        sample = sample_of_run(
+            run.run, network.size, points, run.recipe.train.seed, data_dir, data, notes.append
+        )
     except (UserError, OSError, ValueError, zipfile.BadZipFile) as error:
         notes.append(f"No pictures of images: {error}")
         return

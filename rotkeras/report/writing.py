@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rotkeras import run_images
 from rotkeras.errors import UserError
 from rotkeras.page import render, write_page
 from rotkeras.report import classes, comparing, curves, efficiency, encoders, scores
@@ -20,6 +21,7 @@ def write_report(
     *,
     pictures: bool = True,
     data_dir: str | None = None,
+    data: run_images.Locations | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write one HTML page of a run, or of several side by side.
@@ -31,6 +33,8 @@ def write_report(
             map of embeddings. Without them the page is made from the run's tables alone, without
             TensorFlow.
         data_dir: where tensorflow-datasets keeps prepared sets; None for what the recipes say.
+        data: where the runs' images lie, if they have moved, such as {"folder": "photos"}; see
+            `rotkeras.run_images.load_run_images`.
         progress: called with the name of each step.
 
     Returns:
@@ -51,7 +55,7 @@ def write_report(
         if pictures:
             from rotkeras.report.picturing import add_pictures
 
-            add_pictures(section, run, data_dir, tell)
+            add_pictures(section, run, data_dir, tell, data)
         sections.append(section)
     several = len(gathered) > 1
     title = f"rotkeras report: {', '.join(run.name for run in gathered)}"

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import keras
@@ -6,6 +7,8 @@ import numpy as np
 import pytest
 
 from rotkeras import UserError, data, taps
+from rotkeras.data import load
+from rotkeras.data.fingerprint import sampled_digest, source_fingerprint
 from rotkeras.evaluate import Options, evaluate, worth_it
 from rotkeras.evaluate.record import Record, result
 from rotkeras.probes import extract, ridge
@@ -191,7 +194,25 @@ def test_every_mistake_is_one_sentence_and_nothing_is_written(run, source, tmp_p
 
 
 NETWORK = {"file": "model.keras", "sha256": "a"}
-IMAGES = {"source": "digits", "train": 320, "validation": 144, "fingerprint": "f"}
+
+
+def images_of(source):
+    """What an evaluation records of its images."""
+    return {
+        "source": source.name,
+        "train": len(source.train),
+        "validation": len(source.validation),
+        "fingerprint": source_fingerprint(source),
+    }
+
+
+def noise(count=20, seed=0, labels=(0, 1)):
+    """Small labelled images."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (count, 8, 8, 3), np.uint8)
+    return load((pixels, np.resize(labels, count)), validation_fraction=0.2)
+
+
+IMAGES = images_of(noise())
 
 
 def row(**more):
@@ -211,12 +232,17 @@ def test_rows_of_another_network_or_other_images_are_not_mixed(tmp_path):
     path = tmp_path / "evaluation.json"
     Record(path, NETWORK, IMAGES).add([row()])
     assert Record(path, NETWORK, IMAGES).rows == [row()]
-    for network, images in (
-        ({**NETWORK, "sha256": "b"}, IMAGES),
-        (NETWORK, {**IMAGES, "fingerprint": "g"}),
+    with pytest.raises(UserError, match="holds an evaluation of another network than model.keras"):
+        Record(path, {**NETWORK, "sha256": "b"}, IMAGES)
+    for other, words in (
+        (noise(25), "16 training images then, 20 now (arrays)"),
+        (noise(seed=1), "the same number of training images, but other pixels"),
+        (noise(labels=(1, 0)), "the same number of training images, but other labels"),
     ):
-        with pytest.raises(UserError, match="of another network or of other images"):
-            Record(path, network, images)
+        with pytest.raises(UserError, match=re.escape(words)):
+            Record(path, NETWORK, images_of(other))
+    moved = Record(path, NETWORK, {**IMAGES, "source": "the same in a folder of another name"})
+    assert moved.rows == [row()]
     for broken in (
         "{}",
         "[]",
@@ -239,11 +265,28 @@ def test_a_row_of_other_settings_is_replaced_and_never_taken_for_ours(tmp_path):
 
 def test_another_test_part_is_refused(tmp_path):
     record = Record(tmp_path / "evaluation.json", NETWORK, IMAGES)
-    record.begin_test(3, 1000, "one")
-    record.begin_test(1, 1000, "one")
+    test, other = noise(50).train, noise(50, seed=1).train
+    record.begin_test(3, test)
+    record.begin_test(1, test)
     assert [read["rows"] for read in record.content["test_reads"]] == [3, 1]
-    with pytest.raises(UserError, match="judged on another test part"):
-        record.begin_test(1, 1000, "other")
+    with pytest.raises(UserError, match="The test images have changed .* but other pixels"):
+        record.begin_test(1, other)
+
+
+def test_an_evaluation_of_an_earlier_version_goes_on_with_its_images_alone(tmp_path):
+    path, source = tmp_path / "evaluation.json", noise()
+    earlier = f"{sampled_digest(source.train)}-{sampled_digest(source.validation)}"
+    old = {**IMAGES, "fingerprint": earlier, "test_fingerprint": sampled_digest(source.train)}
+    record = Record(path, NETWORK, old)
+    record.add([row()])
+    with pytest.raises(UserError, match="other images or labels"):
+        Record(path, NETWORK, images_of(noise(seed=1)), "another")
+    with pytest.raises(UserError, match="The test images have changed"):
+        Record(path, NETWORK, IMAGES, earlier).begin_test(1, source.validation)
+    Record(path, NETWORK, IMAGES, earlier).begin_test(1, source.train)
+    content = Record(path, NETWORK, IMAGES, "no longer needed").content
+    assert content["images"]["fingerprint"] == IMAGES["fingerprint"]
+    assert content["images"]["test_fingerprint"] == source.train.fingerprint().content
 
 
 def test_a_lost_classifier_is_fitted_again_and_rows_that_wait_are_judged_by_the_next_call(
