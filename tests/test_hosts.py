@@ -152,6 +152,28 @@ def test_a_lost_process_is_said_and_the_resumed_training_ends_as_one_process_tha
             assert np.linalg.norm(ours - theirs) < 0.05 * np.linalg.norm(theirs)
 
 
+def test_processes_that_read_different_images_stop_all_of_them_with_the_reason(folder):
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), np.uint8)
+    np.savez(folder / "first.npz", images=pixels)
+    np.savez(folder / "second.npz", images=pixels[:50])
+    addresses = f"127.0.0.1:{free_port()},127.0.0.1:{free_port()}"
+    draw = ("--set", "data.train_images=null")
+    pair = [
+        start(
+            folder, "differ", number, addresses, "--set", f"data.arrays={folder}/{name}.npz", *draw
+        )
+        for number, name in enumerate(("first", "second"))
+    ]
+    for process in pair:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 2, said
+        assert said == (
+            "Error: The processes read different images: 54 training images in process 0, 45 in"
+            " process 1. Give all of them the same images.\n"
+        )
+    assert not (folder / "differ/model.keras").exists()
+
+
 def test_a_batch_that_does_not_split_is_refused_before_anyone_is_waited_for(folder, tmp_path):
     process = start(folder, "odd", 0, "a:1,b:2", "--set", "train.images_per_batch=15")
     _, said = process.communicate(timeout=60)

@@ -267,3 +267,55 @@ def test_a_folder_in_which_another_process_trains_is_left_alone(tmp_path):
         train(made, run)
     assert not run.path.exists()
     assert not list(run.path.parent.iterdir())  # the lock goes with its holder
+
+
+def test_a_resumed_training_compares_its_images(tmp_path, eagerly, quickly):
+    """A folder that changed stops it; one that only moved does not, and the recipe follows."""
+    for number in range(40):
+        pixels = np.random.default_rng(number).integers(0, 256, (16, 16, 3), np.uint8)
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / f"photos/{number}.png")
+
+    def made(folder):
+        settings = {**LEAN["train"], "epochs": 2}
+        data = {"folder": str(tmp_path / folder), "image_size": 16}
+        return recipe.validate({**LEAN, "data": data, "train": settings}, "test")
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    run, lines = Run(tmp_path / "run"), []
+    run.check(made("photos"))
+    with pytest.raises(KeyboardInterrupt):
+        train(made("photos"), run, callbacks=[Stop()])
+    state = json.loads(run.state.read_text())["images"]
+    assert state["fingerprint"]["train"]["images"] == 36
+    assert state["location"] == {"folder": str(tmp_path / "photos")}
+
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    shutil.copy(tmp_path / "moved/3.png", tmp_path / "moved/new.png")
+    run.check(made("moved"), resume=True)
+    with pytest.raises(UserError, match="36 training images then, 37 now; new: 'new.png'"):
+        train(made("moved"), run)
+    (tmp_path / "moved/new.png").unlink()
+    summary = train(made("moved"), run, tell=lines.append)
+    assert lines == []
+    assert summary["epochs"] == 2
+    assert summary["images"]["record"]["location"] == {"folder": str(tmp_path / "moved")}
+    assert summary["images"]["record"]["fingerprint"] == state["fingerprint"]
+    assert run.load_recipe() == made("moved")
+
+
+def test_a_run_of_an_earlier_version_resumes_and_says_that_its_images_cannot_be_compared(
+    tmp_path, unlabelled, eagerly, quickly
+):
+    settings = {**LEAN["train"], "epochs": 2}
+    _, run = run_in_process(tmp_path / "run", source=unlabelled, train=settings)
+    state = json.loads(run.state.read_text())
+    run.summary.unlink()
+    run.state.write_text(json.dumps({k: v for k, v in state.items() if k != "images"}))
+    lines = []
+    run.check(run.load_recipe(), resume=True)
+    train(run.load_recipe(), run, unlabelled, tell=lines.append)
+    assert lines == ["This run was made before images were recorded, so they cannot be compared."]

@@ -35,6 +35,11 @@ class EvaluateConsole:
 
         run = Run(folder)
         run.check_ended()
+        from rotkeras.run_images import recipe_of_images
+
+        command = ["rotkeras", "evaluate", str(folder)]
+        if labelled is None:  # mistakes are reported before TensorFlow starts
+            recipe_of_images(run, places, data_dir=data_dir, command=command)
         from rotkeras import devices
 
         devices.check_backend()
@@ -53,7 +58,7 @@ class EvaluateConsole:
             test_folder,
             data_dir,
             data=places,
-            command=["rotkeras", "evaluate", str(folder)],
+            command=command,
             tell=lambda line: self.console.print(line, markup=False),
         )
         for note in source.notes:

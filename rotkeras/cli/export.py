@@ -105,12 +105,15 @@ def export(
     from rotkeras import devices
     from rotkeras.export.target import check_target, resolved
     from rotkeras.run import Run
+    from rotkeras.run_images import recipe_of_images
 
     run = Run(run_folder)
     run.check_ended()  # mistakes are told before the seconds that TensorFlow takes to start
     devices.check_tensorflow("export")
     settings = _settings(run, options)
     check_target(resolved(folder or run.export), overwrite)
+    command = ["rotkeras", "export", str(run.path)]
+    recipe_of_images(run, places, data_dir=data_dir, command=command)
 
     from rotkeras.cli.embed import interruptible, new_console, start
     from rotkeras.cli.export_console import ExportConsole

@@ -52,6 +52,8 @@ def report(
     from rotkeras.report.gathering import gather_all
     from rotkeras.run import Run
 
+    if places and not pictures:
+        raise click.UsageError("--no-pictures reads no images: leave it out, or leave --set out.")
     if page is None and len(runs) > 1:
         raise click.UsageError("Several runs have no page of their own: name one with -o.")
     file = Run(runs[0]).report if page is None else check_page(page, overwrite)

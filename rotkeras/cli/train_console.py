@@ -38,11 +38,17 @@ class TrainConsole:
         if self.together:
             self._meet(self.together, recipe)
         finished = run.load_summary() if run.resuming else None
-        if self.together and self._all_finished(bool(finished)) and not finished:
-            print("this run has ended; there is nothing to resume", flush=True)
-            return {}
+        changed = self._changed_images(recipe, run) if finished else None
+        if self.together:
+            has_finished, has_changed = self._from_first(bool(finished), bool(changed))
+            if has_changed and not changed:
+                raise UserError("The images have changed since this run began; process 0 says how.")
+            if has_finished and not finished:
+                print("this run has ended; there is nothing to resume", flush=True)
+                return {}
+        if changed:
+            raise changed
         if finished:
-            self._check_images(recipe, run)
             self.console.print(
                 f"This run has ended after {finished['epochs']} epochs; there is nothing to"
                 " resume.\n"
@@ -87,12 +93,13 @@ class TrainConsole:
         self._report(recipe, run)
         return summary
 
-    def _all_finished(self, finished: bool) -> bool:
+    def _from_first(self, *values: bool) -> list[bool]:
+        """What the first process says, in all of them."""
         import numpy as np
 
         from rotkeras import hosts
 
-        return bool(hosts.from_first(np.asarray(finished)))
+        return [bool(value) for value in hosts.from_first(np.asarray(values))]
 
     def _meet(self, together: "Hosts", recipe: Recipe) -> None:
         from rotkeras import devices, hosts
@@ -188,17 +195,21 @@ class TrainConsole:
             self.console.print(f"resuming after epoch {done}")
         return done
 
-    def _check_images(self, recipe: Recipe, run: Run) -> None:
-        """Stop when a run that has ended was trained on other images than the recipe's."""
+    def _changed_images(self, recipe: Recipe, run: Run) -> UserError | None:
+        """The error when a run that has ended was trained on other images than the recipe's."""
         from rotkeras import devices
         from rotkeras.run_images import NOT_RECORDED, check_images
 
         if run.recorded_images() is None:
             self.console.print(NOT_RECORDED)
-            return
+            return None
         if recipe.data.kind == "tfds":
             devices.quiet()
-        check_images(run, self._load(recipe), command=("rotkeras", "train"))
+        try:
+            check_images(run, self._load(recipe), command=("rotkeras", "train"))
+        except UserError as error:
+            return error
+        return None
 
     def _load(self, recipe: Recipe) -> Source:
         from rotkeras.run_images import load_source

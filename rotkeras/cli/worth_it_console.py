@@ -36,6 +36,11 @@ class WorthItConsole:
 
         run = Run(folder)
         run.check_ended()
+        from rotkeras.run_images import recipe_of_images
+
+        command = ["rotkeras", "worth-it", str(folder)]
+        if labelled is None:  # mistakes are reported before TensorFlow starts
+            recipe_of_images(run, places, data_dir=data_dir, command=command)
         from rotkeras import devices
         from rotkeras.files import write_json
 
@@ -57,7 +62,7 @@ class WorthItConsole:
             test_folder,
             data_dir,
             data=places,
-            command=["rotkeras", "worth-it", str(folder)],
+            command=command,
             tell=lambda line: self.console.print(line, markup=False),
         )
         for note in source.notes:

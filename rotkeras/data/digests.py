@@ -28,12 +28,13 @@ def digests(source: Source) -> dict[str, NDArray[np.uint32]]:
     return found
 
 
-def examples(file: Path, source: Source) -> str:
+def examples(file: Path, source: Source, pixels: bool = True) -> str:
     """Some of the images that differ from those whose digests are in a file, in words.
 
     Args:
         file: what `digests` gave, written by `numpy.savez`.
         source: the images as they are now.
+        pixels: whether to name images of other pixels where the names are the same.
 
     Returns:
         Such as "; new: 'cat/9.jpg' and 3 more; gone: 1" or "; changed: 'cat/1.jpg'". Empty when the
@@ -44,14 +45,15 @@ def examples(file: Path, source: Source) -> str:
             then = dict(kept)
     except (OSError, ValueError, zipfile.BadZipFile):
         return ""
-    return _names_differ(then, source) or _pixels_differ(then, source)
+    return _names_differ(then, source) or (_pixels_differ(then, source) if pixels else "")
 
 
 def _names_differ(then: dict[str, Any], source: Source) -> str:
     parts = _parts(source)
     before = [then[key] for key in ("train_names", "validation_names") if key in then]
     now: list[Any] = [images.fingerprint().names for _, images in parts]
-    complete = sum(len(images) for _, images in parts) == len(source.train.array)
+    count = sum(len(images) for _, images in parts)
+    complete = source.found in (None, count)
     if (
         not before or any(names is None for names in now) or not complete
     ):  # of a draw, the others are not known

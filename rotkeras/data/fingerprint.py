@@ -72,13 +72,13 @@ def source_fingerprint(source: "Source") -> dict[str, Any]:
     """What a run records of its images, for JSON.
 
     Returns:
-        {"found": number of images before the split and any draw, "names": digest of their names
-        or None, "train": content of its fingerprint, "validation": the same or None, "pillow":
-        version that decoded them}.
+        {"found": number of images before the split and any draw, or None; "names": digest of their
+        names, or None; "train": content of its fingerprint; "validation": the same, or None;
+        "pillow": version that decoded them}.
     """
     names = source.train.names
     return {
-        "found": len(source.train.array),
+        "found": source.found,
         "names": None if names is None else names_digest(names),
         "train": source.train.fingerprint().content,
         "validation": source.validation.fingerprint().content if source.validation else None,
@@ -134,8 +134,9 @@ def source_difference(
     """What differs between two fingerprints of sources, in words; None when they agree. The
     arguments are those of `difference`, with what `source_fingerprint` gives."""
     drawn = then["train"]["images"] == now["train"]["images"]  # a fixed number is drawn of all
-    if then["found"] != now["found"] and drawn:
-        return f"{then['found']:,} images {when[0]}, {now['found']:,} {when[1]}"
+    before, after = then["found"], now["found"]
+    if drawn and None not in (before, after) and before != after:
+        return f"{before:,} images {when[0]}, {after:,} {when[1]}"
     if (then["validation"] is None) != (now["validation"] is None):
         parts = [(each["validation"] or {"images": 0})["images"] for each in (then, now)]
         return f"{parts[0]:,} validation images {when[0]}, {parts[1]:,} {when[1]}"

@@ -232,6 +232,7 @@ def load(
 
     if labels == "none":
         everything = _without_labels(everything)
+    found = len(everything) + (len(validation) if validation is not None else 0)
     if validation is None:
         train, validation = split(everything, validation_fraction, split_seed)
     else:
@@ -243,7 +244,7 @@ def load(
         images = read_test()
         return _without_labels(images) if images is not None and labels == "none" else images
 
-    return Source(name, train, validation, skipped, test, notes)
+    return Source(name, train, validation, skipped, test, notes, found)
 
 
 def _notes_of(parts: "Parts", test_folder: Any) -> list[str]:

@@ -142,6 +142,7 @@ class Source:
             were asked for.
         skipped: files that could not be read as images (grows when `test` is read).
         notes: one line for each thing that was left out, guessed or not used, with the reason.
+        found: number of images before they were split and some of them drawn, or None.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Source:
     skipped: list[BadImage] = field(default_factory=list)
     read_test: Callable[[], Images | None] = lambda: None
     notes: list[str] = field(default_factory=list)
+    found: int | None = None
 
     def __repr__(self) -> str:
         return f"Source({self.name!r}, train={self.train}, validation={self.validation})"

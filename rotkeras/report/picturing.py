@@ -50,6 +50,7 @@ def add_pictures(
         )
     except (UserError, OSError, ValueError, zipfile.BadZipFile) as error:
         notes.append(f"No pictures of images: {error}")
+        tell(f"{run.name}: no pictures of images: {error}")
         return
     section["sample"] = (
         f"{len(sample.images):,} images drawn from {sample.of:,} of the"
