@@ -20,7 +20,7 @@ from rotkeras.recipe.files import apply_override, validate
 from rotkeras.recipe.models import LOCATIONS, SOURCES
 from rotkeras.run import Run
 
-Locations = Mapping[str, "str | os.PathLike[str] | None"]
+Locations = Mapping[str, str | os.PathLike[str] | None]
 """Where images lie: keys of a recipe's section `data`, such as {"folder": "photos"}."""
 
 Tell = Callable[[str], None]
@@ -278,23 +278,26 @@ def check_names(run: Run, names: Sequence[str] | None, count: int, part: str = "
         run: the run.
         names: of all images, relative to their folder, or None.
         count: how many there are, with files that cannot be read.
-        part: "source", of which training and validation are parts, or "test".
+        part: "source", of which training and validation are parts, "train" of a folder with a
+            folder for each part, or "test".
     """
     then = run.recorded_images()
     if then is None:
         return
     if part == "test":
-        found = recorded_test(run)
-        if found is None:
-            return
-        images, digest, bad = found["images"], found["names"], None
+        found = recorded_test(run) or {"images": None, "names": None}
+    elif part == "train":
+        drawn = run.load_recipe().data.train_images is not None
+        found = {"images": None, "names": None} if drawn else then["fingerprint"]["train"]
     else:
-        images, digest = then["fingerprint"]["found"], then["fingerprint"]["names"]
-        if images is None:
-            return
-        bad = len(((run.load_summary() or {}).get("images") or {}).get("skipped", ()))
-    if not images <= count <= images + (bad or 0):
-        differs = f"{images:,} {'test ' if part == 'test' else ''}images then, {count:,} now"
+        found = {**then["fingerprint"], "images": then["fingerprint"]["found"]}
+    images, digest = found["images"], found["names"]
+    if images is None:
+        return
+    bad = len(((run.load_summary() or {}).get("images") or {}).get("skipped", ()))
+    if not images <= count <= images + bad:
+        words = {"test": "test images", "train": "training images"}.get(part, "images")
+        differs = f"{images:,} {words} then, {count:,} now"
     elif not bad and digest and names is not None and names_digest(names) != digest:
         differs = "the same number of images, but other file names"
     else:

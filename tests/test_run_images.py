@@ -167,7 +167,7 @@ def test_each_missing_place_is_named_with_its_own_key(home, tmp_path):
         ({"folder": 3}, "data['folder'] must be a path or None, got 3."),
         ("photos", 'data must be a mapping such as {"folder": "photos"}, got \'photos\'.'),
         ({"folder": ""}, "data.folder"),
-        ({"folder": None}, "no images are named"),
+        ({"folder": None}, "names no images"),
     ],
 )
 def test_other_values_are_refused(home, data, words):
@@ -219,6 +219,23 @@ def test_names_that_are_listed_are_compared_without_decoding(home):
     (run.path / "evaluation.json").write_text(json.dumps({"images": {"test_fingerprint": test}}))
     with pytest.raises(UserError, match="5 test images then, 20 now"):
         check_names(run, names, 20, "test")
+
+
+def test_a_sample_of_a_folder_with_parts_is_of_one_part_and_compared(home):
+    from rotkeras.report.images import sample_of_run
+
+    shutil.copytree("photos", "split/train")
+    shutil.copytree("photos", "split/val")
+    run = ended(folder="split")
+    sample = sample_of_run(run, 8, 5)
+    assert (sample.of, sample.part, len(sample.images.class_names)) == (20, "source", 2)
+    draw(home / "split/train/cat/99.png", 99)
+    with pytest.raises(UserError, match="20 training images then, 21 now"):
+        sample_of_run(run, 8, 5)
+    shutil.copytree("photos", "split/test")
+    (home / "split/test/dog/1.png").unlink()
+    sample = sample_of_run(run, 8, 5)
+    assert (sample.of, sample.part) == (19, "test")
 
 
 def test_resume_may_name_another_place_when_images_are_recorded(home):

@@ -133,7 +133,7 @@ def export(
                 overwrite=overwrite,
                 command=["rotkeras", *sys.argv[1:]] if sys.argv[1:2] == ["export"] else [],
                 tell=shown.tell,
-                note=console.print,
+                note=lambda line: console.print(line, markup=False),
             )
     shown.show(exported, run)
     if exported.rejected:

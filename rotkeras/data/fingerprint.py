@@ -76,12 +76,14 @@ def source_fingerprint(source: "Source") -> dict[str, Any]:
         names, or None; "train": content of its fingerprint; "validation": the same, or None;
         "pillow": version that decoded them}.
     """
-    names = source.train.names
+    validation = source.validation
+    together = validation is None or validation.array is source.train.array
+    names = source.train.names if together else None  # else each part has a folder of its own
     return {
         "found": source.found,
         "names": None if names is None else names_digest(names),
         "train": source.train.fingerprint().content,
-        "validation": source.validation.fingerprint().content if source.validation else None,
+        "validation": validation.fingerprint().content if validation else None,
         "pillow": version("pillow"),
     }
 
@@ -133,13 +135,14 @@ def source_difference(
 ) -> str | None:
     """What differs between two fingerprints of sources, in words; None when they agree. The
     arguments are those of `difference`, with what `source_fingerprint` gives."""
-    drawn = then["train"]["images"] == now["train"]["images"]  # a fixed number is drawn of all
+    validation = [(each["validation"] or {"images": 0})["images"] for each in (then, now)]
+    training = [each["train"]["images"] for each in (then, now)]
     before, after = then["found"], now["found"]
-    if drawn and None not in (before, after) and before != after:
+    drawn = training[0] == training[1]  # a fixed number of all
+    if drawn and before and after and after - before != validation[1] - validation[0]:
         return f"{before:,} images {when[0]}, {after:,} {when[1]}"
     if (then["validation"] is None) != (now["validation"] is None):
-        parts = [(each["validation"] or {"images": 0})["images"] for each in (then, now)]
-        return f"{parts[0]:,} validation images {when[0]}, {parts[1]:,} {when[1]}"
+        return f"{validation[0]:,} validation images {when[0]}, {validation[1]:,} {when[1]}"
     differs = difference(then["train"], now["train"], "training", pixels, when)
     if differs is None and then["validation"] is not None:
         differs = difference(then["validation"], now["validation"], "validation", pixels, when)

@@ -33,7 +33,8 @@ class Sample:
 
 
 Found = Callable[[Sequence[str] | None, int, str], None]
-"""Called with the names of all images or None, their number, and the part: "test" or "source"."""
+"""Called with the names of all images or None, their number, and the part: "test", "train" of a
+folder with parts, or "source"."""
 
 
 def sample_of_run(
@@ -108,17 +109,23 @@ def draw_sample(
     """
     if recipe.data.kind == "tfds":
         return _of_tfds(recipe, size, count, seed, data_dir, found)
+    from rotkeras.data.folder_layout import find_parts
     from rotkeras.embedding.opening import open_images
 
     data = recipe.data
     where: Any = data.test_folder or getattr(data, data.kind) or "digits"
     part, split = _part(recipe, where)
-    where = (
-        Path(where) if data.kind == "folder" else where
-    )  # a path, even when no such folder is there
-    images = open_images(where, split=split, resize=True)(size)
     if data.kind == "folder":
-        found(images.names, len(images), part)
+        where = Path(where).expanduser()  # a path, even when no such folder exists
+        parts = None if data.test_folder else find_parts(where)
+        if parts is not None:
+            where, part = (parts.test, "test") if parts.test else (parts.train, "source")
+        images = open_images(where, split=split, resize=True)(size)
+        found(images.names, len(images), "train" if parts and part == "source" else part)
+    else:
+        # The digits, even beside a folder of that name.
+        where = f"embedded:{where}" if data.kind == "embedded" else where
+        images = open_images(where, split=split, resize=True)(size)
     positions = _drawn(len(images), count, seed)
     read, kept = [], []
     for position in positions:

@@ -104,6 +104,20 @@ def test_it_does_not_depend_on_the_place_the_cache_or_the_times_of_files(photos,
     assert examples(tmp_path / "none.npz", moved) == ""
 
 
+def test_validation_images_in_a_folder_of_their_own_are_compared(photos, tmp_path):
+    shutil.copytree(photos, tmp_path / "split/train")
+    shutil.copytree(photos, tmp_path / "split/val")
+    before = read(tmp_path / "split")
+    assert recorded(before)["names"] is None
+    assert (recorded(before)["found"], len(before.validation)) == (40, 20)
+    np.savez(tmp_path / "digests.npz", **digests(before))
+    draw(tmp_path / "split/val/cat/99.png", 99)
+    after = read(tmp_path / "split")
+    words = "20 validation images then, 21 now"
+    assert source_difference(recorded(before), recorded(after)) == words
+    assert examples(tmp_path / "digests.npz", after) == "; new: 'cat/99.png'"
+
+
 def test_settings_that_give_other_images_are_noticed(photos):
     before = recorded(read(photos))
     assert source_difference(before, recorded(read(photos, image_size=10))) == (
