@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, ConfigDict, Field
 
+from rotkeras.errors import received
+
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 """Nothing is converted but whole numbers to floats; NaN and infinity are refused."""
 
@@ -69,6 +71,19 @@ def _check_path(path: Any) -> Any:
     return path
 
 
+def _check_task(task: Any) -> Any:
+    if isinstance(task, type) or not callable(getattr(task, "views", None)):
+        raise Wrong(f"must be a pretext task such as Rotation(), got {received(task)}")
+    return task
+
+
+def check_order(pair: Sequence[float]) -> Sequence[float]:
+    """The least and the greatest of a range; `Wrong` for the other order."""
+    if pair[0] > pair[1]:
+        raise Wrong(f"must be the least and the greatest value, got {list(pair)}")
+    return pair
+
+
 def _check_rising(values: Sequence[float]) -> Sequence[float]:
     if any(later <= earlier for earlier, later in itertools.pairwise(values)):
         raise Wrong(f"must rise, got {list(values)}")
@@ -103,10 +118,31 @@ ProbeName = Annotated[
     str, Field(pattern=r"^(ridge|logistic|linear|nonlinear|conv|knn-[1-9][0-9]*)$")
 ]
 ProfileName = Literal["float32", "float16", "dynamic", "int8", "mediapipe", "learner", "orient"]
+CamMethod = Literal["gradcam", "gradcam++", "layercam", "scorecam", "saliency"]
 Pooling = Literal["average", "none"]
 ExportPooling = Literal["average", "max"]
 Blocks = Literal[3, 4, 5]
 
+Probes = Annotated[Sequence[ProbeName], Field(min_length=1)]
+Profiles = Sequence[ProfileName]
+TapNames = Annotated[Sequence[Text], Field(min_length=1)]
+Paths = Annotated[Sequence[AnyPath], Field(min_length=1)]
+Numbers = Annotated[Sequence[NotNegative], Field(min_length=1)]
+Penalties = Annotated[tuple[PositiveNumber, ...], Field(min_length=1)]
+Channels = tuple[float, float, float]
+Spreads = tuple[PositiveNumber, PositiveNumber, PositiveNumber]
+Strength = Annotated[float, Field(ge=0, le=1)]
+ShareRange = Annotated[tuple[Share, Share], AfterValidator(check_order)]
+Range = Annotated[tuple[PositiveNumber, PositiveNumber], AfterValidator(check_order)]
+Task = Annotated[Any, AfterValidator(_check_task)]
+"""A pretext task: an object with the methods of `rotkeras.pretext.PretextTask`."""
+
 ImageBatch = Annotated[NDArray[np.uint8], Shape(("N", "H", "W", 3))]
+AnyImages = Annotated[NDArray[np.uint8], Shape(("N", "H", "W", "C"))]
+OneImage = Annotated[NDArray[np.uint8], Shape(("H", "W", 3))]
+ViewBatch = Annotated[NDArray[np.uint8], Shape(("N", "V", "H", "W", 3))]
+OneMap = Annotated[NDArray[np.float32], Shape(("H", "W"))]
+ViewMaps = Annotated[NDArray[np.float32], Shape(("N", 4, "H", "W"))]
+Filters = Annotated[NDArray[np.float32], Shape(("N", "K", "K", 3))]
 FeatureMatrix = Annotated[NDArray[np.float32], Shape(("N", "D"))]
 LabelVector = Annotated[NDArray[np.int64], Shape(("N",))]

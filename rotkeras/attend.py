@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import CamMethod
 from rotkeras.attention.network import Network
 from rotkeras.errors import UserError, brief
 from rotkeras.files import write_whole
@@ -154,7 +155,7 @@ def maps_of(
                 )
                 title = (method if tap is None else f"{tap} {method}") + asked
                 named[title] = class_activation_maps(
-                    network.model, flat, method, tap, target, network.output
+                    network.model, flat, cast(CamMethod, method), tap, target, network.output
                 )
         found |= {
             title: each.reshape(count, views, *each.shape[1:]) for title, each in named.items()

@@ -109,7 +109,7 @@ def checker(hint: Any) -> Callable[[Any], Any]:
     if issubclass(kind, Mapping):
         return _mapping(*map(checker, arguments or (Any, Any)))
     if issubclass(kind, Sequence) and not issubclass(kind, str | bytes) and arguments:
-        return _sequence(checker(arguments[0]))
+        return _sequence(checker(arguments[0]), always_tuple=kind is tuple)
     return _is(lambda value: isinstance(value, kind), expectation(hint))
 
 
@@ -131,7 +131,7 @@ def expectation(hint: Any) -> str:
     if kind in _NOUNS:
         return _NOUNS[kind]
     if issubclass(kind, np.ndarray):
-        return f"a {_dtype(arguments)} array"
+        return _array_noun(_dtype(arguments))
     if issubclass(kind, Mapping):
         return "a mapping"
     if issubclass(kind, Sequence):
@@ -259,7 +259,7 @@ def _inside(position: Any, check: Callable[[Any], Any], value: Any) -> Any:
         raise Refused(mistake, near=True) from None
 
 
-def _sequence(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _sequence(check: Callable[[Any], Any], always_tuple: bool = False) -> Callable[[Any], Any]:
     def check_all(value: Any) -> Any:
         if isinstance(value, np.ndarray) and value.ndim == 1:
             value = value.tolist()
@@ -269,7 +269,11 @@ def _sequence(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
         if not isinstance(value, list | tuple | range):
             return value  # of a class of its own, such as many file names: too long to look through
         checked_values = [_inside(number, check, each) for number, each in enumerate(value)]
-        return tuple(checked_values) if isinstance(value, tuple) else checked_values
+        if isinstance(value, tuple) or always_tuple:
+            return tuple(checked_values)
+        # A list that another holds as well stays that list.
+        same = all(old is new for old, new in zip(value, checked_values, strict=True))
+        return value if same and isinstance(value, list) else checked_values
 
     return check_all
 
@@ -292,10 +296,11 @@ def _mapping(
     def check_all(value: Any) -> Any:
         if not isinstance(value, Mapping):
             raise _refuse(value, "be a mapping")
-        return {
+        values = {
             _inside(key, check_key, key): _inside(key, check_value, each)
             for key, each in value.items()
         }
+        return value if all(values[key] is each for key, each in value.items()) else values
 
     return check_all
 
@@ -303,6 +308,10 @@ def _mapping(
 def _dtype(arguments: Sequence[Any]) -> str:
     inner = typing.get_args(arguments[1]) if len(arguments) > 1 else ()
     return inner[0].__name__ if inner and isinstance(inner[0], type) else "NumPy"
+
+
+def _array_noun(dtype: str) -> str:
+    return f"{'an' if dtype[0] in 'aeio' else 'a'} {dtype} array"
 
 
 def _array(arguments: Sequence[Any]) -> Callable[[Any], Any]:
@@ -318,7 +327,7 @@ def _array(arguments: Sequence[Any]) -> Callable[[Any], Any]:
         elif fits and kinds is not None:
             fits = getattr(dtype, "kind", kinds[0]) in kinds
         if not fits:
-            raise _refuse(value, f"be a {wanted} array", near=dtype is not None)
+            raise _refuse(value, f"be {_array_noun(wanted)}", near=dtype is not None)
         return value
 
     return check

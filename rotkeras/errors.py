@@ -61,7 +61,10 @@ def received(value: object) -> str:
         return f"the {'class' if isinstance(value, type) else 'function'} " + str(
             getattr(value, "__name__", type(value).__name__)
         )
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # of a class of the user
+        text = "<"
     if text.startswith("<"):
         return f"an object of type {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}…"

@@ -9,10 +9,13 @@ from typing import Any
 
 import keras
 
+from rotkeras.checks import checked
+
 _CHANNELS_AT_ONCE = 16
 
 
-def fuse_batch_norm(model: Any) -> int:
+@checked
+def fuse_batch_norm(model: keras.Model) -> int:
     """Let the batch norm layers of a model train by TensorFlow's fused kernel, where that computes
     the same.
 

@@ -16,6 +16,8 @@ _PATTERNS = {
     ),
 }
 
+_PROBES = ("ridge", "logistic", "linear", "nonlinear", "conv", "knn-20", "knn-200")
+
 
 def sentence(mistake: Mapping[str, Any], name: str) -> str:
     """A mistake as one sentence: "image_size must be at least 8, got 0."
@@ -75,6 +77,8 @@ def clause(mistake: Mapping[str, Any]) -> str:
             expected = f"have at most {context['max_length']} values"
         case "string_pattern_mismatch":
             expected = _PATTERNS.get(context["pattern"], f"match {context['pattern']}")
+            hint = nearest(str(value), _PROBES) if "knn" in context["pattern"] else ""
+            hint = hint if hint.startswith("did") else ""
         case "list_type" | "tuple_type":
             expected = "be a list"
         case "dict_type":

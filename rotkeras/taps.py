@@ -12,11 +12,26 @@ from typing import Literal
 
 import keras
 
-from rotkeras.errors import UserError
+from rotkeras.accepted import Positive, Seed, Text
+from rotkeras.checks import checked
+from rotkeras.errors import UserError, must, nearest
+
+__all__ = [
+    "check",
+    "copy",
+    "cut",
+    "default",
+    "extractor",
+    "flat",
+    "maps",
+    "names",
+    "untrained_copy",
+]
 
 Pooling = Literal["none", "average"]
 
 
+@checked
 def names(model: keras.Model) -> list[str]:
     """The taps of a model, from its input to its output.
 
@@ -36,21 +51,28 @@ def names(model: keras.Model) -> list[str]:
     return found
 
 
+@checked
 def flat(model: keras.Model) -> keras.Model:
     """The flat functional model that holds the taps: the model itself, or the one nested in it."""
     inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     return flat(inner[0]) if len(inner) == 1 else model
 
 
-def check(model: keras.Model, tap: str) -> None:
+@checked
+def check(model: keras.Model, tap: Text) -> None:
     """Raise a `UserError` that names the taps there are, when `tap` is not one of them."""
+    _check(model, tap, "tap")
+
+
+def _check(model: keras.Model, tap: str, name: str) -> None:
     if tap not in (there := names(model)):
-        raise UserError(
-            f"There is no tap {tap!r}: expected one of {', '.join(there)}; take one of these."
-        )
+        close = nearest(tap, there)
+        hint = close if close.startswith("did") else ""
+        raise must(name, f"be one of {', '.join(map(repr, there))}", tap, hint)
 
 
-def cut(model: keras.Model, tap: str, pooling: Pooling = "average") -> keras.Model:
+@checked
+def cut(model: keras.Model, tap: Text, pooling: Pooling = "average") -> keras.Model:
     """Cut a model at a tap: the encoder, which shares its weights with the model.
 
     Args:
@@ -74,7 +96,8 @@ def cut(model: keras.Model, tap: str, pooling: Pooling = "average") -> keras.Mod
     return keras.Model(model.input, features, name=f"encoder_{tap}")
 
 
-def extractor(model: keras.Model, features: int = 1024) -> keras.Model:
+@checked
+def extractor(model: keras.Model, features: Positive = 1024) -> keras.Model:
     """Pooled features of every tap in one pass, small enough for closed-form probes.
 
     Each tap is average-pooled to the largest square grid with at most `features` numbers, and
@@ -106,7 +129,8 @@ def grid(shape: tuple[int, ...], features: int) -> int:
     return max(1, min(height, width, int((features / channels) ** 0.5)))
 
 
-def maps(model: keras.Model, only: Sequence[str] | None = None) -> keras.Model:
+@checked
+def maps(model: keras.Model, only: Sequence[Text] | None = None) -> keras.Model:
     """The feature maps of taps in one pass: uint8 (B, H, W, 3) -> {tap: (B, h, w, C)}, sharing the
     model's weights.
 
@@ -119,13 +143,14 @@ def maps(model: keras.Model, only: Sequence[str] | None = None) -> keras.Model:
     """
     flat_model = flat(model)
     wanted = names(flat_model) if only is None else list(only)
-    for tap in wanted:
-        check(flat_model, tap)
+    for number, tap in enumerate(wanted):
+        _check(flat_model, tap, f"only[{number}]")
     return keras.Model(
         flat_model.input, {tap: flat_model.get_layer(tap).output for tap in wanted}, name="maps"
     )
 
 
+@checked
 def copy(model: keras.Model) -> keras.Model:
     """The same flat network with the same weights, sharing nothing with the model."""
     there = flat(model)
@@ -134,7 +159,8 @@ def copy(model: keras.Model) -> keras.Model:
     return twin
 
 
-def untrained_copy(model: keras.Model, seed: int | None = None) -> keras.Model:
+@checked
+def untrained_copy(model: keras.Model, seed: Seed | None = None) -> keras.Model:
     """The same flat network with newly drawn initial weights, sharing nothing with the model.
 
     Args:
@@ -167,6 +193,7 @@ def hashed_seed(seed: int, role: str, number: int) -> int:
     return zlib.crc32(f"{seed} {role} {number}".encode())
 
 
+@checked
 def default(model: keras.Model) -> str:
     """The tap to ship when no labels tell which is best: the second, or the only one.
 

@@ -138,7 +138,7 @@ REFUSED = [
     ({"budget": "fst"}, "budget must be one of 'fast', 'published', got 'fst'; did you mean"),
     ({"budget": 3}, "budget must be one of 'fast', 'published' or a path, got 3."),
     ({"probe": "knn-0"}, "probe must be ridge, logistic, linear, nonlinear, conv or knn-K with a"
-     " number K, got 'knn-0'."),
+     " number K, got 'knn-0'"),
     ({"epochs": []}, "epochs must not be empty, got []."),
     ({"epochs": [2, 1]}, "epochs must rise, got [2.0, 1.0]."),
 ]  # fmt: skip

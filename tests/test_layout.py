@@ -39,7 +39,7 @@ ALLOWED = {
     "files": {"errors"},
     "text": set(),
     "registered": set(),
-    "accepted": set(),
+    "accepted": {"errors"},
     "sentences": {"accepted", "errors"},
     "checks": {"accepted", "errors", "sentences"},
     "images": {"errors", "files"},

@@ -62,7 +62,7 @@ def test_an_untrained_copy_shares_nothing_and_differs(small_backbone):
 
 
 def test_a_tap_that_is_not_there_names_those_that_are(small_backbone):
-    with pytest.raises(UserError, match=r"no tap 'conv9': expected one of conv1, conv2, conv3"):
+    with pytest.raises(UserError, match=r"must be one of 'conv1', 'conv2', 'conv3', got 'conv9'"):
         taps.cut(small_backbone, "conv9")
 
 

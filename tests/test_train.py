@@ -209,7 +209,10 @@ def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path, eage
             {"augmentation": [{"name": "random_resized_crop", "size": 24}]},
             "set data.image_size to 24",
         ),
-        ({"encoder": {"tap": "conv5"}}, "no tap 'conv5'"),
+        (
+            {"encoder": {"tap": "conv5"}},
+            "tap must be one of 'conv1', 'conv2', 'conv3', got 'conv5'",
+        ),
         ({"train": {"devices": 64, "images_per_batch": 64}}, "train.devices: expected at most"),
         (
             {"probe": {"train_images": 1}},

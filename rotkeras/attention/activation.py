@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras import taps as taps_
+from rotkeras.accepted import ImageBatch, TapNames
+from rotkeras.checks import checked
 from rotkeras.errors import UserError
 
 PUBLISHED_POWERS = (1.0, 2.0, 4.0)
@@ -19,10 +21,11 @@ BYTES_PER_PASS = 256 * 2**20
 Powers = float | Sequence[float] | Mapping[str, float] | None
 
 
+@checked
 def activation_maps(
     model: keras.Model,
-    images: NDArray[np.uint8],
-    taps: Sequence[str] | None = None,
+    images: ImageBatch,
+    taps: TapNames | None = None,
     powers: Powers = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Each activation of a tap raised to a power, and summed over the channels at every place.

@@ -12,8 +12,18 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import (
+    CamMethod,
+    ImageBatch,
+    NotNegative,
+    NotNegativeNumber,
+    Numbers,
+    Seed,
+    Text,
+)
 from rotkeras.attention.activation import check_images
 from rotkeras.attention.differentiable import differentiable, traced
+from rotkeras.checks import checked
 from rotkeras.errors import UserError, nearest
 
 _CLASSES = {
@@ -33,16 +43,17 @@ _SCORECAM_BYTES = (
 _WORTH_A_TRACE = 10
 
 
+@checked
 def class_activation_maps(
     model: keras.Model,
-    images: NDArray[np.uint8],
-    method: str = "gradcam",
-    tap: str | None = None,
-    target: int | Sequence[int] | None = None,
-    output: str | None = None,
-    smooth_samples: int = 20,
-    smooth_noise: float = 0.2,
-    seed: int = 0,
+    images: ImageBatch,
+    method: CamMethod = "gradcam",
+    tap: Text | None = None,
+    target: NotNegative | Numbers | None = None,
+    output: Text | None = None,
+    smooth_samples: NotNegative = 20,
+    smooth_noise: NotNegativeNumber = 0.2,
+    seed: Seed = 0,
 ) -> NDArray[np.float32]:
     """Where an image speaks for a rotation, or for a class.
 

@@ -9,15 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from rotkeras.accepted import OneImage, OneMap, Positive, Strength, ViewBatch
+from rotkeras.checks import checked
+
 _GAP, _LINE = 4, 17
 _INK, _PAPER = "#1c1c1e", "white"
 
 
+@checked
 def overlay(
-    image: NDArray[np.uint8],
-    attention: NDArray[np.float32],
-    side: int | None = None,
-    strength: float = 0.6,
+    image: OneImage,
+    attention: OneMap,
+    side: Positive | None = None,
+    strength: Strength = 0.6,
 ) -> NDArray[np.uint8]:
     """Lay a map over its image: dark where it is weak, bright where it is strong.
 
@@ -54,13 +58,14 @@ def enlarge(image: NDArray[np.uint8], width: int, height: int) -> Image.Image:
     )
 
 
+@checked
 def attention_grid(
-    images: NDArray[np.uint8],
+    images: ViewBatch,
     maps: Mapping[str, NDArray[np.float32]],
     row_titles: Sequence[str] = (),
     titles: Sequence[str] = (),
-    side: int = 96,
-    columns: int | None = None,
+    side: Positive = 96,
+    columns: Positive | None = None,
 ) -> Image.Image:
     """Images and their maps as one picture.
 

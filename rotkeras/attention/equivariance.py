@@ -1,16 +1,17 @@
 """Equivariance: do the maps turn with the image?"""
 
-from collections.abc import Sequence
-
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import AnyImages, ImageBatch, TapNames, ViewMaps
 from rotkeras.attention.activation import Powers, activation_maps, check_images
+from rotkeras.checks import checked
 from rotkeras.errors import UserError
 
 
-def quadruples(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+@checked
+def quadruples(images: AnyImages) -> NDArray[np.uint8]:
     """The four views of each image, by exact quarter turns counter-clockwise.
 
     Args:
@@ -30,10 +31,11 @@ def quadruples(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.stack([np.rot90(images, turns, axes=(1, 2)) for turns in range(4)], axis=1)
 
 
+@checked
 def equivariance_score(
     model: keras.Model,
-    images: NDArray[np.uint8],
-    taps: Sequence[str] | None = None,
+    images: ImageBatch,
+    taps: TapNames | None = None,
     powers: Powers = None,
 ) -> dict[str, float | None]:
     """How well the activation maps of a tap turn with the image: one number per tap.
@@ -62,10 +64,11 @@ def equivariance_score(
     }
 
 
+@checked
 def quadruple_maps(
     model: keras.Model,
-    images: NDArray[np.uint8],
-    taps: Sequence[str] | None = None,
+    images: ImageBatch,
+    taps: TapNames | None = None,
     powers: Powers = None,
 ) -> dict[str, NDArray[np.float32]]:
     """`activation_maps` of the four views of each image: uint8 (N, S, S, 3) -> {tap: float32 (N, 4,
@@ -75,7 +78,8 @@ def quadruple_maps(
     return {tap: each.reshape(len(images), 4, *each.shape[1:]) for tap, each in maps.items()}
 
 
-def mean_correlation(maps: NDArray[np.float32]) -> float | None:
+@checked
+def mean_correlation(maps: ViewMaps) -> float | None:
     """The score of maps (N, 4, h, w) of quadruples; images with a constant map among the four are
     left out."""
     turned_back = np.stack(

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras import taps
+from rotkeras.accepted import Filters, Positive
+from rotkeras.checks import checked
 from rotkeras.errors import UserError
 
 _GRID = 64  # points of the spectrum on a side
@@ -34,6 +36,7 @@ class FilterVariety:
     filters: int
 
 
+@checked
 def first_filters(model: keras.Model) -> NDArray[np.float32]:
     """The kernels of the first convolution that sees colours: float32 (filters, k, k, 3).
 
@@ -82,7 +85,8 @@ def describe(filters: NDArray[np.float32]) -> tuple[NDArray[np.float64], ...]:
     return energy, np.abs(double), np.angle(double) / 2 % np.pi, frequency
 
 
-def filter_variety(filters: NDArray[np.float32]) -> FilterVariety:
+@checked
+def filter_variety(filters: Filters) -> FilterVariety:
     """How much filters differ in orientation and frequency.
 
     Read the three numbers together: an untrained network spreads widely, for noise has all
@@ -106,9 +110,8 @@ def filter_variety(filters: NDArray[np.float32]) -> FilterVariety:
     )
 
 
-def filter_grid(
-    filters: NDArray[np.float32], scale: int = 6, columns: int = 16
-) -> NDArray[np.uint8]:
+@checked
+def filter_grid(filters: Filters, scale: Positive = 6, columns: Positive = 16) -> NDArray[np.uint8]:
     """Filters as RGB tiles, from low to high frequency; each is scaled by its own largest weight,
     and zero is mid-grey.
 

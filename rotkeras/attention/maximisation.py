@@ -1,25 +1,27 @@
 """Activation maximisation: the image that an answer, or a channel of a tap, responds to most."""
 
 import warnings
-from collections.abc import Sequence
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras import taps
+from rotkeras.accepted import Numbers, Positive, Seed, Text
 from rotkeras.attention.class_activation import import_vis
 from rotkeras.attention.differentiable import differentiable, traced
+from rotkeras.checks import checked
 from rotkeras.errors import UserError
 
 
+@checked
 def maximise(
     model: keras.Model,
-    units: Sequence[int],
-    tap: str | None = None,
-    output: str | None = None,
-    steps: int = 200,
-    seed: int = 0,
+    units: Numbers,
+    tap: Text | None = None,
+    output: Text | None = None,
+    steps: Positive = 200,
+    seed: Seed = 0,
 ) -> NDArray[np.uint8]:
     """Images made from noise so that units respond as strongly as they can.
 

@@ -1,6 +1,5 @@
 """The audit: read everything once, judge a draw, and hold the figures against their limits."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import AnyPath, ImageSize, Positive, Seed
 from rotkeras.audit import limits
 from rotkeras.audit.collection import TEST, TOP, Collection, open_collection
 from rotkeras.audit.duplicates import Duplicates, find_duplicates
@@ -16,6 +16,7 @@ from rotkeras.audit.report import Folder, Report
 from rotkeras.audit.scan import Scan, scan
 from rotkeras.audit.shortcuts import Told, shortcut_test
 from rotkeras.audit.up import Up, weigh
+from rotkeras.checks import checked
 from rotkeras.errors import UserError
 
 IMAGES = 5000
@@ -26,13 +27,14 @@ Progress = Callable[[str, int, int], None]
 _Bools = NDArray[np.bool_]
 
 
+@checked
 def audit(
     source: Any,
     *,
-    data_dir: str | os.PathLike[str] | None = None,
-    image_size: int | None = None,
-    images: int = IMAGES,
-    seed: int = 0,
+    data_dir: AnyPath | None = None,
+    image_size: ImageSize | None = None,
+    images: Positive = IMAGES,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Report:
     """Tell whether predicting rotations is a fit task for some images, before hours are spent on

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import ImageBatch, Seed
 from rotkeras.audit import predictors
 from rotkeras.audit.predictors import Predictor, Sight
+from rotkeras.checks import checked
 
 SMALLEST = 24
 """Pixels of each side from which on all predictors are asked; below, mean colours alone."""
@@ -72,8 +74,9 @@ def sights(side: int) -> list[Sight]:
     return [sight for sight in found if side >= SMALLEST or sight.name == "colour"]
 
 
+@checked
 def shortcut_test(
-    images: NDArray[np.uint8], seed: int = 0, progress: Callable[[int, int], None] | None = None
+    images: ImageBatch, seed: Seed = 0, progress: Callable[[int, int], None] | None = None
 ) -> list[Told]:
     """Let each small predictor tell the rotation of images that it was not fitted on.
 

@@ -1,22 +1,24 @@
 """The audit's page, and its figures as JSON."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 
+from rotkeras.accepted import AnyPath
 from rotkeras.audit.charts import shortcut_figure
 from rotkeras.audit.findings import percent
 from rotkeras.audit.limits import FEWEST_IMAGES
 from rotkeras.audit.report import Folder, Report
 from rotkeras.audit.sheets import sheet
 from rotkeras.audit.up import Up
+from rotkeras.checks import checked
 from rotkeras.page import Cell, Picture, Table, check_page, render, write_page
 
 _EXAMPLES, _MOST_PAIRS = 12, 200
 
 
-def write(report: Report, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+@checked
+def write(report: Report, path: AnyPath, overwrite: bool = False) -> Path:
     """Write the page of an audit, one HTML file that needs nothing else.
 
     Args:

@@ -1,22 +1,24 @@
 """Network in Network, the CIFAR-10 backbone of the RotNet paper."""
 
 import math
-from typing import Literal
 
 import keras
 
-from rotkeras.errors import UserError
+from rotkeras.accepted import Blocks, Channels, Positive, Spreads, Width
+from rotkeras.checks import checked
+from rotkeras.errors import must
 
 CIFAR10_MEAN = (125.3, 123.0, 113.9)
 CIFAR10_STANDARD_DEVIATION = (63.0, 62.1, 66.7)
 
 
+@checked
 def nin(
-    blocks: Literal[3, 4, 5] = 4,
-    width: float = 1.0,
-    input_shape: tuple[int, int, int] = (32, 32, 3),
-    mean: tuple[float, float, float] = CIFAR10_MEAN,
-    standard_deviation: tuple[float, float, float] = CIFAR10_STANDARD_DEVIATION,
+    blocks: Blocks = 4,
+    width: Width = 1.0,
+    input_shape: tuple[Positive, Positive, Positive] = (32, 32, 3),
+    mean: Channels = CIFAR10_MEAN,
+    standard_deviation: Spreads = CIFAR10_STANDARD_DEVIATION,
     synchronized_batch_norm: bool = False,
 ) -> keras.Model:
     """Network in Network with taps `conv1` … `conv<blocks>`: a flat functional model of stock
@@ -49,20 +51,8 @@ def nin(
     norm momentum 0.9, epsilon 1e-5 and the initial weights of their published code (normal,
     variance 2 / fan-out).
     """
-    if blocks not in (3, 4, 5):
-        raise UserError(
-            f"blocks: expected 3, 4 or 5, received {blocks!r}; the paper compares these three."
-        )
-    if not 0 < width <= 16:
-        raise UserError(
-            f"width: expected a factor above 0 and at most 16, received {width!r}; 1.0 is the"
-            " published width."
-        )
-    if len(input_shape) != 3 or input_shape[2] != 3 or min(input_shape[:2]) < 8:
-        raise UserError(
-            "input_shape: expected (height, width, 3) of at least 8 pixels, received"
-            f" {tuple(input_shape)}."
-        )
+    if input_shape[2] != 3 or min(input_shape[:2]) < 8:
+        raise must("input_shape", "be (height, width, 3) of at least 8 pixels", input_shape)
 
     def filters(published: int) -> int:
         return max(8, 8 * math.ceil(published * width / 8))

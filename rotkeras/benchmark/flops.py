@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import keras
+
+from rotkeras.checks import checked
+
 
 @dataclass(frozen=True)
 class Work:
@@ -26,7 +30,8 @@ class Work:
     not_counted: tuple[str, ...]
 
 
-def count_flops(model: Any) -> Work:
+@checked
+def count_flops(model: keras.Model) -> Work:
     """Count the operations of convolutions (grouped and depthwise ones too) and dense layers.
 
     Batch norm, activations, pooling and the loss are not counted: they are less than a hundredth of

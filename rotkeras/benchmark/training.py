@@ -11,21 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from rotkeras import devices
+from rotkeras.accepted import Positive, Text
 from rotkeras.benchmark import fresh_process
 from rotkeras.benchmark.peer import check_alike, compare, find_torch, run_peer
 from rotkeras.benchmark.results import Bound, FirstStep, Part, Spread, TrainingBenchmark
+from rotkeras.checks import checked
 from rotkeras.device.host import describe_host
 from rotkeras.errors import UserError
 from rotkeras.recipe import Recipe
 from rotkeras.run import versions
 
 
+@checked
 def benchmark_training(
     recipe: Recipe,
-    steps: int | None = None,
-    repeats: int = 3,
+    steps: Positive | None = None,
+    repeats: Positive = 3,
     peer: bool = False,
-    peer_python: str | None = None,
+    peer_python: Text | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> TrainingBenchmark:
     """Measure the input pipeline alone, the step alone and both together, each in a fresh process.

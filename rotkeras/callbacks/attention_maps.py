@@ -1,20 +1,19 @@
 """Attention maps of some images while the network trains."""
 
 import io
-import os
 import time
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from rotkeras import taps as taps_
+from rotkeras.accepted import AnyPath, ImageBatch, NotNegative, Positive, Seed, TapNames
 from rotkeras.attention import attention_grid, mean_correlation, quadruple_maps, quadruples
 from rotkeras.attention.activation import Powers, check_images, resolve_powers
+from rotkeras.checks import checked
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError
 from rotkeras.files import write_whole
@@ -55,16 +54,17 @@ class AttentionMaps(keras.callbacks.Callback):
     Reference: figures 3 and 6 of Gidaris et al., ICLR 2018.
     """
 
+    @checked
     def __init__(
         self,
-        images: Images | NDArray[np.uint8],
-        every_epochs: int = 10,
-        count: int = 16,
-        taps: Sequence[str] | None = None,
+        images: Images | ImageBatch,
+        every_epochs: NotNegative = 10,
+        count: Positive = 16,
+        taps: TapNames | None = None,
         powers: Powers = None,
-        folder: str | os.PathLike[str] = "attention",
-        tensorboard: str | os.PathLike[str] | None = None,
-        seed: int = 0,
+        folder: AnyPath = "attention",
+        tensorboard: AnyPath | None = None,
+        seed: Seed = 0,
     ) -> None:
         super().__init__()
         if images is None:  # the test part of a source that has none, say

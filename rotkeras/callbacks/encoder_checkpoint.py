@@ -1,12 +1,13 @@
 """The encoder on disk after every epoch: the best so far, and the last."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from rotkeras import taps
+from rotkeras.accepted import AnyPath, ProbeName, Text
+from rotkeras.checks import checked
 from rotkeras.files import write_whole
 
 BEST, LAST = "encoder.keras", "encoder-last.keras"
@@ -35,12 +36,13 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         UserError: at the beginning of training, for a tap that the model does not have.
     """
 
+    @checked
     def __init__(
         self,
-        folder: str | os.PathLike[str],
-        tap: str = "best",
+        folder: AnyPath,
+        tap: Text = "best",
         pooling: taps.Pooling = "average",
-        probe: str = "ridge",
+        probe: ProbeName = "ridge",
     ) -> None:
         super().__init__()
         self.folder = Path(folder)

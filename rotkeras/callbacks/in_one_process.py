@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from rotkeras import taps
+from rotkeras.checks import checked
 from rotkeras.hosts import alone
 
 
@@ -21,6 +22,7 @@ class InOneProcess(keras.callbacks.Callback):
             belongs to this process.
     """
 
+    @checked
     def __init__(self, callback: keras.callbacks.Callback, on_a_copy: bool = False) -> None:
         super().__init__()
         self.callback = callback

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from rotkeras.accepted import AnyPath
+from rotkeras.checks import checked
 from rotkeras.files import read_json_lines, write_text
 
 
@@ -25,7 +27,8 @@ class MetricsLog(keras.callbacks.Callback):
         rows: the objects written so far.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    @checked
+    def __init__(self, path: AnyPath) -> None:
         super().__init__()
         self.path = Path(path)
         self.rows: list[dict[str, Any]] = []

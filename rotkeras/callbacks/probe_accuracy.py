@@ -7,6 +7,9 @@ from typing import Any
 import keras
 
 from rotkeras import taps
+from rotkeras.accepted import Budget, NotNegative, Positive, Probes, Seed
+from rotkeras.checks import checked
+from rotkeras.data.augmentation import Augmentation
 from rotkeras.data.source import Images, Source
 from rotkeras.errors import UserError
 from rotkeras.probes.features import extract
@@ -53,15 +56,16 @@ class ProbeAccuracy(keras.callbacks.Callback):
         al., ICLR 2018.
     """
 
+    @checked
     def __init__(
         self,
         source: Source,
-        every_epochs: int = 10,
-        train_images: int = 10000,
-        probes: Sequence[str] = ("ridge", "knn-20"),
-        budget: str | Settings = "fast",
-        augmentation: Sequence[Any] = (),
-        seed: int = 0,
+        every_epochs: NotNegative = 10,
+        train_images: Positive = 10000,
+        probes: Probes = ("ridge", "knn-20"),
+        budget: Budget | Settings = "fast",
+        augmentation: Sequence[Augmentation] = (),
+        seed: Seed = 0,
     ) -> None:
         super().__init__()
         check_labels(source.train.labels)

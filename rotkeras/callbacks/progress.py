@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from rotkeras.accepted import NotNegative
+from rotkeras.checks import checked
 from rotkeras.text import clock
 
 
@@ -17,7 +19,8 @@ class Progress(keras.callbacks.Callback):
         initial_epoch: the epoch training begins with.
     """
 
-    def __init__(self, console: Any = None, initial_epoch: int = 0) -> None:
+    @checked
+    def __init__(self, console: Any = None, initial_epoch: NotNegative = 0) -> None:
         super().__init__()
         from rich.console import Console
 

@@ -1,7 +1,6 @@
 """Everything that is needed to go on after a kill, after every epoch."""
 
 import json
-import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 import keras
 
 from rotkeras import taps
+from rotkeras.accepted import AnyPath
+from rotkeras.checks import checked
 from rotkeras.errors import UserError
 from rotkeras.files import write_json, write_whole
 
@@ -29,9 +30,8 @@ class RunCheckpoint(keras.callbacks.Callback):
     Put it after the callbacks whose state it saves.
     """
 
-    def __init__(
-        self, folder: str | os.PathLike[str], state: Callable[[], dict[str, Any]] = dict
-    ) -> None:
+    @checked
+    def __init__(self, folder: AnyPath, state: Callable[[], dict[str, Any]] = dict) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.state = state

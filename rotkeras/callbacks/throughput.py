@@ -5,6 +5,9 @@ from typing import Any
 
 import keras
 
+from rotkeras.accepted import Positive
+from rotkeras.checks import checked
+
 
 class Throughput(keras.callbacks.Callback):
     """Log the speed of training, without validation, probes, or the first execution of an epoch
@@ -23,7 +26,8 @@ class Throughput(keras.callbacks.Callback):
         traced and, with XLA, compiled.
     """
 
-    def __init__(self, views_per_step: int, input_wait: Any = None) -> None:
+    @checked
+    def __init__(self, views_per_step: Positive, input_wait: Any = None) -> None:
         super().__init__()
         self.views_per_step = views_per_step
         self.input_wait = input_wait

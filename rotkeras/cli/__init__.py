@@ -80,11 +80,22 @@ class _Group(click.Group):
         try:
             return super().invoke(context)
         except UserError as error:
-            click.echo(f"Error: {error}", err=True)
+            command = self.get_command(context, context.invoked_subcommand or "")
+            click.echo(f"Error: {with_option(str(error), command)}", err=True)
             context.exit(2)
         except KeyboardInterrupt:
             click.echo("\nInterrupted; nothing was left half-written.", err=True)
             context.exit(130)
+
+
+def with_option(message: str, command: click.Command | None) -> str:
+    """An error about an argument of a function, with the option of the command that sets it:
+    "image_size must be …" becomes "--image-size must be …"."""
+    name, space, rest = message.partition(" ")
+    for each in command.params if command else ():
+        if isinstance(each, click.Option) and each.name == name and rest.startswith("must "):
+            return f"{max(each.opts, key=len)}{space}{rest}"
+    return message
 
 
 @click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

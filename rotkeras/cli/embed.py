@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from rotkeras.accepted import OnBadImage
 from rotkeras.cli.skipped import tell_skipped
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def embed(
     resize: bool,
     image_size: int | None,
     images_per_batch: int,
-    on_bad_image: str,
+    on_bad_image: OnBadImage,
     overwrite: bool,
 ) -> None:
     """Write the features of IMAGES by ENCODER to a file.

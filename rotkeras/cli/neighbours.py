@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rotkeras.accepted import OnBadImage
 from rotkeras.cli.embed import image_options, interruptible, new_console, showing, start
 from rotkeras.cli.skipped import tell_skipped
 
@@ -52,7 +53,7 @@ def neighbours(
     resize: bool,
     image_size: int | None,
     images_per_batch: int,
-    on_bad_image: str,
+    on_bad_image: OnBadImage,
     overwrite: bool,
 ) -> None:
     """Show the images of IMAGES that are nearest to QUERY for ENCODER.

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import ImageSize, NotNegative, Range, ShareRange, Text
+from rotkeras.checks import checked
 from rotkeras.data import draws, keyed
 from rotkeras.data.keyed import Key
 from rotkeras.errors import UserError
@@ -27,7 +29,8 @@ _TOP, _LEFT, _FLIP, _AREA, _RATIO, _CROP_X, _CROP_Y = range(1, 8)
 FIRST_FREE_STREAM = 8
 
 
-def pad_crop_flip(padding: int = 4, flip: bool = True) -> Augmentation:
+@checked
+def pad_crop_flip(padding: NotNegative = 4, flip: bool = True) -> Augmentation:
     """Pad with black, cut a random crop of the old size, and flip half of the images from left to
     right.
 
@@ -125,10 +128,11 @@ def random_flip() -> Augmentation:
     return pad_crop_flip(padding=0, flip=True)
 
 
+@checked
 def random_resized_crop(
-    size: int | None = None,
-    scale: tuple[float, float] = (0.08, 1.0),
-    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+    size: ImageSize | None = None,
+    scale: ShareRange = (0.08, 1.0),
+    ratio: Range = (3 / 4, 4 / 3),
     flip: bool = True,
 ) -> Augmentation:
     """Cut a box of random area and aspect ratio, resize it (bilinear), and flip half of the images.
@@ -182,7 +186,8 @@ def random_resized_crop(
     return apply
 
 
-def keras_cv(layer: str, **arguments: Any) -> Augmentation:
+@checked
+def keras_cv(layer: Text, **arguments: Any) -> Augmentation:
     """Any augmentation layer of keras-cv, by its name and with its own arguments.
 
     The layer's random generator is replaced by one that is a function of the batch's key, so that

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import NotNegative, Positive, Seed, Task
+from rotkeras.checks import checked
 from rotkeras.data.augmentation import Augmentation
 from rotkeras.data.epochs import Pipeline
 from rotkeras.data.source import Images
@@ -15,18 +17,19 @@ from rotkeras.errors import UserError
 Library = Literal["auto", "tensorflow", "numpy"]
 
 
+@checked
 def pipeline(
     images: Images,
-    task: Any,
+    task: Task,
     *,
-    images_per_batch: int,
-    seed: int = 0,
+    images_per_batch: Positive,
+    seed: Seed = 0,
     augmentation: Augmentation | Sequence[Augmentation] = (),
-    initial_epoch: int = 0,
-    steps_per_execution: int = 1,
-    repeats: int = 1,
+    initial_epoch: NotNegative = 0,
+    steps_per_execution: Positive = 1,
+    repeats: Positive = 1,
     library: Library = "auto",
-    shard: tuple[int, int] = (0, 1),
+    shard: tuple[NotNegative, Positive] = (0, 1),
 ) -> Pipeline:
     """The training pipeline: every epoch in another order, and everything random a function of
     (seed, epoch, index).
@@ -83,13 +86,14 @@ def pipeline(
     return tf_pipeline(images, task, **settings)
 
 
+@checked
 def evaluation_pipeline(
     images: Images,
-    task: Any,
+    task: Task,
     *,
-    images_per_batch: int,
+    images_per_batch: Positive,
     library: Library = "auto",
-    shard: tuple[int, int] = (0, 1),
+    shard: tuple[NotNegative, Positive] = (0, 1),
 ) -> Any:
     """(x, y) over all images in the order of their index, without augmentation.
 

@@ -7,10 +7,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import Fraction, Seed
+from rotkeras.checks import checked
 from rotkeras.data.fingerprint import Fingerprint, fingerprint
 from rotkeras.errors import UserError
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Images:
     """One part of a source (train, validation or test): images, optional labels, and a stable
@@ -131,6 +134,7 @@ class BadImage:
     reason: str
 
 
+@checked
 @dataclass(eq=False, repr=False)
 class Source:
     """Images split into the parts that an honest protocol needs.
@@ -173,7 +177,8 @@ class Source:
         return self.train.image_shape
 
 
-def split(images: Images, fraction: float, seed: int = 0) -> tuple[Images, Images | None]:
+@checked
+def split(images: Images, fraction: Fraction, seed: Seed = 0) -> tuple[Images, Images | None]:
     """Split a validation part from training: the same images for the same count, fraction and seed.
 
     Args:

@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rotkeras.device.arguments import check_number, check_path, check_text, check_whole
 from rotkeras.device.head_file import sha256
 from rotkeras.device.host import Host, describe_host
 from rotkeras.device.measuring import Timing
 from rotkeras.device.whole_file import check
-from rotkeras.errors import UserError, brief
+from rotkeras.errors import UserError, brief, must
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,17 @@ def measure_latency(
     Raises:
         UserError: for a file that cannot be run, an unknown signature, and counts below 1.
     """
+    check_path("path", path)
+    if not isinstance(threads, list | tuple | range) or not threads:
+        raise must("threads", "be a list of numbers of threads", threads)
+    for number, each in enumerate(threads):
+        check_whole(f"threads[{number}]", each)
+    check_whole("warm_up_runs", warm_up_runs, least=0)
+    check_whole("runs", runs)
+    check_text("signature", signature, optional=True)
+    check_number("max_seconds", max_seconds)
     place = Path(path).expanduser()
     check(place)
-    if not threads or min((*threads, warm_up_runs + 1, runs)) < 1 or max_seconds <= 0:
-        raise UserError(
-            "Expected threads and runs of at least 1, warm-up runs of at least 0 and a positive"
-            f" max_seconds, received {[*threads]}, {runs}, {warm_up_runs} and {max_seconds}; give"
-            " others."
-        )
     wanted = {
         "path": str(place),
         "signature": signature,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rotkeras.device.arguments import check_path, check_whole
 from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.errors import UserError, brief
 
@@ -51,6 +52,8 @@ def check_golden(folder: str | os.PathLike[str], threads: int | None = None) -> 
         UserError: when the folder holds no golden pairs or none of their files, and for a file that
             cannot be run.
     """
+    check_path("folder", folder)
+    check_whole("threads", threads, optional=True)
     place = Path(folder).expanduser() / "golden"
     try:
         record: dict[str, Any] = json.loads((place / "golden.json").read_text(encoding="utf-8"))

@@ -6,6 +6,7 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.device.arguments import check_flag, check_number, check_path, check_whole
 from rotkeras.device.encoder import Encoder
 from rotkeras.device.given_images import Images
 from rotkeras.device.head_file import Head, read_head, write_head
@@ -146,6 +147,8 @@ class Learner(Encoder):
         Raises:
             UserError: when no class was learnt yet, or the path is none of an `.npz`.
         """
+        check_path("path", path)
+        check_flag("with_examples", with_examples)
         if not self.classes:
             raise UserError(
                 f"The learner {str(self.path)!r} has no head to save: expected examples first; call"
@@ -166,6 +169,7 @@ class Learner(Encoder):
         Raises:
             UserError: for a file that is no head, or the head of another learner file.
         """
+        check_path("path", path)
         head = read_head(path, self.path, self.dimensions, self.max_classes)
         self.classes = head.classes
         self._embeddings = (
@@ -185,6 +189,10 @@ class Learner(Encoder):
         max_steps: int,
         afresh: bool,
     ) -> Fitted:
+        check_number("learning_rate", learning_rate)
+        if weight_decay != 0:
+            check_number("weight_decay", weight_decay, optional=True)
+        check_whole("max_steps", max_steps)
         if self.classes and not self.examples and not afresh:
             raise UserError(
                 f"The learner {str(self.path)!r} has a head without its examples and would forget"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.device.arguments import check_path, check_whole
 from rotkeras.device.whole_file import check, refusal
 from rotkeras.errors import UserError, brief
 
@@ -65,12 +66,9 @@ class TFLiteFile:
     _runners: dict[str | None, Any]
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
+        check_path("path", path)
+        check_whole("threads", threads, optional=True)
         self.path = Path(path).expanduser()
-        if threads is not None and (not isinstance(threads, int) or threads < 1):
-            raise UserError(
-                f"Expected threads as a whole number of at least 1, received {threads!r}; give"
-                " another."
-            )
         check(self.path)
         try:
             from ai_edge_litert.interpreter import Interpreter
@@ -80,7 +78,8 @@ class TFLiteFile:
                 f" ({brief(error)}): pip install rotkeras-device."
             ) from error
         try:
-            self._interpreter = Interpreter(model_path=str(self.path), num_threads=threads)
+            count = None if threads is None else int(threads)  # not a number of NumPy
+            self._interpreter = Interpreter(model_path=str(self.path), num_threads=count)
             self._interpreter.allocate_tensors()
             self.signatures = tuple(self._interpreter.get_signature_list())
             self._runners = {

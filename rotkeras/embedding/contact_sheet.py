@@ -1,12 +1,13 @@
 """A contact sheet: each query at the left, its nearest images beside it."""
 
-import os
 import unicodedata
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from rotkeras.accepted import AnyPath
+from rotkeras.checks import checked
 from rotkeras.data.decode import ordered_map
 from rotkeras.embedding.feature_file import check_file
 from rotkeras.embedding.image_list import ImageList
@@ -32,7 +33,8 @@ def check_sheet_size(queries: int, k: int) -> None:
         )
 
 
-def write_sheet(found: Neighbours, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+@checked
+def write_sheet(found: Neighbours, path: AnyPath, overwrite: bool = False) -> Path:
     """Draw queries and neighbours as a PNG, with names, classes and distances; written whole or not
     at all.
 

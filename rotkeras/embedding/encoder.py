@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import AnyPath, Positive
+from rotkeras.checks import checked
 from rotkeras.embedding.keras_file import Forward, load_keras
 from rotkeras.errors import UserError, brief
 from rotkeras.files import check_regular
@@ -122,10 +124,11 @@ def find_encoder(path: str | os.PathLike[str]) -> Path:
     return found
 
 
+@checked
 def load_encoder(
-    path: str | os.PathLike[str],
-    image_size: int | None = None,
-    images_per_batch: int = IMAGES_PER_BATCH,
+    path: AnyPath,
+    image_size: Positive | None = None,
+    images_per_batch: Positive = IMAGES_PER_BATCH,
 ) -> Encoder:
     """Load an encoder and try it out.
 

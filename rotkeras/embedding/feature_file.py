@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rotkeras.accepted import AnyPath, OnBadImage, Positive, Text
+from rotkeras.checks import checked
 from rotkeras.data.decode import Progress
 from rotkeras.data.source import BadImage
 from rotkeras.embedding.encoder import IMAGES_PER_BATCH, Encoder, find_encoder, load_encoder
@@ -82,17 +84,18 @@ def check_file(
     return file
 
 
+@checked
 def embed(
-    encoder: str | os.PathLike[str] | Encoder,
+    encoder: AnyPath | Encoder,
     images: Any,
-    path: str | os.PathLike[str],
+    path: AnyPath,
     *,
-    images_per_batch: int = IMAGES_PER_BATCH,
-    image_size: int | None = None,
+    images_per_batch: Positive = IMAGES_PER_BATCH,
+    image_size: Positive | None = None,
     resize: bool = False,
-    split: str | None = None,
-    data_dir: str | os.PathLike[str] | None = None,
-    on_bad_image: str = "skip",
+    split: Text | None = None,
+    data_dir: AnyPath | None = None,
+    on_bad_image: OnBadImage = "skip",
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Embedded:

@@ -1,6 +1,5 @@
 """The nearest images of an image, by the cosine distance of their features."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import AnyPath, OnBadImage, Positive
+from rotkeras.checks import checked
 from rotkeras.data.decode import Progress
 from rotkeras.embedding.encoder import Encoder
 from rotkeras.embedding.feature_file import check_file, nothing_read
@@ -98,14 +99,15 @@ class Neighbours:
         return float(np.mean(same)), float(np.mean(self.of_class[known] / self.compared[known]))
 
 
+@checked
 def nearest(
     encoder: Encoder,
     queries: ImageList,
     images: ImageList,
     *,
-    k: int = 10,
-    most_queries: int = 8,
-    on_bad_image: str = "skip",
+    k: Positive = 10,
+    most_queries: Positive = 8,
+    on_bad_image: OnBadImage = "skip",
     progress: Progress | None = None,
 ) -> Neighbours:
     """Find the nearest images of each query: the smallest 1 − cos of the angle between their
@@ -184,9 +186,8 @@ def nearest(
     )
 
 
-def write_neighbours(
-    found: Neighbours, path: str | os.PathLike[str], overwrite: bool = False
-) -> Path:
+@checked
+def write_neighbours(found: Neighbours, path: AnyPath, overwrite: bool = False) -> Path:
     """Write all neighbours as UTF-8 lines query,query_class,rank,name,class,distance, whole or not
     at all.
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from rotkeras.accepted import AnyPath, OnBadImage, Text
+from rotkeras.checks import checked
 from rotkeras.data.decode import check_bad
 from rotkeras.data.folder import find_images, notes_on_others
 from rotkeras.data.folder_layout import class_folders, find_parts
@@ -25,13 +27,14 @@ Opened = Callable[[int], ImageList]
 """Images that were found, waiting for the size (pixels of each side) at which they are wanted."""
 
 
+@checked
 def open_images(
     source: Any,
     *,
-    split: str | None = None,
-    data_dir: str | os.PathLike[str] | None = None,
+    split: Text | None = None,
+    data_dir: AnyPath | None = None,
     resize: bool = False,
-    on_bad_image: str = "skip",
+    on_bad_image: OnBadImage = "skip",
 ) -> Opened:
     """Find images, without TensorFlow, before the size is known at which they are wanted.
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import NotNegative, OnBadImage
+from rotkeras.checks import checked
 from rotkeras.data.decode import Progress, check_bad, read_all
 from rotkeras.embedding.encoder import Encoder
 from rotkeras.embedding.image_list import ImageList
@@ -34,11 +36,12 @@ class Chunk:
     features: NDArray[np.float32]
 
 
+@checked
 def stream(
     encoder: Encoder,
     images: ImageList,
-    positions: Sequence[int] | None = None,
-    on_bad_image: str = "skip",
+    positions: Sequence[NotNegative] | None = None,
+    on_bad_image: OnBadImage = "skip",
     progress: Progress | None = None,
 ) -> Iterator[Chunk]:
     """Decode and embed images, at most 512 at a time.

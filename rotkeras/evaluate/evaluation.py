@@ -12,7 +12,9 @@ import keras
 import numpy as np
 
 from rotkeras import devices, run_images, taps
+from rotkeras.accepted import Text
 from rotkeras.building import build_augmentation
+from rotkeras.checks import checked
 from rotkeras.data import Images, Source
 from rotkeras.data.fingerprint import sampled_digest, source_fingerprint
 from rotkeras.errors import UserError
@@ -29,6 +31,7 @@ Done = Callable[[Unit, list[dict[str, Any]]], None]
 Tested = Callable[[int, int], None]
 
 
+@checked
 def evaluate(
     run: Run,
     options: Options | Sequence[Options],
@@ -38,7 +41,7 @@ def evaluate(
     watch: Watch | None = None,
     done: Done | None = None,
     tested: Tested | None = None,
-    name: str = "evaluation",
+    name: Text = "evaluation",
     tell: run_images.Tell = run_images.silent,
 ) -> dict[str, Any]:
     """Evaluate the network of a run; rows that are there already are kept, and not made again.

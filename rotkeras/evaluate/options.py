@@ -3,8 +3,12 @@ to."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from rotkeras.accepted import Budget, Positive, ProbeName, Seed, Share, Text
+from rotkeras.checks import checked
 from rotkeras.errors import UserError, nearest
 from rotkeras.evaluate.names import MODE_NAMES, MODES
 from rotkeras.probes.fitting import check_name, is_trained
@@ -15,6 +19,7 @@ CLOSED_FORM = "closed form"
 ALL_PROBES = ("ridge", "knn-20", "knn-200", "linear", "nonlinear", "conv")
 
 
+@checked
 @dataclass(frozen=True)
 class Options:
     """What to evaluate.
@@ -31,14 +36,14 @@ class Options:
         scale: shares of the budget's epochs and images.
     """
 
-    probes: tuple[str, ...] = ALL_PROBES
-    modes: tuple[str, ...] = ("frozen", "random")
-    taps: tuple[str, ...] | None = None
-    labels_per_class: tuple[int | None, ...] = (None,)
+    probes: Annotated[tuple[ProbeName | Literal["knn"], ...], Field(min_length=1)] = ALL_PROBES
+    modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = ("frozen", "random")
+    taps: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    labels_per_class: Annotated[tuple[Positive | None, ...], Field(min_length=1)] = (None,)
     draw: Literal["first", "seeded"] = "first"
-    seeds: tuple[int, ...] = (0,)
-    budget: str = "fast"
-    scale: tuple[float, float] = (1.0, 1.0)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    budget: Budget = "fast"
+    scale: tuple[Share, Share] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         expanded = [

@@ -14,6 +14,19 @@ import keras
 import numpy as np
 
 from rotkeras import __version__
+from rotkeras.accepted import (
+    Angles,
+    AnyPath,
+    CalibrationImages,
+    Classes,
+    InputSize,
+    Percent,
+    Positive,
+    Profiles,
+    Seed,
+    Text,
+)
+from rotkeras.checks import checked
 from rotkeras.data.source import Images, Source
 from rotkeras.errors import UserError, brief
 from rotkeras.export import card
@@ -57,24 +70,25 @@ class Exported:
     rejected: dict[str, str] = field(default_factory=dict)
 
 
+@checked
 def export(
     model: keras.Model,
     source: Source,
-    folder: str | os.PathLike[str],
+    folder: AnyPath,
     *,
-    profiles: Sequence[str] = ("float32", "int8"),
+    profiles: Profiles = ("float32", "int8"),
     saved_model: bool = True,
-    tap: str | None = None,
+    tap: Text | None = None,
     pooling: Pooling = "average",
     l2_normalization: bool = False,
-    angles: Sequence[int] = (0, 90, 180, 270),
-    input_size: int | None = None,
+    angles: Angles = (0, 90, 180, 270),
+    input_size: InputSize | None = None,
     resize: bool = False,
-    calibration_images: int = 200,
-    verify_images: int = 2000,
-    max_drop: float = 0.5,
-    classes: int = CLASSES,
-    seed: int = 0,
+    calibration_images: CalibrationImages = 200,
+    verify_images: Positive = 2000,
+    max_drop: Percent = 0.5,
+    classes: Classes = CLASSES,
+    seed: Seed = 0,
     origin: Callable[[str], card.Origin] | None = None,
     overwrite: bool = False,
     tell: Tell | None = None,

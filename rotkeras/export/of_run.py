@@ -2,12 +2,13 @@
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 
 from rotkeras import run_images
+from rotkeras.accepted import AnyPath, Text
+from rotkeras.checks import checked
 from rotkeras.data.source import Source
 from rotkeras.errors import UserError, brief
 from rotkeras.export.card import Origin
@@ -22,12 +23,13 @@ from rotkeras.run import Run
 _GRID = ", on a grid of the map, not on this file's vector"
 
 
+@checked
 def export_run(
     run: Run,
     settings: Export | None = None,
-    folder: Path | None = None,
+    folder: AnyPath | None = None,
     *,
-    data_dir: str | None = None,
+    data_dir: Text | None = None,
     data: run_images.Locations | None = None,
     overwrite: bool = False,
     source: Source | None = None,

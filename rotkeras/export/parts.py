@@ -7,6 +7,8 @@ from typing import Any, Literal
 import keras
 
 from rotkeras import taps
+from rotkeras.accepted import Angles, InputSize, Text
+from rotkeras.checks import checked
 from rotkeras.errors import UserError, brief
 
 Pooling = Literal["average", "max"]
@@ -50,14 +52,15 @@ class Parts:
         return int(self.embed.output.shape[-1])
 
 
+@checked
 def parts_of(
     model: keras.Model,
-    tap: str | None = None,
+    tap: Text | None = None,
     *,
     pooling: Pooling = "average",
     l2_normalization: bool = False,
-    angles: tuple[int, ...] = (0, 90, 180, 270),
-    input_size: int | None = None,
+    angles: Angles = (0, 90, 180, 270),
+    input_size: InputSize | None = None,
     resize: bool = False,
 ) -> Parts:
     """Cut a network into what is exported.
@@ -110,11 +113,11 @@ def parts_of(
     return Parts(
         keras.Model(images, x, name=f"encoder_{tap}"),
         keras.Model(images, features, name="taps"),
-        _rotation(images, answer) if _has_rotation(network, angles) else None,
+        _rotation(images, answer) if _has_rotation(network, tuple(angles)) else None,
         tap,
         pooling,
         l2_normalization,
-        angles,
+        tuple(angles),
         size,
         trained,
         int(keras.Model(network.inputs, network.get_layer(tap).output).count_params()),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from rotkeras.accepted import ProfileName
 from rotkeras.errors import UserError, nearest
 
 
@@ -21,7 +22,7 @@ class Profile:
         output: dtype of its answers.
     """
 
-    name: str
+    name: ProfileName
     file: str
     what: str
     role: Literal["encoder", "learner", "orient"]

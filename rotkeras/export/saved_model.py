@@ -1,21 +1,22 @@
 """A SavedModel with three signatures, which TensorFlow loads alone."""
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
+
+from rotkeras.accepted import AnyPath
+from rotkeras.checks import checked
 from rotkeras.errors import UserError
 from rotkeras.export.parts import Parts, as_parts
-
-if TYPE_CHECKING:
-    import keras
 
 SIGNATURES = ("embed", "taps", "rotation")
 
 
-def to_saved_model(network: "keras.Model | Parts", path: str | os.PathLike[str]) -> Path:
+@checked
+def to_saved_model(network: keras.Model | Parts, path: AnyPath) -> Path:
     """Write a SavedModel of an encoder.
 
     Args:
@@ -61,7 +62,6 @@ def write_archive(
 ) -> None:
     """Write functions of `images`, of a shape and dtype, as the signatures of a SavedModel: {name:
     (model, function)}."""
-    import keras
     import tensorflow as tf
 
     archive = keras.export.ExportArchive()

@@ -1,17 +1,19 @@
 """From a Keras model to a TFLite file of builtin operators, with metadata, in one of the
 profiles."""
 
-import os
 import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import AnyPath, Classes, ImageBatch, ProfileName
+from rotkeras.checks import checked
 from rotkeras.data.source import Images
 from rotkeras.device.notes import without_notes
 from rotkeras.errors import UserError, brief
@@ -23,9 +25,6 @@ from rotkeras.export.profiles import PROFILES, Profile
 from rotkeras.export.profiles import profile as profile_of
 from rotkeras.files import write_whole
 
-if TYPE_CHECKING:
-    import keras
-
 _DRAWN, _CORRECTED_ON = 200, 200
 
 FEWEST_IMAGES = 100
@@ -35,13 +34,14 @@ CLASSES = 10
 """Classes that the head of the learner profile can tell apart, unless said otherwise."""
 
 
+@checked
 def to_tflite(
-    network: "keras.Model | Parts",
-    path: str | os.PathLike[str],
-    profile: str = "float32",
+    network: keras.Model | Parts,
+    path: AnyPath,
+    profile: ProfileName = "float32",
     *,
-    calibration: NDArray[np.uint8] | Images | None = None,
-    classes: int = CLASSES,
+    calibration: ImageBatch | Images | None = None,
+    classes: Classes = CLASSES,
     description: Description | None = None,
     workshop: Path | None = None,
 ) -> Path:
@@ -207,7 +207,6 @@ def _write(
     parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: int, folder: Path
 ) -> None:
     """Write a SavedModel of what the profile holds."""
-    import keras
     import tensorflow as tf
 
     from rotkeras.export import learner

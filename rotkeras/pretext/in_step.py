@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from rotkeras.accepted import Fraction, Task
+from rotkeras.checks import checked
 from rotkeras.data import Images, draws
 from rotkeras.data.augmentation import Augmentation, key_of_step
 from rotkeras.errors import UserError
@@ -48,9 +50,10 @@ class InStep:
 
     in_numpy = True
 
+    @checked
     def __init__(
         self,
-        task: Any,
+        task: Task,
         augmentation: Sequence[Augmentation] = (),
         resident: Images | Sequence[Images] = (),
     ) -> None:
@@ -215,7 +218,8 @@ class InStep:
             )
         layer.attach(array)
 
-    def loss(self, label_smoothing: float = 0.0) -> Any:
+    @checked
+    def loss(self, label_smoothing: Fraction = 0.0) -> Any:
         """That of the task."""
         return self.task.loss(label_smoothing)
 

@@ -1,11 +1,13 @@
 """Predict by how much an image was rotated (RotNet)."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import Angles, Fraction, Views
+from rotkeras.checks import checked
 from rotkeras.errors import UserError
 from rotkeras.pretext.views import quarter_turn, rotate_and_enlarge
 
@@ -34,25 +36,14 @@ class Rotation:
     section 3.1 and equation 3; the angles of table 2.
     """
 
+    @checked
     def __init__(
         self,
-        angles: Sequence[int] = (0, 90, 180, 270),
-        views: Literal["all", "one"] = "all",
+        angles: Angles = (0, 90, 180, 270),
+        views: Views = "all",
     ) -> None:
-        angles = tuple(angles)
-        if (
-            len(angles) < 2
-            or len(set(angles)) < len(angles)
-            or any(a % 45 or not 0 <= a < 360 for a in angles)
-        ):
-            raise UserError(
-                "angles: expected at least two distinct multiples of 45 from 0 to 315, such as [0,"
-                f" 90, 180, 270]; received {list(angles)}."
-            )
-        if views not in ("all", "one"):
-            raise UserError(f"views: expected 'all' or 'one', received {views!r}.")
-        self.angles = angles
-        self.exact = all(angle % 90 == 0 for angle in angles)
+        self.angles = tuple(angles)
+        self.exact = all(angle % 90 == 0 for angle in self.angles)
         self.view_choice = views
         self.in_numpy = self.in_step = self.exact
         """Whether `views` takes NumPy arrays too, and views can be made inside the step: quarter
@@ -175,7 +166,8 @@ class Rotation:
         """The flat classifier (B, S, S, 3) -> logits (B, K): the model itself."""
         return model
 
-    def loss(self, label_smoothing: float = 0.0) -> Any:
+    @checked
+    def loss(self, label_smoothing: Fraction = 0.0) -> Any:
         """Mean cross-entropy over all views of the batch (equation 3), from logits and integer
         labels.
 

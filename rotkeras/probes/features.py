@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras import taps
+from rotkeras.accepted import Positive
+from rotkeras.checks import checked
 from rotkeras.data.source import Images
 
 Features = dict[str, NDArray[np.float32]]
@@ -13,7 +16,8 @@ Features = dict[str, NDArray[np.float32]]
 _CHUNK = 4096
 
 
-def extract(extractor: Any, images: Images, images_per_batch: int = 128) -> Features:
+@checked
+def extract(extractor: keras.Model, images: Images, images_per_batch: Positive = 128) -> Features:
     """Run a model of several outputs over images.
 
     Args:
@@ -55,7 +59,8 @@ class PooledFeatures:
         only: the taps wanted; None for all.
     """
 
-    def __init__(self, network: Any, only: list[str] | None = None) -> None:
+    @checked
+    def __init__(self, network: keras.Model, only: list[str] | None = None) -> None:
         model = taps.extractor(network)
         self._extractor = model if only is None else _keep(model, only)
         self._found: dict[int, tuple[Images, Features]] = {}
@@ -69,8 +74,6 @@ class PooledFeatures:
 
 
 def _keep(model: Any, only: list[str]) -> Any:
-    import keras
-
     outputs = (
         dict(zip(model.output_names, model.outputs, strict=True))
         if not isinstance(model.output, dict)

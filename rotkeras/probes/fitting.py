@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras import taps as taps_of
+from rotkeras.accepted import Budget, Positive, ProbeName, Seed, TapNames
+from rotkeras.checks import checked
+from rotkeras.data.augmentation import Augmentation
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError, nearest
 from rotkeras.probes import heads
@@ -76,19 +78,20 @@ def is_trained(probe: str) -> bool:
     return probe in heads.NAMES
 
 
+@checked
 def fit(
     network: keras.Model,
-    probe: str,
+    probe: ProbeName,
     train: Images,
     validation: Images | None = None,
     *,
-    taps: Sequence[str] | None = None,
-    budget: str | Settings = "fast",
-    augmentation: Sequence[Any] = (),
+    taps: TapNames | None = None,
+    budget: Budget | Settings = "fast",
+    augmentation: Sequence[Augmentation] = (),
     trainable: bool = False,
     supervised: bool = False,
-    seed: int = 0,
-    filters: int | None = None,
+    seed: Seed = 0,
+    filters: Positive | None = None,
     pooled: PooledFeatures | None = None,
     xla: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),

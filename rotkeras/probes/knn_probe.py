@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import FeatureMatrix, LabelVector, Positive, PositiveNumber
+from rotkeras.checks import checked
 from rotkeras.probes.linear import Features, Labels, check_labels, standardise
 
 TEMPERATURE = 0.07
@@ -59,8 +61,12 @@ class KnnProbe:
         return float(np.mean(self.predict(features) == labels))
 
 
+@checked
 def knn(
-    features: Features, labels: Labels, neighbours: int = 20, temperature: float = TEMPERATURE
+    features: FeatureMatrix,
+    labels: LabelVector,
+    neighbours: Positive = 20,
+    temperature: PositiveNumber = TEMPERATURE,
 ) -> KnnProbe:
     """A kNN probe of training features, which are standardised by their mean and deviation.
 

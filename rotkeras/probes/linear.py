@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.accepted import FeatureMatrix, LabelVector, Penalties, PositiveNumber
+from rotkeras.checks import checked
 from rotkeras.errors import UserError
 
 Features = NDArray[np.float32]
@@ -70,7 +72,12 @@ def standardise(features: Features) -> tuple[NDArray[np.float64], NDArray[np.flo
     return mean, np.where(scale > 1e-12, scale, 1.0)
 
 
-def ridge(features: Features, labels: Labels, alphas: tuple[float, ...] = ALPHAS) -> LinearProbe:
+@checked
+def ridge(
+    features: FeatureMatrix,
+    labels: LabelVector,
+    alphas: Penalties = ALPHAS,
+) -> LinearProbe:
     """Ridge regression on ±1 class targets, the penalty chosen by the exact leave-one-out squared
     error.
 
@@ -109,7 +116,10 @@ def ridge(features: Features, labels: Labels, alphas: tuple[float, ...] = ALPHAS
     return LinearProbe(mean, scale, classes, weight, bias, best_alpha)
 
 
-def logistic(features: Features, labels: Labels, penalty: float = 1e-3) -> LinearProbe:
+@checked
+def logistic(
+    features: FeatureMatrix, labels: LabelVector, penalty: PositiveNumber = 1e-3
+) -> LinearProbe:
     """Multinomial logistic regression by L-BFGS (scikit-learn), the mean loss plus penalty/2 ·
     ‖weight‖².
 

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, replace
 
+from rotkeras.accepted import NotNegativeNumber, Positive, PositiveNumber, Text
+from rotkeras.checks import checked
 from rotkeras.errors import UserError, nearest
 
 
+@checked
 @dataclass(frozen=True)
 class Settings:
     """SGD with Nesterov momentum 0.9, weight decay in the gradient, and a learning rate that falls
@@ -24,14 +27,14 @@ class Settings:
         weight_decay: times the weight joins its gradient.
     """
 
-    budget: str
-    epochs: int
-    at_epochs: tuple[float, ...]
-    learning_rate: float = 0.1
+    budget: Text
+    epochs: Positive
+    at_epochs: tuple[NotNegativeNumber, ...]
+    learning_rate: PositiveNumber = 0.1
     augment_frozen: bool = True
-    epoch_images: int = 50_000
-    images_per_batch: int = 128
-    weight_decay: float = 5e-4
+    epoch_images: Positive = 50_000
+    images_per_batch: Positive = 128
+    weight_decay: NotNegativeNumber = 5e-4
 
     def scaled(self, epochs: float, images: float = 1.0) -> "Settings":
         """The same schedule in a share of its epochs, five at least, on a share of the images;

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from rotkeras.accepted import AnyPath
+from rotkeras.checks import checked
 from rotkeras.errors import UserError, nearest, received
 from rotkeras.files import check_regular
 from rotkeras.recipe import reading
@@ -40,7 +42,8 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(shipped_folder().glob("*.yaml"))}
 
 
-def find(name: str) -> Path:
+@checked
+def find(name: AnyPath) -> Path:
     """The recipe file of a path, or of the bare name of one that ships.
 
     Raises:
@@ -65,7 +68,8 @@ def find(name: str) -> Path:
     )
 
 
-def load(name: str, overrides: Sequence[str] = (), data_dir: str | None = None) -> Recipe:
+@checked
+def load(name: AnyPath, overrides: Sequence[str] = (), data_dir: AnyPath | None = None) -> Recipe:
     """Read a recipe and apply overrides.
 
     Args:
@@ -211,6 +215,7 @@ def _element(place: list[Any], key: str, override: str) -> Any:
     return place[int(key)]
 
 
+@checked
 def validate(content: dict[str, Any], name: str, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe of plain content.
 
@@ -298,6 +303,7 @@ def _resolve(place: Any, schema: Any) -> Any:
     return place
 
 
+@checked
 def dump(recipe: Recipe, header: str = "") -> str:
     """A recipe as YAML, every field resolved; `header` lines become comments at its top."""
     comments = "".join(f"# {line}\n" for line in header.splitlines())

@@ -34,6 +34,7 @@ from rotkeras.accepted import (
     Width,
     Wrong,
     check_angles,
+    check_order,
 )
 
 
@@ -158,8 +159,12 @@ class RandomResizedCrop(Section):
     size: ImageSize | None = Field(
         None, description="Pixels of each side of the result; null for the size of the images."
     )
-    scale: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.08, 1.0]
-    ratio: Annotated[list[PositiveNumber], Field(min_length=2, max_length=2)] = [
+    scale: Annotated[
+        list[Share], Field(min_length=2, max_length=2), AfterValidator(check_order)
+    ] = [0.08, 1.0]
+    ratio: Annotated[
+        list[PositiveNumber], Field(min_length=2, max_length=2), AfterValidator(check_order)
+    ] = [
         0.75,
         1.3333333333333333,
     ]

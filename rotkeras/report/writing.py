@@ -1,13 +1,14 @@
 """Write the page: gather, draw, render."""
 
 import datetime
-import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rotkeras import run_images
+from rotkeras.accepted import AnyPath, Paths, Text
+from rotkeras.checks import checked
 from rotkeras.errors import UserError
 from rotkeras.page import render, write_page
 from rotkeras.report import classes, comparing, curves, efficiency, encoders, scores
@@ -15,12 +16,13 @@ from rotkeras.report.describing import facts, lead
 from rotkeras.report.gathering import Gathered, gather_all
 
 
+@checked
 def write_report(
-    runs: Sequence[str | os.PathLike[str]],
-    path: str | os.PathLike[str],
+    runs: Paths,
+    path: AnyPath,
     *,
     pictures: bool = True,
-    data_dir: str | None = None,
+    data_dir: Text | None = None,
     data: run_images.Locations | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from rotkeras import devices
 from rotkeras.data import Source
 from rotkeras.errors import UserError
 from rotkeras.evaluate import Options, evaluate
 from rotkeras.evaluate.intervals import mean_margin, share_margin
-from rotkeras.evaluate.options import Unit
+from rotkeras.evaluate.options import Mode, Unit
 from rotkeras.probes.fitting import is_trained
 from rotkeras.probes.settings import settings_for
 from rotkeras.reproduce.paper import Entry, Table
@@ -143,7 +143,7 @@ def wanted(entries: Sequence[Entry], scale: Scale, seed: int) -> list[Options]:
     return [
         Options(
             (probe,),
-            (mode,),
+            (cast(Mode, mode),),
             tuple(each),
             (scale.labels(labels),),
             seeds=(seed,),

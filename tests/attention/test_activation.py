@@ -78,7 +78,7 @@ def test_mixed_precision_gives_float32(photographs):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"taps": ["conv9"]}, "There is no tap 'conv9': expected one of conv1, conv2, conv3"),
+        ({"taps": ["conv9"]}, "must be one of 'conv1', 'conv2', 'conv3', got 'conv9'"),
         ({"powers": (1, 2)}, "expected 3, one for each of conv1, conv2, conv3, received 2"),
         ({"powers": {"conv1": 1}}, "received none for conv2, conv3"),
         ({"powers": 0}, "above 0 and at most 16, received 0 for conv1"),
@@ -99,7 +99,8 @@ def test_what_does_not_fit_is_said(rotation_model, photographs, arguments, messa
     ],
 )
 def test_images_of_another_kind(rotation_model, images):
-    with pytest.raises(UserError, match=r"expected uint8 \(N, 16, 16, 3\), N at least 1, received"):
+    words = r"expected uint8 \(N, 16, 16, 3\), N at least 1|images must (be a uint8|have the axes)"
+    with pytest.raises(UserError, match=words):
         activation_maps(rotation_model, images)
 
 

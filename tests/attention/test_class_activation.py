@@ -143,7 +143,7 @@ def test_score_cam_is_silent(rotation_model, photographs, capfd):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "gradcan"}, "There is no method 'gradcan': did you mean 'gradcam'?"),
+        ({"method": "gradcan"}, "method must be one of .* got 'gradcan'; did you mean 'gradcam'?"),
         ({"tap": "conv7"}, "There is no tap 'conv7' before the answer: did you mean"),
         ({"target": 4}, "expected answers from 0 to 3, received 4"),
         ({"target": [0, 1]}, "one for each of 6 images, received 2"),

@@ -45,9 +45,9 @@ def test_channels_of_a_tap_and_the_seed(red_or_green):
     ("arguments", "message"),
     [
         ({"units": [2]}, "expected answers from 0 to 1, received 2"),
-        ({"units": []}, r"expected answers from 0 to 1, received \[\]"),
+        ({"units": []}, r"units must not be empty, got \[\]"),
         ({"units": [5], "tap": "conv1"}, "expected channels of conv1 from 0 to 1, received 5"),
-        ({"units": [0], "tap": "conv3"}, "There is no tap 'conv3'"),
+        ({"units": [0], "tap": "conv3"}, "tap must be one of .*, got 'conv3'"),
     ],
 )
 def test_units_that_are_not_there(red_or_green, arguments, message):

@@ -192,7 +192,5 @@ def test_the_same_seed_gives_the_same_and_progress_is_told(digits, quick):
 
 
 def test_no_image_to_judge_is_a_mistake(crops):
-    with pytest.raises(
-        UserError, match="--images: expected at least one image to judge, received 0"
-    ):
+    with pytest.raises(UserError, match="images must be at least 1, got 0"):
         audit.audit(crops, images=0)

@@ -101,7 +101,7 @@ def test_a_model_that_makes_its_own_views(tmp_path, small_backbone):
     ("images", "options", "message"),
     [
         (X[:, :8], {}, r"expected uint8 \(N, 16, 16, 3\)"),
-        (X, {"taps": ["conv9"]}, "There is no tap 'conv9'"),
+        (X, {"taps": ["conv9"]}, "must be one of .*got 'conv9'"),
         (
             X,
             {"powers": [1, 2]},
@@ -120,7 +120,7 @@ def test_what_does_not_fit_is_said_before_training(
 def test_no_images():
     with pytest.raises(UserError, match="expected images, received 0"):
         AttentionMaps(X[:0])
-    with pytest.raises(UserError, match="received None; give another part"):
+    with pytest.raises(UserError, match="images must be an Images or a uint8 array, got None"):
         AttentionMaps(None)
 
 

@@ -197,7 +197,7 @@ def test_without_probes_rotation_accuracy_chooses_and_the_second_tap_is_cut(
 
 
 def test_a_tap_that_is_not_there_stops_before_the_first_step(tmp_path, quick_backbone):
-    with pytest.raises(UserError, match="no tap 'conv7'"):
+    with pytest.raises(UserError, match="got 'conv7'"):
         fit(quick_backbone, [EncoderCheckpoint(tmp_path, tap="conv7")])
     assert not list(tmp_path.iterdir())
 

@@ -57,7 +57,7 @@ def test_a_trained_probe_is_that_of_fit_without_a_choice_of_epoch(digit_source):
         digit_source.validation
     )
     assert probe.probe(network) == {"pixels": {"linear": expected["pixels"]}}
-    with pytest.raises(UserError, match="no probe 'cnov'; did you mean 'conv'"):
+    with pytest.raises(UserError, match="got 'cnov'; did you mean 'conv'"):
         ProbeAccuracy(digit_source, probes=("cnov",))
 
 

@@ -53,7 +53,7 @@ def test_it_draws_and_names_the_pictures(network, photo, tmp_path):
         (["{network}", "{photo}", "-o", "{out}", "--method", "cam"], "'cam' is not one of"),
         (
             ["{network}", "{photo}", "-o", "{out}", "--tap", "conv9"],
-            "There is no tap 'conv9': expected one of conv1, conv2, conv3",
+            "must be one of 'conv1', 'conv2', 'conv3', got 'conv9'",
         ),
         (["{network}", "{photo}"], "Missing option '-o'"),
         (

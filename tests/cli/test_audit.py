@@ -96,11 +96,11 @@ def test_mistakes_are_told_before_the_work(photographs, tmp_path):
         ((photographs, "-o", tmp_path / "a.html", "--json", tmp_path / "a.txt"), "expected .json"),
         (
             (photographs, "-o", tmp_path / "a.html", "--image-size", 3),
-            "--image-size: expected at least 8",
+            "image_size must be at least 8, got 3.",
         ),
         (
             (photographs, "-o", tmp_path / "a.html", "--images", 0),
-            "--images: expected at least one",
+            "images must be at least 1, got 0.",
         ),
     ):
         with pytest.raises(UserError) as error:

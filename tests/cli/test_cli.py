@@ -220,3 +220,16 @@ def test_an_empty_option_or_argument_is_refused_in_every_command(arguments, tmp_
 def test_an_author_may_be_empty(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "empty" not in call("export", "runs/x", "--author", "").output
+
+
+def test_an_error_about_an_argument_names_the_option_that_sets_it(tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    where = ["audit", str(tmp_path), "-o", str(tmp_path / "a.html")]
+    for option, value, words in (
+        ("--image-size", "3", "must be at least 8, got 3."),
+        ("--images", "0", "must be at least 1, got 0."),
+    ):
+        result = call(*where, option, value)
+        assert (result.exit_code, result.stderr) == (2, f"Error: {option} {words}\n")

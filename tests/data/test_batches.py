@@ -108,9 +108,12 @@ def view_of(array, view):
     )
 
 
-@pytest.mark.parametrize("images_per_batch", [0, 24])
-def test_a_batch_larger_than_the_images_is_refused(images, images_per_batch):
-    with pytest.raises(UserError, match=f"expected 1 to 23.*received {images_per_batch}"):
+@pytest.mark.parametrize(
+    ("images_per_batch", "words"),
+    [(0, "images_per_batch must be at least 1, got 0"), (24, "expected 1 to 23.*received 24")],
+)
+def test_a_batch_larger_than_the_images_is_refused(images, images_per_batch, words):
+    with pytest.raises(UserError, match=words):
         pipeline(images, Rotation(), images_per_batch=images_per_batch)
 
 

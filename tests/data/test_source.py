@@ -123,9 +123,7 @@ def test_split_by_zero_has_no_validation():
     assert values(train) == list(range(20))
 
 
-@pytest.mark.parametrize(
-    ("count", "fraction"), [(4, 0.1), (1, 0.5), (20, 1.0), (20, 0.99), (20, 1.5), (20, -0.2)]
-)
+@pytest.mark.parametrize(("count", "fraction"), [(4, 0.1), (1, 0.5), (20, 0.99)])
 def test_split_that_leaves_a_part_empty_is_an_error(count, fraction):
     with pytest.raises(UserError, match=r"validation_fraction=.*part empty"):
         split(numbered(count), fraction)

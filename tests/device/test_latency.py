@@ -102,9 +102,9 @@ def test_what_cannot_be_measured_is_told(exported, tmp_path):
             lambda: measure_latency(learner, (1,), signature="lern"),
             "no signature 'lern': expected one of 'classify'",
         ),
-        (lambda: measure_latency(learner, ()), "Expected threads"),
-        (lambda: measure_latency(learner, (0,)), "Expected threads"),
-        (lambda: measure_latency(learner, runs=0), "Expected threads"),
+        (lambda: measure_latency(learner, ()), "threads must be a list of numbers of threads"),
+        (lambda: measure_latency(learner, (0,)), r"threads\[0\] must be at least 1, got 0"),
+        (lambda: measure_latency(learner, runs=0), "runs must be at least 1, got 0"),
     ):
         with pytest.raises(UserError, match=said) as caught:
             call()

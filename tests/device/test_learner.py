@@ -174,7 +174,7 @@ def test_what_cannot_be_learnt_is_told(learner, digits):
         {"weight_decay": -1},
         {"max_steps": 0},
     ):
-        with pytest.raises(UserError, match="positive learning_rate"):
+        with pytest.raises(UserError, match=f"{next(iter(settings))} must be "):
             learner.learn(images[0], 0, **settings)
 
 

@@ -135,7 +135,7 @@ def test_bad_files_and_bad_numbers(quick_encoder, photographs, tmp_path):
         nearest(quick_encoder, bad, images)
     with pytest.raises(UserError, match="None of the image files could be read"):
         nearest(quick_encoder, images, open_images(tmp_path / "bad.jpg")(SIZE))
-    with pytest.raises(UserError, match="at least one neighbour and one query"):
+    with pytest.raises(UserError, match="k must be at least 1, got 0"):
         nearest(quick_encoder, images, images, k=0)
 
 

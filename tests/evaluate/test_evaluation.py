@@ -173,7 +173,7 @@ def test_every_mistake_is_one_sentence_and_nothing_is_written(run, source, tmp_p
     )
     refused("is no run folder", where=Run(tmp_path))
     refused(
-        "no tap 'conv9': expected one of conv1, conv2, conv3",
+        "must be one of 'conv1', 'conv2', 'conv3', got 'conv9'",
         options=Options(probes=("ridge",), taps=("conv9",)),
     )
     refused(

@@ -65,9 +65,9 @@ def test_a_scaled_budget_is_another_budget():
 
 
 def test_every_mistake_is_one_sentence():
-    with pytest.raises(UserError, match="no probe 'linaer'; did you mean 'linear'"):
+    with pytest.raises(UserError, match="got 'linaer'; did you mean 'linear'"):
         Options(probes=("linaer",))
-    with pytest.raises(UserError, match="no mode 'frosen'; did you mean 'frozen'"):
+    with pytest.raises(UserError, match="got 'frosen'; did you mean 'frozen'"):
         Options(modes=("frosen",))
     with pytest.raises(UserError, match="did you mean 'fast'"):
         Options(budget="fats")

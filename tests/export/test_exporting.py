@@ -186,18 +186,18 @@ def test_images_without_labels_are_proven_by_their_rotations(network, digit_sour
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"profiles": ["int16"]}, "no export profile 'int16': did you mean 'int8'"),
-        ({"tap": "conv7"}, "no tap 'conv7': expected one of conv1, conv2, conv3"),
-        ({"calibration_images": 50}, "expected 100 to 1000, received 50"),
+        ({"profiles": ["int16"]}, "'orient', got 'int16'; did you mean 'int8'?"),
+        ({"tap": "conv7"}, "must be one of 'conv1', 'conv2', 'conv3', got 'conv7'"),
+        ({"calibration_images": 50}, "calibration_images must be at least 100, got 50."),
         ({"calibration_images": 400}, "calibrated on 400 training images, and there are 300"),
-        ({"max_drop": -1}, "0 to 100 percentage points, received -1"),
-        ({"verify_images": 0}, "at least 1, received 0"),
+        ({"max_drop": -1}, "max_drop must be at least 0, got -1."),
+        ({"verify_images": 0}, "verify_images must be at least 1, got 0."),
         (
             {"input_size": 24},
             "images are 16×16 and the files take 24×24: load them with image_size=24",
         ),
         ({"profiles": [], "saved_model": False}, "Nothing is left to export"),
-        ({"classes": 1}, "at least 2 for the learner"),
+        ({"classes": 1}, "classes must be at least 2, got 1."),
         ({"resize": True}, "resize needs the size to resize from"),
         ({"l2_normalization": True}, "The profile int8 has no vectors of unit length"),
         (

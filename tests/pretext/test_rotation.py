@@ -49,7 +49,7 @@ def test_one_view_draws_every_angle_about_as_often_and_labels_it_right():
         ({"angles": (0, 0)}, "distinct"),
         ({"angles": (0, 30)}, "multiples of 45"),
         ({"angles": (0, 360)}, "from 0 to 315"),
-        ({"views": "two"}, "expected 'all' or 'one', received 'two'"),
+        ({"views": "two"}, "views must be one of 'all', 'one', got 'two'"),
     ],
 )
 def test_what_is_not_offered_is_refused(arguments, words):

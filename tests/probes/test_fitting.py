@@ -246,12 +246,12 @@ def test_few_images_of_two_labels_that_are_not_0_and_1(source, backbone, eagerly
 
 
 def test_every_mistake_is_one_sentence(source, backbone, eagerly):
-    with pytest.raises(UserError, match="no probe 'lineer'; did you mean 'linear'"):
+    with pytest.raises(UserError, match="got 'lineer'; did you mean 'linear'"):
         fit(backbone, "lineer", source.train)
     for name in ("knn", "knn-0", "knn-x"):
-        with pytest.raises(UserError, match="There is no probe"):
+        with pytest.raises(UserError, match="probe must be ridge, logistic"):
             fit(backbone, name, source.train)
-    with pytest.raises(UserError, match="no tap 'conv4': expected one of conv1, conv2, conv3"):
+    with pytest.raises(UserError, match="must be one of 'conv1', 'conv2', 'conv3', got 'conv4'"):
         fit(backbone, "ridge", source.train, taps=["conv4"])
     with pytest.raises(UserError, match="needs labels"):
         fit(backbone, "ridge", data.load(source.train.take(slice(None))).train)

@@ -55,7 +55,7 @@ def test_two_classes_a_gap_in_the_labels_and_a_constant_feature(fit):
 @pytest.mark.parametrize("fit", [ridge, logistic])
 def test_no_labels_and_one_class_are_refused(fit):
     features = np.zeros((5, 2), np.float32)
-    with pytest.raises(UserError, match="needs labels"):
+    with pytest.raises(UserError, match="labels must be an int64 array, got None"):
         fit(features, None)
     with pytest.raises(UserError, match="at least two classes"):
         fit(features, np.full(5, 3))

@@ -39,7 +39,7 @@ MISTAKES = [
     ({"attention": {"taps": []}}, "attention.taps must not be empty, got []."),
     ({"attention": {"taps": ["a", "a"]}}, "attention.taps must be different taps, got ['a', 'a']; name each once."),
     ({"attention": {"powers": [1.0]}}, "attention.powers must have one value for each of 3 taps, got [1.0]."),
-    ({"probe": {"probes": ["rigde"]}}, "probe.probes.0 must be ridge, logistic, linear, nonlinear, conv or knn-K with a number K, got 'rigde'."),
+    ({"probe": {"probes": ["rigde"]}}, "probe.probes.0 must be ridge, logistic, linear, nonlinear, conv or knn-K with a number K, got 'rigde'; did you mean 'ridge'?"),
     ({"train": {"steps": 5}}, "train.steps is not a known key; did you mean 'steps_per_execution'?"),
     ({"train": {"cosine": 5}}, "train.cosine is not a known key; valid: 'deterministic'"),
     ({"train": {"schedule": {"name": "steps", "at_epochs": [60, 30]}}}, "train.schedule.at_epochs must rise, got [60.0, 30.0]."),
