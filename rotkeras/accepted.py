@@ -66,7 +66,7 @@ def _check_text(text: str) -> str:
 
 
 def _check_path(path: Any) -> Any:
-    if not os.fspath(path):
+    if not os.fspath(path).strip():
         raise Wrong(f"must be a path, got {path!r}")
     return path
 

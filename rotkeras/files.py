@@ -51,6 +51,16 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path as it is given, with `~` and `~/…` as the home folder. Other names that begin with
+    `~` are kept: they may be files, as is `./~`."""
+    text = os.fspath(path)
+    if text.startswith("./~"):
+        return Path(text).absolute()  # Path("./~") is Path("~"), which would be expanded later
+    home = text[:1] == "~" and text[1:2] in ("", "/", os.sep)
+    return Path(text).expanduser() if home else Path(text)
+
+
 def as_text(name: str) -> str:
     """A file name as text that can be written: bytes that are no UTF-8 become `\\xff`."""
     try:

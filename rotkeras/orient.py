@@ -19,7 +19,7 @@ from rotkeras.data.source import BadImage
 from rotkeras.device.orienter import Orienter
 from rotkeras.device.upright import check_folder, write_upright
 from rotkeras.errors import UserError, brief
-from rotkeras.files import check_regular, write_whole
+from rotkeras.files import check_regular, expanded, write_whole
 from rotkeras.images import open_image, orientation, read_image
 
 COLUMNS = ("path", "angle", "confidence", "exif_orientation", "action", "written", "reason")
@@ -96,7 +96,7 @@ def find_images(images: Path) -> Found:
     Raises:
         UserError: when nothing is there, or no image.
     """
-    images = images.expanduser()
+    images = expanded(images)
     check_regular(images)
     if images.is_file():
         return Found(images, images.parent, [Path(images.name)])

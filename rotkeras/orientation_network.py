@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rotkeras.device.orienter import SIGNATURE, Network, Orienter, parse_angles
 from rotkeras.errors import UserError, brief
-from rotkeras.files import check_regular, read_json
+from rotkeras.files import check_regular, expanded, read_json
 from rotkeras.run import Run
 
 _EXPECTED = "expected an orient.tflite, a run folder or a SavedModel folder; give the path of one"
@@ -45,7 +45,7 @@ def find_orientation_file(path: str | os.PathLike[str]) -> OrientationFile:
     Raises:
         UserError: when nothing is there, or it is of another form.
     """
-    given = Path(path).expanduser()
+    given = expanded(path)
     check_regular(given)
     if not given.exists():
         raise UserError(f"The network {str(given)!r} does not exist: {_EXPECTED}.")

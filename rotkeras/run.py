@@ -1,6 +1,7 @@
 """A run folder: one training and all it leaves behind."""
 
 import json
+import os
 import platform
 import shutil
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 
 from rotkeras import __version__
 from rotkeras.errors import UserError
-from rotkeras.files import read_json, write_json, write_text
+from rotkeras.files import expanded, read_json, write_json, write_text
 from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.files import validate
 from rotkeras.recipe.models import LOCATIONS
@@ -46,7 +47,9 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).expanduser()
+        if not os.fspath(path).strip():
+            raise UserError(f"The run folder must not be empty, got {path!r}.")
+        self.path = expanded(path)
         self.recipe = self.path / "recipe.yaml"
         self.metrics = self.path / "metrics.jsonl"
         self.summary = self.path / "summary.json"

@@ -14,7 +14,7 @@ from rotkeras.data.fingerprint import (
     source_fingerprint,
 )
 from rotkeras.errors import UserError
-from rotkeras.files import read_json
+from rotkeras.files import expanded, read_json
 from rotkeras.recipe import Recipe
 from rotkeras.recipe.files import apply_override, validate
 from rotkeras.recipe.models import LOCATIONS, SOURCES
@@ -82,15 +82,16 @@ def load_run_images(
     return source
 
 
-def parse_locations(overrides: Sequence[str]) -> dict[str, str]:
-    """What `--set` says about where images lie: "data.folder=photos" is {"folder": "photos"}.
+def parse_locations(overrides: Sequence[str]) -> dict[str, str | None]:
+    """What `--set` says about where images lie: "data.folder=photos" is {"folder": "photos"}, and
+    "data.cache=null" is {"cache": None}.
 
     Raises:
         UserError: for a key that says anything else.
     """
-    found: dict[str, str] = {}
+    found: dict[str, str | None] = {}
     for override in overrides:
-        key, equals, value = override.partition("=")
+        key, equals, _ = override.partition("=")
         section, _, name = key.strip().partition(".")
         if section != "data" or name not in LOCATIONS or not equals:
             allowed = ", ".join(f"data.{each}" for each in LOCATIONS)
@@ -98,7 +99,12 @@ def parse_locations(overrides: Sequence[str]) -> dict[str, str]:
                 f"--set {override}: expected a key that says where the run's images lie, one of"
                 f" {allowed}; everything else is fixed by the run."
             )
+        content: dict[str, Any] = {}
+        apply_override(content, override)
         found.pop(name, None)  # the last of several decides
+        value = content["data"][name]
+        if value is not None and not value.strip():
+            raise UserError(f"--set data.{name} must not be empty, got {value!r}; give a path.")
         found[name] = value
     return found
 
@@ -129,9 +135,11 @@ def recipe_of_images(
     """
     changes = _checked(data) | ({} if data_dir is None else {"data_dir": data_dir})
     content = run.load_recipe().model_dump()
-    for key, value in changes.items():
-        apply_override(content, f"data.{key}={value}")
     section = content["data"]
+    for key, value in changes.items():
+        for other in SOURCES if key in SOURCES else ():  # one source replaces another
+            section.pop(other, None)
+        section[key] = value
     kinds = {"test_folder": ("folder",), "cache": ("folder", "tfds")}
     for key, allowed in kinds.items():
         fits = any(section.get(kind) is not None for kind in allowed)
@@ -143,7 +151,7 @@ def recipe_of_images(
     moved = {}
     for key in (*_PATHS, "cache"):
         value, there = getattr(recipe.data, key), before.get(key)
-        if value is None or key in changes or not there or Path(value).expanduser().is_absolute():
+        if value is None or key in changes or not there or expanded(value).is_absolute():
             continue
         if not Path(value).exists() and Path(there).exists():
             moved[key] = there
@@ -153,11 +161,11 @@ def recipe_of_images(
     return recipe
 
 
-def _checked(data: Locations | None) -> dict[str, str]:
-    """The locations as text, null for None; a `UserError` for anything else."""
+def _checked(data: Locations | None) -> dict[str, str | None]:
+    """The locations as text; a `UserError` for anything else than paths and None."""
     if data is not None and not isinstance(data, Mapping):
         raise UserError(f'data must be a mapping such as {{"folder": "photos"}}, got {data!r}.')
-    found = {}
+    found: dict[str, str | None] = {}
     for key, value in (data or {}).items():
         if key not in LOCATIONS:
             raise UserError(
@@ -166,7 +174,7 @@ def _checked(data: Locations | None) -> dict[str, str]:
             )
         if not isinstance(value, str | os.PathLike | None):
             raise UserError(f"data[{key!r}] must be a path or None, got {value!r}.")
-        found[key] = "null" if value is None else os.fspath(value)
+        found[key] = None if value is None else os.fspath(value)
     return found
 
 
@@ -187,7 +195,7 @@ def check_places(
     before = (record or {}).get("location") or {}
     for key in wanted:
         value = getattr(recipe.data, key)
-        if value is None or Path(value).expanduser().exists():
+        if value is None or expanded(value).exists():
             continue
         if key == "data_dir" and recipe.data.kind != "tfds":
             continue
@@ -206,7 +214,7 @@ def location(recipe: Recipe) -> dict[str, str]:
     for key in LOCATIONS:
         value = getattr(recipe.data, key)
         if value is not None:
-            found[key] = value if key == "tfds" else str(Path(value).expanduser().absolute())
+            found[key] = value if key == "tfds" else str(expanded(value).absolute())
     return found
 
 

@@ -85,7 +85,7 @@ ALLOWED = {
     "probes": {"errors", "data", "taps", "backbones", "fused_batch_norm", "optimizers"},
     "attention": {"files", "errors", "run", "taps"},
     "attend": {"attention", "data", "embedding", "errors", "files", "images", "taps"},
-    "audit": {"data", "errors", "images", "page"},
+    "audit": {"data", "errors", "files", "images", "page"},
     "export": {
         "data",
         "device",

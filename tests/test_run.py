@@ -107,3 +107,37 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
         write_whole(path, fail)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file.txt"]
+
+
+OF_DIGITS = """
+name: old
+data:
+  tfds: null
+  data_dir: null
+  folder: null
+  test_folder: null
+  arrays: null
+  embedded: null
+  image_size: null
+  labels: auto
+  validation_fraction: 0.1
+  train_images: null
+  on_bad_image: skip
+  cache: null
+"""
+
+
+def test_a_run_of_an_earlier_version_without_a_source_was_trained_on_the_digits(tmp_path):
+    run = Run(tmp_path)
+    write_text(run.recipe, OF_DIGITS)
+    made = run.load_recipe()
+    assert made.data.embedded == "digits"
+    assert recipe.load(str(run.recipe)) == made  # to resume it
+    with pytest.raises(UserError, match="names no images"):
+        recipe.load(str(run.recipe), ["data.folder=null"])
+
+
+@pytest.mark.parametrize("path", ["", "  "])
+def test_a_run_folder_must_be_named(path):
+    with pytest.raises(UserError, match="run folder must not be empty"):
+        Run(path)

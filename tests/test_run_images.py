@@ -16,6 +16,7 @@ from rotkeras.run_images import (
     load_run_images,
     load_source,
     parse_locations,
+    recipe_of_images,
     record,
 )
 
@@ -177,8 +178,11 @@ def test_other_values_are_refused(home, data, words):
 def test_set_takes_keys_of_places_alone_and_their_text_as_it_is(home):
     assert parse_locations(["data.folder=a: b #1", "data.cache=null"]) == {
         "folder": "a: b #1",
-        "cache": "null",
+        "cache": None,
     }
+    for empty in ("data.folder=", "data.data_dir=  "):
+        with pytest.raises(UserError, match="must not be empty"):
+            parse_locations([empty])
     assert list(parse_locations(["data.folder=a", "data.arrays=b", "data.folder=c"]).items()) == [
         ("arrays", "b"),
         ("folder", "c"),
@@ -186,6 +190,16 @@ def test_set_takes_keys_of_places_alone_and_their_text_as_it_is(home):
     for wrong in ("data.image_size=8", "train.epochs=3", "folder=x", "data.folder", "data.=x"):
         with pytest.raises(UserError, match=r"expected a key that says where .* data\.folder"):
             parse_locations([wrong])
+
+
+@pytest.mark.parametrize("name", ["null", "~", "~x", "[x] #1: 100%"])
+def test_a_path_given_in_python_is_taken_as_it_is(home, name):
+    (home / "photos").rename(home / name)
+    run = ended(folder=f"./{name}")
+    assert len(load_run_images(run, {"folder": f"./{name}"}).train) == 18
+    assert recipe_of_images(run, {"folder": f"./{name}"}).data.folder == f"./{name}"
+    if name != "~":
+        assert len(load_run_images(run, {"folder": name}).train) == 18
 
 
 def test_a_run_of_an_earlier_version_goes_on_and_says_so(home):

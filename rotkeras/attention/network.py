@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rotkeras.errors import UserError, brief
-from rotkeras.files import check_regular
+from rotkeras.files import check_regular, expanded
 from rotkeras.run import Run
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Network:
 def find_network(path: str | os.PathLike[str]) -> Path:
     """The model file that a path means, found without starting Keras: that of a run which has
     ended, or a `.keras` file."""
-    given = Path(path).expanduser()
+    given = expanded(path)
     check_regular(given)
     if given.suffix.lower() == ".keras":
         if not given.is_file():

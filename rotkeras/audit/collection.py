@@ -17,6 +17,7 @@ from rotkeras.data.folder_layout import find_parts
 from rotkeras.data.loading import interpret, load
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
+from rotkeras.files import expanded
 from rotkeras.images import fit_square, load_pixels, open_image, orientation, to_rgb, transposed
 
 FOLDER_IMAGE_SIZE = 64
@@ -103,7 +104,7 @@ def open_collection(
         )
     kind, source = interpret(source, data_dir)
     if kind == "folder":
-        return _folder(Path(source).expanduser(), image_size or FOLDER_IMAGE_SIZE)
+        return _folder(expanded(source), image_size or FOLDER_IMAGE_SIZE)
     try:
         loaded = load(
             source,

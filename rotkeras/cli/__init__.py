@@ -43,11 +43,9 @@ def _refuse_empty(arguments: list[str], context: click.Context) -> None:
         else:
             continue
         if name not in _MAY_BE_EMPTY:
-            what = f"{name} is empty" if name else "an argument is empty"
+            what = f"The value after {name} is empty" if name else "An argument is empty"
             raise click.UsageError(
-                f"{what[0].upper()}{what[1:]}; give a value, or leave it out. Is a shell variable"
-                " not set?",
-                context,
+                f"{what}; give a value, or leave it out. Is a shell variable not set?", context
             )
 
 

@@ -8,6 +8,7 @@ import click
 
 from rotkeras.cli.embed import interruptible, new_console, showing, start
 from rotkeras.cli.skipped import tell_skipped
+from rotkeras.files import expanded
 
 
 @click.command()
@@ -83,13 +84,13 @@ def audit(
     if figures is not None:
         check_file(figures, (".json",), overwrite)
     kind, _ = interpret(data, data_dir)
-    if Path(data).expanduser().is_file() and not data.endswith(".npz"):
+    if expanded(data).is_file() and not data.endswith(".npz"):
         raise UserError(
             f"{data!r} is a file: expected a folder of images, an .npz, or a name of"
             " tensorflow-datasets; give one."
         )
     if kind == "folder":
-        check_folder(Path(data).expanduser())
+        check_folder(expanded(data))
     console = new_console()
     with interruptible() as interrupted:
         start(console)

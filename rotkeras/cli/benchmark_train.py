@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rotkeras.files import expanded
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -80,7 +82,7 @@ def benchmark_train(
     if chosen.data.folder is not None:  # before the seconds that TensorFlow takes to start
         from rotkeras.data.folder import check_folder
 
-        check_folder(Path(chosen.data.folder).expanduser())
+        check_folder(expanded(chosen.data.folder))
 
     measured = benchmark_training(
         chosen,

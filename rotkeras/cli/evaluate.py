@@ -120,7 +120,7 @@ def evaluate(
     labelled: str | None,
     test_folder: str | None,
     data_dir: str | None,
-    places: dict[str, str],
+    places: dict[str, str | None],
 ) -> None:
     """Tell how good the features of RUN are: probes on every tap, beside an untrained network.
 

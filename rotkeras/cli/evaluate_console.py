@@ -27,7 +27,7 @@ class EvaluateConsole:
         labelled: str | None,
         test_folder: str | None,
         data_dir: str | None,
-        places: dict[str, str] | None = None,
+        places: dict[str, str | None] | None = None,
     ) -> None:
         """Evaluate the run in a folder and print its tables."""
         from rotkeras.cli.watching import Watching

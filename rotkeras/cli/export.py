@@ -88,7 +88,7 @@ def export(
     run_folder: Path,
     folder: Path | None,
     data_dir: str | None,
-    places: dict[str, str],
+    places: dict[str, str | None],
     overwrite: bool,
     **options: Any,
 ) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rotkeras.files import expanded
+
 if TYPE_CHECKING:
     from rotkeras.orient import Told
 
@@ -94,7 +96,7 @@ def orient(
     file = find_orientation_file(encoder)
     found = find_images(images)
     if fix is not None:
-        fix = fix.expanduser()
+        fix = expanded(fix)
         check_copies(found, fix, overwrite)
     wishes = Wishes(fix, confidence, single_look, pixels, copy_all, overwrite)
     console = new_console()

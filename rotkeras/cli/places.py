@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 
-def _parse(_context: Any, _parameter: Any, overrides: tuple[str, ...]) -> dict[str, str]:
+def _parse(_context: Any, _parameter: Any, overrides: tuple[str, ...]) -> dict[str, str | None]:
     from rotkeras.run_images import parse_locations
 
     return parse_locations(overrides)

@@ -35,7 +35,7 @@ def report(
     page: Path | None,
     pictures: bool,
     data_dir: str | None,
-    places: dict[str, str],
+    places: dict[str, str | None],
     overwrite: bool,
 ) -> None:
     """Make the page of RUN: one HTML file with curves, tables, attention maps, filters, neighbours

@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 import click
 
+from rotkeras.files import expanded
+
 
 @click.command()
 @click.argument("recipe")
@@ -77,7 +79,7 @@ def train(
     if chosen.data.folder is not None:  # before the seconds that TensorFlow takes to start
         from rotkeras.data.folder import check_folder
 
-        check_folder(Path(chosen.data.folder).expanduser())
+        check_folder(expanded(chosen.data.folder))
 
     if together and not hosts.watched():
         sys.exit(hosts.watch(together, sys.argv[1:]))

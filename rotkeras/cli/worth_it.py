@@ -48,7 +48,7 @@ def worth_it(
     seeds: int,
     tap: str | None,
     budget: Any,
-    places: dict[str, str],
+    places: dict[str, str | None],
 ) -> None:
     """Say whether pre-training was worth it for your labelled images.
 

@@ -29,7 +29,7 @@ class WorthItConsole:
         seeds: int,
         tap: str | None,
         budget: str,
-        places: dict[str, str] | None = None,
+        places: dict[str, str | None] | None = None,
     ) -> None:
         """Compare, print the table and the verdict, and write `worth-it.json`."""
         from rotkeras.run import Run

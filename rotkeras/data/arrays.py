@@ -14,7 +14,7 @@ from PIL import Image
 from rotkeras.data.array_forms import class_numbers, is_pair, is_train_and_test, pixels
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError
-from rotkeras.files import check_regular
+from rotkeras.files import check_regular, expanded
 from rotkeras.images import fit_square
 
 _IMAGE_KEYS = {
@@ -72,7 +72,7 @@ def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | No
         UserError: when the file is missing, is no `.npz`, holds none of the keys, or names fewer
             classes than there are.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     check_regular(path)
     try:
         file = np.load(path, allow_pickle=False)

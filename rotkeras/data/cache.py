@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from rotkeras.data.image_file import ImageFile, NewImageFile
 from rotkeras.data.source import BadImage
 from rotkeras.errors import UserError
+from rotkeras.files import expanded
 
 MEMORY_SHARE = 0.5
 """Images are held in memory when they take at most this share of what is available.
@@ -137,7 +138,7 @@ def cached_array(
         UserError: when the cache cannot be written to, or has not enough room.
     """
     need, beside = math.prod(shape), beside or {}
-    place = default_cache() if cache is None else Path(cache).expanduser()
+    place = default_cache() if cache is None else expanded(cache)
     if cache is None:  # where folders of one name meet
         title = f"{title}-{stamp.source[:8]}"
     home = place / f"{title}-{stamp.key()}"

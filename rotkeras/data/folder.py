@@ -13,7 +13,7 @@ from rotkeras.data.folder_layout import class_folders, why_no_labels
 from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
-from rotkeras.files import what_else
+from rotkeras.files import expanded, what_else
 from rotkeras.images import formats as kinds
 from rotkeras.images import read_image
 
@@ -217,7 +217,7 @@ def read_folder(
         UserError: for a missing or empty folder, one where no file could be read, or a cache that
             cannot be written.
     """
-    folder = Path(folder).expanduser()
+    folder = expanded(folder)
     unreadable: list[BadImage] = []
     stamp = Stamp(str(folder.resolve()), str(image_size))
     others: Counter[str] = Counter()

@@ -20,7 +20,8 @@ from rotkeras.checks import checked
 from rotkeras.data.decode import Progress
 from rotkeras.data.source import Images, Source, split
 from rotkeras.errors import UserError, nearest
-from rotkeras.files import check_regular
+from rotkeras.files import check_regular, expanded
+from rotkeras.images.formats import ending_of, extensions
 
 if TYPE_CHECKING:
     from rotkeras.data.folder_layout import Parts
@@ -51,30 +52,44 @@ def interpret(source: Any, data_dir: str | os.PathLike[str] | None = None) -> tu
     text = os.fspath(source)
     if not text.strip():
         raise UserError(f"No images are named, got {text!r}; expected {_SOURCES}.")
-    if not text.startswith(("embedded:", "tfds:")):
-        check_regular(os.path.expanduser(text))  # noqa: PTH111, a text may be no path
-    if isinstance(source, os.PathLike):
-        return "arrays" if text.endswith(".npz") else "folder", source
     for kind in ("embedded", "tfds"):
-        if text.startswith(f"{kind}:"):
-            return kind, text.removeprefix(f"{kind}:")
-    if text.endswith(".npz"):
+        if isinstance(source, str) and text.startswith(f"{kind}:"):
+            return kind, _named(kind, text.removeprefix(f"{kind}:"))
+    path = expanded(text)
+    check_regular(path)
+    exists = os.path.lexists(path)
+    if text.endswith(".npz") and not path.is_dir():
         return "arrays", source
-    if text.startswith((".", "~", os.sep)) or text.endswith(os.sep):
+    is_path = text.startswith((".", "~", os.sep)) or text.endswith(os.sep)
+    if is_path or isinstance(source, os.PathLike) or ending_of(text) in extensions():
         return "folder", source
-    exists = os.path.lexists(text)
     if exists and text == "digits":
         raise _ambiguous(text, "the digits that ship with scikit-learn", "embedded:digits")
     if exists and _names_a_set(text, data_dir):
         raise _ambiguous(text, "a set of tensorflow-datasets", f"tfds:{text}")
     if text == "digits":
         return "embedded", source
-    return ("folder" if Path(text).is_dir() else "tfds"), source
+    return ("folder" if exists or not _SET.fullmatch(text) else "tfds"), source
 
 
 _SOURCES = (
     "a folder, an .npz file, arrays, 'digits' or a name of tensorflow-datasets such as 'cifar10'"
 )
+
+
+_SET = re.compile(r"([\w-]+:)?\w+(/[\w=.-]+)*(:(\d+|\*)(\.(\d+|\*)){2})?")
+"""What tensorflow-datasets takes as a name: mnist, imagenette/full-size-v2, mnist:3.0.1."""
+
+
+def _named(kind: str, name: Any) -> Any:
+    """The name of a set or a path; a `UserError` for an empty one."""
+    if not isinstance(name, str) or not name.strip():
+        expected = {"tfds": "a name such as 'cifar10'", "embedded": "'digits'", "arrays": "arrays"}
+        raise UserError(
+            f"No images are named, got {name!r} for kind {kind!r}; expected"
+            f" {expected.get(kind, 'a path')}."
+        )
+    return name
 
 
 def _ambiguous(text: str, what: str, prefixed: str) -> UserError:
@@ -87,14 +102,18 @@ def _ambiguous(text: str, what: str, prefixed: str) -> UserError:
 
 def _names_a_set(text: str, data_dir: str | os.PathLike[str] | None) -> bool:
     """Whether tensorflow-datasets knows a name; read from its files, since importing it takes
-    seconds."""
-    name = re.split("[/:]", text)[0]
+    seconds. With a configuration, as in "imagenette/full-size-v2", the set must be prepared: a path
+    with a separator is a folder otherwise."""
+    name, _, inside = text.partition("/")
+    inside = inside.rstrip("/")
+    # Names such as Cifar10 are taken too.
+    name = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name.split(":")[0]).lower()
     home = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    prepared = Path(home).expanduser() / name
+    prepared = expanded(home) / name / inside
     if prepared.is_dir() and prepared.resolve() != Path(text).resolve():
         return True
     found = importlib.util.find_spec("tensorflow_datasets")
-    if found is None or not found.submodule_search_locations:
+    if inside or text.endswith("/") or found is None or not found.submodule_search_locations:
         return False
     package = Path(found.submodule_search_locations[0])
     listed = (package / "datasets" / name, package / "url_checksums" / f"{name}.txt")
@@ -158,6 +177,8 @@ def load(
     """
     if kind is None:
         kind, source = interpret(source, data_dir)
+    elif isinstance(source, str | None):
+        source = _named(kind, source)
     if cache is not None and kind in ("arrays", "embedded"):
         raise UserError(
             f"cache goes with images that are decoded, received cache={str(cache)!r} for kind"
@@ -189,7 +210,7 @@ def load(
         from rotkeras.data.folder_layout import find_parts
 
         size = image_size or FOLDER_IMAGE_SIZE
-        folder = Path(source).expanduser()
+        folder = expanded(source)
         check_folder(folder)
         name = folder.resolve().name
         parts = find_parts(folder)

@@ -12,6 +12,7 @@ from rotkeras.data.cache import Stamp, cached_array
 from rotkeras.data.decode import Progress, ordered_map
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError, nearest
+from rotkeras.files import expanded
 from rotkeras.images import fit_square
 
 
@@ -33,7 +34,7 @@ def open_builder(name: str, data_dir: str | Path | None, download: bool = True) 
     )  # no look for a cloud machine's credentials: it waits for a time-out
     import tensorflow_datasets as tfds
 
-    where = None if data_dir is None else str(Path(data_dir).expanduser())
+    where = None if data_dir is None else str(expanded(data_dir))
     if where is not None and not Path(where).is_dir():  # a typing error must not become a download
         raise UserError(
             f"The data folder {where!r} does not exist: expected one of tensorflow-datasets sets;"

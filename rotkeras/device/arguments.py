@@ -9,7 +9,7 @@ from rotkeras.errors import must
 
 def check_path(name: str, value: Any) -> None:
     """Raise a `UserError` for what is no path, or an empty one."""
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value).strip():
         raise must(name, "be a path", value)
 
 

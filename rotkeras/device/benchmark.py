@@ -20,6 +20,7 @@ from rotkeras.device.host import Host, describe_host
 from rotkeras.device.measuring import Timing
 from rotkeras.device.whole_file import check
 from rotkeras.errors import UserError, brief, must
+from rotkeras.files import expanded
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def measure_latency(
     check_whole("runs", runs)
     check_text("signature", signature, optional=True)
     check_number("max_seconds", max_seconds)
-    place = Path(path).expanduser()
+    place = expanded(path)
     check(place)
     wanted = {
         "path": str(place),

@@ -3,7 +3,6 @@
 import os
 import warnings
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
 from rotkeras.errors import UserError, brief
+from rotkeras.files import expanded
 from rotkeras.images import read_image
 
 Images = (
@@ -74,7 +74,7 @@ def _wrong_kind(images: Any, size: int, taker: object) -> UserError:
 
 
 def _read(path: str | os.PathLike[str], size: int) -> NDArray[np.uint8]:
-    path = Path(path).expanduser()
+    path = expanded(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged EXIF blocks; the pixels are what counts

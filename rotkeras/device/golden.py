@@ -12,6 +12,7 @@ import numpy as np
 from rotkeras.device.arguments import check_path, check_whole
 from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.errors import UserError, brief
+from rotkeras.files import expanded
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def check_golden(folder: str | os.PathLike[str], threads: int | None = None) -> 
     """
     check_path("folder", folder)
     check_whole("threads", threads, optional=True)
-    place = Path(folder).expanduser() / "golden"
+    place = expanded(folder) / "golden"
     try:
         record: dict[str, Any] = json.loads((place / "golden.json").read_text(encoding="utf-8"))
         images = _read(place, record["images"])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.errors import UserError, brief
-from rotkeras.files import write_whole
+from rotkeras.files import expanded, write_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def write_head(path: str | os.PathLike[str], head: Head, learner: Path) -> None:
     Raises:
         UserError: for a path of another suffix, or that cannot be written.
     """
-    place = Path(path).expanduser()
+    place = expanded(path)
     if place.suffix != ".npz":
         raise UserError(
             f"{str(place)!r} ends in {place.suffix or 'nothing'}: expected the path of an .npz"
@@ -89,7 +89,7 @@ def read_head(
     Raises:
         UserError: for a file that is missing, is no head, or is the head of another learner file.
     """
-    place = Path(path).expanduser()
+    place = expanded(path)
     if not place.is_file():
         raise UserError(
             f"{str(place)!r} is no file: expected an .npz that Learner.save_head wrote; give the"

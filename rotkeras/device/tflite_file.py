@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rotkeras.device.arguments import check_path, check_whole
 from rotkeras.device.whole_file import check, refusal
 from rotkeras.errors import UserError, brief
+from rotkeras.files import expanded
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class TFLiteFile:
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
         check_path("path", path)
         check_whole("threads", threads, optional=True)
-        self.path = Path(path).expanduser()
+        self.path = expanded(path)
         check(self.path)
         try:
             from ai_edge_litert.interpreter import Interpreter

@@ -12,7 +12,7 @@ from rotkeras.accepted import AnyPath, Positive
 from rotkeras.checks import checked
 from rotkeras.embedding.keras_file import Forward, load_keras
 from rotkeras.errors import UserError, brief
-from rotkeras.files import check_regular
+from rotkeras.files import check_regular, expanded
 
 IMAGES_PER_BATCH = 64
 
@@ -78,7 +78,7 @@ def find_encoder(path: str | os.PathLike[str]) -> Path:
     Raises:
         UserError: when nothing is there, or it is of another form.
     """
-    given = Path(path).expanduser()
+    given = expanded(path)
     check_regular(given)
     if (given / "saved_model.pb").is_file():
         return given

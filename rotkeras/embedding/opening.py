@@ -19,7 +19,7 @@ from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage, Images, split
 from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError, nearest
-from rotkeras.files import as_text
+from rotkeras.files import as_text, expanded
 from rotkeras.images import read_image
 from rotkeras.images.formats import ending_of, extensions
 
@@ -59,18 +59,11 @@ def open_images(
         UserError: for anything missing, empty, or of the wrong form.
     """
     kind, source = interpret(source, data_dir)
-    path = Path(source).expanduser() if isinstance(source, str | os.PathLike) else None
-    if (
-        path is not None
-        and not path.is_dir()
-        and kind != "arrays"
-        and (path.is_file() or ending_of(path.name) in extensions())
-    ):
-        kind = "folder"
-        opened = _one_file(path)
-    elif kind == "folder":
+    path = expanded(source) if isinstance(source, str | os.PathLike) else None
+    if kind == "folder":
         assert path is not None  # only paths are folders
-        opened = _folder(path, on_bad_image)
+        is_file = path.is_file() or (ending_of(path.name) in extensions() and not path.is_dir())
+        opened = _one_file(path) if is_file else _folder(path, on_bad_image)
     elif kind == "tfds":
         opened = _dataset(str(source), split or "train", data_dir, resize)
     else:
@@ -150,11 +143,7 @@ def _arrays(source: Any, kind: str, part: str, resize: bool) -> Opened:
     )
     if name != "the array" and part not in ("train", "test"):
         raise UserError(f"{name!r} has no split {part!r}: {nearest(part, ['train', 'test'])}")
-    if (
-        isinstance(source, str | os.PathLike)
-        and kind == "arrays"
-        and not Path(source).expanduser().exists()
-    ):
+    if isinstance(source, str | os.PathLike) and kind == "arrays" and not expanded(source).exists():
         raise UserError(f"The array file {name!r} does not exist: give the path of an .npz file.")
 
     def read(size: int | None) -> Images:

@@ -10,6 +10,7 @@ from rotkeras.data.fingerprint import sampled_digest
 from rotkeras.data.folder import check_folder
 from rotkeras.data.loading import interpret
 from rotkeras.errors import UserError
+from rotkeras.files import expanded
 from rotkeras.run import Run
 from rotkeras.run_images import Locations, Tell, load_run_images, silent
 
@@ -61,14 +62,14 @@ def load_labelled(
         )
     kind, given = interpret(labelled, data_dir or recipe.data.data_dir)
     if kind == "folder":
-        check_folder(Path(labelled).expanduser())
+        check_folder(expanded(labelled))
     if test_folder is not None:
         if kind != "folder":
             raise UserError(
                 f"--test-folder goes with a folder, received --labelled {labelled}: give a folder"
                 " of class folders."
             )
-        check_folder(Path(test_folder).expanduser())
+        check_folder(expanded(test_folder))
     from rotkeras.evaluate.evaluation import load_network
 
     size = load_network(run).input_shape[1]

@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 
 from rotkeras.errors import UserError
+from rotkeras.files import expanded
 
 
 def resolved(folder: str | os.PathLike[str]) -> Path:
     """The folder itself, when a link or a path relative to others was given."""
-    return Path(folder).expanduser().resolve()
+    return expanded(folder).resolve()
 
 
 def rejected_folder(folder: Path) -> Path:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from rotkeras.accepted import AnyPath
 from rotkeras.checks import checked
 from rotkeras.errors import UserError, nearest, received
-from rotkeras.files import check_regular
+from rotkeras.files import check_regular, expanded
 from rotkeras.recipe import reading
 from rotkeras.recipe.models import SOURCES, Recipe
 from rotkeras.sentences import clause, complete
@@ -49,7 +49,7 @@ def find(name: AnyPath) -> Path:
     Raises:
         UserError: when there is neither; the nearest name is suggested.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     check_regular(path)
     if path.is_file():
         return path
@@ -136,7 +136,7 @@ def _value_of(text: str, keys: list[str], content: dict[str, Any], key_path: str
     takes_text, takes_null = key_type(keys, content)
     if takes_null and text == "null":
         return None
-    if takes_text and text == "~":
+    if takes_text and takes_null and text == "~":
         raise UserError(
             f"--set {key_path}=~ is ambiguous; write null for none, $HOME for the home folder, or"
             " ./~ for a file of that name."
@@ -160,8 +160,8 @@ def key_type(keys: Sequence[str], content: Any = None) -> tuple[bool, bool]:
         content: the recipe so far, which says of which kind an augmentation or a schedule is.
 
     Returns:
-        (takes text, takes null); (False, False) for a key that does not exist, which is reported
-        when the recipe is validated.
+        (takes text, takes null); (True, False) for a key that does not exist, which is reported
+        when the recipe is validated, whatever its value.
     """
     kinds: list[Any] = [Recipe]
     for key in keys:
@@ -174,8 +174,12 @@ def key_type(keys: Sequence[str], content: Any = None) -> tuple[bool, bool]:
                     found += _alternatives(kind.model_fields[key].annotation)
             elif get_origin(kind) is list and key.isdigit():
                 found += _alternatives(get_args(kind)[0])
+        if any(get_origin(kind) is dict for kind in kinds):
+            return False, True  # arguments of a layer: any YAML
         kinds = found
         content = _inside(content, key)
+    if not kinds:
+        return True, False
     takes_text = any(
         kind is str
         or (get_origin(kind) is Literal and all(isinstance(each, str) for each in get_args(kind)))

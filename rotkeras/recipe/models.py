@@ -405,6 +405,10 @@ class Export(Section):
     )
 
 
+_ALWAYS_WRITTEN = ("data_dir", "image_size", "labels", "validation_fraction", "on_bad_image")
+"""Keys of the section `data` that every recipe has that was written by a run."""
+
+
 class Recipe(Section):
     """One training, whole: a function of this object and the images."""
 
@@ -437,8 +441,9 @@ class Recipe(Section):
             return content
         content = {"data": {}, **content}  # section Data says that no images are named
         data = content["data"]
-        # Earlier versions trained on the digits if no images were named, and wrote all four keys.
-        if isinstance(data, dict) and all(data.get(kind, "") is None for kind in SOURCES):
+        # Earlier versions trained on the digits if no images were named, and wrote every key.
+        whole = isinstance(data, dict) and {*SOURCES, *_ALWAYS_WRITTEN} <= data.keys()
+        if whole and all(data[kind] is None for kind in SOURCES):
             content = {**content, "data": {**data, "embedded": "digits"}}
         # Before `train.placement`, section task said where views are made.
         task, train = content.get("task", {}), content.get("train", {})

@@ -7,7 +7,7 @@ from typing import Any
 
 from rotkeras.errors import UserError
 from rotkeras.evaluate.record import KEY
-from rotkeras.files import read_json_lines
+from rotkeras.files import expanded, read_json_lines
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run
 
@@ -151,7 +151,7 @@ def _missing(name: str) -> bool:
 
 def gather_all(paths: list[Path]) -> list[Gathered]:
     """Read several run folders; runs of one name are told apart by the folders they lie in."""
-    resolved = [path.expanduser().resolve() for path in paths]
+    resolved = [expanded(path).resolve() for path in paths]
     if len(set(resolved)) < len(resolved):
         raise UserError(
             "The same run was given twice: expected different run folders; give each once."

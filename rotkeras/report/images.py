@@ -3,7 +3,7 @@ source."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from rotkeras import run_images
 from rotkeras.data.source import Images
 from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError
+from rotkeras.files import expanded
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run
 
@@ -116,7 +117,7 @@ def draw_sample(
     where: Any = data.test_folder or getattr(data, data.kind) or "digits"
     part, split = _part(recipe, where)
     if data.kind == "folder":
-        where = Path(where).expanduser()  # a path, even when no such folder exists
+        where = expanded(where)  # a path, even when no such folder exists
         parts = None if data.test_folder else find_parts(where)
         if parts is not None:
             where, part = (parts.test, "test") if parts.test else (parts.train, "source")
@@ -187,7 +188,7 @@ def _part(recipe: Recipe, where: str) -> tuple[str, str | None]:
         return "test", "test"
     if data.kind == "folder":
         return ("test" if data.test_folder else "source"), None
-    with np.load(Path(where).expanduser()) as arrays:
+    with np.load(expanded(where)) as arrays:
         return (
             ("test", "test") if {"test_images", "x_test"} & set(arrays.files) else ("source", None)
         )

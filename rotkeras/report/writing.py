@@ -10,6 +10,7 @@ from rotkeras import run_images
 from rotkeras.accepted import AnyPath, Paths, Text
 from rotkeras.checks import checked
 from rotkeras.errors import UserError
+from rotkeras.files import expanded
 from rotkeras.page import render, write_page
 from rotkeras.report import classes, comparing, curves, efficiency, encoders, scores
 from rotkeras.report.describing import facts, lead
@@ -83,7 +84,7 @@ def write_report(
         made=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         command=shlex.join(["rotkeras", "report", *(str(run) for run in runs)]),
     )
-    file = Path(path).expanduser()
+    file = expanded(path)
     write_page(file, html)
     return file
 

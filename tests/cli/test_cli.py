@@ -184,6 +184,9 @@ EMPTY = [
     ("train", "quickstart", "--run-dir="),
     ("train", "quickstart", "--data-dir", "  "),
     ("train", "quickstart", "--set", ""),
+    ("train", "quickstart", "--resume", ""),
+    ("train", "quickstart", "--hosts", ""),
+    ("train", "quickstart", "--host-id", ""),
     ("train", ""),
     ("evaluate", "runs/x", "--probe", ""),
     ("evaluate", "runs/x", "--probe", ","),
@@ -193,15 +196,34 @@ EMPTY = [
     ("worth-it", "runs/x", "--seeds", ""),
     ("export", "runs/x", "-o", ""),
     ("export", "runs/x", "--tap", ""),
+    ("export", "runs/x", "--profile", ""),
+    ("export", "runs/x", "--input-size="),
+    ("evaluate", "runs/x", "--set", "data.folder="),
+    ("evaluate", "runs/x", "--set", "data.data_dir= "),
+    ("worth-it", "runs/x", "--set", "data.arrays="),
+    ("export", "runs/x", "--set", "data.cache="),
+    ("report", "runs/x", "--set", "data.test_folder="),
+    ("embed", "", "photos", "-o", "x.npz"),
     ("embed", "encoder.keras", "", "-o", "x.npz"),
+    ("embed", "encoder.keras", "x", "--split", "", "-o", "x.npz"),
+    ("neighbours", "encoder.keras", "", "photos"),
+    ("neighbours", "encoder.keras", "x", "photos", "--query-split="),
     ("embed", "encoder.keras", "photos", "-o", ""),
     ("neighbours", "encoder.keras", "photos", "photos", "--csv", ""),
     ("attend", "runs/x", "", "-o", "maps"),
     ("audit", "", "-o", "x.html"),
     ("audit", "digits", "--json", ""),
+    ("audit", "digits", "--data-dir", ""),
+    ("attend", "runs/x", "photos", "-o", "maps", "--tap", ""),
+    ("attend", "runs/x", "photos", "-o", "maps", "--target", ""),
+    ("attend", "runs/x", "photos", "-o", "maps", "--beside", ""),
     ("orient", "x.tflite", "photos", "--fix", ""),
     ("report", "runs/x", "-o", ""),
     ("benchmark", ""),
+    ("benchmark", "x.tflite", "--threads", ""),
+    ("benchmark", "x.tflite", "--signature", ""),
+    ("benchmark", "train", ""),
+    ("reproduce", "table1", "--out", ""),
     ("benchmark", "train", "cifar10", "--peer-python", ""),
     ("reproduce", "table1", "--scale", ""),
     ("recipes", ""),
@@ -233,3 +255,29 @@ def test_an_error_about_an_argument_names_the_option_that_sets_it(tmp_path):
     ):
         result = call(*where, option, value)
         assert (result.exit_code, result.stderr) == (2, f"Error: {option} {words}\n")
+
+
+HOME_LIKE = [
+    ("train", "~x"),
+    ("train", "folder", "--set", "data.folder=~x"),
+    ("benchmark", "train", "folder", "--set", "data.folder=~x"),
+    ("benchmark", "~x.tflite"),
+    ("evaluate", "~x"),
+    ("worth-it", "~x"),
+    ("export", "~x"),
+    ("report", "~x"),
+    ("attend", "~x", "photos", "-o", "maps"),
+    ("embed", "~x", "photos", "-o", "x.npz"),
+    ("neighbours", "~x", "photos", "photos"),
+    ("orient", "~x", "photos"),
+    ("audit", "~x"),
+    ("audit", "digits", "-o", "~x/a.html"),
+]
+
+
+@pytest.mark.parametrize("arguments", HOME_LIKE, ids=" ".join)
+def test_a_name_that_begins_with_a_tilde_is_a_name(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(*arguments)
+    assert result.exit_code == 2, result.output
+    assert "~x" in result.output

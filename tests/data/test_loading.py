@@ -87,6 +87,79 @@ def test_a_set_that_is_prepared_in_the_data_folder_is_known_by_its_name(tmp_path
         interpret("birds", tmp_path / "sets")
 
 
+@pytest.mark.parametrize(
+    ("name", "inside"),
+    [("mnist", "3.jpg"), ("mnist", "train/3.jpg"), ("cifar10", "x")],
+)
+def test_a_path_with_a_separator_is_no_set(name, inside, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / name / inside
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert interpret(f"{name}/{inside}") == ("folder", f"{name}/{inside}")
+    assert interpret(f"{name}/") == ("folder", f"{name}/")
+
+
+def test_a_prepared_configuration_of_a_set_is_known(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "birds" / "small").mkdir(parents=True)
+    assert interpret("birds/small")[0] == "folder"
+    (tmp_path / "sets" / "birds" / "small").mkdir(parents=True)
+    with pytest.raises(UserError, match="tfds:birds/small for the set"):
+        interpret("birds/small", tmp_path / "sets")
+
+
+def test_other_ways_to_write_the_name_of_a_set_are_known(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Cifar10").mkdir()  # tensorflow-datasets takes this for cifar10
+    with pytest.raises(UserError, match="write ./Cifar10 for the folder, or tfds:Cifar10"):
+        interpret("Cifar10")
+
+
+@pytest.mark.parametrize("name", ["~x", "My #1", "[x]", "100% mine", "@home", "cat.jpg", "a: b"])
+def test_what_cannot_be_the_name_of_a_set_is_a_path(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="does not exist"):
+        load(name)
+    make(tmp_path, f"{name}/1.png", f"{name}/2.png")
+    assert load(name, image_size=8, validation_fraction=0).name == name
+
+
+def test_a_folder_may_be_called_like_an_array_file(tmp_path):
+    make(tmp_path, "x.npz/1.png", "x.npz/2.png")
+    assert load(tmp_path / "x.npz", validation_fraction=0).train.names is not None
+
+
+def test_a_file_is_not_taken_for_a_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo").touch()
+    with pytest.raises(UserError, match="'photo' is a file"):
+        load("photo")
+
+
+@pytest.mark.parametrize("kind", ["tfds", "folder", "arrays", "embedded"])
+@pytest.mark.parametrize("source", ["", " ", None])
+def test_an_empty_source_of_a_given_kind_is_refused(source, kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path, "1.png", "2.png")
+    with pytest.raises(UserError, match="No images are named, got"):
+        load(source, kind=kind)
+
+
+@pytest.mark.parametrize("name", ["tfds:", "embedded:", "tfds: "])
+def test_a_prefix_without_a_name_is_refused(name):
+    with pytest.raises(UserError, match="No images are named, got"):
+        load(name)
+
+
+@pytest.mark.parametrize("key", ["data_dir", "test_folder", "cache"])
+def test_paths_must_not_be_blank(key, tmp_path):
+    make(tmp_path, "1.png", "2.png")
+    for value in ("", "  "):
+        with pytest.raises(UserError, match=f"{key} must be a path, got '"):
+            load(tmp_path, **{key: value})
+
+
 def test_the_prefixed_digits_are_the_digits():
     assert load("embedded:digits").name == "digits"
 

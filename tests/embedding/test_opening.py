@@ -47,6 +47,19 @@ def test_photographs_without_classes_have_none(photographs):
     assert images.short_name(0) == images.names[0] == "00.jpg"
 
 
+def test_a_set_that_is_named_by_its_prefix_is_opened_beside_a_file_of_its_name(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("digits", "cifar10"):
+        Image.new("RGB", (12, 12)).save(tmp_path / name, format="png")
+        assert "is both a file here and" in refused(name)
+        assert len(open_images(f"./{name}")(12)) == 1
+    assert len(open_images("embedded:digits", resize=True)(8)) == 1438
+    (tmp_path / "sets").mkdir()
+    assert "'cifar10' is not prepared in" in refused("tfds:cifar10", data_dir=tmp_path / "sets")
+
+
 def test_one_image_file(photographs):
     for path in (photographs / "cat/01.png", str(photographs / "cat/01.png")):
         images = open_images(path)(12)

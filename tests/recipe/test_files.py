@@ -334,9 +334,22 @@ def test_an_empty_recipe_section_or_value_in_a_file_is_refused(tmp_path, text, w
     assert words in str(error.value)
 
 
-def test_the_digits_of_runs_of_earlier_versions_are_read():
+def test_four_sources_without_a_value_are_not_the_digits():
     none = dict.fromkeys(("tfds", "folder", "arrays", "embedded"))
-    assert recipe.validate({"data": none}, "old.yaml").data.kind == "embedded"
+    with pytest.raises(UserError, match="names no images"):
+        recipe.validate({"data": none}, "mine.yaml")
+
+
+@pytest.mark.parametrize("value", ["[x", "a: b: c", "'", "100% mine", "!x", "~"])
+def test_an_unknown_key_is_reported_whatever_its_value(value):
+    with pytest.raises(UserError, match="data.foldr is not a known key; did you mean 'folder'"):
+        recipe.load("quickstart", [f"data.foldr={value}"])
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_empty_name_of_a_recipe_is_refused(name):
+    with pytest.raises(UserError, match="name must be a path, got '"):
+        recipe.load(name)
 
 
 VERBATIM = [
