@@ -153,7 +153,8 @@ def test_a_prefix_without_a_name_is_refused(name):
 
 
 @pytest.mark.parametrize("key", ["data_dir", "test_folder", "cache"])
-def test_paths_must_not_be_blank(key, tmp_path):
+def test_paths_must_not_be_blank(key, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     make(tmp_path, "1.png", "2.png")
     for value in ("", "  "):
         with pytest.raises(UserError, match=f"{key} must be a path, got '"):
