@@ -31,6 +31,7 @@ _PATHS = {
     "arrays": "The array file",
     "data_dir": "The folder of tensorflow-datasets sets",
 }
+NEW_RUN = "start a new run with --run-dir."
 NOT_RECORDED = "This run was made before images were recorded, so they cannot be compared."
 
 
@@ -228,6 +229,7 @@ def check_images(
     source: Source,
     *,
     command: Sequence[str] = (),
+    remedy: str = "",
     tell: Tell = silent,
     resized: bool = False,
 ) -> None:
@@ -236,14 +238,15 @@ def check_images(
     Args:
         run: the run.
         source: its images, as they are now.
-        command: that the error names.
+        command: that the error names, to be given the place of the run's images.
+        remedy: what the error advises instead, such as "start a new run with --run-dir.".
         tell: called with a line for a run whose images were not recorded.
         resized: whether the images were read at another size than in training; then their pixels
             are not compared.
     """
     then = run.recorded_images()
     if then is not None:
-        check_record(then, source, command, resized, run)
+        check_record(then, source, command, remedy, resized, run)
     elif run.model.exists() or run.state.exists():
         tell(NOT_RECORDED)
 
@@ -252,6 +255,7 @@ def check_record(
     then: dict[str, Any],
     source: Source,
     command: Sequence[str] = (),
+    remedy: str = "",
     resized: bool = False,
     run: Run | None = None,
 ) -> None:
@@ -265,18 +269,17 @@ def check_record(
             run.digests, source, differs.startswith("the same") and "pixels" in differs
         )
     where = then["location"]
-    there = next((where[key] for key in ("folder", "arrays", "tfds") if key in where), None)
+    kind = next((key for key in ("folder", "arrays", "tfds") if key in where), None)
+    there, key = where.get(kind), "data_dir" if kind == "tfds" else kind or "folder"
     words = (
         f"The images have changed since this run began: {differs} ({source.name}"
         f"{f'; training read {there}' if there else ''})."
     )
-    if tuple(command[1:2]) == ("train",):
-        how = "start a new run with --run-dir."
-    elif command:
-        how = f"name the place of the run's images: {shlex.join(command)} --set data.folder=NEW"
-    else:
-        how = 'name the place of the run\'s images: data={"folder": "NEW"}'
-    raise UserError(f"{words} Restore them, or {how}")
+    option = (
+        f"{shlex.join(command)} --set data.{key}=NEW" if command else f'data={{"{key}": "NEW"}}'
+    )
+    remedy = remedy or f"name the place of the run's images: {option}"
+    raise UserError(f"{words} Restore them, or {remedy}")
 
 
 def check_names(run: Run, names: Sequence[str] | None, count: int, part: str = "source") -> None:

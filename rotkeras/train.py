@@ -223,10 +223,9 @@ def _check_images(run: Run, source: Source, tell: Callable[[str], None]) -> None
     """Raise a `UserError` when the run to resume was trained on other images, or when several
     processes read different ones; in all processes alike, so that none waits for another."""
     number, count = hosts.processes()
-    command = ("rotkeras", "train")
     if count == 1:
         if run.resuming:
-            run_images.check_images(run, source, command=command, tell=tell)
+            run_images.check_images(run, source, remedy=run_images.NEW_RUN, tell=tell)
         return
     then = run.recorded_images() if number == 0 and run.resuming else None
     if number == 0 and run.state.exists() and run.resuming and then is None:
@@ -240,7 +239,7 @@ def _check_images(run: Run, source: Source, tell: Callable[[str], None]) -> None
                 f"The processes read different images: {differs}. Give all of them the same images."
             )
     if first["then"] is not None:
-        run_images.check_record(first["then"], source, command)
+        run_images.check_record(first["then"], source, remedy=run_images.NEW_RUN)
 
 
 def _restore_in_all(

@@ -108,6 +108,10 @@ class ReproduceConsole(Watching):
         self._progress = Progress(self.console)
         return [self._progress]
 
+    def tell(self, line: str) -> None:
+        """Print a line."""
+        self.console.print(line, markup=False)
+
     def close(self) -> None:
         """Remove the bars."""
         super().close()

@@ -198,7 +198,7 @@ class TrainConsole:
     def _changed_images(self, recipe: Recipe, run: Run) -> UserError | None:
         """The error when a run that has ended was trained on other images than the recipe's."""
         from rotkeras import devices
-        from rotkeras.run_images import NOT_RECORDED, check_images
+        from rotkeras.run_images import NEW_RUN, NOT_RECORDED, check_images
 
         if run.recorded_images() is None:
             self.console.print(NOT_RECORDED)
@@ -206,7 +206,7 @@ class TrainConsole:
         if recipe.data.kind == "tfds":
             devices.quiet()
         try:
-            check_images(run, self._load(recipe), command=("rotkeras", "train"))
+            check_images(run, self._load(recipe), remedy=NEW_RUN)
         except UserError as error:
             return error
         return None

@@ -76,7 +76,8 @@ def evaluate(
     if source is None:
         source = run_images.load_run_images(run, data, tell=tell)
     elif name == "evaluation":
-        run_images.check_images(run, source, tell=tell)
+        other = 'pass name="evaluation-other" to evaluate on other images.'
+        run_images.check_images(run, source, remedy=other, tell=tell)
     network = load_network(run)
     check_source(source, network)
     wanted = [options] if isinstance(options, Options) else list(options)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from rotkeras import devices
+from rotkeras import devices, run_images
 from rotkeras.data import Source
 from rotkeras.errors import UserError
 from rotkeras.evaluate import Options, evaluate
@@ -36,6 +36,10 @@ class Shows(Protocol):
 
     def tested(self, done: int, count: int) -> None:
         """See `rotkeras.evaluate.evaluate`."""
+        ...
+
+    def tell(self, line: str) -> None:
+        """Called with what a reader must know of a run that exists already."""
         ...
 
 
@@ -112,7 +116,10 @@ def reproduce(
         for seed in seeds:
             run = Run(folder / "runs" / f"{base}-{network.name}{suffix(scale)}-seed{seed}")
             recipe = build_recipe(base, network, scale, seed, overrides, data_dir)
-            run.check(recipe, resume=True, elsewhere="name another folder with --out")
+            elsewhere = "name another folder with --out"
+            run.check(recipe, resume=True, elsewhere=elsewhere)
+            if run.resuming:
+                run_images.check_images(run, source, remedy=f"{elsewhere}.", tell=shows.tell)
             callbacks = shows.pretraining(network.name, seed, run.load_summary() is not None)
             if run.load_summary() is None:
                 train(recipe, run, source, callbacks)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from rotkeras import UserError
 from rotkeras.cli import main
+from rotkeras.data import load
 from rotkeras.report.images import sample_of_run
 from rotkeras.run import Run
 from rotkeras.run_images import NOT_RECORDED, load_source
@@ -82,7 +84,7 @@ def test_a_report_shows_no_changed_images(run):
     places = ({"arrays": run.path.parent / name} for name in ("same.npz", "more.npz"))
     sample = sample_of_run(run, 16, 5, data=next(places))
     assert len(sample.images) == 5
-    with pytest.raises(Exception, match="The images have changed"):
+    with pytest.raises(UserError, match="The images have changed"):
         sample_of_run(run, 16, 5, data=next(places))
     lines = []
     run.write_summary({})
@@ -125,3 +127,18 @@ def test_resuming_a_run_that_has_ended_compares_its_images(run):
     assert result.exit_code == 2, result.output
     assert "1,438 images then, 1,447 now" in result.output
     assert "start a new run with --run-dir" in result.output
+
+
+def test_python_evaluates_the_runs_images_alone_under_the_default_name(run):
+    from rotkeras.evaluate import Options, evaluate
+
+    options = Options(probes=("ridge",), modes=("frozen",), taps=("conv1",))
+    other = load(run.path.parent / "more.npz", validation_fraction=0.2)
+    with pytest.raises(UserError, match='pass name="evaluation-other" to evaluate on other images'):
+        evaluate(run, options, other)
+    with pytest.raises(UserError, match=r"name the place of the run's images: data=\{"):
+        evaluate(run, options, data={"arrays": run.path.parent / "more.npz"})
+    content = evaluate(run, options, data={"arrays": run.path.parent / "same.npz"})
+    assert content["images"]["train"] == 320
+    assert content["images"]["test_fingerprint"]["images"] == 359
+    assert content == evaluate(run, options)  # of the digits themselves, which are the same images

@@ -20,7 +20,7 @@ class Quiet:
     """Notes what is run, and may stop it."""
 
     def __init__(self, stop_after=None):
-        self.seen = []
+        self.seen, self.lines = [], []
         self.stop_after = stop_after
 
     def pretraining(self, network, seed, done):
@@ -29,6 +29,9 @@ class Quiet:
 
     def watch(self, number, units):
         return []
+
+    def tell(self, line):
+        self.lines.append(line)
 
     def tested(self, done, count):
         self.tests = count
@@ -77,6 +80,12 @@ def test_a_table_is_walked_killed_in_the_middle_and_resumed(tmp_path):
     assert runs[0].path == tmp_path / "runs" / "cifar10-nin4-seed0"
     assert run(third := Quiet())[0] == numbers
     assert third.seen == [("nin4", 0, True)]
+    other = data.load("digits", image_size=16, train_images=63)
+    with pytest.raises(
+        UserError, match=r"64 training images then, 63 now .* or name another folder with --out\."
+    ):
+        reproduce(table, tmp_path, "cifar10", Scale(), [0], overrides, None, other, Quiet())
+    assert third.lines == []
     overrides.append("train.label_smoothing=0.1")
     with pytest.raises(
         UserError,
