@@ -184,8 +184,8 @@ class Run:
         # These change no weight: a run of before these sections goes on, another page or export may
         # be wanted, or another machine.
         after: Any = {"attention": True, "export": True, "report": True, "train": {"placement"}}
-        if self.recorded_images():  # training compares the images themselves
-            after["data"] = set(LOCATIONS)
+        # Training compares the images themselves, where the run has recorded them.
+        after["data"] = set(LOCATIONS) if self.recorded_images() else {"data_dir", "cache"}
         there, here = self.load_recipe().model_dump(exclude=after), recipe.model_dump(exclude=after)
         difference = _first_difference(there, here)
         if difference:

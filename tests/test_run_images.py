@@ -267,3 +267,17 @@ def test_resume_may_name_another_place_when_images_are_recorded(home):
     back = recipe.validate({"name": "one", "data": {"image_size": 8, "folder": "photos"}}, "test")
     with pytest.raises(UserError, match="has data.folder: 'new'"):
         run.check(back, resume=True)
+
+
+def test_without_a_record_only_where_sets_and_caches_lie_may_differ(home):
+    run = ended(folder="photos", cache="cache")
+    run.summary.unlink()
+
+    def resumed(**data):
+        content = {"name": "one", "data": {"image_size": 8, "folder": "photos", **data}}
+        run.check(recipe.validate(content, "test"), resume=True)
+
+    resumed(cache="elsewhere")
+    resumed(data_dir="sets")
+    with pytest.raises(UserError, match="has data.folder: 'photos'"):
+        resumed(folder="new")

@@ -140,7 +140,9 @@ def _check_places(chosen: Any, run: Any) -> None:
     from rotkeras.run_images import check_places
 
     command = ["rotkeras", "train", str(run.recipe), "--run-dir", str(run.path), "--resume"]
-    check_places(chosen, run.recorded_images(), command)
+    recorded = run.recorded_images()
+    # Without a record, another folder would be another recipe.
+    check_places(chosen, recorded, command, *([] if recorded else [["data_dir"]]))
 
 
 def _leave(error: BaseException) -> NoReturn:
