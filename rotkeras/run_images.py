@@ -78,7 +78,14 @@ def load_run_images(
         UserError: for images that do not exist, or are not those of the run.
     """
     recipe = recipe_of_images(run, data, data_dir=data_dir, command=command, tell=tell)
-    source = load_source(recipe, progress)
+    try:
+        source = load_source(recipe, progress)
+    except UserError as error:
+        then = run.recorded_images()
+        if then is None:
+            raise
+        count = then["fingerprint"]["train"]["images"]
+        raise UserError(f"{error} This run was trained on {count:,} images.") from None
     check_images(run, source, command=command, tell=tell)
     return source
 

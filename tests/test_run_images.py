@@ -80,6 +80,17 @@ def test_changed_images_are_refused_with_counts_names_and_place(home):
     )
 
 
+def test_images_that_can_no_longer_be_split_are_said_to_be_fewer_than_in_training(home):
+    run = ended(folder="photos")
+    for number in range(1, 10):
+        (home / f"photos/cat/{number}.png").unlink()
+        (home / f"photos/dog/{number}.png").unlink()
+    assert refused(run).endswith("This run was trained on 18 images.")
+    shutil.rmtree(home / "photos/cat")
+    (home / "photos/dog/0.png").unlink()
+    assert refused(run).startswith("The image folder 'photos' holds no image")
+
+
 def test_moved_images_are_read_where_they_are_said_to_be(home, tmp_path):
     run = ended(folder="photos")
     shutil.move(home / "photos", tmp_path / "My #1 pictures: a")
