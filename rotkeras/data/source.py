@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import Fraction, Seed
+from rotkeras.accepted import Fraction, ImageBatch, LabelVector, Seed
 from rotkeras.checks import checked
 from rotkeras.data.fingerprint import Fingerprint, fingerprint
-from rotkeras.errors import UserError
+from rotkeras.errors import UserError, must
 
 
 @checked
@@ -31,12 +31,19 @@ class Images:
             was decoded.
     """
 
-    array: NDArray[np.uint8]
-    rows: NDArray[np.int64]
-    labels: NDArray[np.int64] | None = None
+    array: ImageBatch
+    rows: LabelVector
+    labels: LabelVector | None = None
     class_names: tuple[str, ...] = ()
     names: Sequence[str] | None = None
     kept: str = ""
+
+    def __post_init__(self) -> None:
+        if self.labels is not None and len(self.labels) != len(self.rows):
+            raise UserError(
+                f"labels must have one value for each of {len(self.rows)} images, got"
+                f" {len(self.labels)}."
+            )
 
     @classmethod
     def of(
@@ -48,7 +55,11 @@ class Images:
         kept: str = "",
     ) -> "Images":
         """All rows of a uint8 (N, H, W, 3) array as one part; the arguments are the attributes."""
+        if not hasattr(array, "shape"):
+            raise must("array", "be a uint8 array", array)
         rows = np.arange(len(array), dtype=np.int64)
+        if labels is not None and np.asarray(labels).dtype.kind not in "iu":
+            raise must("labels", "be whole numbers", labels, "rotkeras.data.load takes names too")
         labels = None if labels is None else np.asarray(labels, np.int64)
         return cls(array, rows, labels, tuple(class_names), names, kept)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rotkeras.accepted import AnyPath, Positive
 from rotkeras.checks import checked
 from rotkeras.embedding.keras_file import Forward, load_keras
-from rotkeras.errors import UserError, brief
+from rotkeras.errors import UserError, brief, must
 from rotkeras.files import check_regular, expanded
 
 IMAGES_PER_BATCH = 64
@@ -49,10 +49,13 @@ class Encoder:
             UserError: for another dtype or shape.
         """
         expected = (self.input_size, self.input_size, 3)
-        if images.dtype != np.uint8 or images.shape[1:] != expected:
-            raise UserError(
-                f"The encoder {self.path} takes uint8 (n, {self.input_size}, {self.input_size}, 3),"
-                f" received {images.dtype} of shape {images.shape}; resize and convert the images."
+        if getattr(images, "dtype", None) != np.uint8 or images.shape[1:] != expected:
+            side = self.input_size
+            raise must(
+                "images",
+                f"be a uint8 array (N, {side}, {side}, 3)",
+                images,
+                f"resize and convert them for the encoder {self.path}",
             )
         features = np.empty((len(images), self.dimensions), np.float32)
         for start in range(0, len(images), self.images_per_batch):

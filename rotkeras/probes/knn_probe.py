@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rotkeras.accepted import FeatureMatrix, LabelVector, Positive, PositiveNumber
 from rotkeras.checks import checked
-from rotkeras.probes.linear import Features, Labels, check_labels, standardise
+from rotkeras.probes.linear import Features, Labels, check_labels, check_pair, standardise
 
 TEMPERATURE = 0.07
 
@@ -80,6 +80,7 @@ def knn(
         Discrimination, CVPR 2018,
     section 3.4.
     """
+    check_pair(features, labels)
     labels = check_labels(labels)
     mean, scale = standardise(features)
     classes, numbers = np.unique(labels, return_inverse=True)

@@ -50,6 +50,15 @@ class LinearProbe:
         return float(np.mean(self.predict(features) == labels))
 
 
+def check_pair(features: Features, labels: Labels) -> None:
+    """Raise a `UserError` unless there is a label for each row of features."""
+    if len(features) != len(labels):
+        raise UserError(
+            f"labels must have one value for each of {len(features)} rows of features, got"
+            f" {len(labels)}."
+        )
+
+
 def check_labels(labels: Labels | None) -> Labels:
     """Labels that a classifier can learn from; a `UserError` for none, or for one class only."""
     if labels is None:
@@ -92,6 +101,7 @@ def ridge(
     Reference: Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, equations 3.44
         and 7.64.
     """
+    check_pair(features, labels)
     labels = check_labels(labels)
     mean, scale = standardise(features)
     x = (features - mean) / scale
@@ -130,6 +140,7 @@ def logistic(
     """
     from sklearn.linear_model import LogisticRegression
 
+    check_pair(features, labels)
     labels = check_labels(labels)
     mean, scale = standardise(features)
     model = LogisticRegression(C=1.0 / (penalty * len(labels)), max_iter=500, tol=1e-4)

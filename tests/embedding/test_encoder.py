@@ -41,7 +41,7 @@ def test_every_pass_is_a_whole_batch_and_no_images_are_no_features(quick_encoder
 )
 def test_other_arrays_are_refused(quick_encoder, wrong):
     with pytest.raises(
-        UserError, match=r"takes uint8 \(n, 12, 12, 3\), received .* of shape \(2, 1"
+        UserError, match=r"images must be a uint8 array \(N, 12, 12, 3\), got a .* of shape \(2, 1"
     ):
         quick_encoder.embed(wrong)
 
