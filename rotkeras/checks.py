@@ -141,7 +141,9 @@ def expectation(hint: Any) -> str:
         return "a path"
     library = kind.__module__.partition(".")[0].capitalize()
     article = "an" if kind.__name__[0] in "AEIO" else "a"
-    return f"a {library} {kind.__name__}" if library == "Keras" else f"{article} {kind.__name__}"
+    return (
+        f"a Keras {kind.__name__.lower()}" if library == "Keras" else f"{article} {kind.__name__}"
+    )
 
 
 _NOUNS = {
