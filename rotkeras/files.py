@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,8 +38,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON whole or not at all."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    """Write indented JSON whole or not at all. A byte of a file name that is not UTF-8, in Python a
+    surrogate, is written as `\\udcff` and read back as the same byte."""
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    text = re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    write_text(path, text + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -14,7 +14,7 @@ from rotkeras.data.fingerprint import (
     source_fingerprint,
 )
 from rotkeras.errors import UserError
-from rotkeras.files import expanded, read_json
+from rotkeras.files import as_text, expanded, read_json
 from rotkeras.recipe import Recipe
 from rotkeras.recipe.files import apply_override, validate
 from rotkeras.recipe.models import LOCATIONS, SOURCES
@@ -279,8 +279,8 @@ def check_record(
     kind = next((key for key in ("folder", "arrays", "tfds") if key in where), None)
     there, key = where.get(kind), "data_dir" if kind == "tfds" else kind or "folder"
     words = (
-        f"The images have changed since this run began: {differs} ({source.name}"
-        f"{f'; training read {there}' if there else ''})."
+        f"The images have changed since this run began: {differs} ({as_text(source.name)}"
+        f"{f'; training read {as_text(there)}' if there else ''})."
     )
     option = (
         f"{shlex.join(command)} --set data.{key}=NEW" if command else f'data={{"{key}": "NEW"}}'
@@ -294,7 +294,8 @@ def check_names(run: Run, names: Sequence[str] | None, count: int, part: str = "
 
     Args:
         run: the run.
-        names: of all images, relative to their folder, or None.
+        names: of all images, relative to their folder, as `rotkeras.files.as_text` writes them; or
+            None.
         count: how many there are, with files that cannot be read.
         part: "source", of which training and validation are parts, "train" of a folder with a
             folder for each part, or "test".
@@ -316,7 +317,7 @@ def check_names(run: Run, names: Sequence[str] | None, count: int, part: str = "
     if not images <= count <= images + bad:
         words = {"test": "test images", "train": "training images"}.get(part, "images")
         differs = f"{images:,} {words} then, {count:,} now"
-    elif not bad and digest and names is not None and names_digest(names) != digest:
+    elif not bad and digest and names is not None and names_digest(names, written=True) != digest:
         differs = "the same number of images, but other file names"
     else:
         return

@@ -292,3 +292,17 @@ def test_without_a_record_only_where_sets_and_caches_lie_may_differ(home):
     resumed(data_dir="sets")
     with pytest.raises(UserError, match="has data.folder: 'photos'"):
         resumed(folder="new")
+
+
+def test_folders_and_files_whose_names_are_not_utf_8_are_recorded_and_found(home, monkeypatch):
+    shutil.move("photos", "ph\udcffotos [b]")
+    shutil.move("ph\udcffotos [b]/cat/3.png", "ph\udcffotos [b]/cat/\udcff\n3.png")
+    run = ended(folder="ph\udcffotos [b]")
+    assert run.recorded_images()["location"] == {"folder": f"{home}/ph\udcffotos [b]"}
+    run.summary.read_bytes().decode("utf-8")
+    monkeypatch.chdir(home / "runs")
+    assert len(load_run_images(Run("one")).train) == 18
+    draw(home / "ph\udcffotos [b]/cat/\udcff\n3.png", 333)
+    said = refused(Run("one"))
+    assert "changed: 'cat/\\udcff\\n3.png'" in said
+    said.encode()  # it can be printed

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.files import as_text
+
 if TYPE_CHECKING:
     from rotkeras.data.source import Images, Source
 
@@ -51,7 +53,7 @@ def fingerprint(images: "Images") -> Fingerprint:
     pixels = _pixel_digests(images)
     names = None
     if images.names is not None:
-        names = _digests(_name_bytes(images.names[int(row)]) for row in images.rows)
+        names = _digests(_name_bytes(as_text(images.names[int(row)])) for row in images.rows)
     labels = None
     if images.labels is not None:
         numbers = np.ascontiguousarray(images.labels, "<i8").tobytes()
@@ -88,9 +90,15 @@ def source_fingerprint(source: "Source") -> dict[str, Any]:
     }
 
 
-def names_digest(names: Iterable[str]) -> str:
-    """The digest that a fingerprint has of names, in their order."""
-    return _short(hashlib.sha256(_digests(map(_name_bytes, names)).tobytes()))
+def names_digest(names: Iterable[str], written: bool = False) -> str:
+    """The digest that a fingerprint has of names, in their order.
+
+    Args:
+        names: file names relative to their folder.
+        written: whether they are as `rotkeras.files.as_text` writes them.
+    """
+    texts = names if written else map(as_text, names)
+    return _short(hashlib.sha256(_digests(map(_name_bytes, texts)).tobytes()))
 
 
 def difference(
@@ -193,13 +201,9 @@ def _digests(contents: Iterable[Any]) -> NDArray[np.uint8]:
 
 
 def _name_bytes(name: str) -> bytes:
-    """A name as bytes that are the same on every machine: a file system may store accents as
-    separate characters, and bytes that are not UTF-8 may have been escaped already."""
-    try:
-        return unicodedata.normalize("NFC", name).encode()
-    except UnicodeEncodeError:
-        raw = name.encode("utf-8", "surrogateescape")
-        return raw.decode("utf-8", "backslashreplace").encode()
+    """A name, as it is written, in bytes that are the same on every machine: a file system may
+    store accents as separate characters."""
+    return unicodedata.normalize("NFC", name).encode()
 
 
 def _first_word(digests: NDArray[np.uint8] | None) -> Any:
