@@ -6,6 +6,7 @@ import json
 import os
 import re
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,20 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         return Path(text).absolute()  # Path("./~") is Path("~"), which would be expanded later
     home = text[:1] == "~" and text[1:2] in ("", "/", os.sep)
     return Path(text).expanduser() if home else Path(text)
+
+
+@contextlib.contextmanager
+def without_pattern(path: Path) -> Iterator[Path]:
+    """A path to the same folder that has no `[`, `]`, `*`, `?` or backslash, which TensorFlow takes
+    for a pattern when it loads a SavedModel: the path itself, or a link for as long as the context
+    lasts."""
+    if not set("[]*?\\") & set(str(path)):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / "link"
+        link.symlink_to(path.absolute())
+        yield link
 
 
 def as_text(name: str) -> str:

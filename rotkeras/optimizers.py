@@ -44,6 +44,29 @@ def build_schedule(train: Train, steps_per_epoch: int) -> Any:
             )
 
 
+def schedule_note(train: Train) -> str:
+    """One line about epochs of the schedule that `train.epochs` leaves out; "" if there are
+    none."""
+    schedule, epochs = train.schedule, train.epochs
+    if schedule.name == "steps":
+        late = [f"{epoch:g}" for epoch in schedule.at_epochs if epoch >= epochs]
+        if late:
+            return (
+                f"note: train.schedule.at_epochs {', '.join(late)} {_are(late)} not reached in"
+                f" train.epochs={epochs}; the learning rate is not reduced there"
+            )
+    if schedule.name == "cosine" and schedule.warmup_epochs >= epochs:
+        return (
+            f"note: train.schedule.warmup_epochs={schedule.warmup_epochs:g} fills"
+            f" train.epochs={epochs}; the learning rate only rises"
+        )
+    return ""
+
+
+def _are(values: list[str]) -> str:
+    return "are" if len(values) > 1 else "is"
+
+
 def build_optimizer(train: Train, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """The optimizer of a recipe. Weight decay `l2_in_gradient` is not its part: see `add_l2`."""
     rate = build_schedule(train, steps_per_epoch)

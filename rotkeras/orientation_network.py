@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rotkeras.device.orienter import SIGNATURE, Network, Orienter, parse_angles
 from rotkeras.errors import UserError, brief
-from rotkeras.files import check_regular, expanded, read_json
+from rotkeras.files import check_regular, expanded, read_json, without_pattern
 from rotkeras.run import Run
 
 _EXPECTED = "expected an orient.tflite, a run folder or a SavedModel folder; give the path of one"
@@ -130,7 +130,8 @@ def _load_keras(path: Path) -> tuple[Network, int]:
 def _load_saved_model(path: Path) -> tuple[Network, int]:
     import tensorflow as tf
 
-    model = tf.saved_model.load(str(path))
+    with without_pattern(path) as place:
+        model = tf.saved_model.load(str(place))
     if SIGNATURE not in model.signatures:
         raise UserError(
             f"{str(path)!r} has the signatures {', '.join(model.signatures) or 'none'}: expected"

@@ -16,6 +16,7 @@ from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.files import validate
 from rotkeras.recipe.models import LOCATIONS
 from rotkeras.recipe.reading import read_mapping
+from rotkeras.text import Words, command_line
 
 PACKAGES = (
     "tensorflow",
@@ -138,10 +139,10 @@ class Run:
                 " its path."
             )
         if not self.model.exists():
+            again: Words = ["rotkeras", "train", self.recipe, "--run-dir", self.path, "--resume"]
             raise UserError(
                 f"The run {self.path} has not ended: expected model.keras in it; wait while it"
-                f" trains, or go on with `rotkeras train {self.recipe} --run-dir {self.path}"
-                " --resume`."
+                f" trains, or go on with: {command_line(*again)}"
             )
 
     def load_recipe(self) -> Recipe:

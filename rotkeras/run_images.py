@@ -1,7 +1,6 @@
 """The images of a run: where they lie now, and whether they are those it was trained on."""
 
 import os
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from rotkeras.recipe import Recipe
 from rotkeras.recipe.files import apply_override, validate
 from rotkeras.recipe.models import LOCATIONS, SOURCES
 from rotkeras.run import Run
+from rotkeras.text import Words, command_line
 
 Locations = Mapping[str, str | os.PathLike[str] | None]
 """Where images lie: keys of a recipe's section `data`, such as {"folder": "photos"}."""
@@ -57,7 +57,7 @@ def load_run_images(
     data: Locations | None = None,
     *,
     data_dir: str | None = None,
-    command: Sequence[str] = (),
+    command: Words = (),
     tell: Tell = silent,
     progress: Any = None,
 ) -> Source:
@@ -122,7 +122,7 @@ def recipe_of_images(
     data: Locations | None = None,
     *,
     data_dir: str | None = None,
-    command: Sequence[str] = (),
+    command: Words = (),
     tell: Tell = silent,
     wanted: Sequence[str] = tuple(_PATHS),
 ) -> Recipe:
@@ -189,7 +189,7 @@ def _checked(data: Locations | None) -> dict[str, str | None]:
 def check_places(
     recipe: Recipe,
     record: dict[str, Any] | None,
-    command: Sequence[str] = (),
+    command: Words = (),
     wanted: Sequence[str] = tuple(_PATHS),
 ) -> None:
     """Raise a `UserError` when a folder or file with images does not exist.
@@ -211,7 +211,9 @@ def check_places(
         if before.get(key, value) != value:
             words += f"; training read {before[key]!r}"
         how = (
-            f"{shlex.join(command)} --set data.{key}=NEW" if command else f'data={{"{key}": "NEW"}}'
+            f"{command_line(*command)} --set data.{key}=NEW"
+            if command
+            else f'data={{"{key}": "NEW"}}'
         )
         raise UserError(f"{words}. If the images have moved, name the new path: {how}")
 
@@ -235,7 +237,7 @@ def check_images(
     run: Run,
     source: Source,
     *,
-    command: Sequence[str] = (),
+    command: Words = (),
     remedy: str = "",
     tell: Tell = silent,
     resized: bool = False,
@@ -261,7 +263,7 @@ def check_images(
 def check_record(
     then: dict[str, Any],
     source: Source,
-    command: Sequence[str] = (),
+    command: Words = (),
     remedy: str = "",
     resized: bool = False,
     run: Run | None = None,
@@ -282,9 +284,8 @@ def check_record(
         f"The images have changed since this run began: {differs} ({as_text(source.name)}"
         f"{f'; training read {as_text(there)}' if there else ''})."
     )
-    option = (
-        f"{shlex.join(command)} --set data.{key}=NEW" if command else f'data={{"{key}": "NEW"}}'
-    )
+    again = f"{command_line(*command)} --set data.{key}=NEW"
+    option = again if command else f'data={{"{key}": "NEW"}}'
     remedy = remedy or f"name the place of the run's images: {option}"
     raise UserError(f"{words} Restore them, or {remedy}")
 

@@ -37,6 +37,7 @@ from rotkeras.data.digests import digests
 from rotkeras.data.fingerprint import source_difference, source_fingerprint
 from rotkeras.errors import UserError
 from rotkeras.files import one_writer, write_whole
+from rotkeras.optimizers import schedule_note
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run, versions
 
@@ -93,13 +94,16 @@ def _train(
 
     source = source or load_source(recipe)
     _check_images(run, source, tell)
+    if note := schedule_note(settings):
+        tell(note)
     augmentation = build_augmentation(recipe)
     shape = training_shape(source, augmentation)
     if shape != source.image_shape and source.validation is not None:
+        height, width, _ = source.image_shape
         raise UserError(
-            f"The augmentation makes images of {shape[0]}×{shape[1]} from"
-            f" {source.image_shape[0]}×{source.image_shape[1]}: expected the same size, which"
-            f" validation sees too; set data.image_size to {shape[0]}, or the crop to that size."
+            f"The augmentation makes images of {shape[0]}×{shape[1]} from {height}×{width}, and"
+            " validation sees those. Remove the size from the augmentation, so that it follows"
+            f" data.image_size, or set data.image_size to {shape[0]}."
         )
 
     with devices.parallel(settings.devices, settings.images_per_batch):

@@ -45,8 +45,8 @@ ALLOWED = {
     "images": {"errors", "files"},
     "device": {"errors", "files", "images"},
     "recipe": {"files", "errors"},
-    "run": {"errors", "files", "recipe", "__version__"},
-    "run_images": {"data", "errors", "files", "recipe", "run"},
+    "run": {"errors", "files", "recipe", "text", "__version__"},
+    "run_images": {"data", "errors", "files", "recipe", "run", "text"},
     "data": {"files", "errors", "images"},
     "pretext": {"errors", "data"},
     "building": {
@@ -71,6 +71,7 @@ ALLOWED = {
         "export",
         "files",
         "hosts",
+        "optimizers",
         "placement",
         "recipe",
         "run",

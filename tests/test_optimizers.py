@@ -2,12 +2,12 @@ import keras
 import numpy as np
 import pytest
 
-from rotkeras.optimizers import add_l2, build_optimizer, build_schedule
+from rotkeras.optimizers import add_l2, build_optimizer, build_schedule, schedule_note
 from rotkeras.recipe import validate
 
 
 def train(**values):
-    return validate({"train": values}, "test").train
+    return validate({"data": {"embedded": "digits"}, "train": values}, "test").train
 
 
 def rates(settings, steps_per_epoch):
@@ -28,6 +28,24 @@ def test_the_published_schedule():
     settings = recipe.load("cifar10").train
     at = rates(settings, 1)[[0, 59, 60, 119, 120, 159, 160, 199]]
     np.testing.assert_allclose(at, [0.1, 0.1, 0.02, 0.02, 0.004, 0.004, 0.0008, 0.0008], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "schedule", "words"),
+    [
+        (200, {"name": "steps", "at_epochs": [60, 120]}, ""),
+        (100, {"name": "steps", "at_epochs": [60, 120]}, "at_epochs 120 is not reached in"),
+        (3, {"name": "steps", "at_epochs": [3, 4.5]}, "at_epochs 3, 4.5 are not reached in"),
+        (3, {"name": "cosine", "warmup_epochs": 2.5}, ""),
+        (3, {"name": "cosine", "warmup_epochs": 3}, "warmup_epochs=3 fills train.epochs=3;"),
+        (3, {"name": "one_cycle"}, ""),
+        (3, {"name": "constant"}, ""),
+    ],
+)
+def test_what_the_number_of_epochs_leaves_out_of_the_schedule_is_said(epochs, schedule, words):
+    note = schedule_note(train(epochs=epochs, schedule=schedule))
+    assert words in note
+    assert bool(note) == bool(words)
 
 
 def test_cosine_with_and_without_warm_up():

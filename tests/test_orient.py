@@ -281,7 +281,7 @@ def test_a_run_and_its_saved_model_answer_alike(run, tmp_path, digit_source):
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(digits)))
     np.testing.assert_allclose([each.probabilities for each in answers], expected, atol=1e-6)
 
-    copy = tmp_path / "run"
+    copy = tmp_path / "[run] #1"  # TensorFlow takes [ for a pattern
     shutil.copytree(run.path, copy, ignore=shutil.ignore_patterns("model.keras"))
     archive = tf.Module()
     archive.model = model

@@ -210,6 +210,22 @@ def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path, eage
             "set data.image_size to 24",
         ),
         (
+            {
+                "augmentation": [
+                    {
+                        "name": "keras_cv",
+                        "layer": "RandomCropAndResize",
+                        "arguments": {
+                            "target_size": [24, 24],
+                            "crop_area_factor": [0.8, 1.0],
+                            "aspect_ratio_factor": [1.0, 1.0],
+                        },
+                    }
+                ]
+            },
+            "set data.image_size to 24",
+        ),
+        (
             {"encoder": {"tap": "conv5"}},
             "tap must be one of 'conv1', 'conv2', 'conv3', got 'conv5'",
         ),
@@ -322,3 +338,16 @@ def test_a_run_of_an_earlier_version_resumes_and_says_that_its_images_cannot_be_
     run.check(run.load_recipe(), resume=True)
     train(run.load_recipe(), run, unlabelled, tell=lines.append)
     assert lines == ["This run was made before images were recorded, so they cannot be compared."]
+
+
+def test_a_keras_cv_layer_is_made_in_a_deterministic_process_that_drew_nothing(monkeypatch):
+    from tensorflow.python.ops import stateful_random_ops
+
+    from rotkeras import devices
+    from rotkeras.building import build_augmentation
+
+    devices.make_deterministic()
+    monkeypatch.setattr(stateful_random_ops, "global_generator", None)
+    layer = {"name": "keras_cv", "layer": "RandomFlip"}
+    made = recipe.validate({**SMALL, "augmentation": [layer]}, "test")
+    assert len(build_augmentation(made)) == 1

@@ -90,7 +90,8 @@ def attend(
     """Draw where the network of RUN looks in each IMAGE: files, or folders of them, of any size.
 
     RUN is a run folder, or a .keras file of a classifier with taps. Each image is cut to its
-    centred square.
+    centred square. If a folder and a set have the same name, write ./NAME for the folder and
+    tfds:NAME or embedded:digits for the set.
 
     \b
     rotkeras attend runs/quickstart photos/cat.jpg -o maps --rotations

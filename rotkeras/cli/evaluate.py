@@ -98,7 +98,11 @@ def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tup
 @click.option(
     "--labelled",
     metavar="IMAGES",
-    help="Other labelled images than those of the run: a folder of class folders, an .npz …",
+    help=(
+        "Other labelled images than those of the run: a folder of class folders, an .npz, digits,"
+        " or a name of tensorflow-datasets. If a folder and a set have the same name: ./NAME or"
+        " tfds:NAME (embedded:digits)."
+    ),
 )
 @click.option(
     "--test-folder",

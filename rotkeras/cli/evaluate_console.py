@@ -12,6 +12,7 @@ from rich.table import Table
 from rotkeras.evaluate import tables
 from rotkeras.evaluate.intervals import share_margin
 from rotkeras.evaluate.names import MODE_NAMES
+from rotkeras.text import Words, command_line
 
 
 class EvaluateConsole:
@@ -35,11 +36,14 @@ class EvaluateConsole:
 
         run = Run(folder)
         run.check_ended()
+        from rotkeras.data.loading import interpret
         from rotkeras.run_images import recipe_of_images
 
-        command = ["rotkeras", "evaluate", str(folder)]
+        command: Words = ["rotkeras", "evaluate", folder]
         if labelled is None:  # mistakes are reported before TensorFlow starts
             recipe_of_images(run, places, data_dir=data_dir, command=command)
+        else:
+            interpret(labelled, data_dir or run.load_recipe().data.data_dir)
         from rotkeras import devices
 
         devices.check_backend()
@@ -86,7 +90,8 @@ class EvaluateConsole:
             watching.close()
         self.show(content)
         self.console.print(f"\nwritten: {run.path / name}.json ({len(content['rows'])} rows)")
-        self.console.print(f"see it:  rotkeras report {run.path}")
+        report = command_line("rotkeras", "report", run.path)
+        self.console.print(f"see it:  {report}")
 
     def show(self, content: dict[str, Any]) -> None:
         """Print the tables of an evaluation."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rotkeras.cli.places import places
+from rotkeras.text import Words
 
 if TYPE_CHECKING:
     from rotkeras.recipe.models import Export
@@ -112,7 +113,7 @@ def export(
     devices.check_tensorflow("export")
     settings = _settings(run, options)
     check_target(resolved(folder or run.export), overwrite)
-    command = ["rotkeras", "export", str(run.path)]
+    command: Words = ["rotkeras", "export", run.path]
     recipe_of_images(run, places, data_dir=data_dir, command=command)
 
     from rotkeras.cli.embed import interruptible, new_console, start

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from rotkeras.cli.watching import Watching
 from rotkeras.files import write_text, write_whole
 from rotkeras.reproduce.paper import TABLES, Table
 from rotkeras.reproduce.scale import Scale
+from rotkeras.text import command_line
 
 
 class ReproduceConsole(Watching):
@@ -141,7 +141,7 @@ class ReproduceConsole(Watching):
         seeds = sorted({run.load_recipe().train.seed for run in runs})
         facts = {
             "scale": words,
-            "command": shlex.join(["rotkeras", *sys.argv[1:]]),
+            "command": command_line("rotkeras", *sys.argv[1:]),
             "recipe": (
                 f"{base}, seed{'s' if len(seeds) > 1 else ''}"
                 f" {', '.join(str(seed) for seed in seeds)}"

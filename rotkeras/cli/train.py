@@ -1,7 +1,6 @@
 """`rotkeras train`."""
 
 import os
-import shlex
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from rotkeras.files import expanded
+from rotkeras.text import Words, command_line
 
 
 @click.command()
@@ -108,10 +108,8 @@ def train(
         if not run.recipe.exists():
             click.echo("\nInterrupted before training began; nothing was written.", err=True)
             sys.exit(130)
-        command = (
-            f"rotkeras train {shlex.quote(str(run.recipe))} --run-dir {shlex.quote(str(run.path))}"
-            " --resume"
-        )
+        words: Words = ["rotkeras", "train", run.recipe, "--run-dir", run.path, "--resume"]
+        command = command_line(*words)
         if together:
             command += (
                 f" --hosts {','.join(together.addresses)} --host-id 0 (and with their numbers on"
@@ -139,7 +137,7 @@ def _check_places(chosen: Any, run: Any) -> None:
     says."""
     from rotkeras.run_images import check_places
 
-    command = ["rotkeras", "train", str(run.recipe), "--run-dir", str(run.path), "--resume"]
+    command: Words = ["rotkeras", "train", run.recipe, "--run-dir", run.path, "--resume"]
     recorded = run.recorded_images()
     # Without a record, another folder would be another recipe.
     check_places(chosen, recorded, command, *([] if recorded else [["data_dir"]]))

@@ -1,7 +1,6 @@
 """What `rotkeras train` shows: reading, progress, and the table at the end."""
 
 import math
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from rotkeras.data.source import BadImage, Source
 from rotkeras.errors import UserError, brief
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run
-from rotkeras.text import clock
+from rotkeras.text import Words, clock, command_line
 
 if TYPE_CHECKING:
     from rotkeras.hosts import Hosts
@@ -56,7 +55,7 @@ class TrainConsole:
             self.show(finished, run)
             if recipe.export is not None and not run.export.exists():
                 self.console.print(
-                    f"no export: make it with {shlex.join(['rotkeras', 'export', str(run.path)])}"
+                    f"no export: make it with {command_line('rotkeras', 'export', run.path)}"
                 )
             return finished
         from rotkeras import devices, hosts
@@ -119,11 +118,12 @@ class TrainConsole:
 
     def _with_tensorflow(self, recipe: Recipe, run: Run) -> None:
         """Name the commands for what needs TensorFlow."""
-        there = shlex.quote(str(run.path))
         if recipe.export is not None:
-            self.console.print(f"export:  KERAS_BACKEND=tensorflow rotkeras export {there}")
+            export = command_line("rotkeras", "export", run.path)
+            self.console.print(f"export:  KERAS_BACKEND=tensorflow {export}")
         if recipe.report is not None:
-            self.console.print(f"page:    KERAS_BACKEND=tensorflow rotkeras report {there}")
+            report = command_line("rotkeras", "report", run.path)
+            self.console.print(f"page:    KERAS_BACKEND=tensorflow {report}")
 
     def _export(self, recipe: Recipe, run: Run, source: Source, interrupted: Sequence[int]) -> None:
         """Export the encoder when the recipe wants it; what goes wrong with it never loses a
@@ -134,8 +134,8 @@ class TrainConsole:
         from rotkeras.export import export_run
 
         self.console.print("\nexporting …")
-        command = ["rotkeras", "export", str(run.path), "--overwrite"]
-        again = shlex.join(command)
+        command: Words = ["rotkeras", "export", run.path, "--overwrite"]
+        again = command_line(*command)
         try:
             with ExportConsole(self.console, interrupted) as shown:
                 exported = export_run(
@@ -168,18 +168,18 @@ class TrainConsole:
             return
         from rotkeras.report import write_report
 
+        again = command_line("rotkeras", "report", run.path)
         self.console.print("making the page …")
         try:
             self.console.print(f"open:    {write_report([run.path], run.report)}")
         except KeyboardInterrupt:
-            self.console.print(f"no page; make it with: rotkeras report {run.path}")
+            self.console.print(f"no page; make it with: {again}")
         except UserError as error:
             self.console.print(f"no page: {error}")
         except Exception as error:  # the run has ended well, and is whole
             told = " ".join(str(error).split())[:160]
             self.console.print(
-                f"no page, for a defect ({type(error).__name__}: {told}); rotkeras report"
-                f" {run.path} shows it"
+                f"no page, for a defect ({type(error).__name__}: {told}); {again} shows it"
             )
 
     def _check(self, interrupted: Sequence[int]) -> None:
@@ -301,8 +301,9 @@ class TrainConsole:
             [BadImage(**bad) for bad in summary["images"]["skipped"]],
             ", in summary.json",
         )
-        print_(f"load it: keras.models.load_model('{run.path / 'encoder.keras'}')")
-        print_(f"next:    rotkeras evaluate {run.path}   (the numbers to report)")
+        print_(f"load it: keras.models.load_model({str(run.path / 'encoder.keras')!r})")
+        evaluate = command_line("rotkeras", "evaluate", run.path)
+        print_(f"next:    {evaluate}   (the numbers to report)")
 
 
 def margin(accuracy: float, count: int) -> float:

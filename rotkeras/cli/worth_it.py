@@ -15,7 +15,11 @@ from rotkeras.cli.places import places
 @click.option(
     "--labelled",
     metavar="IMAGES",
-    help="Labelled images other than the run's: class folders, an .npz, a dataset's name.",
+    help=(
+        "Labelled images other than the run's: class folders, an .npz, digits, or a name of"
+        " tensorflow-datasets. If a folder and a set have the same name: ./NAME or tfds:NAME"
+        " (embedded:digits)."
+    ),
 )
 @click.option(
     "--test-folder", metavar="FOLDER", help="With --labelled FOLDER: class folders to judge on."

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rotkeras.cli.watching import Watching
-from rotkeras.text import clock
+from rotkeras.text import Words, clock
 
 
 class WorthItConsole:
@@ -36,11 +36,14 @@ class WorthItConsole:
 
         run = Run(folder)
         run.check_ended()
+        from rotkeras.data.loading import interpret
         from rotkeras.run_images import recipe_of_images
 
-        command = ["rotkeras", "worth-it", str(folder)]
+        command: Words = ["rotkeras", "worth-it", folder]
         if labelled is None:  # mistakes are reported before TensorFlow starts
             recipe_of_images(run, places, data_dir=data_dir, command=command)
+        else:
+            interpret(labelled, data_dir or run.load_recipe().data.data_dir)
         from rotkeras import devices
         from rotkeras.files import write_json
 

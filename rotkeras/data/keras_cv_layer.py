@@ -112,7 +112,10 @@ def keyed_draws(generator: KeyedGenerator, seeds: KeyedSeeds) -> Iterator[None]:
     functions = {
         name: getattr(tf.random, name) for name in ("uniform", "normal", "shuffle", "gamma")
     }
-    tf_before = tf.random.get_global_generator()
+    try:
+        tf_before = tf.random.get_global_generator()
+    except RuntimeError:  # deterministic operations are on, and nothing has made it yet
+        tf_before = tf.random.Generator.from_seed(0)
     keras_before = global_state.get_global_attribute(_KERAS_GENERATOR)
     tf.random.set_global_generator(generator)
     global_state.set_global_attribute(_KERAS_GENERATOR, seeds)

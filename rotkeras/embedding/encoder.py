@@ -13,6 +13,7 @@ from rotkeras.checks import checked
 from rotkeras.embedding.keras_file import Forward, load_keras
 from rotkeras.errors import UserError, brief, must
 from rotkeras.files import check_regular, expanded
+from rotkeras.text import command_line
 
 IMAGES_PER_BATCH = 64
 
@@ -100,10 +101,12 @@ def find_encoder(path: str | os.PathLike[str]) -> Path:
                 f" {files}; give its path."
             )
         if (given / "recipe.yaml").exists():
+            again = command_line(
+                "rotkeras", "train", given / "recipe.yaml", "--run-dir", given, "--resume"
+            )
             raise UserError(
                 f"The run folder {str(given)!r} has no encoder.keras: it is written after the first"
-                f" epoch; let the run go on with rotkeras train {given / 'recipe.yaml'} --run-dir"
-                f" {given} --resume."
+                f" epoch; let the run go on with: {again}"
             )
         raise UserError(
             f"The folder {str(given)!r} holds no encoder.keras: expected {_FORMS}; give the path of"

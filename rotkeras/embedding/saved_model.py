@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rotkeras.embedding.keras_file import Forward
 from rotkeras.errors import UserError, brief
+from rotkeras.files import without_pattern
 
 
 def load_saved_model(path: Path) -> tuple[tuple[int | None, ...], Forward]:
@@ -23,7 +24,8 @@ def load_saved_model(path: Path) -> tuple[tuple[int | None, ...], Forward]:
     import tensorflow as tf
 
     try:
-        loaded = tf.saved_model.load(str(path))
+        with without_pattern(path) as place:
+            loaded = tf.saved_model.load(str(place))
         signatures = dict(loaded.signatures)
     except Exception as error:
         raise UserError(

@@ -1,7 +1,6 @@
 """The labelled images that a run is evaluated on: its own, or others."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from rotkeras.errors import UserError
 from rotkeras.files import expanded
 from rotkeras.run import Run
 from rotkeras.run_images import Locations, Tell, load_run_images, silent
+from rotkeras.text import Words
 
 LABELLED_VALIDATION, FEW_IMAGES = 0.2, 1000
 
@@ -25,7 +25,7 @@ def load_labelled(
     progress: Any = None,
     *,
     data: Locations | None = None,
-    command: Sequence[str] = (),
+    command: Words = (),
     tell: Tell = silent,
 ) -> Source:
     """The images of a run's recipe, or other labelled ones at the size that the run's network

@@ -1,7 +1,5 @@
 """Export of a run: its network, its images, and where both come from."""
 
-import shlex
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -19,6 +17,7 @@ from rotkeras.files import read_json
 from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.models import Export
 from rotkeras.run import Run
+from rotkeras.text import Words, command_line
 
 _GRID = ", on a grid of the map, not on this file's vector"
 
@@ -33,7 +32,7 @@ def export_run(
     data: run_images.Locations | None = None,
     overwrite: bool = False,
     source: Source | None = None,
-    command: Sequence[str] = (),
+    command: Words = (),
     tell: Tell | None = None,
     note: run_images.Tell = run_images.silent,
 ) -> Exported:
@@ -77,7 +76,7 @@ def export_run(
     size = parts_of(
         model, chosen, angles=tuple(angles), input_size=settings.input_size, resize=settings.resize
     ).input_size
-    where: dict[str, Any] = {"command": ["rotkeras", "export", str(run.path)], "tell": note}
+    where: dict[str, Any] = {"command": ["rotkeras", "export", run.path], "tell": note}
     if source is None or source.image_shape[:2] != (size, size):
         there = run_images.recipe_of_images(run, data, data_dir=data_dir, **where)
         source = run_images.load_source(there, image_size=size)
@@ -108,7 +107,7 @@ def export_run(
 
 
 def origin_of(
-    run: Run, recipe: Recipe, settings: Export, source: str, tap: str, command: Sequence[str]
+    run: Run, recipe: Recipe, settings: Export, source: str, tap: str, command: Words
 ) -> Origin:
     """What the card says of where the network comes from."""
     summary = run.load_summary() or {}
@@ -142,7 +141,7 @@ def origin_of(
     return Origin(
         recipe.name,
         source,
-        shlex.join(command),
+        command_line(*command),
         settings.author,
         settings.licence,
         images.get("train", 0),

@@ -20,6 +20,7 @@ from rotkeras.export.parts import Parts
 from rotkeras.export.profiles import Profile
 from rotkeras.export.saved_model import SIGNATURES
 from rotkeras.export.softmax_twin import SoftmaxTwin
+from rotkeras.files import without_pattern
 from rotkeras.probes.knn_probe import knn
 from rotkeras.probes.linear import ridge
 
@@ -272,7 +273,8 @@ def verify_saved_model(path: Path, parts: Parts, reference: Reference) -> dict[s
     """
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(path)).signatures
+    with without_pattern(path) as place:
+        loaded = tf.saved_model.load(str(place)).signatures
     images = reference.images[:64]
     models: dict[str, Any] = {"embed": parts.embed, "taps": parts.taps, "rotation": parts.rotation}
     errors: dict[str, float] = {}

@@ -4,6 +4,7 @@ point."""
 import io
 import re
 import unicodedata
+import warnings
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -108,9 +109,14 @@ def to_figure(
     import matplotlib
 
     buffer = io.StringIO()
-    with matplotlib.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}
+    with (
+        matplotlib.rc_context(
+            {"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}
+        ),
+        warnings.catch_warnings(),
     ):
+        # The browser draws the letters, with fonts of its own.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(
             buffer,
             format="svg",

@@ -16,6 +16,7 @@ from rotkeras.errors import UserError
 from rotkeras.files import expanded
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run
+from rotkeras.text import Words
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def sample_of_run(
         UserError: when the source does not exist, has changed since training, or nothing in it can
             be read.
     """
-    command = ["rotkeras", "report", str(run.path)]
+    command: Words = ["rotkeras", "report", run.path]
     recipe = run_images.recipe_of_images(run, data, data_dir=data_dir, tell=tell, wanted=())
     kind = recipe.data.kind
     read = "data_dir" if kind == "tfds" else "test_folder" if recipe.data.test_folder else kind

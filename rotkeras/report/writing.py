@@ -1,7 +1,6 @@
 """Write the page: gather, draw, render."""
 
 import datetime
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from rotkeras.page import render, write_page
 from rotkeras.report import classes, comparing, curves, efficiency, encoders, scores
 from rotkeras.report.describing import facts, lead
 from rotkeras.report.gathering import Gathered, gather_all
+from rotkeras.text import command_line
 
 
 @checked
@@ -82,7 +82,7 @@ def write_report(
             else []
         ),
         made=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
-        command=shlex.join(["rotkeras", "report", *(str(run) for run in runs)]),
+        command=command_line("rotkeras", "report", *map(Path, runs)),
     )
     file = expanded(path)
     write_page(file, html)
@@ -91,6 +91,7 @@ def write_report(
 
 def _section(run: Gathered) -> dict[str, Any]:
     """All of a run that needs no network."""
+    again = Path(f"{run.run.path}-again")
     evaluated = [
         {
             "name": each.name,
@@ -129,7 +130,5 @@ def _section(run: Gathered) -> dict[str, Any]:
         "encoders": encoders.encoder_table(run),
         "exports": encoders.export_table(run),
         "recipe": run.run.recipe.read_text(encoding="utf-8"),
-        "command": shlex.join(
-            ["rotkeras", "train", str(run.run.recipe), "--run-dir", f"{run.run.path}-again"]
-        ),
+        "command": command_line("rotkeras", "train", run.run.recipe, "--run-dir", again),
     }

@@ -1,9 +1,12 @@
+import ast
 import importlib
 import io
 import json
 import re
+import shlex
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -281,3 +284,57 @@ def test_a_name_that_begins_with_a_tilde_is_a_name(arguments, tmp_path, monkeypa
     result = call(*arguments)
     assert result.exit_code == 2, result.output
     assert "~x" in result.output
+
+
+OF_BARE_WORDS = [
+    ("audit", "NAME", "-o", "a.html"),
+    ("attend", "run", "NAME", "-o", "maps"),
+    ("embed", "run", "NAME", "-o", "x.npz"),
+    ("neighbours", "run", "NAME", "photos"),
+    ("neighbours", "run", "photos", "NAME"),
+    ("evaluate", "run", "--labelled", "NAME"),
+    ("worth-it", "run", "--labelled", "NAME"),
+]
+
+
+@pytest.mark.parametrize("arguments", OF_BARE_WORDS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("name", "prefixed"), [("digits", "embedded:digits"), ("cifar10", "tfds:cifar10")]
+)
+def test_a_folder_called_like_a_set_stops_every_command(
+    arguments, name, prefixed, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("run", "photos", name):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "photos" / "1.png").touch()
+    (tmp_path / "run" / "recipe.yaml").write_text("data: {folder: photos}\n")
+    (tmp_path / "run" / "model.keras").touch()
+    with zipfile.ZipFile(tmp_path / "run" / "encoder.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    result = call(*[name if each == "NAME" else each for each in arguments])
+    assert result.exit_code == 2
+    assert f"write ./{name} for the folder, or {prefixed} for the set." in result.output
+    assert "starting" not in result.output
+    help_text = " ".join(call(arguments[0], "--help").output.split())
+    for form in ("./NAME", "tfds:NAME", "embedded:digits"):
+        assert form in help_text
+
+
+@pytest.mark.parametrize("folder", ["- x", "My #1 [y]", "it's", "Фото 📷"])
+def test_the_command_that_is_printed_next_can_be_pasted(folder, trained):
+    from rich.console import Console
+
+    from rotkeras.cli.train_console import TrainConsole
+    from rotkeras.run import Run
+
+    summary, _ = trained
+    console = Console(file=io.StringIO(), width=80, soft_wrap=True, markup=False)
+    TrainConsole(console).show(summary, Run(folder))
+    text = console.file.getvalue()
+    words = shlex.split(re.search(r"next: +(.*)   \(", text)[1])
+    assert words[:2] == ["rotkeras", "evaluate"]
+    assert not words[2].startswith("-")
+    assert Path(words[2]) == Path(folder)
+    loaded = re.search(r"load_model\((.*)\)", text)[1]
+    assert Path(ast.literal_eval(loaded)) == Path(folder) / "encoder.keras"

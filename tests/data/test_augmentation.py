@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rotkeras import UserError
-from rotkeras.data import augmentation
+from rotkeras import UserError, recipe
+from rotkeras.data import augmentation, load
 from rotkeras.data.randomness import Key
 
 
@@ -189,3 +189,12 @@ def test_the_global_generator_is_put_back():
     before = tf.random.get_global_generator()
     augmentation.keras_cv("RandomGaussianBlur", kernel_size=3, factor=1.0)
     assert tf.random.get_global_generator() is before
+
+
+@pytest.mark.parametrize("name", sorted(recipe.shipped()))
+def test_one_number_sets_the_image_size_of_every_shipped_recipe(name):
+    from rotkeras.building import build_augmentation, training_shape
+
+    made = recipe.load(name, ["data.image_size=40"])
+    source = load(np.zeros((20, 48, 40, 3), np.uint8), image_size=made.data.image_size)
+    assert training_shape(source, build_augmentation(made)) == (40, 40, 3)

@@ -235,7 +235,7 @@ def test_a_wrong_name_suggests_the_right_one(tmp_path, no_network):
 
 @pytest.mark.parametrize(
     "name",
-    ["no such folder/x", "My Photos", "cifar10/nope", "cifar10:9.9.9", "huggingface:foo/bar", ""],
+    ["no such folder/x", "My Photos", "cifar10/nope", "cifar10:9.9.9", "huggingface:foo/bar"],
 )
 def test_other_wrong_names_are_user_errors(tmp_path, no_network, name):
     with pytest.raises(UserError, match=r"data\.tfds"):
@@ -249,3 +249,12 @@ def test_a_set_that_is_not_prepared_and_cannot_be_downloaded_is_one_sentence(tmp
         read("cifar10", tmp_path)
     assert "\n" not in str(caught.value)
     assert sum(no_network) < 30  # seconds that the download would have waited between its retries
+
+
+@pytest.mark.parametrize("name", ["[x] #1: 100%", "a*b?", "Фото 📷", " blanks "])
+def test_the_folder_of_sets_may_have_any_name(name, data_dir, tmp_path):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "small_digits").symlink_to(data_dir / "small_digits")
+    source = load("small_digits", data_dir=str(tmp_path / name))
+    assert len(source.train) == 45
+    assert len(source.test) == 20

@@ -119,3 +119,11 @@ def test_a_saved_model_of_another_kind_is_told(tmp_path):
         UserError, match=r"signatures serving_default and none that takes uint8 images"
     ):
         load_encoder(tmp_path / "model")
+
+
+@pytest.mark.parametrize("name", ["[z] #1", "a*b?", "back\\slash", "Фото 📷"])
+def test_a_saved_model_may_lie_in_a_folder_of_any_name(name, exported, tmp_path):
+    (tmp_path / name).symlink_to(exported / "saved_model")
+    images = np.zeros((2, 16, 16, 3), np.uint8)
+    found = load_encoder(tmp_path / name).embed(images)
+    np.testing.assert_array_equal(found, load_encoder(exported / "saved_model").embed(images))

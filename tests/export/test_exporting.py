@@ -251,9 +251,9 @@ def test_a_saved_model_that_answers_otherwise_is_rejected(network, source, tmp_p
         "to_saved_model",
         lambda parts, path: write(exporting.parts_of(other, parts.tap), path),
     )
-    done = export(network, source, tmp_path / "export", profiles=[])
+    done = export(network, source, tmp_path / "[export] #1", profiles=[])
     assert "signature embed differs from Keras by" in done.rejected["saved_model"]
-    assert done.folder.name == "export-rejected"
+    assert done.folder.name == "[export] #1-rejected"
 
 
 def test_a_learner_that_does_not_learn_is_rejected(network, source, tmp_path, monkeypatch):

@@ -68,7 +68,10 @@ def test_another_number_of_values_than_points_is_a_defect(values):
         drawn(values=values)
 
 
-@pytest.mark.parametrize("name", ["a$\\alpha$", "b$_$", "_old", "line\nfeed \x01", '<b> & "q"'])
+@pytest.mark.parametrize(
+    "name", ["a$\\alpha$", "b$_$", "_old", "line\nfeed \x01", '<b> & "q"', "日本 📷"]
+)
+@pytest.mark.filterwarnings("error")
 def test_names_of_a_user_are_shown_as_they_are(name):
     from rotkeras.page.figures import plain
 
