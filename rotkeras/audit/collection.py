@@ -86,7 +86,8 @@ def open_collection(
 
     Args:
         source: a folder (searched recursively), a path that ends in `.npz`, `"digits"`, a name of
-            tensorflow-datasets, a uint8 array (N, H, W, 3), or a pair (images, labels).
+            tensorflow-datasets, a uint8 array (N, H, W, 3), or a pair (images, labels). If
+            a folder and a set have the same name, see `rotkeras.data.load`.
         data_dir: where tensorflow-datasets keeps prepared sets.
         image_size: pixels of each side of what training will see; None is 64 for files, and for the
             others what they have.

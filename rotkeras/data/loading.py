@@ -148,7 +148,9 @@ def load(
         source: `"cifar10"` (any tensorflow-datasets image set), a folder's path, a path that ends
             in `.npz`, a uint8 array (N, H, W, 3), a pair (images, labels), a pair of such pairs
             ((images, labels), (images, labels)) for train and test, or `"digits"`. Labels are class
-            numbers, strings or one-hot rows.
+            numbers, strings or one-hot rows. If a folder and a set have the same name,
+            `"./cifar10"` or a `Path` is the folder, and `"tfds:cifar10"` or `"embedded:digits"` the
+            set.
         kind: "tfds", "folder", "arrays" or "embedded"; None tells it from `source`.
         data_dir: where tensorflow-datasets keeps prepared sets; nothing is downloaded when the set
             is prepared there.

@@ -41,7 +41,7 @@ def open_images(
     Args:
         source: a folder (searched recursively), an image file, a path that ends in `.npz`,
             `"digits"`, a name of tensorflow-datasets, a uint8 array (N, H, W, 3), or a pair
-            (images, labels).
+            (images, labels). If a folder and a set have the same name, see `rotkeras.data.load`.
         split: "train", "test" or another part of a tensorflow-datasets set; None is "train".
             Folders and files have none.
         data_dir: where tensorflow-datasets keeps prepared sets.

@@ -156,6 +156,8 @@ def _represent_list(dumper: yaml.SafeDumper, value: Any) -> yaml.SequenceNode:
 
 def _represent_word(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     # Quote what this loader or a YAML 1.1 reader would take for something else than a word.
+    if "\x85" in value:  # a line break to YAML, which would become a blank
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"')
     risky = _Loader("").resolve(yaml.ScalarNode, value, (True, False)) != "tag:yaml.org,2002:str"
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if risky else None)
 

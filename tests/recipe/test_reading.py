@@ -1,4 +1,5 @@
 import math
+import random
 
 import pytest
 import yaml
@@ -73,3 +74,12 @@ def test_what_is_written_is_read_back_here_and_by_other_readers():
     assert parse(write(content), "test") == content
     theirs = yaml.safe_load(write(content))
     assert {key: theirs[key] for key in "cdefgi"} == {key: content[key] for key in "cdefgi"}
+
+
+def test_text_of_any_characters_is_written_and_read_back():
+    draw = random.Random(0)
+    marks = [*" \n\t'\"#:-?[]{}&*!|>%@`~,\\=", "\r", "\x85", "\u2028", "\ufeff", "\x07", "\x7f"]
+    letters = [*marks * 3, *"aZ0Фé日📷", "null", "true", "1e5", "<<", "---", "...", "\u200d"]
+    for _ in range(2000):
+        text = "".join(draw.choices(letters, k=draw.randint(1, 5)))
+        assert parse(write({"folder": text}), "test") == {"folder": text}
