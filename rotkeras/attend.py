@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rotkeras.accepted import CamMethod
 from rotkeras.attention.network import Network
 from rotkeras.errors import UserError, brief
-from rotkeras.files import write_whole
+from rotkeras.files import check_writable, write_whole
 
 if TYPE_CHECKING:
     from rotkeras.embedding.image_list import ImageList
@@ -103,7 +103,7 @@ def attend(
                 part.append({size: _square(images.read(item, size), size) for size in sizes})
                 shown.append((folder / name, images.names[position]))
             except Exception as error:
-                images.skipped.append(BadImage(str(item), brief(error)))
+                images.skipped.append(BadImage.of(str(item), brief(error)))
         drawn = (
             _draw(networks, targets, part, [title for _, title in shown], view)
             if part
@@ -283,6 +283,7 @@ def _square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 def make_folder(folder: Path) -> None:
     """Make the folder for the pictures; a `UserError` when it cannot be made or written to."""
+    check_writable(folder, "-o", folder=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -1,17 +1,71 @@
-"""Files that are written whole or not at all, and by one process at a time."""
+"""Files that are written whole or not at all, by one process at a time, and names that can be
+written anywhere."""
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from rotkeras.errors import UserError
+
+_unfinished: set[Path] = set()
+
+
+@contextlib.contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Remove a file or folder when the block ends, and when the process is ended within it.
+
+    Args:
+        path: what is being written. It is moved to its place before the block ends.
+    """
+    _unfinished.add(path)
+    try:
+        yield path
+    finally:
+        _remove(path)
+        _unfinished.discard(path)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for work, outside of what the user named; removed like `unfinished` ones."""
+    with unfinished(Path(tempfile.mkdtemp(prefix="rotkeras-"))) as folder:
+        yield folder
+
+
+def remove_unfinished() -> None:
+    """Remove everything that is being written, before the process ends at once."""
+    for path in list(_unfinished):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        return
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def beside(path: Path) -> Path:
+    """A path in the same folder, with the same suffixes, for a file or folder before it is moved to
+    `path`; short enough for names of any length."""
+    name = path.name
+    if len(os.fsencode(name)) > _LONGEST_TAIL:
+        ending = "".join(path.suffixes)[-20:]
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:16] + ending
+    return path.with_name(f".part-{os.getpid()}-{name}")
+
+
+_LONGEST_TAIL = 200
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
@@ -23,19 +77,18 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         write: called with a path in the same folder that has the same suffixes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    working = path.with_name(f".part-{os.getpid()}-{path.name}")
-    try:
+    with unfinished(beside(path)) as working:
         write(working)
         with open(working, "rb") as file:
             os.fsync(file.fileno())
         os.replace(working, path)
-    finally:
-        working.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file whole or not at all."""
-    write_whole(path, lambda working: working.write_text(text, encoding="utf-8"))
+    """Write a UTF-8 text file whole or not at all. What UTF-8 cannot say is written with a
+    backslash, so that a file name never ends a run; `as_text` is the way to write names."""
+    content = text.encode("utf-8", "backslashreplace")
+    write_whole(path, lambda working: working.write_bytes(content))
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -81,12 +134,49 @@ def without_pattern(path: Path) -> Iterator[Path]:
 
 
 def as_text(name: str) -> str:
-    """A file name as text that can be written: bytes that are no UTF-8 become `\\xff`."""
-    try:
-        name.encode()
+    """A file name as text for a person, a table or a file; `from_text` gives the name back.
+
+    Names of printable characters stay as they are, in every script. A backslash becomes two; a byte
+    that is no UTF-8 becomes `\\xff`, a control character `\\n`, `\\t`, `\\r` or `\\u001b`.
+    """
+    if "\\" not in name and all(map(_is_shown, name)):
         return name
-    except UnicodeEncodeError:
-        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(map(_escaped, name))
+
+
+def from_text(text: str) -> str:
+    """The file name that `as_text` wrote."""
+    return _ESCAPE.sub(_unescaped, text)
+
+
+_SHORT = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_LONG = {short: character for character, short in _SHORT.items()}
+_ESCAPE = re.compile(r"\\(?:[\\ntr]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+_JOINERS = "\u200c\u200d"  # parts of words and of emoji
+_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def _is_shown(character: str) -> bool:
+    return character in _JOINERS or unicodedata.category(character) not in _HIDDEN
+
+
+def _escaped(character: str) -> str:
+    if character in _SHORT:
+        return _SHORT[character]
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    if _is_shown(character):
+        return character
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    escape = match[0]
+    if escape in _LONG:
+        return _LONG[escape]
+    code = int(escape[2:], 16)
+    return chr(0xDC00 + code if escape[1] == "x" else code)
 
 
 @contextlib.contextmanager
@@ -105,7 +195,7 @@ def one_writer(path: Path) -> Iterator[None]:
     except ImportError:  # not on Windows
         yield
         return
-    lock = path.with_name(f".{path.name}.lock")
+    lock = path.with_name(f".{path.name[:_LONGEST_TAIL]}.lock")
     while True:
         with open(lock, "w") as file:
             try:
@@ -124,6 +214,68 @@ def one_writer(path: Path) -> Iterator[None]:
             finally:
                 lock.unlink(missing_ok=True)
             return
+
+
+def check_writable(path: str | os.PathLike[str], what: str, folder: bool = False) -> Path:
+    """Check, before any work, that a file or folder can be written; nothing is left behind.
+
+    Args:
+        path: of the file or folder, which need not exist; `~` is the home folder.
+        what: the option or key that names it, such as "--run-dir", for the error.
+        folder: whether it is to be a folder.
+
+    Returns:
+        The path, with the home folder for `~`.
+
+    Raises:
+        UserError: for a path that cannot be created, with the reason.
+    """
+    target = expanded(path)
+    try:
+        above = target.absolute()
+        while not os.path.lexists(above):
+            limit = os.pathconf("/", "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
+            if len(os.fsencode(above.name)) > limit - len(".old-1234567-"):
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+            above = above.parent
+        if above == target.absolute():
+            if folder and not above.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "it is a file, not a folder")
+            if not folder and above.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file")
+            above = above if folder else above.parent
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{str(above)!r} is not a folder")
+        with tempfile.TemporaryFile(dir=above):
+            pass
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
+        shown = as_text(str(target))
+        shown = shown if len(shown) <= 100 else f"{shown[:60]}…{shown[-30:]}"
+        raise UserError(
+            f"{what} {shown!r} cannot be written: {reason[:1].lower()}{reason[1:]}. Give another"
+            " path."
+        ) from None
+    return target
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that caused it, says that a disk is full. HDF5 and TensorFlow say so
+    in words alone."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        if any(
+            os.strerror(each) in str(error) or f"errno = {each}," in str(error) for each in _FULL
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 _KINDS = (
@@ -147,6 +299,8 @@ def what_else(path: str | os.PathLike[str]) -> str:
         if error.errno == errno.ELOOP:
             return "a link that leads to itself"
         return "a link to nothing" if os.path.islink(path) else ""  # noqa: PTH114
+    except ValueError:  # a name with a null character
+        return ""
     if stat.S_ISREG(mode):
         return ""
     return next((words for test, words in _KINDS if test(mode)), "neither a file nor a folder")
@@ -156,4 +310,4 @@ def check_regular(path: str | os.PathLike[str]) -> None:
     """Raise a `UserError` for a path that exists and is neither a regular file nor a folder."""
     what = what_else(path)
     if what and what != "a folder":
-        raise UserError(f"{os.fspath(path)!r} is {what}; give a file or a folder.")
+        raise UserError(f"{as_text(os.fspath(path))!r} is {what}; give a file or a folder.")

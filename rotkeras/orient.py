@@ -19,7 +19,7 @@ from rotkeras.data.source import BadImage
 from rotkeras.device.orienter import Orienter
 from rotkeras.device.upright import check_folder, write_upright
 from rotkeras.errors import UserError, brief
-from rotkeras.files import check_regular, expanded, write_whole
+from rotkeras.files import as_text, check_regular, expanded, write_whole
 from rotkeras.images import open_image, orientation, read_image
 
 COLUMNS = ("path", "angle", "confidence", "exif_orientation", "action", "written", "reason")
@@ -181,8 +181,7 @@ def write_table(file: Path, told: list[Told]) -> None:
     that cannot be read."""
 
     def write(working: Path) -> None:
-        # Names may hold bytes that are no text: they are written as \\xff.
-        with open(working, "w", newline="", encoding="utf-8", errors="backslashreplace") as stream:
+        with open(working, "w", newline="", encoding="utf-8") as stream:
             table = csv.writer(stream)
             table.writerow(COLUMNS)
             for each in told:
@@ -191,9 +190,9 @@ def write_table(file: Path, told: list[Told]) -> None:
                     if each.angle is None
                     else (each.angle, f"{each.confidence:.4f}", each.exif_orientation)
                 )
-                table.writerow(
-                    [each.path.as_posix(), *answer, each.action, each.written, each.reason]
-                )
+                name = as_text(each.path.as_posix())
+                reason = as_text(each.reason)
+                table.writerow([name, *answer, each.action, each.written, reason])
 
     try:
         write_whole(file, write)

@@ -11,7 +11,7 @@ from typing import Any
 
 from rotkeras import __version__
 from rotkeras.errors import UserError
-from rotkeras.files import expanded, read_json, write_json, write_text
+from rotkeras.files import check_writable, expanded, read_json, write_json, write_text
 from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.files import validate
 from rotkeras.recipe.models import LOCATIONS
@@ -89,6 +89,7 @@ class Run:
             raise UserError(
                 "--resume goes on with a run and --overwrite deletes it: give one of the two."
             )
+        check_writable(self.path, "--run-dir", folder=True)
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"The run folder {self.path} is a file: give another --run-dir.")
         self.resuming = False

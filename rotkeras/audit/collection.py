@@ -17,7 +17,7 @@ from rotkeras.data.folder_layout import find_parts
 from rotkeras.data.loading import interpret, load
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
-from rotkeras.files import expanded
+from rotkeras.files import as_text, expanded
 from rotkeras.images import fit_square, load_pixels, open_image, orientation, to_rgb, transposed
 
 FOLDER_IMAGE_SIZE = 64
@@ -145,10 +145,10 @@ def _folder(folder: Path, size: int) -> Collection:
     folders = tuple(sorted(set(first)))
     number = {name: place for place, name in enumerate(folders)}
     return Collection(
-        os.fsencode(folder.resolve().name).decode("utf-8", "backslashreplace"),
+        as_text(folder.resolve().name),
         size,
-        [os.fsencode(each).decode("utf-8", "backslashreplace") for each in files],
-        tuple(os.fsencode(each).decode("utf-8", "backslashreplace") for each in folders),
+        [as_text(each) for each in files],
+        tuple(as_text(each) for each in folders),
         np.array([number[each] for each in first], np.int64),
         ~np.array(is_test, bool),
         lambda position: read_picture(folder / files[position], size),

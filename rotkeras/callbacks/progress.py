@@ -24,7 +24,7 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         from rich.console import Console
 
-        self.console = console or Console()
+        self.console = console or Console(markup=False, emoji=False)
         self.initial_epoch = initial_epoch
         self._bar: Any = None
         self._started = 0.0

@@ -1,6 +1,7 @@
 """The command line. Each command has a file of its own, imported when it is called or asked for
 help."""
 
+import errno
 import importlib
 import itertools
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import click
 
 from rotkeras import __version__
+from rotkeras.cli import ending, streams
 from rotkeras.errors import UserError
+from rotkeras.files import as_text, is_full
 
 COMMANDS = {
     "audit": "Tell whether predicting rotations suits your images, before training.",
@@ -74,6 +77,11 @@ class _Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        streams.prepare()
+        with ending.soon():
+            return super().main(*arguments, **settings)
+
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
@@ -81,9 +89,39 @@ class _Group(click.Group):
             command = self.get_command(context, context.invoked_subcommand or "")
             click.echo(f"Error: {with_option(str(error), command)}", err=True)
             context.exit(2)
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted; nothing was left half-written.", err=True)
-            context.exit(130)
+        except KeyboardInterrupt as error:
+            click.echo("\nInterrupted; no unfinished file was left.", err=True)
+            context.exit(ending.exit_code(error))
+        except Exception as error:
+            if sentence := _of_the_system(error):
+                click.echo(f"Error: {sentence}", err=True)
+                context.exit(2)
+            raise
+
+
+def _of_the_system(error: Exception) -> str:
+    """A sentence for what the system refused: a full disk, a path that cannot be opened; "" for
+    other errors."""
+    if is_full(error):
+        name = getattr(error, "filename", None)
+        where = f" while {as_text(str(name))!r} was written" if name else ""
+        return f"The disk became full{where}. Older files are intact; make room and try again."
+    if isinstance(error, OSError) and error.filename and error.errno in _REFUSALS:
+        reason = (error.strerror or str(error)).lower()
+        return f"{as_text(str(error.filename))!r} cannot be used: {reason}. Give another path."
+    return ""
+
+
+_REFUSALS = (
+    errno.EACCES,
+    errno.EIO,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+)
 
 
 def with_option(message: str, command: click.Command | None) -> str:

@@ -76,7 +76,7 @@ def benchmark_train(
     """
     from rotkeras import recipe as recipes
     from rotkeras.benchmark import benchmark_training
-    from rotkeras.files import write_json
+    from rotkeras.files import check_writable, write_json
 
     chosen = recipes.load(recipe, overrides, data_dir)
     if chosen.data.folder is not None:  # before the seconds that TensorFlow takes to start
@@ -84,6 +84,8 @@ def benchmark_train(
 
         check_folder(expanded(chosen.data.folder))
 
+    if path is not None:
+        check_writable(path, "-o")
     measured = benchmark_training(
         chosen,
         steps,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from rotkeras.accepted import OnBadImage
+from rotkeras.cli import ending
 from rotkeras.cli.skipped import tell_skipped
 
 if TYPE_CHECKING:
@@ -156,16 +157,14 @@ def interruptible() -> Iterator[list[int]]:
         interrupted.append(number)
         raise KeyboardInterrupt
 
-    before = {
-        number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before = {number: signal.signal(number, interrupt) for number in ending.SIGNALS}
     try:
         yield interrupted
     except (KeyboardInterrupt, Exception) as error:
         if not interrupted and not isinstance(error, KeyboardInterrupt):
             raise
         click.echo("\nInterrupted; no unfinished file was left.", err=True)
-        sys.exit(128 + (interrupted or [signal.SIGINT])[0])
+        sys.exit(ending.exit_code(error, *interrupted[:1]))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

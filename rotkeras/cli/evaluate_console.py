@@ -19,7 +19,9 @@ class EvaluateConsole:
     """Runs an evaluation and shows it, on a terminal or as plain lines."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(soft_wrap=True, highlight=False)
+        self.console = console or Console(
+            soft_wrap=True, highlight=False, markup=False, emoji=False
+        )
 
     def run(
         self,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rotkeras.files import expanded
+from rotkeras.files import as_text, expanded
 
 if TYPE_CHECKING:
     from rotkeras.orient import Told
@@ -110,7 +110,7 @@ def orient(
         if table is not None:
             write_table(table, told)
     unread = [
-        BadImage(str(found.folder / each.path), each.reason)
+        BadImage.of(str(found.folder / each.path), each.reason)
         for each in told
         if each.action == "unreadable"
     ]
@@ -152,7 +152,7 @@ def turned_ones(told: list["Told"]) -> list[str]:
     for each in turned[:_SHOWN]:
         lines.append(
             f"{each.angle:>5}°  {each.confidence:>10.3f} "
-            f" {_short(each.path.as_posix(), _WIDTH - 20)}"
+            f" {_short(as_text(each.path.as_posix()), _WIDTH - 20)}"
         )
     if len(turned) > _SHOWN:
         lines.append(f"… and {len(turned) - _SHOWN:,} more; all of them with --csv FILE")
@@ -174,7 +174,7 @@ def copies(told: list["Told"], folder: Path) -> list[str]:
     left = [each for each in told if each.reason and each.action != "unreadable"]
     if left:
         lines.append(f"{len(left):,} could not be put upright:")
-        lines += [f"  {each.path.as_posix()}: {each.reason}" for each in left[:5]]
+        lines += [f"  {as_text(each.path.as_posix())}: {each.reason}" for each in left[:5]]
     if len(left) > 5:
         lines.append(f"  … and {len(left) - 5:,} more; all of them with --csv FILE")
     return lines

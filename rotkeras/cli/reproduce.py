@@ -66,8 +66,10 @@ def reproduce(
     from dataclasses import replace
 
     from rotkeras.cli.reproduce_console import ReproduceConsole
+    from rotkeras.files import check_writable
     from rotkeras.reproduce.scale import Scale
 
+    check_writable(out, "--out", folder=True)
     chosen = Scale.of(scale)
     given = {
         name: value

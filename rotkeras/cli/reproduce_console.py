@@ -22,7 +22,9 @@ class ReproduceConsole(Watching):
     """Runs a reproduction and shows it."""
 
     def __init__(self, console: Console | None = None) -> None:
-        super().__init__(console or Console(soft_wrap=True, highlight=False))
+        super().__init__(
+            console or Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+        )
         self._progress: Any = None
 
     def run(

@@ -8,7 +8,9 @@ from typing import Any, NoReturn
 
 import click
 
-from rotkeras.files import expanded
+from rotkeras.cli import ending
+from rotkeras.errors import UserError
+from rotkeras.files import expanded, is_full
 from rotkeras.text import Words, command_line
 
 
@@ -94,7 +96,7 @@ def train(
         interrupted.append(number)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in ending.SIGNALS}
     console = TrainConsole(together=together)
     try:
         console.run(chosen, run, interrupted)
@@ -102,12 +104,15 @@ def train(
         if together and not interrupted:
             _leave(error)
         if not interrupted and not isinstance(error, KeyboardInterrupt):
+            if is_full(error):
+                raise UserError(_full(run)) from None
             raise
+        code = 128 + (interrupted or [signal.SIGINT])[0]
         if together and together.number > 0:
-            os._exit(130)
+            os._exit(code)
         if not run.recipe.exists():
             click.echo("\nInterrupted before training began; nothing was written.", err=True)
-            sys.exit(130)
+            sys.exit(code)
         words: Words = ["rotkeras", "train", run.recipe, "--run-dir", run.path, "--resume"]
         command = command_line(*words)
         if together:
@@ -124,10 +129,11 @@ def train(
         )
         click.echo(f"\nInterrupted; {kept}. Go on with: {command}", err=True)
         if together:
-            os._exit(130)  # at a common exit the others would be waited for
-        sys.exit(130)
+            os._exit(code)  # at a common exit the others would be waited for
+        sys.exit(code)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if console.rejected:
         sys.exit(1)
 
@@ -143,13 +149,21 @@ def _check_places(chosen: Any, run: Any) -> None:
     check_places(chosen, recorded, command, *([] if recorded else [["data_dir"]]))
 
 
+def _full(run: Any) -> str:
+    """What is said when the disk becomes full during a training."""
+    sentence = f"The disk became full while {str(run.path)!r} was written."
+    if not (run.checkpoints / "state.json").exists():
+        return f"{sentence} No epoch was finished; make room and start again."
+    command = ["rotkeras", "train", str(run.recipe), "--run-dir", str(run.path), "--resume"]
+    return f"{sentence} Finished epochs are kept; make room, then: {shlex.join(command)}"
+
+
 def _leave(error: BaseException) -> NoReturn:
     """End one of several processes after an error, without the common exit, which would wait for
     the others."""
     import traceback
 
     from rotkeras import hosts
-    from rotkeras.errors import UserError
 
     code = 1
     if isinstance(error, UserError):

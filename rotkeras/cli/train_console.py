@@ -26,7 +26,9 @@ class TrainConsole:
         silent = (
             together is not None and together.number > 0
         )  # the first of several processes shows it for all
-        self.console = console or Console(soft_wrap=True, highlight=False, quiet=silent)
+        self.console = console or Console(
+            soft_wrap=True, highlight=False, markup=False, emoji=False, quiet=silent
+        )
         self.together = together
         self.rejected = False
         """Whether an export was asked for and did not come about."""

@@ -17,7 +17,9 @@ class WorthItConsole:
     """Runs the comparison and shows it."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(soft_wrap=True, highlight=False)
+        self.console = console or Console(
+            soft_wrap=True, highlight=False, markup=False, emoji=False
+        )
 
     def run(
         self,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rotkeras.data.image_file import ImageFile, NewImageFile
 from rotkeras.data.source import BadImage
 from rotkeras.errors import UserError
-from rotkeras.files import expanded
+from rotkeras.files import expanded, is_full, unfinished
 
 MEMORY_SHARE = 0.5
 """Images are held in memory when they take at most this share of what is available.
@@ -192,33 +192,32 @@ def _make(
 ) -> None:
     """Fill a cache aside, then put it in place in one step."""
     working = home.with_name(f"{home.name}.{_HOST}.{os.getpid()}.part")
-    working.mkdir(parents=True)
     try:
-        with NewImageFile(working / "images.npy", shape) as out:
-            positions, bad = fill(out)
-        for name, array in beside.items():
-            np.save(working / f"{name}.npy", array)
-        missing = np.setdiff1d(np.arange(shape[0]), positions, assume_unique=True)
-        content = {
-            "images": shape[0],
-            "missing": missing.tolist(),
-            "bad": [vars(each) for each in bad],
-        }
-        (working / "index.json").write_text(json.dumps(content))
-        if home.is_dir() and _open(home, {}) is None:
-            shutil.rmtree(home)
-        working.rename(home)
+        with unfinished(working):
+            working.mkdir(parents=True)
+            with NewImageFile(working / "images.npy", shape) as out:
+                positions, bad = fill(out)
+            for name, array in beside.items():
+                np.save(working / f"{name}.npy", array)
+            missing = np.setdiff1d(np.arange(shape[0]), positions, assume_unique=True)
+            content = {
+                "images": shape[0],
+                "missing": missing.tolist(),
+                "bad": [vars(each) for each in bad],
+            }
+            (working / "index.json").write_text(json.dumps(content))
+            if home.is_dir() and _open(home, {}) is None:
+                shutil.rmtree(home)
+            working.rename(home)
     except OSError as error:
         if _open(home, {}) is not None:  # another process was first, with the same images
             return
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise UserError(
                 f"The disk became full while decoded images were written to {str(home.parent)!r}:"
                 " make room there, or set data.cache to a folder on a larger disk."
             ) from None
         raise
-    finally:
-        shutil.rmtree(working, ignore_errors=True)
 
 
 def _prepare(place: Path) -> None:

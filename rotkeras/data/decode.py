@@ -65,7 +65,7 @@ def read_all(
                 if isinstance(result, UnidentifiedImageError):
                     reason = "its content is no image"
                 whole[position] = False
-                bad.append(BadImage(name_of(item), reason))
+                bad.append(BadImage.of(name_of(item), reason))
                 check_bad(bad, on_bad_image)
             else:
                 out[row] = result

@@ -130,7 +130,7 @@ class _Listing:
                         files.append(entry.name)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            self.unreadable.append(BadImage(str(error.filename), reason))
+            self.unreadable.append(BadImage.of(str(error.filename), reason))
             return
         if (
             below
@@ -138,7 +138,7 @@ class _Listing:
             and not folders
             and kinds.ending_of(below[:-1]) in kinds.extensions()
         ):
-            self.unreadable.append(BadImage(here, "it is a folder, not an image file"))
+            self.unreadable.append(BadImage.of(here, "it is a folder, not an image file"))
         for name in sorted([*files, *folders]):
             yield f"{below}{name}/" if name in folders else f"{below}{name}"
 
@@ -150,10 +150,10 @@ class _Listing:
             regular = False
         if not regular:
             what = what_else(entry.path) or "gone"
-            self.unreadable.append(BadImage(entry.path, f"it is {what}, not a file"))
+            self.unreadable.append(BadImage.of(entry.path, f"it is {what}, not a file"))
             return False
         if reason := kinds.not_read(entry.name):
-            self.unreadable.append(BadImage(entry.path, reason))
+            self.unreadable.append(BadImage.of(entry.path, reason))
             return False
         if ending in kinds.extensions():
             return True  # the decoder says so if it is none
@@ -161,10 +161,10 @@ class _Listing:
             prefix = kinds.read_prefix(entry.path)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            self.unreadable.append(BadImage(entry.path, reason))
+            self.unreadable.append(BadImage.of(entry.path, reason))
             return False
         if reason := kinds.heic_is_not_read(prefix):
-            self.unreadable.append(BadImage(entry.path, reason))
+            self.unreadable.append(BadImage.of(entry.path, reason))
             return False
         if kinds.looks_like_an_image(prefix):
             return True

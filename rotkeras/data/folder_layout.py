@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.errors import UserError
+from rotkeras.files import as_text
 
 _PARTS = {
     "train": "train",
@@ -112,7 +113,7 @@ def class_folders(
     if labels != "folders" and not (one_deep and enough):
         return None
     order = sorted(numbers)
-    return np.argsort([numbers[name] for name in order])[classes], tuple(order)
+    return np.argsort([numbers[name] for name in order])[classes], tuple(map(as_text, order))
 
 
 def why_no_labels(names: Sequence[str]) -> str:

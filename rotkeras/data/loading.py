@@ -20,7 +20,7 @@ from rotkeras.checks import checked
 from rotkeras.data.decode import Progress
 from rotkeras.data.source import Images, Source, split
 from rotkeras.errors import UserError, nearest
-from rotkeras.files import check_regular, expanded
+from rotkeras.files import as_text, check_regular, expanded
 from rotkeras.images.formats import ending_of, extensions
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def load(
         size = image_size or FOLDER_IMAGE_SIZE
         folder = expanded(source)
         check_folder(folder)
-        name = folder.resolve().name
+        name = as_text(folder.resolve().name)
         parts = find_parts(folder)
         if parts is not None:
             notes += _notes_of(parts, test_folder)

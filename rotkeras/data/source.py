@@ -11,6 +11,7 @@ from rotkeras.accepted import Fraction, ImageBatch, LabelVector, Seed
 from rotkeras.checks import checked
 from rotkeras.data.fingerprint import Fingerprint, fingerprint
 from rotkeras.errors import UserError, must
+from rotkeras.files import as_text
 
 
 @checked
@@ -139,10 +140,20 @@ class Images:
 
 @dataclass(frozen=True)
 class BadImage:
-    """A file that could not be read as an image, and why."""
+    """A file that could not be read as an image, and why.
+
+    Attributes:
+        path: as `rotkeras.files.as_text` writes it, so that it can be printed and stored.
+        reason: in words.
+    """
 
     path: str
     reason: str
+
+    @classmethod
+    def of(cls, path: str, reason: str) -> "BadImage":
+        """Of a path as the system has it."""
+        return cls(as_text(path), as_text(reason))
 
 
 @checked

@@ -16,7 +16,7 @@ from rotkeras.device.chunks import png_parts, png_with_picture, webp_with_pictur
 from rotkeras.device.exif import has_more_pages, turned, with_orientation
 from rotkeras.device.jpeg import jpeg_with_orientation, jpeg_with_picture
 from rotkeras.errors import UserError, brief
-from rotkeras.files import what_else, write_whole
+from rotkeras.files import check_writable, what_else, write_whole
 from rotkeras.images import load_pixels, open_image, orientation, transposed
 
 _TURNS = {
@@ -151,6 +151,7 @@ def check_folder(folder: Path, originals: Path, overwrite: bool = False) -> None
         UserError: when copies could replace originals or be taken for originals the next time, or
             the folder holds files.
     """
+    check_writable(folder, "--fix", folder=True)
     home = originals if originals.is_dir() else originals.parent
     where, there = folder.resolve(), home.resolve()
     if where == there or where in there.parents or (originals.is_dir() and there in where.parents):

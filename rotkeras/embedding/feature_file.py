@@ -17,7 +17,7 @@ from rotkeras.embedding.image_list import ImageList
 from rotkeras.embedding.opening import open_images
 from rotkeras.embedding.streaming import Chunk, stream
 from rotkeras.errors import UserError
-from rotkeras.files import expanded, write_whole
+from rotkeras.files import check_writable, write_whole
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def check_file(
         UserError: for another suffix, a file that is there, or a folder that is missing or may not
             be written to.
     """
-    file = expanded(path)
+    file = check_writable(path, "The file")
     if file.suffix.lower() not in suffixes:
         *others, last = suffixes
         raise UserError(

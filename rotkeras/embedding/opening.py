@@ -102,7 +102,7 @@ def _folder(folder: Path, on_bad_image: str) -> Opened:
         lambda position: folder / files[position],
         read_image,
         labels,
-        tuple(map(as_text, class_names)),
+        class_names,
         skipped,
         notes_on_others(others, folder),
     )

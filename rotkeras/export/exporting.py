@@ -2,9 +2,7 @@
 all of them hold."""
 
 import functools
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +40,14 @@ from rotkeras.export.tap_choice import choose_tap
 from rotkeras.export.target import check_target, clean, put, rejected_folder, resolved
 from rotkeras.export.tflite import CLASSES, FEWEST_IMAGES, check_length, to_tflite
 from rotkeras.export.verify import Reference, embed, refer, verify_file, verify_saved_model
-from rotkeras.files import as_text, one_writer, write_json
+from rotkeras.files import (
+    as_text,
+    beside,
+    one_writer,
+    temporary_folder,
+    unfinished,
+    write_json,
+)
 
 SAVED_MODEL = "saved_model"
 _PROBE_IMAGES = 5000
@@ -169,10 +174,10 @@ def export(
     come_from = (
         card.Origin(name=model.name, source=source.name) if origin is None else origin(parts.tap)
     )
-    working = target.with_name(f".part-{os.getpid()}-{target.name}")
+    working = beside(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with one_writer(target):
+        with one_writer(target), unfinished(working):
             clean(target)
             working.mkdir()
             proof = _write(
@@ -211,8 +216,6 @@ def export(
         if type(error).__module__.startswith("tensorflow") and type(error).__name__ in _FULL:
             raise _unwritable(target, brief(error)) from error
         raise
-    finally:
-        shutil.rmtree(working, ignore_errors=True)
     return Exported(place, proof, rejected)
 
 
@@ -373,7 +376,7 @@ def _write(
         write_json(folder / "calibration.json", content)
     images = None if calibration is None else calibration.take(slice(None))
     ranges = None if images is None else statistics(embed(parts, images))
-    with tempfile.TemporaryDirectory(prefix="rotkeras-") as workshop:
+    with temporary_folder() as work:
         for kind in kinds:
             say(f"converting {kind.name}")
             description = describe(parts, kind, origin.name, origin.author, origin.licence)
@@ -384,7 +387,7 @@ def _write(
                 calibration=images,
                 classes=classes,
                 description=description,
-                workshop=Path(workshop),
+                workshop=work,
             )
             proof["files"][kind.file] = verify_file(
                 file,

@@ -1,11 +1,12 @@
 """Where an export may go."""
 
+import glob
 import os
 import shutil
 from pathlib import Path
 
 from rotkeras.errors import UserError
-from rotkeras.files import expanded
+from rotkeras.files import check_writable, expanded
 
 
 def resolved(folder: str | os.PathLike[str]) -> Path:
@@ -26,6 +27,7 @@ def check_target(folder: Path, overwrite: bool) -> None:
         overwrite: whether an export that is there may be replaced, with all that lies in its
             folder.
     """
+    check_writable(folder, "-o", folder=True)
     here = Path.cwd().resolve()
     if folder == here or folder in here.parents:
         raise UserError(
@@ -61,12 +63,12 @@ def check_target(folder: Path, overwrite: bool) -> None:
 def clean(folder: Path) -> None:
     """Take away what a killed export left beside a folder, and bring back an export that it had
     just taken out of its place."""
-    for left in folder.parent.glob(f".old-*-{folder.name}"):
+    for left in folder.parent.glob(f".old-*-{glob.escape(folder.name)}"):
         if not folder.exists():
             os.replace(left, folder)
     for left in (
-        *folder.parent.glob(f".part-*-{folder.name}"),
-        *folder.parent.glob(f".old-*-{folder.name}"),
+        *folder.parent.glob(f".part-*-{glob.escape(folder.name)}"),
+        *folder.parent.glob(f".old-*-{glob.escape(folder.name)}"),
     ):
         shutil.rmtree(left, ignore_errors=True)
 

@@ -2,7 +2,6 @@
 profiles."""
 
 import re
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from rotkeras.export.operators import foreign_operators
 from rotkeras.export.parts import Parts, as_parts, of_float_pixels
 from rotkeras.export.profiles import PROFILES, Profile
 from rotkeras.export.profiles import profile as profile_of
-from rotkeras.files import write_whole
+from rotkeras.files import temporary_folder, write_whole
 
 _DRAWN, _CORRECTED_ON = 200, 200
 
@@ -93,8 +92,8 @@ def to_tflite(
             " of a run."
         )
     if workshop is None:
-        with tempfile.TemporaryDirectory(prefix="rotkeras-") as folder:
-            model = _convert(parts, kind, images, classes, Path(folder))
+        with temporary_folder() as folder:
+            model = _convert(parts, kind, images, classes, folder)
     else:
         model = _convert(parts, kind, images, classes, workshop)
     if (

@@ -6,7 +6,7 @@ from typing import Any
 
 from rotkeras import __version__
 from rotkeras.errors import UserError
-from rotkeras.files import expanded, write_text
+from rotkeras.files import check_writable, write_text
 
 
 def render(package: str, template: str, title: str, **content: Any) -> str:
@@ -43,7 +43,7 @@ def check_page(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
         path: a file that ends in `.html`; `~` is the home folder.
         overwrite: whether a file that is there may be replaced.
     """
-    file = expanded(path)
+    file = check_writable(path, "The page")
     if file.suffix.lower() not in (".html", ".htm"):
         raise UserError(
             f"The page {str(file)!r} ends in {file.suffix or 'nothing'}: expected .html; give such"
