@@ -49,7 +49,10 @@ def test_it_draws_and_names_the_pictures(network, photo, tmp_path):
     [
         (["{network}", "nowhere.jpg", "-o", "{out}"], "'nowhere.jpg' does not exist"),
         (["nowhere", "{photo}", "-o", "{out}"], "nowhere does not exist"),
-        (["{network}", "{photo}", "-o", "{photo}"], "it is a file, not a folder. Give another path"),
+        (
+            ["{network}", "{photo}", "-o", "{photo}"],
+            "it is a file, not a folder. Give another path",
+        ),
         (["{network}", "{photo}", "-o", "{out}", "--method", "cam"], "'cam' is not one of"),
         (
             ["{network}", "{photo}", "-o", "{out}", "--tap", "conv9"],
