@@ -112,6 +112,7 @@ Rising = Annotated[list[PositiveNumber], Field(min_length=1), AfterValidator(_ch
 
 Labels = Literal["auto", "folders", "none"]
 OnBadImage = Literal["skip", "error"]
+Split = Literal["stratified", "random"]
 Views = Literal["all", "one"]
 Budget = Literal["fast", "published"]
 ProbeName = Annotated[

@@ -159,7 +159,11 @@ def _fit(
     done = state["epoch"]
     batches = build_pipeline(recipe, source, task, augmentation, done)
     encoder = EncoderCheckpoint(
-        run.path, recipe.encoder.tap, recipe.encoder.pooling, recipe.probe.probes[0]
+        run.path,
+        recipe.encoder.tap,
+        recipe.encoder.pooling,
+        recipe.probe.probes[0],
+        len(probe.validation) if probe else None,
     )
     encoder.best, encoder.last = state.get("best"), state.get("last")
     if probe:
@@ -314,10 +318,23 @@ def check_export(recipe: Recipe, model: keras.Model, source: Source) -> None:
     )
 
 
+def why_no_probes(source: Source) -> str:
+    """Why the features of some images cannot be probed, in words; "" where they can."""
+    train, validation = source.train, source.validation
+    if train.labels is None:
+        return "the images have no labels"
+    if validation is None or validation.labels is None:
+        return "there is no validation part; set data.validation_fraction above 0"
+    if len(set(train.labels.tolist())) < 2:
+        return "all training images are of one class"
+    if len(set(train.labels.tolist()) & set(validation.labels.tolist())) < 2:
+        return "training and validation share fewer than two classes"
+    return ""
+
+
 def _probe(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> ProbeAccuracy | None:
     """The probe callback, or None when the images do not allow one."""
-    labels = source.train.labels
-    if labels is None or source.validation is None or len(set(labels.tolist())) < 2:
+    if why_no_probes(source):
         return None
     settings = recipe.probe
     return ProbeAccuracy(

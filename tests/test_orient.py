@@ -230,7 +230,7 @@ def test_one_file_and_mistakes(network, photographs, tmp_path):
         call(network, tmp_path / "nothing")
     with pytest.raises(UserError, match="None of the images could be read"):
         call(network, folder / "broken.jpg")
-    with pytest.raises(UserError, match="cannot be made"):
+    with pytest.raises(UserError, match="cannot be written"):
         call(network, folder, "--fix", network / "below a file")
     with pytest.raises(UserError, match=r"expected \.csv"):
         call(network, folder, "--csv", tmp_path / "a.txt")

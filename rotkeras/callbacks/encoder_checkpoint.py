@@ -6,9 +6,10 @@ from typing import Any
 import keras
 
 from rotkeras import taps
-from rotkeras.accepted import AnyPath, ProbeName, Text
+from rotkeras.accepted import AnyPath, Positive, ProbeName, Text
 from rotkeras.checks import checked
 from rotkeras.files import write_whole
+from rotkeras.probes.choice import choose
 
 BEST, LAST = "encoder.keras", "encoder-last.keras"
 
@@ -25,11 +26,15 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         tap: where to cut; "best" is the tap with the best probe in the logs, the second tap while
             there is none.
         pooling: "average" for one vector per image, "none" for feature maps.
-        probe: the one that judges, as `ProbeAccuracy` names it.
+        probe: the one that chooses, as `ProbeAccuracy` names it.
+        images: number of validation images that the probe is measured on. It says whether the
+            accuracies of taps differ by more than chance (`rotkeras.probes.choose`); where they do
+            not, the second tap is taken. None takes the tap with the best accuracy.
 
     Attributes:
         best: {"epoch", "tap", "measure", "value"} of `encoder.keras`, or None before the first
-            epoch; set it to go on.
+            epoch; set it to resume. With `images`, also "rivals", the taps that cannot be
+            distinguished from the best, and "arbitrary", whether these are all taps.
         last: the same of `encoder-last.keras`.
 
     Raises:
@@ -43,12 +48,14 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         tap: Text = "best",
         pooling: taps.Pooling = "average",
         probe: ProbeName = "ridge",
+        images: Positive | None = None,
     ) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.tap = tap
         self.pooling: taps.Pooling = pooling
         self.probe = probe
+        self.images = images
         self.best: dict[str, Any] | None = None
         self.last: dict[str, Any] | None = None
         self._encoders: dict[str, keras.Model] = {}
@@ -72,8 +79,16 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         keys = {tap: f"probe/{tap}/{self.probe}" for tap in there}
         probed = {tap: logs[key] for tap, key in keys.items() if key in logs}
         if probed:
-            tap = max(probed, key=lambda each: probed[each])
-            return {"tap": tap, "measure": f"{self.probe} probe", "value": float(probed[tap])}
+            default = taps.default(self.model)
+            found = choose(probed, self.images, default if default in probed else there[0])
+            chosen: dict[str, Any] = {
+                "tap": found.tap,
+                "measure": f"{self.probe} probe",
+                "value": found.accuracy,
+            }
+            if self.images is not None and self.tap == "best":
+                chosen |= {"rivals": list(found.rivals), "arbitrary": found.arbitrary}
+            return chosen
         # Between two probed epochs the tap of the last probe goes on.
         fallback = self.best["tap"] if self.best else taps.default(self.model)
         tap = fallback if self.tap == "best" else self.tap

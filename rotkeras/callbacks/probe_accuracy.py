@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from rotkeras import taps
 from rotkeras.accepted import Budget, NotNegative, Positive, Probes, Seed
@@ -25,6 +26,9 @@ class ProbeAccuracy(keras.callbacks.Callback):
     """Probe accuracy of every tap on the validation part, while the network trains: an online
     number, not the published protocol.
 
+    Validation images of classes that the drawn training images lack are left out: no probe could
+    tell them.
+
     The same is done once for an untrained copy of the backbone, so that a reader sees what was
     learned. With probes=("conv",) it draws the curve of figure 5a.
 
@@ -40,7 +44,7 @@ class ProbeAccuracy(keras.callbacks.Callback):
         augmentation: of trained probes whose settings augment.
         seed: of the draw, and of trained probes.
 
-    Adds to an epoch's logs: `probe/<tap>/<probe>` (share of right answers), `probe/seconds`. Put it
+    Adds to an epoch's logs: `probe/<tap>/<probe>` (accuracy, 0 … 1), `probe/seconds`. Put it
     before the callbacks that should see these.
 
     Attributes:
@@ -49,8 +53,8 @@ class ProbeAccuracy(keras.callbacks.Callback):
         results: {epoch, counted from 1: result}.
 
     Raises:
-        UserError: when the source has no labels, one class, or no validation part, or there is no
-            probe of a name.
+        UserError: when the source has no labels, one class, or no validation part with two classes
+            that training has, or there is no probe of a name.
 
     Reference: figure 5a, and the comparison with an untrained network of table 3, of Gidaris et
         al., ICLR 2018.
@@ -77,12 +81,12 @@ class ProbeAccuracy(keras.callbacks.Callback):
         for probe in probes:
             check_name(probe)
         self.train: Images = source.train.draw(train_images, seed)
-        self.validation: Images = source.validation
         if len(set(self.train.labels.tolist())) < 2:  # type: ignore[union-attr]
             raise UserError(
                 f"probe.train_images: the {len(self.train)} images drawn for the probes are all of"
                 " one class: expected two or more classes; draw more images."
             )
+        self.validation: Images = _of_classes(source.validation, self.train)
         self.every_epochs = every_epochs
         self.probes = tuple(probes)
         self.budget = budget
@@ -152,3 +156,16 @@ class ProbeAccuracy(keras.callbacks.Callback):
         `results` has it."""
         if self._epoch and self._epoch not in self.results:
             self.results[self._epoch] = self.probe(self.model)
+
+
+def _of_classes(validation: Images, train: Images) -> Images:
+    """The validation images whose class is among the training images."""
+    assert validation.labels is not None
+    assert train.labels is not None
+    known = np.isin(validation.labels, train.labels)
+    if len(set(validation.labels[known].tolist())) < 2:
+        raise UserError(
+            "The validation images have fewer than two of the classes that the probes learn: use"
+            " more images, or data.split=stratified."
+        )
+    return validation if known.all() else validation.part(np.flatnonzero(known))

@@ -16,8 +16,8 @@ from rotkeras.files import as_text, is_full
 COMMANDS = {
     "audit": "Tell whether predicting rotations suits your images, before training.",
     "train": "Pre-train a recipe and leave a run folder.",
-    "evaluate": "Tell how good the features of a run are, beside an untrained network's.",
-    "worth-it": "Say whether pre-training was worth it for your labelled images.",
+    "evaluate": "Measure the features of a run with probes, beside an untrained network.",
+    "worth-it": "Compare pre-training with training from scratch on your labelled images.",
     "export": "Export the encoder of a run for servers and devices, with proof.",
     "benchmark": "Measure how fast a TFLite file is, or how fast a recipe trains.",
     "orient": "Tell which way up images are, and write upright copies.",

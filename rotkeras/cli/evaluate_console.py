@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from rotkeras.cli import ending
 from rotkeras.evaluate import tables
 from rotkeras.evaluate.intervals import share_margin
 from rotkeras.evaluate.names import MODE_NAMES
@@ -81,13 +82,13 @@ class EvaluateConsole:
                 tested=watching.tested,
                 name=name,
             )
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             watching.close()
             self.console.print(
-                "\nInterrupted; finished rows are kept. The same command goes on with the rest.",
+                "\nInterrupted; finished rows are kept. Repeat the command to fit the rest.",
                 style="bold",
             )
-            sys.exit(130)
+            sys.exit(ending.exit_code(error))
         finally:
             watching.close()
         self.show(content)
@@ -104,7 +105,7 @@ class EvaluateConsole:
         for (labels, draw), group in tables.grouped(rows, "labels_per_class", "draw").items():
             title = "all labels" if labels == "all" else f"{labels} labels per class ({draw})"
             for table in tap_tables(
-                group, part, count, f"{title}: % right of {count:,} {part} images", plain
+                group, part, count, f"{title}: accuracy in % on {count:,} {part} images", plain
             ):
                 self.console.print(table)
         full = [row for row in rows if row["labels_per_class"] == "all"]
@@ -162,7 +163,7 @@ def class_tables(rows: Sequence[dict[str, Any]], part: str, plain: bool) -> list
         }
         table = _table(
             (
-                f"by class, % of {part}; all labels, the tap that is best on validation"
+                f"accuracy by class in % ({part}); all labels, the best tap on validation"
                 if page is pages[0]
                 else ""
             ),

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from rotkeras.cli.advice import about_choice, next_steps
 from rotkeras.cli.skipped import left_out, tell_skipped
 from rotkeras.data.source import BadImage, Source
 from rotkeras.errors import UserError, brief
@@ -248,11 +249,13 @@ class TrainConsole:
             self.console.print(f"note: {note}", markup=False)
         if source.skipped:
             self.console.print(f"{left_out(len(source.skipped))}; named at the end")
-        if source.train.labels is None:
-            self.console.print(
-                "no labels: features cannot be probed; rotation accuracy tells how training goes"
-            )
         from rotkeras import devices
+        from rotkeras.train import why_no_probes
+
+        if reason := why_no_probes(source):
+            self.console.print(
+                f"features are not probed: {reason}; rotation accuracy shows the progress"
+            )
 
         if (
             recipe.train.precision == "mixed_bfloat16"
@@ -275,7 +278,7 @@ class TrainConsole:
         epochs = f"{summary['epochs']} epoch{'s' if summary['epochs'] > 1 else ''}"
         print_(
             f"\nrotation accuracy {100 * rotation:.1f} % ({part}; chance is {100 / angles:.1f} %),"
-            f" {epochs}, {clock(summary['seconds'])} in all"
+            f" {epochs}, {clock(summary['seconds'])}"
         )
         if probes["trained"]:
             print_(probe_table(probes, plain=not self.console.is_terminal))
@@ -283,10 +286,11 @@ class TrainConsole:
             first = next(iter(next(iter(probes["trained"].values()))))
             best_probe = max(each[first] for each in probes["trained"].values())
             print_(
-                f"% right of {count:,} validation images (best: ±{margin(best_probe, count):.1f},"
-                " 95 % interval) by simple\nclassifiers on the features of each tap (a block's"
-                " output), of this network and of an\nuntrained one. The last block specialises on"
-                " rotations and may lose. Test is unread."
+                f"Accuracy in % on {count:,} validation images (best:"
+                f" ±{margin(best_probe, count):.1f}, 95 % interval) of simple\nclassifiers on the"
+                " features of each tap (the output of a block), trained and untrained.\nThe last"
+                " block specialises on rotations, so its accuracy may fall. The test part is"
+                " unread."
             )
         best = summary["encoder"]["best"]
         reason = (
@@ -298,14 +302,16 @@ class TrainConsole:
             f"\nencoder: {run.path / 'encoder.keras'}  (tap {best['tap']}, epoch {best['epoch']}:"
             f" {reason})"
         )
+        for line in about_choice(best, summary["images"]["validation"]):
+            print_(line)
         tell_skipped(
             self.console,
             [BadImage(**bad) for bad in summary["images"]["skipped"]],
             ", in summary.json",
         )
         print_(f"load it: keras.models.load_model({str(run.path / 'encoder.keras')!r})")
-        evaluate = command_line("rotkeras", "evaluate", run.path)
-        print_(f"next:    {evaluate}   (the numbers to report)")
+        for line, what in next_steps(run, run.load_recipe(), summary):
+            print_(f"next:    {line}   ({what})")
 
 
 def margin(accuracy: float, count: int) -> float:

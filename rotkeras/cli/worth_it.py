@@ -54,7 +54,7 @@ def worth_it(
     budget: Any,
     places: dict[str, str | None],
 ) -> None:
-    """Say whether pre-training was worth it for your labelled images.
+    """Compare pre-training with training from scratch for your labelled images.
 
     Compares the pre-trained backbone of RUN (frozen, with a convolutional probe, and with ridge
     regression) with the same network trained from scratch, at a few numbers of labels, and says so

@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from rotkeras.cli import ending
 from rotkeras.cli.watching import Watching
 from rotkeras.text import Words, clock
 
@@ -90,12 +91,12 @@ class WorthItConsole:
                 tested=watching.tested,
                 name=name,
             )
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             watching.close()
             self.console.print(
-                "\nInterrupted; finished fits are kept. The same command goes on with the rest."
+                "\nInterrupted; finished fits are kept. Repeat the command to fit the rest."
             )
-            sys.exit(130)
+            sys.exit(ending.exit_code(error))
         finally:
             watching.close()
         seconds = (run.load_summary() or {}).get("seconds", 0.0)
@@ -111,7 +112,7 @@ class WorthItConsole:
         """Print the table and the verdict."""
         plain = not self.console.is_terminal
         title = (
-            f"\n% right of {compared['images']:,} {compared['part']} images, at tap"
+            f"\naccuracy in % on {compared['images']:,} {compared['part']} images, tap"
             f" {compared['tap']}"
         )
         table = Table(

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from rotkeras.accepted import (
     AnyPath,
     Fraction,
@@ -15,10 +17,12 @@ from rotkeras.accepted import (
     OnBadImage,
     Positive,
     Seed,
+    Split,
 )
 from rotkeras.checks import checked
 from rotkeras.data.decode import Progress
-from rotkeras.data.source import Images, Source, split
+from rotkeras.data.source import Images, Source
+from rotkeras.data.source import split as split_images
 from rotkeras.errors import UserError, nearest
 from rotkeras.files import as_text, check_regular, expanded
 from rotkeras.images.formats import ending_of, extensions
@@ -137,6 +141,7 @@ def load(
     validation_fraction: Fraction = 0.1,
     train_images: Positive | None = None,
     split_seed: Seed = 0,
+    split: Split = "stratified",
     on_bad_image: OnBadImage = "skip",
     cache: AnyPath | None = None,
     progress: Progress | None = None,
@@ -163,6 +168,8 @@ def load(
         train_images: keep a seeded draw of this many training images after the split; None keeps
             all.
         split_seed: seed of the split and of the draw, apart from any training seed.
+        split: "stratified" keeps the proportions of the classes in the parts and in the draw, where
+            there are labels; "random" does not, as in earlier versions.
         on_bad_image: "skip" leaves out, counts and names files that cannot be read; "error" stops
             at the first.
         cache: folder that keeps the decoded images of a folder or a tensorflow-datasets set on
@@ -247,7 +254,7 @@ def load(
                 f"data.embedded: {source!r} is not an embedded set:"
                 f" {nearest(str(source), ['digits'])}"
             )
-        digits, held_out = split(read_digits(image_size), 0.2, seed=0)
+        digits, held_out = split_images(read_digits(image_size), 0.2, seed=0, how="random")
         everything, name = digits, "digits"
 
         def read_test() -> Images | None:
@@ -257,17 +264,42 @@ def load(
         everything = _without_labels(everything)
     found = len(everything) + (len(validation) if validation is not None else 0)
     if validation is None:
-        train, validation = split(everything, validation_fraction, split_seed)
+        train, validation = split_images(everything, validation_fraction, split_seed, split)
     else:
         train = everything
+    if split == "stratified" and validation is not None:
+        notes += _classes_left_out(train, validation)
     if train_images is not None:
-        train = train.draw(train_images, split_seed)
+        train = train.draw(train_images, split_seed, split)
 
     def test() -> Images | None:
         images = read_test()
         return _without_labels(images) if images is not None and labels == "none" else images
 
     return Source(name, train, validation, skipped, test, notes, found)
+
+
+def _classes_left_out(train: Images, validation: Images) -> list[str]:
+    """A line for classes that are in one part alone."""
+    if train.labels is None or validation.labels is None:
+        return []
+    found = []
+    sides = (
+        (validation.labels, train, "validation"),
+        (train.labels, validation, "training"),
+    )
+    for labels, other, name in sides:
+        assert other.labels is not None
+        missing = np.setdiff1d(other.labels, labels)
+        if len(missing):
+            first = other.class_names[missing[0]]
+            more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+            has = "have" if len(missing) > 1 else "has"
+            found.append(
+                f"class {first!r}{more} {has} no {name} image, so the probes cannot measure"
+                f" {'them' if len(missing) > 1 else 'it'}"
+            )
+    return found
 
 
 def _notes_of(parts: "Parts", test_folder: Any) -> list[str]:

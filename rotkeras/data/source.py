@@ -7,9 +7,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import Fraction, ImageBatch, LabelVector, Seed
+from rotkeras.accepted import Fraction, ImageBatch, LabelVector, Seed, Split
 from rotkeras.checks import checked
 from rotkeras.data.fingerprint import Fingerprint, fingerprint
+from rotkeras.data.stratify import stratified
 from rotkeras.errors import UserError, must
 from rotkeras.files import as_text
 
@@ -89,11 +90,13 @@ class Images:
         labels = None if self.labels is None else self.labels[positions]
         return replace(self, rows=self.rows[positions], labels=labels)
 
-    def draw(self, count: int, seed: int = 0) -> "Images":
-        """A seeded random draw of `count` images, in the order of their index; all of them when
-        there are fewer."""
+    def draw(self, count: int, seed: int = 0, how: Split = "random") -> "Images":
+        """A seeded draw of `count` images, in the order of their index; all of them when there are
+        fewer. "stratified" keeps the proportions of the classes where there are labels."""
         if count >= len(self):
             return self
+        if how == "stratified" and self.labels is not None:
+            return self.part(stratified(self.labels, count, seed))
         return self.part(np.random.default_rng(seed).permutation(len(self))[:count])
 
     def fingerprint(self) -> Fingerprint:
@@ -200,14 +203,20 @@ class Source:
 
 
 @checked
-def split(images: Images, fraction: Fraction, seed: Seed = 0) -> tuple[Images, Images | None]:
-    """Split a validation part from training: the same images for the same count, fraction and seed.
+def split(
+    images: Images, fraction: Fraction, seed: Seed = 0, how: Split = "stratified"
+) -> tuple[Images, Images | None]:
+    """Split a validation part from training: the same images for the same images, fraction and
+    seed.
 
     Args:
         images: the training part as its source gives it.
         fraction: share of the images that become validation, 0 ≤ fraction < 1; 0 for none.
         seed: of the draw. It is not the training seed, so that runs with other seeds share their
             validation images.
+        how: "stratified" keeps the proportions of the classes where there are labels: every class
+            with two images or more is in both parts, as far as the fraction allows. "random" draws
+            without regard to classes, as earlier versions did.
 
     Returns:
         (train, validation or None), both in the order of their index.
@@ -224,5 +233,9 @@ def split(images: Images, fraction: Fraction, seed: Seed = 0) -> tuple[Images, I
             " at least one image in training and in validation; add images, or set it to 0 to go"
             " without validation."
         )
+    several = images.labels is not None and len(np.unique(images.labels)) < len(images)
+    if how == "stratified" and images.labels is not None and several:
+        chosen = stratified(images.labels, count, seed, both_sides=True)
+        return images.part(np.setdiff1d(np.arange(len(images)), chosen)), images.part(chosen)
     order = np.random.default_rng(seed).permutation(len(images))
     return images.part(order[count:]), images.part(order[:count])

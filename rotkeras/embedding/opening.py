@@ -148,7 +148,9 @@ def _arrays(source: Any, kind: str, part: str, resize: bool) -> Opened:
 
     def read(size: int | None) -> Images:
         if kind == "embedded":
-            parts = split(read_digits(size), 0.2, seed=0)  # as `rotkeras.data.load` splits them
+            parts = split(
+                read_digits(size), 0.2, seed=0, how="random"
+            )  # as `rotkeras.data.load` splits them
             found = parts[part == "test"]
         elif isinstance(source, str | os.PathLike):
             found = read_npz(Path(source), part, size)

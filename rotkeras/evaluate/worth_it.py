@@ -144,21 +144,21 @@ def verdict(compared: dict[int, Any], images: int, seeds: int, seconds: float) -
     """One plain sentence."""
     if images < LEAST_IMAGES:
         return (
-            f"There are too few images to tell: {images} to judge on, and fewer than {LEAST_IMAGES}"
-            " cannot show a difference; label more."
+            f"Too few images to compare: the accuracy is measured on {images}, and fewer than"
+            f" {LEAST_IMAGES} cannot show a difference. Label more images."
         )
     if seeds == 1:
         return (
-            "One seed cannot tell, for draws of labels differ: take --seeds 3 (pre-training took"
-            f" {clock(seconds)}, once)."
+            "One seed cannot show a difference, because draws of labels differ. Use --seeds 3"
+            f" (pre-training took {clock(seconds)}, once)."
         )
     told = {count: each for count, each in compared.items() if each["told"]}
     cost = f"pre-training took {clock(seconds)}, once"
 
     def points(counts: Sequence[int]) -> str:
         return ", ".join(
-            f"{100 * told[count]['gain']:+.1f} points (±{100 * told[count]['gain_margin']:.1f}) at"
-            f" {count} labels per class"
+            f"{100 * abs(told[count]['gain']):.1f} ± {100 * told[count]['gain_margin']:.1f} points"
+            f" at {count} labels per class"
             for count in counts
         )
 
@@ -167,21 +167,21 @@ def verdict(compared: dict[int, Any], images: int, seeds: int, seconds: float) -
     if not told:
         widest = 100 * max(each["gain_margin"] for each in compared.values())
         return (
-            f"No difference can be told from {seeds} seeds: up to {widest:.1f} points are within "
-            f"the noise; take more --seeds or label more images ({cost})."
+            f"Pre-training made no measurable difference with {seeds} seeds: up to {widest:.1f}"
+            f" points are within the noise; use more --seeds or label more images ({cost})."
         )
     if better and worse:
         return (
-            f"Worth it with few labels, not with many: {points(better)}, but {points(worse)};"
-            f" {cost}."
+            f"Pre-training improved accuracy by {points(better)}, and reduced it by"
+            f" {points(worse)}; {cost}."
         )
     if better:
         rest = [str(count) for count in compared if count not in told]
-        tail = f"; no difference can be told at {', '.join(rest)}" if rest else ""
-        return f"Worth it: {points(better)} over training from scratch{tail}; {cost}."
+        tail = f"; no measurable difference at {', '.join(rest)}" if rest else ""
+        return f"Pre-training improved accuracy by {points(better)}{tail}; {cost}."
     return (
-        f"Not worth it with these labels: {points(worse)} against training from scratch; pre-train"
-        f" longer, or on more ({cost})."
+        f"Pre-training reduced accuracy by {points(worse)}; pre-train longer, or on more images"
+        f" ({cost})."
     )
 
 

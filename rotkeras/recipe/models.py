@@ -29,6 +29,7 @@ from rotkeras.accepted import (
     Rising,
     Seed,
     Share,
+    Split,
     Text,
     Views,
     Width,
@@ -96,6 +97,12 @@ class Data(Section):
     labels: Labels = Field("auto", description="Whether folders are classes.")
     validation_fraction: Fraction = Field(
         0.1, description="Share of the training images split off as validation."
+    )
+    split: Split = Field(
+        "stratified",
+        description=(
+            "stratified keeps the proportions of the classes in validation; random does not."
+        ),
     )
     train_images: Positive | None = Field(
         None, description="Keep a drawn part of the training images; null keeps all."
@@ -445,6 +452,9 @@ class Recipe(Section):
         whole = isinstance(data, dict) and {*SOURCES, *_ALWAYS_WRITTEN} <= data.keys()
         if whole and all(data[kind] is None for kind in SOURCES):
             content = {**content, "data": {**data, "embedded": "digits"}}
+        # They split at random: their validation images must not become training images.
+        if whole and "split" not in data:
+            content = {**content, "data": {**content["data"], "split": "random"}}
         # Before `train.placement`, section task said where views are made.
         task, train = content.get("task", {}), content.get("train", {})
         both = isinstance(task, dict) and isinstance(train, dict)

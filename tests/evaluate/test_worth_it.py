@@ -48,7 +48,7 @@ def test_a_gain_that_all_seeds_share_is_told_however_much_the_draws_differ():
     assert each["methods"]["scratch"]["margin"] > 0.2
     assert (
         compared["verdict"]
-        == "Worth it: +11.0 points (±2.5) at 20 labels per class over training from scratch;"
+        == "Pre-training improved accuracy by 11.0 ± 2.5 points at 20 labels per class;"
         " pre-training took 10:45, once."
     )
 
@@ -58,13 +58,13 @@ def test_a_gain_that_all_seeds_share_is_told_however_much_the_draws_differ():
     [
         (
             {5: (0.1, 0.1, 0.11), 100: (-0.1, -0.1, -0.11)},
-            "Worth it with few labels, not with many: +10.3 points",
+            "Pre-training improved accuracy by 10.3",
         ),
-        ({5: (0.1, 0.1, 0.11), 100: (0.1, -0.1, 0.0)}, "no difference can be told at 100"),
-        ({5: (-0.1, -0.1, -0.11)}, "Not worth it with these labels: -10.3 points"),
+        ({5: (0.1, 0.1, 0.11), 100: (0.1, -0.1, 0.0)}, "no measurable difference at 100"),
+        ({5: (-0.1, -0.1, -0.11)}, "Pre-training reduced accuracy by 10.3"),
         (
             {5: (0.1, -0.1, 0.0)},
-            "No difference can be told from 3 seeds: up to 24.8 points are within the noise",
+            "no measurable difference with 3 seeds: up to 24.8 points are within the noise",
         ),
     ],
 )
@@ -83,13 +83,13 @@ def test_the_images_that_judge_are_part_of_the_interval_and_one_seed_tells_nothi
     assert not each["told"]
     single = worth_it.compare(content({20: (0.2,)}), [20], 1, "fast", "conv2", 645.0)
     assert not single["counts"][20]["told"]
-    assert single["verdict"].startswith("One seed cannot tell")
+    assert single["verdict"].startswith("One seed cannot show a difference")
 
 
 def test_too_few_images_to_judge_on_are_said():
     compared = compare({5: (0.3, 0.3, 0.31)}, images=20)
     assert not compared["counts"][5]["told"]
-    assert "too few images to tell: 20 to judge on" in compared["verdict"]
+    assert "Too few images to compare: the accuracy is measured on 20" in compared["verdict"]
 
 
 def test_validation_judges_when_there_is_no_test_part():

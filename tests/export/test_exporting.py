@@ -222,7 +222,7 @@ def test_a_backbone_alone_has_no_orient_file(source, tmp_path):
 
 def test_folders_of_others_are_left_alone(network, source, tmp_path, exported):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(UserError, match="is a file: expected a folder"):
+    with pytest.raises(UserError, match="it is a file, not a folder"):
         export(network, source, tmp_path / "file")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("x")
