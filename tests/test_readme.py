@@ -37,18 +37,18 @@ def test_both_commands_are_one_line_and_name_what_exists():
     "document",
     [
         "README.md",
-        "docs/recipes.md",
-        "docs/runs.md",
-        "docs/python.md",
-        "docs/embed.md",
-        "docs/evaluate.md",
-        "docs/reproduce.md",
-        "docs/attention.md",
-        "docs/export.md",
-        "docs/device.md",
-        "docs/orient.md",
-        "docs/audit.md",
-        "docs/report.md",
+        "docs/guides/recipes.md",
+        "docs/guides/runs.md",
+        "docs/guides/python.md",
+        "docs/guides/embed.md",
+        "docs/guides/evaluate.md",
+        "docs/guides/reproduce.md",
+        "docs/guides/attention.md",
+        "docs/guides/export.md",
+        "docs/guides/device.md",
+        "docs/guides/orient.md",
+        "docs/guides/audit.md",
+        "docs/guides/report.md",
         "CONTRIBUTING.md",
     ],
 )
@@ -61,7 +61,7 @@ def test_every_link_leads_somewhere(document):
 def test_nothing_was_left_to_fill_in():
     for path in (
         *ROOT.glob("*.md"),
-        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("docs/**/*.md"),
         *ROOT.glob("recipes/*.yaml"),
         *ROOT.glob("saved_models/*/*.md"),
     ):
@@ -71,7 +71,7 @@ def test_nothing_was_left_to_fill_in():
 def test_every_key_of_a_recipe_is_documented():
     from rotkeras.recipe import models
 
-    text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "guides" / "recipes.md").read_text(encoding="utf-8")
     for section in (
         models.Task,
         models.Data,
@@ -90,7 +90,7 @@ def test_every_key_of_a_recipe_is_documented():
 def test_documented_commands_parse():
     from rotkeras import recipe
 
-    text = README + (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    text = README + (ROOT / "docs" / "guides" / "recipes.md").read_text(encoding="utf-8")
     lines = [
         line.split("#")[0].strip() for block in blocks("bash", text) for line in block.splitlines()
     ]
@@ -107,7 +107,7 @@ def test_every_documented_command_has_the_options_it_is_shown_with():
     from rotkeras.cli import main
 
     seen = set()
-    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for document in (ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")):
         for block in blocks("bash", document.read_text(encoding="utf-8")):
             for line in block.splitlines():
                 words = shlex.split(line, comments=True)
