@@ -18,6 +18,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_click",
 ]
+default_role = "code"
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 source_suffix = {".md": "markdown"}
