@@ -307,7 +307,7 @@ def has_bfloat16() -> bool | None:
     does not say.
 
     Without it a step of TensorFlow in `mixed_bfloat16` took ten times as long as one in float32
-    (measured with AVX2), and with it two thirds (docs/guides/benchmark.md).
+    (measured with AVX2), and with it two thirds (docs/guides/measure_speed.md).
     """
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
         for line in file:

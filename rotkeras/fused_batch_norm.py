@@ -90,7 +90,7 @@ def _slow_in_half(dtype: Any, channels: int) -> bool:
     once.
 
     For 128 maps of 32 × 32 with 40 channels that one takes 15 ms in bfloat16, and 20 for the
-    gradient; through float32, with both casts, it is a third (docs/guides/benchmark.md).
+    gradient; through float32, with both casts, it is a third (docs/guides/measure_speed.md).
     """
     import tensorflow as tf
 

@@ -37,18 +37,18 @@ def test_both_commands_are_one_line_and_name_what_exists():
     "document",
     [
         "README.md",
-        "docs/guides/recipes.md",
-        "docs/guides/runs.md",
-        "docs/guides/python.md",
-        "docs/guides/embed.md",
-        "docs/guides/evaluate.md",
-        "docs/guides/reproduce.md",
-        "docs/guides/attention.md",
-        "docs/guides/export.md",
-        "docs/guides/device.md",
-        "docs/guides/orient.md",
-        "docs/guides/audit.md",
-        "docs/guides/report.md",
+        "docs/guides/write_recipes.md",
+        "docs/guides/read_run_folders.md",
+        "docs/guides/use_python.md",
+        "docs/guides/embed_images.md",
+        "docs/guides/evaluate_features.md",
+        "docs/guides/reproduce_the_paper.md",
+        "docs/guides/draw_attention_maps.md",
+        "docs/guides/export_encoders.md",
+        "docs/guides/run_on_devices.md",
+        "docs/guides/turn_photographs_upright.md",
+        "docs/guides/check_images.md",
+        "docs/guides/read_reports.md",
         "CONTRIBUTING.md",
     ],
 )
@@ -71,7 +71,7 @@ def test_nothing_was_left_to_fill_in():
 def test_every_key_of_a_recipe_is_documented():
     from rotkeras.recipe import models
 
-    text = (ROOT / "docs" / "guides" / "recipes.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "guides" / "write_recipes.md").read_text(encoding="utf-8")
     for section in (
         models.Task,
         models.Data,
@@ -90,7 +90,7 @@ def test_every_key_of_a_recipe_is_documented():
 def test_documented_commands_parse():
     from rotkeras import recipe
 
-    text = README + (ROOT / "docs" / "guides" / "recipes.md").read_text(encoding="utf-8")
+    text = README + (ROOT / "docs" / "guides" / "write_recipes.md").read_text(encoding="utf-8")
     lines = [
         line.split("#")[0].strip() for block in blocks("bash", text) for line in block.splitlines()
     ]

@@ -3,7 +3,7 @@ come from.
 
 Each limit is held against the near end of a 95 % interval, so that few images never accuse; copies
 are counted, and need none. Measured with seed 0 on 5000 images of CIFAR-10 (32 pixels) and 1200
-photographs of ten ImageNet classes (64 and 96 pixels); docs/guides/audit.md has the whole table, and what
+photographs of ten ImageNet classes (64 and 96 pixels); the guide has the whole table, and what
 measured it. "natural" is the images as they are.
 """
 

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from rotkeras.run import Run
 
 
-def next_steps(run: "Run", recipe: "Recipe", summary: dict[str, Any]) -> list[tuple[str, str]]:
+def next_steps(run: "Run", summary: dict[str, Any]) -> list[tuple[str, str]]:
     """(command, what it does) for a run that has ended."""
     found = []
     if summary["probes"]["trained"]:
         found.append((command_line("rotkeras", "evaluate", run.path), "the accuracies to report"))
     else:
-        images, options = _images(recipe)
+        images, options = _images(run.load_recipe())
         sheet = run.path / "neighbours.png"
         found.append(
             (

@@ -154,8 +154,8 @@ def _full(run: Any) -> str:
     sentence = f"The disk became full while {str(run.path)!r} was written."
     if not (run.checkpoints / "state.json").exists():
         return f"{sentence} No epoch was finished; make room and start again."
-    command = ["rotkeras", "train", str(run.recipe), "--run-dir", str(run.path), "--resume"]
-    return f"{sentence} Finished epochs are kept; make room, then: {shlex.join(command)}"
+    command = command_line("rotkeras", "train", run.recipe, "--run-dir", run.path, "--resume")
+    return f"{sentence} Finished epochs are kept; make room, then: {command}"
 
 
 def _leave(error: BaseException) -> NoReturn:

@@ -310,7 +310,7 @@ class TrainConsole:
             ", in summary.json",
         )
         print_(f"load it: keras.models.load_model({str(run.path / 'encoder.keras')!r})")
-        for line, what in next_steps(run, run.load_recipe(), summary):
+        for line, what in next_steps(run, summary):
             print_(f"next:    {line}   ({what})")
 
 

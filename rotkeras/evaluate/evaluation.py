@@ -62,7 +62,7 @@ def evaluate(
             compared with those of training.
 
     Returns:
-        The content of `<name>.json`; docs/guides/evaluate.md says what is in it.
+        The content of `<name>.json`; docs/guides/evaluate_features.md says what is in it.
 
     Raises:
         UserError: for a run that has not ended, images that have changed since its training, that

@@ -377,7 +377,8 @@ class Export(Section):
     export/."""
 
     profiles: list[ProfileName] = Field(
-        ["float32", "int8"], description="Kinds of TFLite file; docs/guides/export.md lists them."
+        ["float32", "int8"],
+        description="Kinds of TFLite file; docs/guides/export_encoders.md lists them.",
     )
     saved_model: bool = Field(True, description="Write a SavedModel too.")
     tap: Text | None = Field(

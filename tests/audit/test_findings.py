@@ -11,7 +11,7 @@ from rotkeras.audit.shortcuts import Told
 from rotkeras.recipe import validate
 
 FIT = Folder("(all)", 5000, 0.5, 0.5, 0.1, 0.0, 0.0, 0.0, 5000, 0.6, 0.012, 0.4, 0.003)
-# As measured on CIFAR-10, 5000 images, seed 0: see docs/guides/audit.md.
+# As measured on CIFAR-10, 5000 images, seed 0: see docs/guides/check_images.md.
 NATURAL = [
     Told("border", "", 0.545, 0.014, 0.436, "", 0.109, 0.017),
     Told("mark", "", 0.516, 0.014, 0.429, "", 0.087, 0.016),

@@ -352,7 +352,9 @@ print(sorted({"tensorflow", "keras", "matplotlib", "pyarrow"} & set(sys.modules)
 
 
 def test_the_page_names_every_option_and_its_commands_parse():
-    text = (Path(__file__).parents[2] / "docs" / "guides" / "embed.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "guides" / "embed_images.md").read_text(
+        encoding="utf-8"
+    )
     lines = [
         shlex.split(line, comments=True)[1:]
         for line in text.splitlines()
