@@ -75,7 +75,8 @@ def attend(
         UserError: for a method, tap, power or target that is not there, and for a picture that is
             there already.
 
-    Reference: figures 3 and 6 of Gidaris et al., ICLR 2018.
+    Reference:
+        figures 3 and 6 of Gidaris et al., ICLR 2018.
     """
     from rotkeras.data.source import BadImage
 

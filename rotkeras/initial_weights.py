@@ -19,7 +19,8 @@ def draw(model: keras.Model, seed: int) -> None:
             than `VarianceScaling` (Glorot, He, LeCun), stay as they are.
         seed: the same seed gives the same weights on every backend and machine.
 
-    Reference: the distributions are those of `keras.initializers.VarianceScaling`.
+    Reference:
+        the distributions are those of `keras.initializers.VarianceScaling`.
     """
     for number, layer in enumerate(_with_kernel(model)):
         generator = np.random.default_rng(hashed_seed(seed, "weights", number))

@@ -97,9 +97,9 @@ def add_l2(model: keras.Model, rate: float) -> None:
         model: built; changed in place.
         rate: the weight decay, such as 5e-4. 0 changes nothing.
 
-    Reference: the SGD of the code published with Gidaris et al., ICLR 2018. Loshchilov and Hutter,
-        ICLR 2019, explain how it
-    differs from decoupled decay.
+    Reference:
+        the SGD of the code published with Gidaris et al., ICLR 2018. Loshchilov and Hutter, ICLR
+        2019, explain how it differs from decoupled decay.
     """
     if rate:
         regularizer = keras.regularizers.L2(rate / 2)

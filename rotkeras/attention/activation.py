@@ -34,9 +34,9 @@ def activation_maps(
         model: a model with taps, uint8 (B, H, W, 3) in.
         images: uint8 (N, H, W, 3), values 0 … 255, of the model's size.
         taps: names of taps; None for all.
-        powers: p of |activation|^p: one number for all taps, one for each in their order, {tap: p},
+        powers: p of `|activation|^p`: one number for all taps, one for each in their order, {tap: p},
             or None for the published ones: 1, 2, 4 for the first, second and third tap of the
-                model, 4 for deeper ones.
+            model, 4 for deeper ones.
 
     Returns:
         {tap: float32 (N, h, w)}, not normalised; batch norm runs in inference mode.
@@ -45,9 +45,9 @@ def activation_maps(
         UserError: for images of another dtype or shape, a tap that is not there, a tap without
             places, or powers that do not fit.
 
-    Reference: Gidaris et al., ICLR 2018, figures 3 and 6; Zagoruyko and Komodakis, Paying More
-        Attention to Attention, ICLR
-    2017, section 3.1.
+    Reference:
+        Gidaris et al., ICLR 2018, figures 3 and 6; Zagoruyko and Komodakis, Paying More Attention
+        to Attention, ICLR 2017, section 3.1.
     """
     check_images(model, images)
     maps = taps_.maps(model, taps)

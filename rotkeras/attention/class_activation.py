@@ -82,9 +82,10 @@ def class_activation_maps(
             nested models, and a tf-keras-vis that is missing or does not work with the installed
             Keras.
 
-    Reference: Selvaraju et al., Grad-CAM, ICCV 2017; Chattopadhyay et al., Grad-CAM++, WACV 2018;
-        Jiang et al., LayerCAM, TIP 2021;
-    Wang et al., Score-CAM, CVPRW 2020; Smilkov et al., SmoothGrad, 2017.
+    Reference:
+        Selvaraju et al., Grad-CAM, ICCV 2017; Chattopadhyay et al., Grad-CAM++, WACV 2018; Jiang et
+        al., LayerCAM, TIP 2021; Wang et al., Score-CAM, CVPRW 2020; Smilkov et al., SmoothGrad,
+        2017.
     """
     if method not in _CLASSES:
         raise UserError(f"There is no method {method!r}: {nearest(method, METHODS)}")

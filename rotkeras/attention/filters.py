@@ -89,14 +89,14 @@ def describe(filters: NDArray[np.float32]) -> tuple[NDArray[np.float64], ...]:
 def filter_variety(filters: Filters) -> FilterVariety:
     """How much filters differ in orientation and frequency.
 
-    Read the three numbers together: an untrained network spreads widely, for noise has all
-        orientations, and is not selective; a
-    network of many oriented edges is selective and spreads.
+    Read the three numbers together: an untrained network spreads widely, because noise has all
+    orientations, and is not selective; a network of many oriented edges is selective and spreads.
 
     Args:
         filters: float32 (n, k, k, 3), of `first_filters`.
 
-    Reference: what figure 4 of Gidaris et al., ICLR 2018, is said to show.
+    Reference:
+        what figure 4 of Gidaris et al., ICLR 2018, is said to show.
     """
     energy, selectivity, orientation, frequency = describe(filters)
     weight = energy / max(energy.sum(), 1e-30)
@@ -123,7 +123,8 @@ def filter_grid(filters: Filters, scale: Positive = 6, columns: Positive = 16) -
     Returns:
         uint8 (height, width, 3).
 
-    Reference: figure 4 of Gidaris et al., ICLR 2018.
+    Reference:
+        figure 4 of Gidaris et al., ICLR 2018.
     """
     filters = filters[np.argsort(describe(filters)[3], kind="stable")]
     count, side = len(filters), filters.shape[1]

@@ -40,9 +40,9 @@ def maximise(
     Raises:
         UserError: for a unit or tap that is not there, and as `class_activation_maps`.
 
-    Reference: Erhan et al., Visualizing Higher-Layer Features of a Deep Network, 2009, by
-        tf-keras-vis with total variation and
-    jitter.
+    Reference:
+        Erhan et al., Visualizing Higher-Layer Features of a Deep Network, 2009, by tf-keras-vis
+        with total variation and jitter.
     """
     import_vis("tf_keras_vis")
     whole = differentiable(model, output)

@@ -41,9 +41,8 @@ def audit(
     it.
 
     All images are read once: their headers, corners and copies. On a draw of them a small network
-        tells whether they have an up,
-    each image judged by a network that did not see it, and small predictors that see next to
-    nothing tell whether there is a way around learning it.
+    tells whether they have an up, each image judged by a network that did not see it, and small
+    predictors that see next to nothing tell whether there is a way around learning it.
 
     Args:
         source: a folder (searched recursively), a path that ends in `.npz`, `"digits"`, a name of

@@ -58,9 +58,10 @@ def hashes(small: NDArray[np.uint8], turns: int = 0) -> NDArray[np.uint64]:
         small: uint8 (n, 16, 16).
         turns: quarter turns.
 
-    Reference: Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010,
-        section 3.2.1 (the sign against 0
-    instead of the median, so that a turn changes signs and places only).
+    Reference:
+        Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010, section
+        3.2.1 (the sign against 0 instead of the median, so that a turn changes signs and places
+        only).
     """
     index = np.arange(SIDE)
     cosines = np.cos(np.pi * (2 * index[None] + 1) * index[:9, None] / (2 * SIDE)).astype(

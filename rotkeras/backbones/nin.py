@@ -46,10 +46,10 @@ def nin(
     Raises:
         UserError: for another number of blocks, or a width or input shape that cannot be built.
 
-    Reference: Lin, Chen, Yan, Network in Network, ICLR 2014; the layers of Gidaris et al., ICLR
-        2018, section 4.1, with batch
-    norm momentum 0.9, epsilon 1e-5 and the initial weights of their published code (normal,
-    variance 2 / fan-out).
+    Reference:
+        Lin, Chen, Yan, Network in Network, ICLR 2014; the layers of Gidaris et al., ICLR 2018,
+        section 4.1, with batch norm momentum 0.9, epsilon 1e-5 and the initial weights of their
+        published code (normal, variance 2 / fan-out).
     """
     if input_shape[2] != 3 or min(input_shape[:2]) < 8:
         raise must("input_shape", "be (height, width, 3) of at least 8 pixels", input_shape)

@@ -41,9 +41,8 @@ class AttentionMaps(keras.callbacks.Callback):
         seed: of the draw.
 
     Adds to the logs of an epoch that is due: `equivariance/<tap>`, the score of
-        `rotkeras.attention.equivariance_score` on these
-    images, -1 … 1 (not there when all maps are constant), and `attention/seconds`. Put it before
-    the callbacks that should see these.
+    `rotkeras.attention.equivariance_score` on these images, -1 … 1 (not there when all maps are
+    constant), and `attention/seconds`. Put it before the callbacks that should see these.
 
     What goes wrong while drawing, such as a full disk, is warned of once, and training goes on.
 
@@ -51,7 +50,8 @@ class AttentionMaps(keras.callbacks.Callback):
         UserError: without images; at the beginning of training, for images of another size than the
             model's or that are not square, or a tap that is not there.
 
-    Reference: figures 3 and 6 of Gidaris et al., ICLR 2018.
+    Reference:
+        figures 3 and 6 of Gidaris et al., ICLR 2018.
     """
 
     @checked

@@ -56,8 +56,9 @@ class ProbeAccuracy(keras.callbacks.Callback):
         UserError: when the source has no labels, one class, or no validation part with two classes
             that training has, or there is no probe of a name.
 
-    Reference: figure 5a, and the comparison with an untrained network of table 3, of Gidaris et
-        al., ICLR 2018.
+    Reference:
+        figure 5a, and the comparison with an untrained network of table 3, of Gidaris et al., ICLR
+        2018.
     """
 
     @checked

@@ -23,7 +23,7 @@ class Throughput(keras.callbacks.Callback):
     strategy batches are fetched ahead for every device and the clock sees the fetching thread
     instead. To those of the epoch in which the second execution ends, the first as a rule, also
     `compile_seconds`: by how much the first took longer than the second, waiting apart; it was
-        traced and, with XLA, compiled.
+    traced and, with XLA, compiled.
     """
 
     @checked

@@ -185,7 +185,8 @@ def read_digits(image_size: int | None) -> Images:
     """The 1797 handwritten digits (8 × 8, ten classes) of the UCI set that ships inside
     scikit-learn.
 
-    Reference: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+    Reference:
+        Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
         Repository, 1998.
     """
     from sklearn.datasets import load_digits

@@ -38,8 +38,9 @@ def pad_crop_flip(padding: NotNegative = 4, flip: bool = True) -> Augmentation:
         padding: pixels on each side.
         flip: whether to flip.
 
-    Reference: the CIFAR-10 augmentation of Gidaris et al., ICLR 2018, section 4.1, and their
-        published code.
+    Reference:
+        the CIFAR-10 augmentation of Gidaris et al., ICLR 2018, section 4.1, and their published
+        code.
     """
 
     return _PadCropFlip(padding, flip)
@@ -143,7 +144,8 @@ def random_resized_crop(
         ratio: least and greatest width over height; drawn uniformly in its logarithm.
         flip: whether to flip.
 
-    Reference: Szegedy et al., Going Deeper with Convolutions, CVPR 2015, section 6.
+    Reference:
+        Szegedy et al., Going Deeper with Convolutions, CVPR 2015, section 6.
     """
 
     def apply(images: Tensor, key: Key) -> Tensor:

@@ -57,9 +57,9 @@ def permute(position: NDArray[np.int64], seed: int, epoch: int, count: int) -> N
     A block cipher over the smallest even number of bits (16 at least) that holds all positions; a
     result outside is enciphered again until it falls inside, which keeps it a permutation.
 
-    Reference: Beaulieu et al., The SIMON and SPECK Families of Lightweight Block Ciphers, 2013,
-        with the three-word key schedule
-    that TensorFlow's RandomIndexShuffle uses.
+    Reference:
+        Beaulieu et al., The SIMON and SPECK Families of Lightweight Block Ciphers, 2013, with the
+        three-word key schedule that TensorFlow's RandomIndexShuffle uses.
     """
     if count == 1:
         return np.zeros(np.shape(position), np.int64)

@@ -24,9 +24,10 @@ def mix(*words: Any) -> Tensor:
     Returns:
         uint64 tensor.
 
-    Reference: the finaliser of SplitMix64, Steele, Lea, Flood, Fast Splittable Pseudorandom Number
-        Generators, OOPSLA 2014, with
-    the constants of its variant 13 (Stafford); absorbed word by word.
+    Reference:
+        the finaliser of SplitMix64, Steele, Lea, Flood, Fast Splittable Pseudorandom Number
+        Generators, OOPSLA 2014, with the constants of its variant 13 (Stafford); absorbed word by
+        word.
     """
     state = tf.constant(0x243F6A8885A308D3, tf.uint64)
     for word in words:

@@ -119,7 +119,8 @@ class Images:
         Raises:
             UserError: without labels, or when a class has fewer images.
 
-        Reference: Gidaris et al., ICLR 2018, figure 5b and the code published with it.
+        Reference:
+            Gidaris et al., ICLR 2018, figure 5b and the code published with it.
         """
         if self.labels is None:
             raise UserError(

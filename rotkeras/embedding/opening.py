@@ -51,8 +51,7 @@ def open_images(
 
     Returns:
         A function: image size -> `ImageList`. It raises a `UserError` for arrays of another size
-            when `resize` is False.
-        Sets of tensorflow-datasets are decoded when it is called, into memory or a cache on disk;
+        when `resize` is False. Sets of tensorflow-datasets are decoded when it is called, into memory or a cache on disk;
         of folders nothing is decoded.
 
     Raises:

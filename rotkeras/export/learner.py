@@ -22,7 +22,8 @@ class SoftmaxHead(tf.Module):
     p = softmax(z·W + b), ∂/∂W = zᵀ(p − y)/n + weight_decay·W, ∂/∂b = Σ(p − y)/n, with z the
     standardised embeddings.
 
-    Reference: Bishop, Pattern Recognition and Machine Learning, 2006, equations 4.104 to 4.109.
+    Reference:
+        Bishop, Pattern Recognition and Machine Learning, 2006, equations 4.104 to 4.109.
     """
 
     def __init__(

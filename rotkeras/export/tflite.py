@@ -76,9 +76,9 @@ def to_tflite(
         UserError: for an unknown profile, too few or other calibration images, a network without
             the head that is asked for, and operators that TFLite has no builtin for, by name.
 
-    Reference: Jacob et al., Quantization and Training of Neural Networks for Efficient
-        Integer-Arithmetic-Only Inference,
-    CVPR 2018, for int8.
+    Reference:
+        Jacob et al., Quantization and Training of Neural Networks for Efficient
+        Integer-Arithmetic-Only Inference, CVPR 2018, for int8.
     """
     kind, parts = profile_of(profile), as_parts(network)
     if isinstance(calibration, Images):

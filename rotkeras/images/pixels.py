@@ -60,15 +60,13 @@ def fit_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
 def to_rgb(image: Image.Image) -> Image.Image:
     """Any Pillow image as RGB.
 
-    | mode | rule |
-    |---|---|
-    | 1, L, P, RGB, RGBX, YCbCr, HSV, LAB | Pillow's conversion |
-    | LA, PA, RGBA, La, RGBa, P with transparency | the same; transparency is dropped |
-    | CMYK | Pillow's conversion, without a colour profile |
-    | I;16 (16-bit grey) | divided by 257, so that 65535 becomes 255 |
-    | I (32-bit integers) | values 0…255 as they are, 0…65535 divided by 257; others are refused |
-    | F (floats) | values 0…1 times 255, 0…255 as they are, 0…65535 divided by 257; others, NaN and
-    infinity are refused |
+    - 1, L, P, RGB, RGBX, YCbCr, HSV, LAB: Pillow's conversion.
+    - LA, PA, RGBA, La, RGBa, P with transparency: the same; transparency is dropped.
+    - CMYK: Pillow's conversion, without a colour profile.
+    - I;16 (16-bit grey): divided by 257, so that 65535 becomes 255.
+    - I (32-bit integers): values 0…255 as they are, 0…65535 divided by 257; others are refused.
+    - F (floats): values 0…1 times 255, 0…255 as they are, 0…65535 divided by 257; others, NaN and
+      infinity are refused.
 
     Results are rounded to the nearest integer. For I and F the largest value of the image decides.
 

@@ -31,9 +31,9 @@ class Rotation:
         model = task.build_model(rotkeras.backbones.nin(blocks=4))
         model.compile("sgd", task.loss(), metrics=task.metrics())
 
-    Reference: Gidaris, Singh, Komodakis, Unsupervised Representation Learning by Predicting Image
-        Rotations, ICLR 2018,
-    section 3.1 and equation 3; the angles of table 2.
+    Reference:
+        Gidaris, Singh, Komodakis, Unsupervised Representation Learning by Predicting Image
+        Rotations, ICLR 2018, section 3.1 and equation 3; the angles of table 2.
     """
 
     @checked

@@ -20,7 +20,8 @@ def quarter_turn(images: Tensor, turns: int, library: Any) -> Tensor:
     Returns:
         (B, H, W, C), or (B, W, H, C) for an odd number of turns.
 
-    Reference: Gidaris et al., ICLR 2018, section 3.1.1.
+    Reference:
+        Gidaris et al., ICLR 2018, section 3.1.1.
     """
     turns %= 4
     flip = getattr(library, "flip", None) or library.reverse

@@ -126,7 +126,8 @@ def fit(
         UserError: for an unknown probe or tap, images without labels or of one class, or a loss
             that is not finite.
 
-    Reference: Gidaris, Singh, Komodakis, ICLR 2018, section 4.1 (protocol and schedules).
+    Reference:
+        Gidaris, Singh, Komodakis, ICLR 2018, section 4.1 (protocol and schedules).
     """
     check_name(probe)
     labels = check_labels(train.labels)

@@ -37,9 +37,9 @@ def linear(site: Site) -> list[Any]:
     """Adaptive max-pool to at most 9600 numbers, batch norm without scale and offset, one dense
     layer.
 
-    Reference: the linear probes of Gidaris et al., ICLR 2018, section 4.2, and their published
-        code; Zhang, Isola, Efros,
-    Colorful Image Colorization, ECCV 2016.
+    Reference:
+        the linear probes of Gidaris et al., ICLR 2018, section 4.2, and their published code;
+        Zhang, Isola, Efros, Colorful Image Colorization, ECCV 2016.
     """
     side, name = taps.grid(site.shape, LINEAR_FEATURES), site.name
     return [
@@ -56,7 +56,8 @@ def nonlinear(site: Site) -> list[Any]:
     """Two hidden layers of min(20·classes, 2048) units (no bias, batch norm, ReLU), then one dense
     layer.
 
-    Reference: Gidaris et al., ICLR 2018, section 4.1 (200-200-10) and table 1.
+    Reference:
+        Gidaris et al., ICLR 2018, section 4.1 (200-200-10) and table 1.
     """
     name, hidden = site.name, min(HIDDEN_PER_CLASS * site.classes, MOST_HIDDEN)
     layers: list[Any] = [keras.layers.Flatten(name=f"{name}_flatten")]
@@ -79,7 +80,8 @@ def conv(site: Site) -> list[Any]:
 
     On tap `conv2` of a NIN it makes the supervised network of the paper.
 
-    Reference: Gidaris et al., ICLR 2018, section 4.1, table 3.
+    Reference:
+        Gidaris et al., ICLR 2018, section 4.1, table 3.
     """
     layers: list[Any] = []
     for number, size in enumerate((3, 1, 1), start=1):

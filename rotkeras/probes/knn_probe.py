@@ -76,9 +76,9 @@ def knn(
         neighbours: k; at most n are used.
         temperature: of the weights.
 
-    Reference: Wu, Xiong, Yu, Lin, Unsupervised Feature Learning via Non-Parametric Instance
-        Discrimination, CVPR 2018,
-    section 3.4.
+    Reference:
+        Wu, Xiong, Yu, Lin, Unsupervised Feature Learning via Non-Parametric Instance
+        Discrimination, CVPR 2018, section 3.4.
     """
     check_pair(features, labels)
     labels = check_labels(labels)

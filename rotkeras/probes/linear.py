@@ -98,8 +98,8 @@ def ridge(
         labels: integers (n,).
         alphas: penalties to choose from.
 
-    Reference: Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, equations 3.44
-        and 7.64.
+    Reference:
+        Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, equations 3.44 and 7.64.
     """
     check_pair(features, labels)
     labels = check_labels(labels)
