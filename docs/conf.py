@@ -64,7 +64,7 @@ html_theme_options = {
 }
 
 # Rooms import their public names when they are first used; autodoc documents what is there.
-ROOMS = sorted(path.stem for path in (ROOT / "docs" / "api").glob("rotkeras.*.md"))
+ROOMS = sorted(path.stem for path in (ROOT / "docs" / "api").glob("rotkeras*.md"))
 
 
 def _import_public_names(app: object) -> None:

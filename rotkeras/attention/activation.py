@@ -34,9 +34,9 @@ def activation_maps(
         model: a model with taps, uint8 (B, H, W, 3) in.
         images: uint8 (N, H, W, 3), values 0 … 255, of the model's size.
         taps: names of taps; None for all.
-        powers: p of `|activation|^p`: one number for all taps, one for each in their order, {tap: p},
-            or None for the published ones: 1, 2, 4 for the first, second and third tap of the
-            model, 4 for deeper ones.
+        powers: p of `|activation|^p`: one number for all taps, one for each in their order,
+            {tap: p}, or None for the published ones: 1, 2, 4 for the first, second and third tap of
+            the model, 4 for deeper ones.
 
     Returns:
         {tap: float32 (N, h, w)}, not normalised; batch norm runs in inference mode.

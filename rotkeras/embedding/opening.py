@@ -51,8 +51,8 @@ def open_images(
 
     Returns:
         A function: image size -> `ImageList`. It raises a `UserError` for arrays of another size
-        when `resize` is False. Sets of tensorflow-datasets are decoded when it is called, into memory or a cache on disk;
-        of folders nothing is decoded.
+        when `resize` is False. Sets of tensorflow-datasets are decoded when it is called, into
+        memory or a cache on disk; of folders nothing is decoded.
 
     Raises:
         UserError: for anything missing, empty, or of the wrong form.
