@@ -28,9 +28,8 @@ def write_golden(folder: Path, files: Mapping[str, Profile], images: NDArray[np.
 
     The answers are the file's own numbers (int8 ones as integers), made on one thread. Another
     processor may round otherwise: `golden.json` gives the tolerance: 6 steps of 8 bits, 0.05 of a
-        quantised probability (a softmax widens steps), or for files
-    that compute in floats a thousandth of the largest number. TFLite's reference kernels differ
-    from XNNPACK's by less than half.
+    quantised probability (a softmax widens steps), or for files that compute in floats a thousandth
+    of the largest number. TFLite's reference kernels differ from XNNPACK's by less than half.
     """
     images = np.ascontiguousarray(images[:IMAGES])
     place = folder / FOLDER

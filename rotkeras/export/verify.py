@@ -35,8 +35,7 @@ class Reference:
 
     A probe is fitted once, on Keras' embeddings of training images, and asked about the embeddings
     of each file: as a classifier that was fitted on a workstation would meet the file on a device.
-        Probes fitted anew on each file's embeddings would make good
-    what the file got wrong.
+    Probes fitted anew on each file's embeddings would make good what the file got wrong.
 
     Attributes:
         images: uint8 (n, S, S, 3), held out.
@@ -147,9 +146,8 @@ def verify_file(
 
     Returns:
         Its part of `verify.json`: size in bytes, SHA-256, operators, inputs and outputs, median
-            milliseconds per image on one
-        thread, `likeness` to Keras' embeddings, and what each probe, or the rotation head, loses
-        (`Drop.record`).
+        milliseconds per image on one thread, `likeness` to Keras' embeddings, and what each probe,
+        or the rotation head, loses (`Drop.record`).
     """
     content = path.read_bytes()
     with without_notes():
@@ -218,8 +216,8 @@ def verify_learner(
 
     Returns:
         The largest differences: of the probabilities that `classify` gives after the steps, of the
-            `loss` of each step (`learn`),
-        and of the head that `get_head` gives after `set_head`. The head is left as it was found.
+        `loss` of each step (`learn`), and of the head that `get_head` gives after `set_head`. The
+        head is left as it was found.
     """
     dimensions, classes = (side or 0 for side in file.outputs("get_head")["weights"].shape)
     embeddings = np.ascontiguousarray(reference.probed_embeddings[:32])

@@ -48,7 +48,7 @@ def wilson_margin(share: float, count: int) -> float:
     """Half of the 95 % interval of a share of `count` images.
 
     Reference: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA,
-        vol. 22, 1927.
+    vol. 22, 1927.
     """
     z = 1.96
     inside = share * (1 - share) / count + z * z / (4 * count * count)
