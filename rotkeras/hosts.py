@@ -189,10 +189,7 @@ def watch(hosts: Hosts, arguments: Sequence[str]) -> int:
 def _how_it_ended(hosts: Hosts, code: int, said: str, began: bool, interrupted: bool) -> str:
     everyone, this = ", ".join(hosts.addresses), f"Process {hosts.number} of {len(hosts.addresses)}"
     if interrupted:
-        return (
-            "Interrupted;"
-            f" {'epochs that were finished are kept' if began else 'nothing was written'}."
-        )
+        return f"Interrupted; {'finished epochs are kept' if began else 'nothing was written'}."
     if not began and code == -signal.SIGABRT:
         return (
             f"{this} did not meet the others at {hosts.addresses[0]} within {MEETING_SECONDS} s:"

@@ -14,21 +14,21 @@ from rotkeras.errors import UserError
 from rotkeras.files import as_text, is_full
 
 COMMANDS = {
-    "audit": "Tell whether predicting rotations suits your images, before training.",
+    "audit": "Check whether predicting rotations suits your images, before training.",
     "train": "Pre-train a recipe and leave a run folder.",
     "evaluate": "Measure the features of a run with probes, beside an untrained network.",
     "worth-it": "Compare pre-training with training from scratch on your labelled images.",
     "export": "Export the encoder of a run for servers and devices, with proof.",
     "benchmark": "Measure how fast a TFLite file is, or how fast a recipe trains.",
-    "orient": "Tell which way up images are, and write upright copies.",
+    "orient": "Predict the orientation of images and write upright copies.",
     "embed": "Write the features of images to a file.",
-    "neighbours": "Show the images that an encoder takes for alike.",
-    "attend": "Draw where a network looks in images.",
+    "neighbours": "Show the nearest images by the features of an encoder.",
+    "attend": "Draw attention maps of images.",
     "report": "Make the page of one run, or of several side by side.",
-    "reproduce": "Run what a table of the paper needs, and compare.",
+    "reproduce": "Reproduce a table of the paper and compare the numbers.",
     "recipes": "List the recipes that ship, or print one.",
     "schema": "Print the JSON schema of recipes.",
-    "doctor": "Show versions, devices, and what is missing.",
+    "doctor": "Show versions, devices and missing packages.",
 }
 
 

@@ -47,10 +47,7 @@ METHODS = ("activation", "gradcam", "gradcam++", "layercam", "scorecam", "salien
 )
 @click.option(
     "--target",
-    help=(
-        "The answer asked about, such as 90; by default the one that the network gives. Not for"
-        " activation."
-    ),
+    help=("The class to explain, such as 90. Default: the predicted one. Not for activation."),
 )
 @click.option(
     "--beside",
@@ -70,7 +67,7 @@ METHODS = ("activation", "gradcam", "gradcam++", "layercam", "scorecam", "salien
     default=100,
     show_default=True,
     type=click.IntRange(1),
-    help="Of more images take so many, evenly spread.",
+    help="Most images to draw; of more, evenly spread ones.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace pictures that are there.")
 def attend(
@@ -87,7 +84,7 @@ def attend(
     most: int,
     overwrite: bool,
 ) -> None:
-    """Draw where the network of RUN looks in each IMAGE: files, or folders of them, of any size.
+    """Draw attention maps of each IMAGE, a file or a folder, for the network of RUN.
 
     RUN is a run folder, or a .keras file of a classifier with taps. Each image is cut to its
     centred square. If a folder and a set have the same name, write ./NAME for the folder and
@@ -116,8 +113,7 @@ def attend(
     make_folder(folder)
     if target is not None and set(methods) == {"activation"}:
         raise click.UsageError(
-            "--target goes with a method that asks for an answer: add --method gradcam, or leave it"
-            " out."
+            "--target needs a method that explains a class: add --method gradcam, or remove it."
         )
     if powers and "activation" not in methods:
         raise click.UsageError(

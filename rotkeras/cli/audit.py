@@ -39,7 +39,7 @@ from rotkeras.files import expanded
     type=int,
     default=5000,
     show_default=True,
-    help="Most images for networks and shortcuts, drawn.",
+    help="Most images for networks and shortcuts (a random draw).",
 )
 @click.option(
     "--seed",
@@ -59,11 +59,11 @@ def audit(
     seed: int,
     overwrite: bool,
 ) -> None:
-    """Tell whether predicting rotations suits the images of DATA, before training.
+    """Check whether predicting rotations suits the images of DATA, before training.
 
-    Looks for images without an up, turned ones, empty corners, copies, and shortcuts: borders,
-    colours, the grid of JPEG or noise that tell the rotation. Exit code 0: fit. 1: something was
-    found. 2: a mistake in the command. 3: too few images to tell.
+    Looks for images without an upright orientation, rotated images, empty corners, copies, and
+    shortcuts: borders, colours, the JPEG grid or noise that reveal the rotation. Exit code 0:
+    suitable. 1: something was found. 2: a mistake in the command. 3: too few images to decide.
 
     DATA is a folder (searched recursively), an .npz of arrays, digits, or a name of
     tensorflow-datasets. If a folder and a set have the same name, write ./NAME for the folder and

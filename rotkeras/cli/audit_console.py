@@ -15,35 +15,36 @@ def show(console: "Console", report: "Report") -> None:
     from rotkeras.audit.findings import percent
 
     plain = not console.is_terminal
-    console.print("shares in %; up: views whose angle a small network tells (chance is 25)")
+    console.print("in %; accuracy: rotation accuracy of a small network (chance is 25)")
     console.print(folder_table(report.folders, plain))
     if len(report.folders) > _MOST_FOLDERS + 1:
         console.print(
             f"… and {len(report.folders) - 1 - _MOST_FOLDERS:,} folders more, on the page"
         )
     if report.shortcuts:
-        console.print("\nviews told by small predictors, in % (chance is 25):")
+        console.print(
+            "\nrotation accuracy of predictors that see a shortcut alone, in % (chance is 25):"
+        )
         console.print(shortcut_table(report, plain))
     for note in report.notes:
         console.print(f"note: {note}")
     whole = report.whole
     if report.undecided:
         console.print(
-            f"\ntoo few images to tell: nothing was found in the files of {report.name}, and"
-            " whether they have an up could not be judged."
+            f"\ntoo few images to decide: nothing was found in the files of {report.name}, but"
+            " rotation accuracy could not be measured."
         )
     if report.fit:
         told = (
-            f" A small network tells {percent(whole.accuracy)} of the views (chance 25 %)."
+            f" A small network reaches {percent(whole.accuracy)} rotation accuracy (chance 25 %)."
             if whole.accuracy is not None
             else ""
         )
         console.print(
-            "\nfit: nothing was found that speaks against predicting rotations on"
-            f" {report.name}.{told}"
+            f"\nsuitable: nothing was found against predicting rotations on {report.name}.{told}"
         )
     for finding in report.findings:
-        console.print(f"\n{finding.name}: {finding.what}.\n  what to do: {finding.fix}.")
+        console.print(f"\n{finding.name}: {finding.what}.\n  how to fix it: {finding.fix}.")
 
 
 def folder_table(folders: list["Folder"], plain: bool) -> Any:
@@ -55,7 +56,8 @@ def folder_table(folders: list["Folder"], plain: bool) -> Any:
             :_MOST_FOLDERS
         ]
     table = _table(
-        ("folder", "images", "up", "", "ambiguous", "turned", "corners", "copies", "EXIF"), plain
+        ("folder", "images", "accuracy", "", "ambiguous", "rotated", "corners", "copies", "EXIF"),
+        plain,
     )
     for each in [folders[0], *rest]:
         copies = each.duplicates + each.turned_duplicates
@@ -73,7 +75,7 @@ def shortcut_table(report: "Report", plain: bool) -> Any:
     from rotkeras.audit.findings import tells_too_much
 
     table = _table(
-        ("predictor", "told", "", "control", "it sees"), plain, left=("predictor", "it sees")
+        ("predictor", "accuracy", "", "control", "input"), plain, left=("predictor", "input")
     )
     for each in report.shortcuts:
         verdict = f"{each.sees}: too much" if tells_too_much(each) else each.sees

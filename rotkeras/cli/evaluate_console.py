@@ -207,7 +207,7 @@ def notes(
                 f"\n± is the 95 % interval over up to {seeds} seeds of probes, draws and untrained"
                 " networks, of one pre-training"
             ),
-            "a number without ± has nothing in it that is drawn, or one seed",
+            "a number without ± does not depend on a seed, or has one seed",
         ]
     budgets = {row["budget"] for row in rows}
     if any(budget.startswith("fast") for budget in budgets):
@@ -220,8 +220,8 @@ def notes(
         )
     if part == "test":
         found.append(
-            "validation chose epochs (few labels: the last); each row was judged on the test part"
-            " once"
+            "epochs were chosen on validation (few labels: the last epoch); the test part was read"
+            " once for each row"
         )
     elif test_part in ("none", "without labels"):
         what = "there is no test part" if test_part == "none" else "the test part has no labels"

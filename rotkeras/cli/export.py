@@ -68,10 +68,10 @@ if TYPE_CHECKING:
 @click.option(
     "--max-drop",
     type=float,
-    help="Points of accuracy that a file may lose against Keras. [default: 0.5]",
+    help="Accuracy drop that is allowed against Keras, in points. [default: 0.5]",
 )
 @click.option(
-    "--classes", type=int, help="Of profile learner: most classes it can tell apart. [default: 10]"
+    "--classes", type=int, help="Profile learner: most classes it can learn. [default: 10]"
 )
 @click.option("--author", help="For the metadata and the model card.")
 @click.option("--licence", help="Of the files, for the metadata and the model card.")
@@ -93,11 +93,11 @@ def export(
     overwrite: bool,
     **options: Any,
 ) -> None:
-    """Export the encoder of RUN for servers and devices, with proof that each file answers as Keras
-    does.
+    """Export the encoder of RUN for servers and devices, with proof that each file agrees with
+    Keras.
 
-    Exit code 1 when a file loses more than --max-drop: everything is then kept aside, and what was
-    there stays.
+    Exit code 1 if the accuracy of a file drops by more than --max-drop. Then the files are written
+    to FOLDER-rejected, and an older export stays in place.
 
     \b
     rotkeras export runs/quickstart

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from rotkeras.text import command_line
+
 if TYPE_CHECKING:
     from rotkeras.export import Exported
     from rotkeras.run import Run
@@ -62,7 +64,7 @@ class ExportConsole:
             asked = (
                 "classes"
                 if proof["probes"]["ask"] == "classes"
-                else "by how much an image was turned (no labels)"
+                else "the rotation of an image (there are no labels)"
             )
             part = (
                 "held-out images"
@@ -76,8 +78,8 @@ class ExportConsole:
             }
             self.console.print(
                 f"{proof['held_out']['images']:,} {part}; ms: median of single images, one thread."
-                " Drops: points\nof accuracy lost against Keras, ± half the 95 % interval. Probes"
-                f" tell {asked}."
+                " drop: accuracy drop\nagainst Keras in percentage points, ± half the 95 %"
+                f" interval. Probes predict {asked}."
             )
             self.console.print(
                 "from Keras: "
@@ -91,20 +93,22 @@ class ExportConsole:
         limit = proof["gate"]["max_drop"]
         if exported.rejected:
             for name, why in exported.rejected.items():
-                self.console.print(f"REJECTED: {name}: {why}; allowed are {limit}")
+                self.console.print(f"REJECTED: {name}: {why}; at most {limit} are allowed")
             self.console.print(
-                f"nothing was exported; all files are kept aside in {_from_here(exported.folder)}"
+                f"nothing was exported; the rejected files are in {_from_here(exported.folder)}"
             )
-            self.console.print(
-                "next:    more --calibration-images, another --tap, or profiles float16 and dynamic"
+            again = command_line(
+                "rotkeras", "export", run.path, "--profile", "float16", "--profile", "dynamic"
             )
+            self.console.print(f"next:    {again}")
+            self.console.print("or try more --calibration-images, or another --tap")
             return
         self.console.print(
-            f"passed: no file loses more than {limit} points beyond chance ({seconds:.0f} s)"
+            f"passed: no accuracy drop above {limit} points beyond chance ({seconds:.0f} s)"
         )
         if undecided := proof["gate"]["undecided"]:
             self.console.print(
-                f"too few images to exclude a loss of {limit} points: {', '.join(undecided)}"
+                f"too few images to exclude a drop of {limit} points: {', '.join(undecided)}"
             )
         self.console.print(
             f"exported: {_from_here(exported.folder)}, with verify.json and model_card.md"
@@ -116,13 +120,14 @@ class ExportConsole:
                 f"{name} {100 * value:.1f}" for name, value in encoder["taps"].items()
             )
             self.console.print(
-                f"tap {encoder['tap']}: its vectors are best for ridge on validation\n({scores} %)"
+                f"tap {encoder['tap']}, chosen by the accuracy of ridge regression on"
+                f" validation\n({scores} %)"
             )
         best = ((run.load_summary() or {}).get("encoder") or {}).get("best") or {}
         if best and best["tap"] != encoder["tap"]:
             self.console.print(
-                f"encoder.keras is another encoder, cut at {best['tap']}: do not mix its vectors"
-                " with these"
+                f"encoder.keras is cut at another tap, {best['tap']}: do not mix its features with"
+                " these"
             )
         if encoder["input_size"] != encoder["trained_size"] and not encoder["resize"]:
             size = encoder["trained_size"]

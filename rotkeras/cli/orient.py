@@ -38,19 +38,19 @@ _WIDTH = 80
     default=0.9,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="Below it, an image is unsure and stays as it is.",
+    help="Images below this confidence stay as they are.",
 )
 @click.option(
     "--single-look",
     is_flag=True,
-    help="Look once, not in all four turns: faster, and more often wrong.",
+    help="One prediction instead of one for each quarter turn: faster, less accurate.",
 )
 @click.option(
     "--csv",
     "table",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write the answer for each image as .csv.",
+    help="Write the prediction for each image to a .csv file.",
 )
 @click.option(
     "--overwrite", is_flag=True, help="Replace copies and a .csv that are there; never an original."
@@ -66,11 +66,11 @@ def orient(
     table: Path | None,
     overwrite: bool,
 ) -> None:
-    """Tell which way up photographs are, and write upright copies with --fix.
+    """Predict the orientation of photographs, and write upright copies with --fix.
 
     ENCODER is an orient.tflite, a run folder or a SavedModel folder. IMAGES is a folder (searched
-    recursively) or an image file. Images are judged as a viewer shows them, by their EXIF
-    orientation. Originals are never written to.
+    recursively) or an image file. Images are read as a viewer shows them, with their EXIF
+    orientation applied. Originals are never written to.
 
     \b
     rotkeras orient runs/photographs photos

@@ -53,11 +53,11 @@ def reproduce(
     data_dir: str | None,
     out: Path,
 ) -> None:
-    """Run everything that TABLE of the paper needs, and print ours beside the paper's.
+    """Reproduce TABLE of the paper and print the numbers beside the paper's.
 
-    Pre-trains, probes and writes Markdown, CSV and a plot. Called again after an interruption it
-    goes on; runs are shared between tables. At a --scale below 1 the whole path is walked, and
-    nothing is compared by it.
+    Pre-trains, fits probes and writes Markdown, CSV and a plot. After an interruption, the same
+    command resumes. Tables share their runs. A --scale below 1 runs every step on less data; its
+    numbers cannot be compared with the paper's.
 
     \b
     rotkeras reproduce table1 --scale 0.02

@@ -45,7 +45,7 @@ class ReproduceConsole(Watching):
         full = recipes.load(base, overrides, data_dir)
         changed = departures(overrides)
         words = scale.describe(full.train.epochs) + (
-            f"; changed by {', '.join(changed)}: not judged" if changed else ""
+            f"; changed by {', '.join(changed)}: not compared" if changed else ""
         )
         judged = scale.full and not changed
         for network in dict.fromkeys(entry.network for entry in table.entries):
@@ -64,15 +64,15 @@ class ReproduceConsole(Watching):
 
         if scale.full and not devices.accelerators():
             self.console.print(
-                "there is no GPU here: at full scale this takes weeks; --scale 0.02 walks the path"
-                " in minutes"
+                "no GPU found: the full scale takes weeks here; --scale 0.02 runs every step in"
+                " minutes"
             )
         shrunk = recipes.load(base, [*overrides, *scale.overrides(full)], data_dir)
         whole = load_source(shrunk)
         if judged and full.data.kind != "tfds" and not is_cifar10(whole):
             judged, words = (
                 False,
-                f"{words}; of {whole.name}, whose images are not those of CIFAR-10: not judged",
+                f"{words}; of {whole.name}, whose images are not those of CIFAR-10: not compared",
             )
             self.console.print(words)
         source = scale.shrink(whole)
@@ -91,7 +91,7 @@ class ReproduceConsole(Watching):
         except KeyboardInterrupt:
             self.close()
             self.console.print(
-                "\nInterrupted; finished epochs and rows are kept. The same command goes on."
+                "\nInterrupted; finished epochs and rows are kept. Repeat the command to resume."
             )
             sys.exit(130)
         finally:
@@ -149,8 +149,8 @@ class ReproduceConsole(Watching):
                 f" {', '.join(str(seed) for seed in seeds)}"
             ),
             "protocol": (
-                "validation chose epochs, few-label probes took the last; each row was judged on"
-                " test once"
+                "epochs were chosen on validation, few-label probes took the last; the test part"
+                " was read once for each row"
             ),
             "seconds of pre-training": ", ".join(seconds),
             "machine": f"{platform.platform()}, {os.cpu_count()} cores",
@@ -198,7 +198,7 @@ class ReproduceConsole(Watching):
                 paper,
                 difference,
                 tolerance,
-                "–" if within == "not judged" else within,
+                "–" if within == "not compared" else within,
                 rerun,
             )
         return grid

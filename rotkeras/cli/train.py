@@ -32,10 +32,8 @@ from rotkeras.text import Words, command_line
     "--data-dir",
     help="Folder of prepared tensorflow-datasets sets; the same as --set data.data_dir=….",
 )
-@click.option(
-    "--resume", is_flag=True, help="Go on with the run that is there; begin when there is none."
-)
-@click.option("--overwrite", is_flag=True, help="Delete the run that is there and begin again.")
+@click.option("--resume", is_flag=True, help="Resume the run; starts if no run exists.")
+@click.option("--overwrite", is_flag=True, help="Delete the existing run and start again.")
 @click.option(
     "--hosts",
     "addresses",
@@ -123,11 +121,11 @@ def train(
         elif devices.backend() != "tensorflow":
             command = f"KERAS_BACKEND={devices.backend()} {command}"
         kept = (
-            "epochs that were finished are kept"
+            "finished epochs are kept"
             if (run.checkpoints / "state.json").exists()
             else "no epoch was finished"
         )
-        click.echo(f"\nInterrupted; {kept}. Go on with: {command}", err=True)
+        click.echo(f"\nInterrupted; {kept}. Resume with: {command}", err=True)
         if together:
             os._exit(code)  # at a common exit the others would be waited for
         sys.exit(code)

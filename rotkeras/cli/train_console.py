@@ -46,7 +46,7 @@ class TrainConsole:
             if has_changed and not changed:
                 raise UserError("The images have changed since this run began; process 0 says how.")
             if has_finished and not finished:
-                print("this run has ended; there is nothing to resume", flush=True)
+                print("this run has ended; nothing to resume", flush=True)
                 return {}
         if changed:
             raise changed
@@ -160,8 +160,8 @@ class TrainConsole:
         except Exception as error:  # the run has ended well, and is whole
             self.rejected = True
             self.console.print(
-                f"no export, for a defect ({type(error).__name__}: {brief(error)}); {again}"
-                " shows it"
+                f"no export, because of an internal error ({type(error).__name__}: {brief(error)});"
+                f" {again} shows it"
             )
 
     def _report(self, recipe: Recipe, run: Run) -> None:
@@ -182,7 +182,8 @@ class TrainConsole:
         except Exception as error:  # the run has ended well, and is whole
             told = " ".join(str(error).split())[:160]
             self.console.print(
-                f"no page, for a defect ({type(error).__name__}: {told}); {again} shows it"
+                f"no page, because of an internal error ({type(error).__name__}: {told}); {again}"
+                " shows it"
             )
 
     def _check(self, interrupted: Sequence[int]) -> None:

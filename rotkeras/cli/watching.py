@@ -64,7 +64,8 @@ class Watching:
         """Say that the test part is read, and how far it is."""
         if done == 0:
             self.console.print(
-                f"all is fitted; reading the test part for {count} row{'s' if count > 1 else ''} …"
+                f"all probes are fitted; reading the test part for {count}"
+                f" row{'s' if count > 1 else ''} …"
             )
         if self.console.is_terminal:
             self._show("test part", done / count)

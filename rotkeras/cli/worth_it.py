@@ -22,7 +22,9 @@ from rotkeras.cli.places import places
     ),
 )
 @click.option(
-    "--test-folder", metavar="FOLDER", help="With --labelled FOLDER: class folders to judge on."
+    "--test-folder",
+    metavar="FOLDER",
+    help="With --labelled FOLDER: class folders of the test part.",
 )
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
 @places

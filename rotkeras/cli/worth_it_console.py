@@ -139,7 +139,7 @@ class WorthItConsole:
                 for name in ("scratch", "conv", "ridge")
             ]
             gain = f"{100 * each['gain']:+.1f} ±{100 * each['gain_margin']:.1f}"
-            table.add_row(str(count), *cells, gain + ("" if each["told"] else "\nnot told"))
+            table.add_row(str(count), *cells, gain + ("" if each["told"] else "\nnot significant"))
         self.console.print(table)
         seeds = compared["seeds"]
         over = (

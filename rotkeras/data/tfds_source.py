@@ -38,7 +38,7 @@ def open_builder(name: str, data_dir: str | Path | None, download: bool = True) 
     if where is not None and not Path(where).is_dir():  # a typing error must not become a download
         raise UserError(
             f"The data folder {where!r} does not exist: expected one of tensorflow-datasets sets;"
-            " mend or make it."
+            " fix the path or make the folder."
         )
     tfds.core.utils.gcs_utils._is_gcs_disabled = True
     try:

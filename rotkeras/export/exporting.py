@@ -353,7 +353,7 @@ def _write(
         if tell is not None:
             tell(what, done, total)
 
-    say("asking Keras")
+    say("evaluating Keras")
     reference = refer(parts, labelled, held_out)
     proof = _head(parts, held_out, labelled, reference, origin)
     if saved_model:

@@ -61,7 +61,7 @@ def parse(text: str, name: str) -> Any:
         where = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise UserError(
-            f"{name}{where}: expected YAML, received what it cannot be ({problem}); mend this line."
+            f"{name}{where}: expected YAML, received what it cannot be ({problem}); fix this line."
         ) from None
 
 

@@ -26,7 +26,7 @@ def verdict(number: Reproduced, judged: bool) -> str:
     """Whether a number is reproduced, in a word or two; `judged` is False at any scale but the full
     one."""
     if not judged:
-        return "not judged"
+        return "not compared"
     return {True: "yes", False: "no", None: ""}[number.within]
 
 

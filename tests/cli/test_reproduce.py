@@ -32,7 +32,7 @@ def test_an_npz_is_judged_when_it_holds_the_images_of_cifar10(known, tmp_path, m
     console.run("table3", tmp_path / "out", "cifar10", Scale(), 1, overrides, None)
     assert judged == [known]
     assert (
-        "of mine, whose images are not those of CIFAR-10: not judged" in text.getvalue()
+        "of mine, whose images are not those of CIFAR-10: not compared" in text.getvalue()
     ) is not known
     console.run(
         "table3", tmp_path / "out", "cifar10", Scale(), 1, [*overrides, "backbone.width=0.5"], None

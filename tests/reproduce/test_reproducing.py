@@ -194,7 +194,7 @@ def test_markdown_and_csv_say_ours_the_papers_and_whether_it_is_within():
         in text
     )
     assert "| 80.00 | 0.60 | 1 | 89.06 | -9.06 | 1.0 | no | 88.89 |" in text
-    assert "not judged" in writing.as_markdown(
+    assert "not compared" in writing.as_markdown(
         TABLES["table2"], [far], {"scale": "a walk"}, judged=False
     )
     rows = list(csv.DictReader(io.StringIO(writing.as_csv([near, far], judged=True))))
