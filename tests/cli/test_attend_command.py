@@ -61,7 +61,7 @@ def test_it_draws_and_names_the_pictures(network, photo, tmp_path):
         (["{network}", "{photo}"], "Missing option '-o'"),
         (
             ["{network}", "{photo}", "-o", "{out}", "--target", "90"],
-            "--target goes with a method that asks for an answer",
+            "--target needs a method that explains a class",
         ),
         (
             ["{network}", "{photo}", "-o", "{out}", "--method", "gradcam", "--power", "2"],
