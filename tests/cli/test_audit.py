@@ -54,7 +54,7 @@ def test_too_few_images_end_with_exit_code_3_and_a_page(photographs, tmp_path):
     assert any(line.startswith("dog [bold]x") for line in lines)
     assert any("1 of 30 files are turned by their EXIF orientation" in line for line in lines)
     assert any(
-        line.startswith("too few images to tell: nothing was found in the files of photographs")
+        line.startswith("too few images to decide: nothing was found in the files of photographs")
         for line in lines
     )
     assert any("bad.jpg: its content is no image" in line for line in lines)
