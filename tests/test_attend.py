@@ -235,7 +235,7 @@ def test_long_names_in_any_letters(network, tmp_path):
 
 
 def test_a_folder_that_cannot_be_made(network, photos):
-    with pytest.raises(UserError, match="cannot be written to .*: give another one with -o"):
+    with pytest.raises(UserError, match="cannot be written: .* Give another path"):
         attend([network], opened(photos / "grey.png"), photos / "grey.png" / "maps", View(side=16))
 
 

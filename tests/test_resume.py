@@ -60,7 +60,12 @@ def test_xla_compiles_the_step(tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "ROTKERAS_TENSORFLOW_LOG": "1", "XLA_FLAGS": QUICK_COMPILING},
+        env={
+            **os.environ,
+            "ROTKERAS_TENSORFLOW_LOG": "1",
+            "TF_CPP_MIN_LOG_LEVEL": "0",
+            "XLA_FLAGS": QUICK_COMPILING,
+        },
     )
     assert "jit_compile=False" not in result.stderr
     assert "Compiled cluster using XLA" in result.stderr

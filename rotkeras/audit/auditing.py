@@ -164,23 +164,23 @@ def _notes(collection: Collection, read: Scan, copies: Duplicates, up: Up | None
     by_exif = read.orientations != 1
     if by_exif.any():
         notes.append(
-            f"{by_exif.sum():,} of {len(by_exif):,} files are turned by their EXIF orientation:"
-            " rotkeras turns them upright when it reads them; another reader may not."
+            f"{by_exif.sum():,} of {len(by_exif):,} files are rotated by their EXIF orientation:"
+            " rotkeras turns them upright when it reads them; other programs may not."
         )
         if up is not None and (stale := up.turned & by_exif[read.drawn]).sum() > max(
             5, 0.2 * by_exif[read.drawn].sum()
         ):
             notes.append(
-                f"{stale.sum():,} of the {by_exif[read.drawn].sum():,} judged files with an EXIF"
-                " turn look turned after it was applied: their pixels were probably turned by a"
-                " program that left the tag."
+                f"{stale.sum():,} of the {by_exif[read.drawn].sum():,} evaluated files with an EXIF"
+                " rotation look rotated after it was applied: a program probably rotated their"
+                " pixels and left the tag."
             )
     portrait = read.shapes[:, 1] > read.shapes[:, 0]
     landscape = read.shapes[:, 1] < read.shapes[:, 0]
     if portrait.any() and landscape.any():
         notes.append(
-            f"{landscape.sum():,} pictures are wider than high and {portrait.sum():,} higher than"
-            " wide: the centred square is cut from each, and the rest is not seen."
+            f"{landscape.sum():,} images are wider than high and {portrait.sum():,} higher than"
+            " wide: the centred square of each is used."
         )
     trained_on = collection.trained_on[read.positions]
     across = (trained_on[copies.first] != trained_on[copies.second]).sum()
@@ -196,7 +196,7 @@ def _notes(collection: Collection, read: Scan, copies: Duplicates, up: Up | None
         notes.append(f"{between:,} pairs of copies lie in two folders or classes.")
     if up is None:
         notes.append(
-            f"Only {len(read.pixels):,} images could be judged: below {limits.FEWEST_IMAGES} a"
-            " network and the shortcut test would tell too little, and were left out."
+            f"Only {len(read.pixels):,} images could be evaluated. The network and the shortcut"
+            f" test need {limits.FEWEST_IMAGES} and were left out."
         )
     return notes

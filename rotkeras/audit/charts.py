@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rotkeras.audit.findings import percent, tells_too_much
+from rotkeras.audit.findings import is_shortcut, percent
 from rotkeras.audit.shortcuts import Told
 from rotkeras.page import Figure, Table, new_axes, to_figure
 from rotkeras.page.figures import INK, SERIES
@@ -48,16 +48,16 @@ def shortcut_figure(shortcuts: Sequence[Told], network: float | None) -> Figure:
     axes.set_yticks(place, [each.name for each in shortcuts])
     axes.set_ylim(len(shortcuts) - 0.4, -0.6)
     axes.set_xlim(0, 100)
-    axes.set_xlabel("views told right, %")
+    axes.set_xlabel("rotation accuracy, %")
     axes.grid(visible=False)
-    found = [each.name for each in shortcuts if tells_too_much(each)]
+    found = [each.name for each in shortcuts if is_shortcut(each)]
     what = f"beyond their limits: {', '.join(found)}." if found else "None is beyond its limit."
     return to_figure(
         figure,
         "shortcuts",
-        "What small predictors tell of the rotation",
-        "Upper bar: the predictor, with its 95 % interval; lower bar: its control, which sees no"
-        " more than honest images show. " + what,
+        "Rotation accuracy of predictors that see a shortcut alone",
+        "Upper bar: the predictor, with its 95 % interval. Lower bar: its control, which sees a"
+        " part of the image that has no shortcut. " + what,
         words,
         shortcut_table(shortcuts),
     )
@@ -76,13 +76,13 @@ def shortcut_table(shortcuts: Sequence[Told]) -> Table:
                 if each.excess is None or each.excess_margin is None
                 else f"{100 * each.excess:+.1f} ± {100 * each.excess_margin:.1f}"
             ),
-            "shortcut" if tells_too_much(each) else "",
+            "shortcut" if is_shortcut(each) else "",
         ]
         for each in shortcuts
     ]
-    columns = ["predictor", "it sees", "told", "control", "beyond it", ""]
+    columns = ["predictor", "input", "accuracy", "control", "difference", ""]
     return Table(
-        "Share of held-out views whose angle is told, with 95 % intervals over images",
+        "Rotation accuracy on held-out images, with 95 % intervals over images",
         columns,
         rows,
         sortable=False,

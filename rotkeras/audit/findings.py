@@ -1,4 +1,4 @@
-"""What is wrong with the images, and what to do: one sentence each."""
+"""Findings: what is wrong with the images and how to fix it, one sentence each."""
 
 import math
 from collections.abc import Sequence
@@ -10,41 +10,38 @@ from rotkeras.audit.shortcuts import Told
 _CROP = "augmentation: [{name: random_resized_crop, scale: [%s]}]"
 _SHORTCUTS = {
     "border": (
-        "the outer pixels alone tell the rotation",
-        (
-            "cut off bars, frames and edges that lie at one side; or cut inside them at every step:"
-            " {crop}"
-        ),
+        "the outer pixels alone reveal the rotation",
+        ("crop bars, frames and edges off the files, or crop inside them in every step: {crop}"),
     ),
     "mark": (
         (
-            "something at the margin is always in the same place, such as a date stamp or a logo,"
-            " and tells the rotation"
+            "something near the edge is always in the same place, such as a date stamp or a logo,"
+            " and reveals the rotation"
         ),
-        "cut or paint it over in the files; or crop inside it at every step: {crop}",
+        "crop or paint it over in the files, or crop inside it in every step: {crop}",
     ),
     "colour": (
-        "mean colours alone tell the rotation, as when light or stain falls off to one side",
+        "mean colours alone reveal the rotation, for example because light falls off to one side",
         (
-            "take the gradient out of the files (divide by the mean image), or show small parts:"
-            " {small_crop}; landscapes, with their sky, are found here too, and are fit when"
-            " rotation accuracy goes on rising after the first epoch"
+            "remove the gradient from the files (divide by the mean image), or train on small"
+            " crops: {small_crop}. Landscapes with sky are reported here too; they are suitable"
+            " if rotation accuracy keeps rising after the first epoch"
         ),
     ),
     "grid": (
         (
-            "the block grid of JPEG tells the rotation, for blocks begin at the upper left and the"
-            " side is no multiple of 8"
+            "the block grid of JPEG reveals the rotation: blocks start at the upper left corner,"
+            " and the side is not a multiple of 8"
         ),
         (
-            "take the originals instead of recompressed copies, and resample them: data.image_size:"
-            " {smaller}; or crop at random: {crop}"
+            "use the originals instead of recompressed copies and resize them with"
+            " data.image_size: {smaller}, or crop at random: {crop}"
         ),
     ),
     "residue": (
-        "noise, sharpening, interlacing or a codec runs in one direction and tells the rotation",
+        "noise, sharpening, interlacing or a codec has a direction and reveals the rotation",
         (
-            "resample the images smaller: data.image_size: {smaller}; or blur it away:"
+            "resize the images with data.image_size: {smaller}, or blur them:"
             " augmentation: [{{name: keras_cv, layer: RandomGaussianBlur, arguments: {{kernel_size:"
             " 3, factor: 1.0}}}}]"
         ),
@@ -53,15 +50,15 @@ _SHORTCUTS = {
 
 
 def find(folders: Sequence[Folder], shortcuts: Sequence[Told], size: int) -> list[Finding]:
-    """Hold the figures against their limits.
+    """Compare the measurements with their limits.
 
     Args:
-        folders: figures of all images first, then of each folder.
-        shortcuts: what each predictor told.
+        folders: measurements of all images first, then of each folder.
+        shortcuts: the result of each predictor.
         size: pixels of each side.
 
     Returns:
-        What is wrong, the gravest first; an empty list when the images are fit.
+        The findings, the most serious first; empty if the images are suitable.
     """
     return [*_no_up(folders), *_files(folders), *_shortcuts(shortcuts, size)]
 
@@ -75,9 +72,9 @@ def _no_up(folders: Sequence[Folder]) -> list[Finding]:
         return [
             Finding(
                 "no-up",
-                f"the images have no up: a small network tells {percent(whole.accuracy)} of their"
-                " views, and chance is 25 %",
-                "turn the images upright if their files were turned; aerial, microscopic and"
+                "the images have no upright orientation: a small network reaches"
+                f" {percent(whole.accuracy)} rotation accuracy, and chance is 25 %",
+                "turn the images upright if their files were rotated; aerial, microscopic and"
                 " texture images need another pretext task than rotation",
             )
         ]
@@ -92,9 +89,9 @@ def _no_up(folders: Sequence[Folder]) -> list[Finding]:
     return [
         Finding(
             "no-up",
-            f"the {which} {named} {'have' if several else 'has'} no up: a small network tells"
-            f" {told} of the views, and chance is 25 %",
-            "leave them out of the images (of data.folder, say), or turn them upright",
+            f"the {which} {named} {'have' if several else 'has'} no upright orientation: a small"
+            f" network reaches {told} rotation accuracy, and chance is 25 %",
+            "remove them from the images, or turn them upright",
         )
     ]
 
@@ -102,7 +99,7 @@ def _no_up(folders: Sequence[Folder]) -> list[Finding]:
 def _files(folders: Sequence[Folder]) -> list[Finding]:
     whole = folders[0]
     found = []
-    corners = near_end(whole.corners, whole.images) > limits.CORNERS_SHARE
+    corners = lower_end(whole.corners, whole.images) > limits.CORNERS_SHARE
     lying = [each for each in folders[1:] if each.lies and each.judged >= limits.FEWEST_OF_A_FOLDER]
     if whole.judged >= limits.FEWEST_IMAGES and not has_no_up(whole):
         if lying:
@@ -111,22 +108,22 @@ def _files(folders: Sequence[Folder]) -> list[Finding]:
             found.append(
                 Finding(
                     "turned",
-                    f"whole folders lie turned counter-clockwise, beside the others: {named}{more}:"
-                    " each label in them is wrong",
+                    "whole folders are rotated counter-clockwise against the others:"
+                    f" {named}{more}; every rotation label in them is wrong",
                     "turn their images upright",
                 )
             )
         elif (
             not corners
             and whole.turned is not None
-            and near_end(whole.turned, whole.judged) > limits.TURNED_SHARE
+            and lower_end(whole.turned, whole.judged) > limits.TURNED_SHARE
         ):
             found.append(
                 Finding(
                     "turned",
-                    f"{percent(whole.turned)} of the images look turned already: their labels are"
-                    " probably wrong",
-                    "look at them on the page; turn them upright or leave them out; --json lists"
+                    f"{percent(whole.turned)} of the images look already rotated: their rotation"
+                    " labels are probably wrong",
+                    "look at them on the page, then turn them upright or remove them; --json lists"
                     " them",
                 )
             )
@@ -134,19 +131,19 @@ def _files(folders: Sequence[Folder]) -> list[Finding]:
         found.append(
             Finding(
                 "corners",
-                f"at least {percent(whole.corners)} of the images have the empty corners of a"
-                " rotation by interpolation (JPEG hides some): they are no longer upright, and"
-                " seams and blur tell them from the others",
-                "take the originals: rotkeras turns by exact quarters itself, and by the eighths of"
-                " task.angles without corners",
+                f"at least {percent(whole.corners)} of the images have empty corners, as a rotation"
+                " by interpolation leaves them (JPEG hides some): they are no longer upright, and"
+                " their seams and blur reveal it",
+                "use the originals: rotkeras rotates by exact quarter turns, and by the multiples"
+                " of 45° in task.angles without empty corners",
             )
         )
     if whole.turned_duplicates > limits.TURNED_DUPLICATES_SHARE:
         found.append(
             Finding(
                 "turned-duplicates",
-                f"{percent(whole.turned_duplicates)} of the images are turned copies of others:"
-                " their labels contradict each other",
+                f"{percent(whole.turned_duplicates)} of the images are rotated copies of others:"
+                " their rotation labels contradict each other",
                 "delete the copies that are not upright; --json lists them",
             )
         )
@@ -154,16 +151,16 @@ def _files(folders: Sequence[Folder]) -> list[Finding]:
         found.append(
             Finding(
                 "duplicates",
-                f"{percent(whole.duplicates)} of the images are copies of others: a part of them is"
-                " in training and in validation",
+                f"{percent(whole.duplicates)} of the images are copies of others: some are both in"
+                " training and in validation",
                 "delete the copies; --json lists them",
             )
         )
     return found
 
 
-def near_end(share: float, count: int) -> float:
-    """The lower end of the 95 % interval of a share of so many images (Wilson's); 0 of none."""
+def lower_end(share: float, count: int) -> float:
+    """Lower end of the 95 % Wilson interval of a share of `count` images; 0 for none."""
     if count == 0:
         return 0.0
     z = 1.96
@@ -179,15 +176,15 @@ def _shortcuts(shortcuts: Sequence[Told], size: int) -> list[Finding]:
         "small_crop": _CROP % "0.1, 0.4",
         "smaller": max(8, size * 2 // 3 // 8 * 8),
     }
-    told = {each.name: each for each in shortcuts if tells_too_much(each)}
+    told = {each.name: each for each in shortcuts if is_shortcut(each)}
     edge = max(
         (each for name, each in told.items() if name in limits.EXCESS),
         key=lambda each: each.excess or 0.0,
         default=None,
     )
     if edge is not None:
-        # What tells is seen by several predictors. The one that sees most of it is named; the
-        # others count once it is gone.
+        # Several predictors see the same cause. Report the one that explains most of it; the
+        # others matter once it is removed.
         colour = told.get("colour")
         cause = (
             colour if colour and edge.accuracy - colour.accuracy < limits.COLOUR_EXPLAINS else edge
@@ -211,7 +208,7 @@ WHOLE = "(all)"
 
 
 def has_no_up(folder: Folder) -> bool:
-    """Whether enough of its images were judged, and the network's accuracy on them is near
+    """Whether enough of its images were evaluated and the network's accuracy on them is near
     chance."""
     if (
         folder.accuracy is None
@@ -224,7 +221,7 @@ def has_no_up(folder: Folder) -> bool:
     return folder.accuracy + deviations * folder.margin < limits.UP_ACCURACY
 
 
-def tells_too_much(told: Told) -> bool:
+def is_shortcut(told: Told) -> bool:
     """Whether the near ends of a predictor's intervals are beyond its limits."""
     accuracy = told.accuracy - told.margin
     excess = (

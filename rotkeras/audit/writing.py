@@ -41,13 +41,13 @@ def page(report: Report) -> str:
         ("images to train on", f"{whole.images:,}"),
         ("seen as", f"{report.size} × {report.size}"),
         (
-            "judged by the network",
+            "evaluated by the network",
             f"{whole.judged:,}" if whole.judged else f"none: below {FEWEST_IMAGES}",
         ),
         ("rotation accuracy", _with_margin(whole)),
         ("ambiguous", percent(whole.ambiguous)),
-        ("look turned already", percent(whole.turned)),
-        ("turned by EXIF", percent(whole.exif)),
+        ("look rotated already", percent(whole.turned)),
+        ("rotated by EXIF", percent(whole.exif)),
         ("files not read", f"{len(report.skipped):,}"),
     ]
     up = report.up
@@ -135,7 +135,7 @@ def _confusion(up: Up) -> Table:
         [angle, *(Cell(percent(share), share, shade=share) for share in line)]
         for angle, line in zip(angles, up.confusion, strict=True)
     ]
-    caption = "Views of each angle (row) by the angle they are taken for (column)"
+    caption = "Views of each angle (row) by predicted angle (column)"
     return Table(caption, ["view", *angles], rows, sortable=False)
 
 
@@ -146,21 +146,21 @@ def _examples(report: Report, up: Up) -> list[tuple[str, str, Picture]]:
     rows = np.argsort(certain, kind="stable")[:_EXAMPLES]
     rows = rows[up.ambiguous[rows]]
     if len(rows):
-        words = "The images for which the network has no way up at all."
+        words = "The images for which the network is least certain of any orientation."
         found.append(("Most ambiguous", words, _sheet(report, rows, "the most ambiguous images")))
     otherwise = up.way_up[:, 1:].max(axis=1)
     rows = np.argsort(-otherwise, kind="stable")[:_EXAMPLES]
     rows = rows[up.turned[rows]]
     if len(rows):
         words = (
-            "Above as they are, below turned as the network would have them. It is a small network:"
-            " believe your eyes, and look for a pattern, such as one camera or one folder."
+            "Above: as stored. Below: rotated upright as the network predicts. It is a small"
+            " network: check by eye, and look for a pattern, such as one camera or one folder."
         )
         found.append(
             (
-                "Most likely turned",
+                "Most likely rotated",
                 words,
-                _sheet(report, rows, "images that look turned", up.way_up.argmax(axis=1)),
+                _sheet(report, rows, "images that look rotated", up.way_up.argmax(axis=1)),
             )
         )
     return found
@@ -189,6 +189,6 @@ def _pairs(report: Report) -> Table:
     more = f"; the first {_MOST_PAIRS} of {len(copies):,}" if len(copies) > _MOST_PAIRS else ""
     return Table(
         f"Images that are copies of others{more}",
-        ["image", "is a copy of", "turned by", "how alike"],
+        ["image", "is a copy of", "rotated by", "similarity"],
         rows,
     )

@@ -72,13 +72,13 @@ def folder_table(folders: list["Folder"], plain: bool) -> Any:
 
 def shortcut_table(report: "Report", plain: bool) -> Any:
     """What each predictor of the shortcut test told, in %; fits 80 columns."""
-    from rotkeras.audit.findings import tells_too_much
+    from rotkeras.audit.findings import is_shortcut
 
     table = _table(
         ("predictor", "accuracy", "", "control", "input"), plain, left=("predictor", "input")
     )
     for each in report.shortcuts:
-        verdict = f"{each.sees}: too much" if tells_too_much(each) else each.sees
+        verdict = f"{each.sees}: too much" if is_shortcut(each) else each.sees
         table.add_row(
             each.name,
             _share(each.accuracy),

@@ -83,9 +83,9 @@ def test_the_page_says_what_was_found(report):
     for heading in (
         "Folders",
         "Shortcuts",
-        "What is taken for what",
+        "Confusion",
         "Most ambiguous",
-        "Most likely turned",
+        "Most likely rotated",
         "Copies",
     ):
         assert heading in text
@@ -94,7 +94,7 @@ def test_the_page_says_what_was_found(report):
 
 def test_a_report_of_too_few_images_says_so(crops):
     html = page(audit.audit(crops[:9]))
-    assert "<strong>Too few images to tell.</strong>" in html
+    assert "<strong>Too few images to decide.</strong>" in html
     assert "<strong>Fit.</strong>" not in html
     assert "Shortcuts</h2>" not in html
     assert "Only 9 images could be judged" in html

@@ -87,9 +87,9 @@ def test_photographs_of_a_folder(tmp_path, crops):
     assert [each.path for each in report.skipped] == ["camera/bad.jpg"]
     assert (report.shortcuts, report.up, report.whole.accuracy) == ([], None, None)
     notes = " ".join(report.notes)
-    assert "10 of 49 files are turned by their EXIF orientation" in notes
+    assert "10 of 49 files are rotated by their EXIF orientation" in notes
     assert "4 pairs of copies lie in two folders" in notes
-    assert "Only 49 images could be judged" in notes
+    assert "Only 49 images could be evaluated" in notes
     assert {
         "first": "x/0.png",
         "second": "y/0.png",
@@ -102,7 +102,7 @@ def test_landscape_and_portrait_are_noted(tmp_path, crops):
     save(tmp_path, crops[:3, :30], [f"{n}.png" for n in range(3)])
     save(tmp_path, crops[3:5, :, :30], [f"{n}.png" for n in range(3, 5)])
     report = audit.audit(tmp_path)
-    assert "3 pictures are wider than high and 2 higher than wide" in report.notes[0]
+    assert "3 images are wider than high and 2 higher than wide" in report.notes[0]
     assert (report.whole.landscape, report.whole.portrait, report.size) == (0.6, 0.4, 64)
     assert len(report.folders) == 1
 
@@ -161,7 +161,8 @@ def test_files_whose_exif_tag_is_stale(tmp_path, crops, monkeypatch):
     monkeypatch.setattr(network, "judge", judge)
     report = audit.audit(tmp_path)
     assert any(
-        "9 of the 12 judged files with an EXIF turn look turned after it was applied" in each
+        "9 of the 12 evaluated files with an EXIF rotation look rotated after it was applied"
+        in each
         for each in report.notes
     )
     assert "turned" in [each.name for each in report.findings]

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from rotkeras.audit import limits
-from rotkeras.audit.findings import find, near_end, percent, tells_too_much
+from rotkeras.audit.findings import find, is_shortcut, lower_end, percent
 from rotkeras.audit.report import Folder
 from rotkeras.audit.shortcuts import Told
 from rotkeras.recipe import validate
@@ -52,7 +52,10 @@ def test_no_up():
 def test_a_folder_without_an_up_is_named():
     aerial = Folder("aerial", 500, 0, 0, 0, 0, 0, 0, 400, 0.26, 0.02, 0.9, 0.0)
     (finding,) = find([FIT, aerial, replace(FIT, name="street")], NATURAL, 64)
-    assert "the folder or class aerial has no up: a small network tells 26.0 %" in finding.what
+    assert (
+        "the folder or class aerial has no upright orientation: a small network reaches 26.0 %"
+        in finding.what
+    )
     assert "data.folder" in finding.fix
     (finding,) = find([FIT, *(replace(aerial, name=f"a{n}") for n in range(5))], NATURAL, 64)
     assert "the folders or classes a0, a1, a2 and 2 more have no up" in finding.what
@@ -79,18 +82,18 @@ def test_shares_beyond_their_limits(figure, name):
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 10), (3, 50), (50, 5000), (10, 10)])
-def test_the_near_end_is_that_of_wilsons_interval(right, count):
+def test_the_lower_end_is_that_of_wilsons_interval(right, count):
     from scipy.stats import binomtest
 
     expected = binomtest(right, count).proportion_ci(0.95, method="wilson").low
-    assert near_end(right / count, count) == pytest.approx(expected, abs=1e-4)
+    assert lower_end(right / count, count) == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_folder_that_lies_turned_is_named():
     scans = replace(FIT, name="scans", accuracy=0.1, lies=90)
     (finding,) = find([replace(FIT, turned=0.3), replace(FIT, name="a"), scans], NATURAL, 64)
     assert finding.name == "turned"
-    assert "beside the others: scans (by 90°): each label" in finding.what
+    assert "against the others: scans (by 90°); every rotation label" in finding.what
     assert names([FIT, replace(scans, judged=limits.FEWEST_OF_A_FOLDER - 1)]) == []
     many = [replace(scans, name=f"s{n}") for n in range(5)]
     assert "s2 (by 90°) and 2 more" in find([FIT, *many], NATURAL, 64)[0].what
@@ -129,13 +132,13 @@ def test_what_tells_is_named(changes, expected):
     assert names(shortcuts=told(**changes)) == expected
 
 
-def test_the_near_end_of_an_interval_counts():
+def test_the_lower_end_of_an_interval_counts():
     sure = Told("grid", "", 0.42, 0.01)
-    assert tells_too_much(sure)
-    assert not tells_too_much(replace(sure, margin=0.03))
+    assert is_shortcut(sure)
+    assert not is_shortcut(replace(sure, margin=0.03))
     few = Told("border", "", 0.7, 0.1, 0.45, "", 0.25, 0.12)
-    assert not tells_too_much(few)
-    assert tells_too_much(replace(few, margin=0.05, excess_margin=0.06))
+    assert not is_shortcut(few)
+    assert is_shortcut(replace(few, margin=0.05, excess_margin=0.06))
 
 
 def test_every_fix_names_keys_that_a_recipe_has():

@@ -5,12 +5,12 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 
 from rotkeras.audit import predictors
-from rotkeras.audit.findings import tells_too_much
+from rotkeras.audit.findings import is_shortcut
 from rotkeras.audit.shortcuts import shortcut_test, sights, told_right
 
 
 def beyond(images):
-    return {each.name for each in shortcut_test(images) if tells_too_much(each)}
+    return {each.name for each in shortcut_test(images) if is_shortcut(each)}
 
 
 def test_noise_without_an_up_tells_nothing(smooth):
@@ -19,7 +19,7 @@ def test_noise_without_an_up_tells_nothing(smooth):
     for each in told:
         assert abs(each.accuracy - 0.25) < 0.05
         assert 0.01 < each.margin < 0.04
-        assert not tells_too_much(each)
+        assert not is_shortcut(each)
         if each.excess is not None:
             assert each.excess == pytest.approx(each.accuracy - each.control)
             assert abs(each.excess) < 2 * each.excess_margin + 0.02
@@ -31,8 +31,8 @@ def test_a_line_at_one_side_is_seen_by_the_border(smooth):
     told = {each.name: each for each in shortcut_test(images)}
     assert told["border"].accuracy > 0.99
     assert told["border"].control < 0.35
-    assert tells_too_much(told["border"])
-    assert not tells_too_much(told["mark"])
+    assert is_shortcut(told["border"])
+    assert not is_shortcut(told["mark"])
 
 
 def test_a_frame_on_all_sides_tells_nothing(smooth):

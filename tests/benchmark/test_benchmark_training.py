@@ -246,4 +246,4 @@ def test_an_interrupt_is_a_sentence(monkeypatch, tmp_path):
     monkeypatch.setattr(training.fresh_process, "measure", interrupt)
     result = call(tmp_path)
     assert result.exit_code == 130
-    assert result.output.strip() == "Interrupted; nothing was left half-written."
+    assert result.output.strip() == "Interrupted; no unfinished file was left."

@@ -52,7 +52,7 @@ def test_too_few_images_end_with_exit_code_3_and_a_page(photographs, tmp_path):
     lines = result.output.splitlines()
     assert "images as 64 × 64, as the recipe folder has them; --image-size for another" in lines
     assert any(line.startswith("dog [bold]x") for line in lines)
-    assert any("1 of 30 files are turned by their EXIF orientation" in line for line in lines)
+    assert any("1 of 30 files are rotated by their EXIF orientation" in line for line in lines)
     assert any(
         line.startswith("too few images to decide: nothing was found in the files of photographs")
         for line in lines
@@ -74,7 +74,7 @@ def test_findings_end_with_exit_code_1_and_say_what_to_do(photographs, tmp_path)
     result = call(photographs, "-o", tmp_path / "a.html", "--image-size", 30)
     assert result.exit_code == 1
     assert "corners: " in result.output
-    assert "how to fix it: take the originals" in result.output
+    assert "how to fix it: use the originals" in result.output
     assert "images as" not in result.output
     assert "corners" in (tmp_path / "a.html").read_text()
 

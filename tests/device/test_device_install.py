@@ -119,7 +119,9 @@ def test_the_wheel_has_the_sources_of_the_room_and_nothing_else(environment):
         "__init__.py",
         "errors.py",
         "files.py",
-        "images.py",
+        "images/__init__.py",
+        "images/formats.py",
+        "images/pixels.py",
         "py.typed",
         "device/LICENSE",
     }

@@ -14,7 +14,9 @@ AUGMENTED = Settings("test", 2, (1,), epoch_images=64)
 
 @pytest.fixture(scope="module")
 def source():
-    return data.load("digits", image_size=16, validation_fraction=0.2, train_images=128)
+    return data.load(
+        "digits", image_size=16, validation_fraction=0.2, train_images=128, split="random"
+    )
 
 
 @pytest.fixture
