@@ -91,7 +91,7 @@ def interrupted(trained, tmp_path_factory):
 def test_ctrl_c_leaves_a_run_to_resume_and_says_how(interrupted):
     run, code, error = interrupted
     assert code == 130
-    assert f"Go on with: rotkeras train {run.recipe} --run-dir {run.path} --resume" in error
+    assert f"Resume with: rotkeras train {run.recipe} --run-dir {run.path} --resume" in error
     assert "Traceback" not in error
 
 

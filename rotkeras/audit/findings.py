@@ -91,7 +91,7 @@ def _no_up(folders: Sequence[Folder]) -> list[Finding]:
             "no-up",
             f"the {which} {named} {'have' if several else 'has'} no upright orientation: a small"
             f" network reaches {told} rotation accuracy, and chance is 25 %",
-            "remove them from the images, or turn them upright",
+            "remove them from data.folder, or turn them upright",
         )
     ]
 

@@ -97,7 +97,7 @@ def test_a_report_of_too_few_images_says_so(crops):
     assert "<strong>Too few images to decide.</strong>" in html
     assert "<strong>Fit.</strong>" not in html
     assert "Shortcuts</h2>" not in html
-    assert "Only 9 images could be judged" in html
+    assert "Only 9 images could be evaluated" in html
 
 
 def test_names_are_escaped(tmp_path, crops):
