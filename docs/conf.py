@@ -14,6 +14,7 @@ from rotkeras import devices  # noqa: E402
 devices.quiet()
 
 project = "rotkeras"
+smartquotes = False
 author = "the rotkeras developers"
 project_copyright = author
 version = release = rotkeras.__version__
@@ -51,7 +52,10 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"changes": [], "faq": [], "results": [], "getting_started": []}
+html_sidebars = {
+    page: []
+    for page in ("changes", "commands", "faq", "getting_started", "how_it_works", "results")
+}
 html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,

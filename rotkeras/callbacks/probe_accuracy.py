@@ -33,8 +33,8 @@ class ProbeAccuracy(keras.callbacks.Callback):
     learned. With probes=("conv",) it draws the curve of figure 5a.
 
     Args:
-        source: labelled images; the probes learn from `train` and are judged on `validation`. The
-            test part is not touched.
+        source: labelled images; the probes learn from `train` and are evaluated on `validation`.
+            The test part is not touched.
         every_epochs: probe after every so many epochs, and after the last; 0 for the last alone.
         train_images: most training images to learn from (a seeded draw).
         probes: names of `rotkeras.probes.fit`. Those in closed form (ridge, logistic, knn-20) take

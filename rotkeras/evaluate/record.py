@@ -162,7 +162,7 @@ def result(labels: Any, predicted: Any, class_names: tuple[str, ...]) -> dict[st
         class_names: the name of each label.
 
     Returns:
-        {"accuracy": share, "per_class": {name: share of the class's images that are told right, or
+        {"accuracy": share, "per_class": {name: accuracy on the images of the class, or
         None without any}, "confusion": counts, a row for each true class and a column for each
         predicted one, None above 100 classes}.
     """

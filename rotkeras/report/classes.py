@@ -44,7 +44,7 @@ def class_table(evaluation: Evaluation) -> Table | None:
             if len(columns) > 1
             else line
         )
-    caption = f"% right of each class by the {describe(first)}: {evaluation.title(part)}."
+    caption = f"Accuracy in % of each class, {describe(first)}: {evaluation.title(part)}."
     return Table(
         caption,
         ["class", *(name for name, _ in columns), *(["gain"] if len(columns) > 1 else [])],

@@ -88,7 +88,9 @@ def side_by_side(runs: Sequence[Gathered]) -> list[Table]:
                 )
             best_rows.append(line)
         if columns:
-            caption = f"% right on the {part} part at the tap that validation chooses, by probe."
+            caption = (
+                f"Accuracy in % on the {part} part, at the tap that validation chooses, by probe."
+            )
             found.append(
                 Table(
                     caption,

@@ -27,7 +27,7 @@ def rotation_curve(runs: Sequence[Gathered], name: str) -> Figure | None:
     angles = {each.angles for each in runs}
     level = ("chance", 1 / angles.pop()) if len(angles) == 1 else None
     title = "Rotation accuracy over epochs"
-    return over_epochs(lines, name, title, "rotations told right, %", level=level)
+    return over_epochs(lines, name, title, "rotation accuracy, %", level=level)
 
 
 def probe_curves(run: Gathered, name: str) -> list[Figure]:
@@ -49,7 +49,7 @@ def probe_curves(run: Gathered, name: str) -> list[Figure]:
             lines.append((tap, before + run.series(f"probe/{tap}/{probe}")))
         title = f"{probe} probe of each tap over epochs"
         figure = over_epochs(
-            lines, f"{name}-{number}", title, "validation images told right, %", online=True
+            lines, f"{name}-{number}", title, "accuracy on validation images, %", online=True
         )
         figures += [figure] if figure else []
     return figures
@@ -82,7 +82,7 @@ def best_probe_curve(runs: Sequence[Gathered], name: str) -> Figure | None:
         lines,
         name,
         "Best tap by the first probe over epochs",
-        "validation images told right, %",
+        "accuracy on validation images, %",
         online=True,
     )
 

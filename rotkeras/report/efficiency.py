@@ -73,9 +73,9 @@ def label_efficiency(evaluation: Evaluation, name: str) -> Figure | Table | None
     axes.set_xticks(counts, [f"{count:,}" for count in counts])
     axes.minorticks_off()
     axes.set_xlabel("labels per class")
-    axes.set_ylabel(f"{part} images told right, %")
+    axes.set_ylabel(f"accuracy on {part} images, %")
     put_legend(axes, [line[0] for line in lines])
-    caption = f"% right of {evaluation.title(part)}, ± 95 % interval"
+    caption = f"Accuracy in % on {evaluation.title(part)}, ± 95 % interval"
     table = Table(caption, ["method", *(f"{count:,} per class" for count in counts)], lines)
     if len(counts) == 1:
         return table

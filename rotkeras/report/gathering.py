@@ -150,7 +150,7 @@ def _missing(name: str) -> bool:
 
 
 def gather_all(paths: list[Path]) -> list[Gathered]:
-    """Read several run folders; runs of one name are told apart by the folders they lie in."""
+    """Read several run folders; runs of one name are distinguished by their folders."""
     resolved = [expanded(path).resolve() for path in paths]
     if len(set(resolved)) < len(resolved):
         raise UserError(

@@ -56,7 +56,7 @@ def taps_by_probe(evaluation: Evaluation) -> Table | None:
     budgets = sorted({row["budget"] for row in rows} - {"closed form"})
     margin = 100 * max(cell.margin for cell in cells)
     caption = (
-        f"% right of {evaluation.title(part)} (at most ±{margin:.1f}, 95 % interval), from all"
+        f"Accuracy in % on {evaluation.title(part)} (at most ±{margin:.1f}, 95 % interval), from all"
         f" labels{f'; trained probes by the {budgets[0]} budget' if len(budgets) == 1 else ''}. ★:"
         " the tap that validation chooses."
     )
@@ -96,7 +96,7 @@ def online_table(run: Gathered) -> Table | None:
     count = run.summary["images"]["validation"]  # type: ignore[index]
     after = f"after epoch {probes['epoch']}"
     caption = (
-        f"Online numbers: % right of {count:,} validation images {after}. They are not the"
+        f"Online numbers: accuracy in % on {count:,} validation images {after}. They are not the"
         " published protocol."
     )
     return Table(caption, ["tap", *headings], rows)
@@ -148,10 +148,10 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
             f"{labels[-1]}, {taps[at]}: {cell.text(margin=True)} %" for at, cell in points
         ]
     axes.set_xticks(range(len(taps)), [plain(tap) for tap in taps])
-    axes.set_ylabel(f"{part} images told right, %")
+    axes.set_ylabel(f"accuracy on {part} images, %")
     put_legend(axes, labels)
     chosen = chosen_rows(evaluation)
-    words = "Full lines are the trained network, broken lines an untrained one."
+    words = "Solid lines: the trained network. Dashed lines: an untrained one."
     if chosen[0]["mode"] == "frozen":
         judged = evaluation.part(chosen)
         mean = sum(row[judged]["accuracy"] for row in chosen) / len(chosen)
@@ -159,7 +159,7 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
             f" Validation chooses {chosen[0]['probe']} on {chosen[0]['tap']}: {100 * mean:.1f} % of"
             f" {judged}."
         )
-    return to_figure(figure, name, "Accuracy by tap, trained beside untrained", words, values)
+    return to_figure(figure, name, "Accuracy by tap, trained and untrained", words, values)
 
 
 def chosen_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
