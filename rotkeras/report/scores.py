@@ -56,7 +56,7 @@ def taps_by_probe(evaluation: Evaluation) -> Table | None:
     budgets = sorted({row["budget"] for row in rows} - {"closed form"})
     margin = 100 * max(cell.margin for cell in cells)
     caption = (
-        f"Accuracy in % on {evaluation.title(part)} (at most ±{margin:.1f}, 95 % interval), from all"
+        f"Accuracy in % on {evaluation.title(part)} (at most ±{margin:.1f}, 95 % interval), all"
         f" labels{f'; trained probes by the {budgets[0]} budget' if len(budgets) == 1 else ''}. ★:"
         " the tap that validation chooses."
     )
