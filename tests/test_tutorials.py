@@ -3,6 +3,8 @@
 A `text` block is what the reader sees: its lines are found in the output, in their order, whatever
 the numbers in them; a line of "…" leaves some out. `sh` blocks are commands at full size. They are
 not run.
+
+They take two minutes, so `.ci/run` asks for them: ROTKERAS_TUTORIALS=1 pytest tests/test_tutorials.py
 """
 
 import json
@@ -15,6 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+if not os.environ.get("ROTKERAS_TUTORIALS"):
+    pytest.skip("ROTKERAS_TUTORIALS=1 runs the tutorials", allow_module_level=True)
 
 TUTORIALS = Path(__file__).parents[1] / "docs" / "tutorials"
 
