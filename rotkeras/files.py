@@ -44,8 +44,12 @@ def temporary_folder() -> Iterator[Path]:
 
 def remove_unfinished() -> None:
     """Remove everything that is being written, before the process ends at once."""
-    for path in list(_unfinished):
-        _remove(path)
+    for _ in range(_TIMES):  # another thread may still write into a folder
+        for path in list(_unfinished):
+            _remove(path)
+
+
+_TIMES = 3
 
 
 def _remove(path: Path) -> None:
@@ -127,8 +131,8 @@ def without_pattern(path: Path) -> Iterator[Path]:
     if not set("[]*?\\") & set(str(path)):
         yield path
         return
-    with tempfile.TemporaryDirectory() as folder:
-        link = Path(folder) / "link"
+    with temporary_folder() as folder:
+        link = folder / "link"
         link.symlink_to(path.absolute())
         yield link
 
@@ -209,10 +213,8 @@ def one_writer(path: Path) -> Iterator[None]:
             # then nothing is held.
             if not lock.exists() or os.fstat(file.fileno()).st_ino != lock.stat().st_ino:
                 continue
-            try:
+            with unfinished(lock):
                 yield
-            finally:
-                lock.unlink(missing_ok=True)
             return
 
 

@@ -1,12 +1,11 @@
 """`rotkeras embed`."""
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -151,23 +150,14 @@ def interruptible() -> Iterator[list[int]]:
     An interrupt can be swallowed by a library or come out as another error: it is noted in the list
     that is given, and `showing` looks at the note.
     """
-    interrupted: list[int] = []
-
-    def interrupt(number: int, _frame: Any) -> NoReturn:
-        interrupted.append(number)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in ending.SIGNALS}
-    try:
-        yield interrupted
-    except (KeyboardInterrupt, Exception) as error:
-        if not interrupted and not isinstance(error, KeyboardInterrupt):
-            raise
-        click.echo("\nInterrupted; no unfinished file was left.", err=True)
-        sys.exit(ending.exit_code(error, *interrupted[:1]))
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with ending.soon():
+        try:
+            yield ending.received
+        except (KeyboardInterrupt, Exception) as error:
+            if not ending.received and not isinstance(error, KeyboardInterrupt):
+                raise
+            ending.tell()
+            sys.exit(ending.exit_code(error))
 
 
 @contextmanager

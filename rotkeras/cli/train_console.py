@@ -177,6 +177,7 @@ class TrainConsole:
             self.console.print(f"open:    {write_report([run.path], run.report)}")
         except KeyboardInterrupt:
             self.console.print(f"no page; make it with: {again}")
+            raise
         except UserError as error:
             self.console.print(f"no page: {error}")
         except Exception as error:  # the run has ended well, and is whole
