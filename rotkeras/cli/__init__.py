@@ -12,7 +12,7 @@ import click
 from rotkeras import __version__
 from rotkeras.cli import ending, streams
 from rotkeras.errors import UserError
-from rotkeras.files import as_text, is_full
+from rotkeras.files import as_text, full_disk, is_full
 
 COMMANDS = {
     "audit": "Check whether predicting rotations suits your images, before training.",
@@ -115,8 +115,7 @@ def _of_the_system(error: Exception) -> str:
     other errors."""
     if is_full(error):
         name = getattr(error, "filename", None)
-        where = f" while {as_text(str(name))!r} was written" if name else ""
-        return f"The disk became full{where}. Older files are intact; make room and try again."
+        return full_disk(name if isinstance(name, str) else None)
     if isinstance(error, OSError) and error.filename and error.errno in _REFUSALS:
         reason = (error.strerror or str(error)).lower()
         return f"{as_text(str(error.filename))!r} cannot be used: {reason}. Give another path."

@@ -99,7 +99,8 @@ def embed(
     from rotkeras.embedding.formats import FORMATS
     from rotkeras.embedding.opening import open_images
 
-    check_file(path, tuple(FORMATS), overwrite)  # before the seconds that TensorFlow takes to start
+    # before the seconds that TensorFlow takes to start
+    path = check_file(path, tuple(FORMATS), overwrite, "-o")
     found = find_encoder(encoder)
     opened = open_images(
         images, split=split, data_dir=data_dir, resize=resize, on_bad_image=on_bad_image

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import click
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-PATIENCE = 4.0
+PATIENCE = 3.5
 """Seconds that a command has to end in order."""
 SENTENCE = "Interrupted; no unfinished file was left."
 
@@ -129,7 +129,7 @@ def _end(number: int) -> NoReturn:
     # In a thread: whoever reads standard error may have stopped reading.
     telling = threading.Thread(target=tell, daemon=True)
     telling.start()
-    telling.join(0.3)
+    telling.join(1.0)
     remove_unfinished()
     os._exit(128 + number)
 

@@ -13,6 +13,7 @@ from rotkeras.cli import ending
 from rotkeras.evaluate import tables
 from rotkeras.evaluate.intervals import share_margin
 from rotkeras.evaluate.names import MODE_NAMES
+from rotkeras.files import check_writable
 from rotkeras.text import Words, command_line
 
 _INTERRUPTED = "Interrupted; finished rows are kept. Repeat the command to fit the rest."
@@ -41,6 +42,7 @@ class EvaluateConsole:
 
         run = Run(folder)
         run.check_ended()
+        check_writable(run.path, "The run folder", folder=True)
         from rotkeras.data.loading import interpret
         from rotkeras.run_images import recipe_of_images
 

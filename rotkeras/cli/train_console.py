@@ -158,6 +158,8 @@ class TrainConsole:
             self.rejected = True
             self.console.print(f"no export: {error}")
         except Exception as error:  # the run has ended well, and is whole
+            if interrupted:
+                raise
             self.rejected = True
             self.console.print(
                 f"no export, because of an internal error ({type(error).__name__}: {brief(error)});"

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from rotkeras.cli import ending
 from rotkeras.cli.watching import Watching
+from rotkeras.files import check_writable
 from rotkeras.text import Words, clock
 
 _INTERRUPTED = "Interrupted; finished fits are kept. Repeat the command to fit the rest."
@@ -41,6 +42,7 @@ class WorthItConsole:
 
         run = Run(folder)
         run.check_ended()
+        check_writable(run.path, "The run folder", folder=True)
         from rotkeras.data.loading import interpret
         from rotkeras.run_images import recipe_of_images
 
