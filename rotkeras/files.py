@@ -44,8 +44,12 @@ def temporary_folder() -> Iterator[Path]:
 
 def remove_unfinished() -> None:
     """Remove everything that is being written, before the process ends at once."""
-    for path in list(_unfinished):
-        _remove(path)
+    for _ in range(_TIMES):  # another thread may still write into a folder
+        for path in list(_unfinished):
+            _remove(path)
+
+
+_TIMES = 3
 
 
 def _remove(path: Path) -> None:
@@ -75,13 +79,23 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     Args:
         path: where the file is to be.
         write: called with a path in the same folder that has the same suffixes.
+
+    Raises:
+        UserError: for a disk that becomes full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with unfinished(beside(path)) as working:
-        write(working)
-        with open(working, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(working, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished(beside(path)) as working:
+            write(working)
+            with open(working, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(working, path)
+    except UserError:
+        raise
+    except Exception as error:
+        if is_full(error):
+            raise UserError(full_disk(path)) from error
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -127,8 +141,8 @@ def without_pattern(path: Path) -> Iterator[Path]:
     if not set("[]*?\\") & set(str(path)):
         yield path
         return
-    with tempfile.TemporaryDirectory() as folder:
-        link = Path(folder) / "link"
+    with temporary_folder() as folder:
+        link = folder / "link"
         link.symlink_to(path.absolute())
         yield link
 
@@ -209,10 +223,8 @@ def one_writer(path: Path) -> Iterator[None]:
             # then nothing is held.
             if not lock.exists() or os.fstat(file.fileno()).st_ino != lock.stat().st_ino:
                 continue
-            try:
+            with unfinished(lock):
                 yield
-            finally:
-                lock.unlink(missing_ok=True)
             return
 
 
@@ -225,10 +237,12 @@ def check_writable(path: str | os.PathLike[str], what: str, folder: bool = False
         folder: whether it is to be a folder.
 
     Returns:
-        The path, with the home folder for `~`.
+        The path, with the home folder for `~`; for a link to a file the path of that file, so that
+        the link stays.
 
     Raises:
-        UserError: for a path that cannot be created, with the reason.
+        UserError: for a path that cannot be created, with the reason, and for one that is neither a
+            regular file nor a folder.
     """
     target = expanded(path)
     try:
@@ -239,10 +253,12 @@ def check_writable(path: str | os.PathLike[str], what: str, folder: bool = False
                 raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
             above = above.parent
         if above == target.absolute():
-            if folder and not above.is_dir():
-                raise NotADirectoryError(errno.ENOTDIR, "it is a file, not a folder")
-            if not folder and above.is_dir():
-                raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file")
+            kind = what_else(above) or "a file"
+            if kind != ("a folder" if folder else "a file"):
+                wanted = "a folder" if folder else "a file"
+                raise OSError(errno.EINVAL, f"it is {kind}, not {wanted}")
+            if not folder and above.is_symlink():
+                target = above = above.resolve()
             above = above if folder else above.parent
         if not above.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{str(above)!r} is not a folder")
@@ -260,6 +276,12 @@ def check_writable(path: str | os.PathLike[str], what: str, folder: bool = False
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def full_disk(path: str | os.PathLike[str] | None = None) -> str:
+    """The sentence for a disk that became full while a path was written."""
+    where = f" while {as_text(os.fspath(path))!r} was written" if path else ""
+    return f"The disk became full{where}. Older files are intact; make room and try again."
 
 
 def is_full(error: BaseException | None) -> bool:

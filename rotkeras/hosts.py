@@ -13,7 +13,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rotkeras.errors import UserError
+from rotkeras.files import temporary_folder
 
 LOST = 75
 """Exit code of a process that found another one lost (EX_TEMPFAIL of sysexits.h: to be tried
@@ -153,8 +153,8 @@ def watch(hosts: Hosts, arguments: Sequence[str]) -> int:
     Returns:
         The exit code: the child's, or 1 when it could not end by itself.
     """
-    with tempfile.TemporaryDirectory() as folder, open(Path(folder, "said"), "w+b") as chatter:
-        met = Path(folder, "met")
+    with temporary_folder() as folder, open(folder / "said", "w+b") as chatter:
+        met = folder / "met"
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "rotkeras", *arguments],
             env={**os.environ, _WATCHED: f"{os.getpid()} {met}"},
@@ -183,7 +183,7 @@ def watch(hosts: Hosts, arguments: Sequence[str]) -> int:
         sys.stderr.write(said)
         return code
     sys.stderr.write(f"\n{_how_it_ended(hosts, code, said, began, bool(interrupts))}\n")
-    return 130 if interrupts else 1
+    return 128 + interrupts[0] if interrupts else 1
 
 
 def _how_it_ended(hosts: Hosts, code: int, said: str, began: bool, interrupted: bool) -> str:

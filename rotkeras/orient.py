@@ -19,7 +19,7 @@ from rotkeras.data.source import BadImage
 from rotkeras.device.orienter import Orienter
 from rotkeras.device.upright import check_folder, write_upright
 from rotkeras.errors import UserError, brief
-from rotkeras.files import as_text, check_regular, expanded, write_whole
+from rotkeras.files import as_text, check_regular, expanded, is_full, write_whole
 from rotkeras.images import open_image, orientation, read_image
 
 COLUMNS = ("path", "angle", "confidence", "exif_orientation", "action", "written", "reason")
@@ -215,6 +215,8 @@ def _write(each: Told, originals: Path, folder: Path, wishes: Wishes) -> None:
             source, target, angle, pixels=wishes.pixels and wrong, overwrite=wishes.overwrite
         )
     except UserError as error:
+        if is_full(error):
+            raise
         each.reason = each.reason or str(error).removeprefix(f"{source.name}: ")
         if wishes.copy_all and wrong:
             with contextlib.suppress(UserError):  # the first reason says more

@@ -36,7 +36,7 @@ from rotkeras.data import Source
 from rotkeras.data.digests import digests
 from rotkeras.data.fingerprint import source_difference, source_fingerprint
 from rotkeras.errors import UserError
-from rotkeras.files import one_writer, write_whole
+from rotkeras.files import check_writable, one_writer, write_whole
 from rotkeras.optimizers import schedule_note
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run, versions
@@ -72,6 +72,7 @@ def train(
     devices.check_backend()
     if hosts.processes()[0] > 0:
         return _train(recipe, run, source, callbacks, tell)
+    check_writable(run.path, "The run folder", folder=True)
     run.path.parent.mkdir(parents=True, exist_ok=True)
     with one_writer(run.path):  # two trainings in one folder would mix their epochs
         return _train(recipe, run, source, callbacks, tell)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rotkeras.errors import UserError, brief
+from rotkeras.files import temporary_folder
 
 Tell = Callable[[str], None]
 
@@ -30,8 +31,8 @@ def measure(part: str, wanted: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     Raises:
         UserError: the one that the part raised, or one that says how the process ended.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        request = Path(folder) / "request.json"
+    with temporary_folder() as folder:
+        request = folder / "request.json"
         request.write_text(json.dumps({"part": part, **wanted}), encoding="utf-8")
         # -P: a file numpy.py in the folder one happens to be in is not NumPy. The package is found
         # where this one was.

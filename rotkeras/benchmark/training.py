@@ -2,12 +2,10 @@
 and a PyTorch peer."""
 
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from rotkeras import devices
@@ -18,6 +16,7 @@ from rotkeras.benchmark.results import Bound, FirstStep, Part, Spread, TrainingB
 from rotkeras.checks import checked
 from rotkeras.device.host import describe_host
 from rotkeras.errors import UserError
+from rotkeras.files import temporary_folder
 from rotkeras.recipe import Recipe
 from rotkeras.run import versions
 
@@ -70,9 +69,9 @@ def benchmark_training(
 
     load = _load()
     machine = part("machine", "machine")
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         sizes: dict[str, Any] = {"recipe": content, "steps": steps, "repeats": repeats}
-        batch_file = str(Path(folder) / "batch.npz")
+        batch_file = str(folder / "batch.npz")
         both = part("both", "both", **sizes, batch_file=batch_file, started=time.time())
         shapes = {name: both[name] for name in ("images", "validation", "image_shape", "shape")}
         step = part("step", "step", **sizes, batch_file=batch_file, **shapes)

@@ -1,6 +1,8 @@
 """Attention maps of some images while the network trains."""
 
 import io
+import os
+import socket
 import time
 import warnings
 from pathlib import Path
@@ -16,7 +18,7 @@ from rotkeras.attention.activation import Powers, check_images, resolve_powers
 from rotkeras.checks import checked
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError
-from rotkeras.files import write_whole
+from rotkeras.files import check_writable, write_whole
 
 _SIDE = 64
 _VIEWS = ("0°", "90°", "180°", "270°")
@@ -47,8 +49,9 @@ class AttentionMaps(keras.callbacks.Callback):
     What goes wrong while drawing, such as a full disk, is warned of once, and training goes on.
 
     Raises:
-        UserError: without images; at the beginning of training, for images of another size than the
-            model's or that are not square, or a tap that is not there.
+        UserError: without images; at the beginning of training, for folders that cannot be written,
+            images of another size than the model's or that are not square, or a tap that is not
+            there.
 
     Reference:
         figures 3 and 6 of Gidaris et al., ICLR 2018.
@@ -87,7 +90,7 @@ class AttentionMaps(keras.callbacks.Callback):
         self._epoch = 0
         self._drawn = -1
         self._warned = False
-        self._writer: Any = None
+        self._log: Path | None = None
 
     def draw(self, epoch: int) -> dict[str, float]:
         """Draw the model as it is, as the picture of an epoch (counted from 1; 0 is before
@@ -113,7 +116,10 @@ class AttentionMaps(keras.callbacks.Callback):
         return {tap: score for tap, score in scores.items() if score is not None}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Check that images, taps and powers fit the model."""
+        """Check the folders, and that images, taps and powers fit the model."""
+        check_writable(self.folder, "AttentionMaps: folder", folder=True)
+        if self.tensorboard is not None:
+            check_writable(self.tensorboard, "AttentionMaps: tensorboard", folder=True)
         check_images(self.model, self.images)
         quadruples(self.images[:1])
         for tap in self._taps():
@@ -142,9 +148,7 @@ class AttentionMaps(keras.callbacks.Callback):
         """Draw once more when training stopped before its last epoch."""
         if self._epoch and self._drawn != self._epoch:
             self._try_to_draw(self._epoch)
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        self._log = None
 
     def _try_to_draw(self, epoch: int) -> dict[str, float]:
         # A full disk, say: hours of training are worth more than a picture.
@@ -166,18 +170,25 @@ class AttentionMaps(keras.callbacks.Callback):
 
     def _summarise(self, encoded: bytes, width: int, height: int, epoch: int) -> None:
         # By TensorBoard's own classes: they need no TensorFlow, and so this works on every backend
-        # of Keras.
+        # of Keras. Its EventFileWriter writes in a thread, which reports a full disk by a traceback
+        # and to nobody else.
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
-        if self._writer is None:
-            self._writer = EventFileWriter(str(self.tensorboard))
+        assert self.tensorboard is not None
+        now = time.time()
+        events = []
+        if self._log is None:
+            self.tensorboard.mkdir(parents=True, exist_ok=True)
+            name = f"events.out.tfevents.{int(now):010d}.{socket.gethostname()}.{os.getpid()}"
+            self._log = self.tensorboard / name
+            events.append(Event(wall_time=now, file_version="brain.Event:2"))
         image = Summary.Image(
             height=height, width=width, colorspace=3, encoded_image_string=encoded
         )
         value = Summary.Value(tag="attention", image=image)
-        self._writer.add_event(
-            Event(wall_time=time.time(), step=epoch, summary=Summary(value=[value]))
-        )
-        self._writer.flush()
+        events.append(Event(wall_time=now, step=epoch, summary=Summary(value=[value])))
+        with open(self._log, "ab") as file:
+            for event in events:
+                RecordWriter(file).write(event.SerializeToString())

@@ -8,7 +8,7 @@ import keras
 from rotkeras import taps
 from rotkeras.accepted import AnyPath, Positive, ProbeName, Text
 from rotkeras.checks import checked
-from rotkeras.files import write_whole
+from rotkeras.files import check_writable, write_whole
 from rotkeras.probes.choice import choose
 
 BEST, LAST = "encoder.keras", "encoder-last.keras"
@@ -38,7 +38,8 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         last: the same of `encoder-last.keras`.
 
     Raises:
-        UserError: at the beginning of training, for a tap that the model does not have.
+        UserError: at the beginning of training, for a folder that cannot be written, and a tap that
+            the model does not have.
     """
 
     @checked
@@ -61,7 +62,8 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         self._encoders: dict[str, keras.Model] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Check the tap."""
+        """Check the folder and the tap."""
+        check_writable(self.folder, "EncoderCheckpoint: folder", folder=True)
         self._encoders = {}
         if self.tap != "best":
             taps.check(self.model, self.tap)

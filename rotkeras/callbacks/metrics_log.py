@@ -10,7 +10,7 @@ import keras
 
 from rotkeras.accepted import AnyPath
 from rotkeras.checks import checked
-from rotkeras.files import read_json_lines, write_text
+from rotkeras.files import check_writable, read_json_lines, write_text
 
 
 class MetricsLog(keras.callbacks.Callback):
@@ -25,6 +25,9 @@ class MetricsLog(keras.callbacks.Callback):
 
     Attributes:
         rows: the objects written so far.
+
+    Raises:
+        UserError: at the beginning of training, for a path that cannot be written.
     """
 
     @checked
@@ -32,6 +35,10 @@ class MetricsLog(keras.callbacks.Callback):
         super().__init__()
         self.path = Path(path)
         self.rows: list[dict[str, Any]] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Check the path."""
+        check_writable(self.path, "MetricsLog: path")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Forget rows of this epoch and later ones."""

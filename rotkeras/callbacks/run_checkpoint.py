@@ -12,7 +12,7 @@ from rotkeras import taps
 from rotkeras.accepted import AnyPath
 from rotkeras.checks import checked
 from rotkeras.errors import UserError
-from rotkeras.files import write_json, write_whole
+from rotkeras.files import check_writable, write_json, write_whole
 
 STATE = "state.json"
 
@@ -28,6 +28,9 @@ class RunCheckpoint(keras.callbacks.Callback):
         state: called after each epoch for what else a resumed run needs (plain JSON).
 
     Put it after the callbacks whose state it saves.
+
+    Raises:
+        UserError: at the beginning of training, for a folder that cannot be written.
     """
 
     @checked
@@ -35,6 +38,10 @@ class RunCheckpoint(keras.callbacks.Callback):
         super().__init__()
         self.folder = Path(folder)
         self.state = state
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Check the folder."""
+        check_writable(self.folder, "RunCheckpoint: folder", folder=True)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save."""

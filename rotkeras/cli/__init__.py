@@ -4,14 +4,15 @@ help."""
 import errno
 import importlib
 import itertools
-from typing import Any
+import traceback
+from typing import Any, NoReturn
 
 import click
 
 from rotkeras import __version__
 from rotkeras.cli import ending, streams
 from rotkeras.errors import UserError
-from rotkeras.files import as_text, is_full
+from rotkeras.files import as_text, full_disk, is_full
 
 COMMANDS = {
     "audit": "Check whether predicting rotations suits your images, before training.",
@@ -77,26 +78,36 @@ class _Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
-    def main(self, *arguments: Any, **settings: Any) -> Any:
+    def main(self, args: Any = None, *more: Any, **settings: Any) -> Any:
         streams.prepare()
-        with ending.soon():
-            return super().main(*arguments, **settings)
+        # Arguments that come from the command line, and not from a caller in Python, mean that the
+        # process ends with the command.
+        with ending.soon(until_exit=args is None):
+            return super().main(args, *more, **settings)
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except UserError as error:
+        except Exception as error:
+            if ending.received:  # an interrupt that a library has turned into another error
+                self._interrupted(context, error)
+            if not isinstance(error, UserError):
+                if sentence := _of_the_system(error):
+                    click.echo(f"Error: {sentence}", err=True)
+                    context.exit(2)
+                raise
             command = self.get_command(context, context.invoked_subcommand or "")
             click.echo(f"Error: {with_option(str(error), command)}", err=True)
             context.exit(2)
         except KeyboardInterrupt as error:
-            click.echo("\nInterrupted; no unfinished file was left.", err=True)
-            context.exit(ending.exit_code(error))
-        except Exception as error:
-            if sentence := _of_the_system(error):
-                click.echo(f"Error: {sentence}", err=True)
-                context.exit(2)
-            raise
+            self._interrupted(context, error)
+
+    def _interrupted(self, context: click.Context, error: BaseException) -> NoReturn:
+        code = ending.exit_code(error)
+        # Generators in the frames of the error close here, and not when Python ends.
+        traceback.clear_frames(error.__traceback__)
+        ending.tell()
+        context.exit(code)
 
 
 def _of_the_system(error: Exception) -> str:
@@ -104,8 +115,7 @@ def _of_the_system(error: Exception) -> str:
     other errors."""
     if is_full(error):
         name = getattr(error, "filename", None)
-        where = f" while {as_text(str(name))!r} was written" if name else ""
-        return f"The disk became full{where}. Older files are intact; make room and try again."
+        return full_disk(name if isinstance(name, str) else None)
     if isinstance(error, OSError) and error.filename and error.errno in _REFUSALS:
         reason = (error.strerror or str(error)).lower()
         return f"{as_text(str(error.filename))!r} cannot be used: {reason}. Give another path."

@@ -106,7 +106,7 @@ def attend(
     given = [network, *([beside] if beside else [])]
     for path in given:  # before the seconds that TensorFlow takes to start
         find_network(path)
-    check_writable(folder, "-o", folder=True)
+    folder = check_writable(folder, "-o", folder=True)
     if folder.exists() and not folder.is_dir():
         raise click.BadParameter(f"{folder} is a file: give a folder.", param_hint="-o")
     opened = [open_images(image, resize=True) for image in images]

@@ -80,9 +80,9 @@ def audit(
     from rotkeras.files import write_json
     from rotkeras.page import check_page
 
-    check_page(path, overwrite)  # before minutes of work
+    path = check_page(path, overwrite, "-o")  # before minutes of work
     if figures is not None:
-        check_file(figures, (".json",), overwrite)
+        figures = check_file(figures, (".json",), overwrite, "--json")
     kind, _ = interpret(data, data_dir)
     if expanded(data).is_file() and not data.endswith(".npz"):
         raise UserError(

@@ -85,7 +85,7 @@ def benchmark_train(
         check_folder(expanded(chosen.data.folder))
 
     if path is not None:
-        check_writable(path, "-o")
+        path = check_writable(path, "-o")
     measured = benchmark_training(
         chosen,
         steps,

@@ -1,12 +1,11 @@
 """`rotkeras embed`."""
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -100,7 +99,8 @@ def embed(
     from rotkeras.embedding.formats import FORMATS
     from rotkeras.embedding.opening import open_images
 
-    check_file(path, tuple(FORMATS), overwrite)  # before the seconds that TensorFlow takes to start
+    # before the seconds that TensorFlow takes to start
+    path = check_file(path, tuple(FORMATS), overwrite, "-o")
     found = find_encoder(encoder)
     opened = open_images(
         images, split=split, data_dir=data_dir, resize=resize, on_bad_image=on_bad_image
@@ -151,23 +151,14 @@ def interruptible() -> Iterator[list[int]]:
     An interrupt can be swallowed by a library or come out as another error: it is noted in the list
     that is given, and `showing` looks at the note.
     """
-    interrupted: list[int] = []
-
-    def interrupt(number: int, _frame: Any) -> NoReturn:
-        interrupted.append(number)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in ending.SIGNALS}
-    try:
-        yield interrupted
-    except (KeyboardInterrupt, Exception) as error:
-        if not interrupted and not isinstance(error, KeyboardInterrupt):
-            raise
-        click.echo("\nInterrupted; no unfinished file was left.", err=True)
-        sys.exit(ending.exit_code(error, *interrupted[:1]))
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with ending.soon():
+        try:
+            yield ending.received
+        except (KeyboardInterrupt, Exception) as error:
+            if not ending.received and not isinstance(error, KeyboardInterrupt):
+                raise
+            ending.tell()
+            sys.exit(ending.exit_code(error))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What `rotkeras evaluate` shows: what is fitted, the time left, and tables."""
 
-import sys
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,10 @@ from rotkeras.cli import ending
 from rotkeras.evaluate import tables
 from rotkeras.evaluate.intervals import share_margin
 from rotkeras.evaluate.names import MODE_NAMES
+from rotkeras.files import check_writable
 from rotkeras.text import Words, command_line
+
+_INTERRUPTED = "Interrupted; finished rows are kept. Repeat the command to fit the rest."
 
 
 class EvaluateConsole:
@@ -39,6 +42,7 @@ class EvaluateConsole:
 
         run = Run(folder)
         run.check_ended()
+        check_writable(run.path, "The run folder", folder=True)
         from rotkeras.data.loading import interpret
         from rotkeras.run_images import recipe_of_images
 
@@ -72,7 +76,7 @@ class EvaluateConsole:
             self.console.print(f"note: {note}", markup=False)
         name = file_name(source, labelled)
         watching = Watching(self.console)
-        try:
+        with contextlib.closing(watching), ending.saying(lambda: _INTERRUPTED):
             content = evaluate(
                 run,
                 wanted,
@@ -82,15 +86,6 @@ class EvaluateConsole:
                 tested=watching.tested,
                 name=name,
             )
-        except KeyboardInterrupt as error:
-            watching.close()
-            self.console.print(
-                "\nInterrupted; finished rows are kept. Repeat the command to fit the rest.",
-                style="bold",
-            )
-            sys.exit(ending.exit_code(error))
-        finally:
-            watching.close()
         self.show(content)
         self.console.print(f"\nwritten: {run.path / name}.json ({len(content['rows'])} rows)")
         report = command_line("rotkeras", "report", run.path)

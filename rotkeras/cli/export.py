@@ -105,7 +105,6 @@ def export(
     """
     from rotkeras import devices
     from rotkeras.export.target import check_target, resolved
-    from rotkeras.files import check_writable
     from rotkeras.run import Run
     from rotkeras.run_images import recipe_of_images
 
@@ -113,7 +112,6 @@ def export(
     run.check_ended()  # mistakes are told before the seconds that TensorFlow takes to start
     devices.check_tensorflow("export")
     settings = _settings(run, options)
-    check_writable(folder or run.export, "-o", folder=True)
     check_target(resolved(folder or run.export), overwrite)
     command: Words = ["rotkeras", "export", run.path]
     recipe_of_images(run, places, data_dir=data_dir, command=command)

@@ -76,12 +76,11 @@ def neighbours(
     from rotkeras.embedding.encoder import find_encoder
     from rotkeras.embedding.feature_file import check_file
 
-    for path, suffix in (
-        (sheet, ".png"),
-        (table, ".csv"),
-    ):  # before the seconds that TensorFlow takes to start
-        if path is not None:
-            check_file(path, (suffix,), overwrite)
+    # before the seconds that TensorFlow takes to start
+    if sheet is not None:
+        sheet = check_file(sheet, (".png",), overwrite, "-o")
+    if table is not None:
+        table = check_file(table, (".csv",), overwrite, "--csv")
     file = find_encoder(encoder)
     how: dict[str, Any] = {"data_dir": data_dir, "resize": resize, "on_bad_image": on_bad_image}
     asked, searched = (

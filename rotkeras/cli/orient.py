@@ -92,7 +92,7 @@ def orient(
             " option out."
         )
     if table is not None:
-        check_file(table, (".csv",), overwrite)
+        table = check_file(table, (".csv",), overwrite, "--csv")
     file = find_orientation_file(encoder)
     found = find_images(images)
     if fix is not None:

@@ -48,6 +48,7 @@ def report(
     rotkeras report runs/quickstart
     rotkeras report runs/one runs/other -o both.html
     """
+    from rotkeras.files import check_writable
     from rotkeras.page import check_page
     from rotkeras.report.gathering import gather_all
     from rotkeras.run import Run
@@ -56,7 +57,8 @@ def report(
         raise click.UsageError("--no-pictures reads no images: leave it out, or leave --set out.")
     if page is None and len(runs) > 1:
         raise click.UsageError("Several runs have no page of their own: name one with -o.")
-    file = Run(runs[0]).report if page is None else check_page(page, overwrite)
+    own = check_writable(Run(runs[0]).report, "The page")
+    file = own if page is None else check_page(page, overwrite, "-o")
     gather_all(list(runs))  # mistakes are told before the seconds that TensorFlow takes to start
     from rotkeras.cli.embed import interruptible, new_console
     from rotkeras.report import write_report

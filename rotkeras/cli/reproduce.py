@@ -69,7 +69,7 @@ def reproduce(
     from rotkeras.files import check_writable
     from rotkeras.reproduce.scale import Scale
 
-    check_writable(out, "--out", folder=True)
+    out = check_writable(out, "--out", folder=True)
     chosen = Scale.of(scale)
     given = {
         name: value

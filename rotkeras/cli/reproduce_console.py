@@ -1,5 +1,6 @@
 """What `rotkeras reproduce` shows: each pre-training and probe, and the table at the end."""
 
+import contextlib
 import os
 import platform
 import sys
@@ -11,11 +12,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
+from rotkeras.cli import ending
 from rotkeras.cli.watching import Watching
 from rotkeras.files import write_text, write_whole
 from rotkeras.reproduce.paper import TABLES, Table
 from rotkeras.reproduce.scale import Scale
 from rotkeras.text import command_line
+
+_INTERRUPTED = "Interrupted; finished epochs and rows are kept. Repeat the command to resume."
 
 
 class ReproduceConsole(Watching):
@@ -76,7 +80,7 @@ class ReproduceConsole(Watching):
             )
             self.console.print(words)
         source = scale.shrink(whole)
-        try:
+        with contextlib.closing(self), ending.saying(lambda: _INTERRUPTED):
             numbers, runs = reproduce(
                 table,
                 folder,
@@ -88,14 +92,6 @@ class ReproduceConsole(Watching):
                 source,
                 shows=self,
             )
-        except KeyboardInterrupt:
-            self.close()
-            self.console.print(
-                "\nInterrupted; finished epochs and rows are kept. Repeat the command to resume."
-            )
-            sys.exit(130)
-        finally:
-            self.close()
         self._write(table, numbers, runs, folder, base, suffix(scale), words, judged)
 
     def pretraining(self, network: str, seed: int, done: bool) -> Sequence[Any]:

@@ -1,7 +1,6 @@
 """`rotkeras train`."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -86,54 +85,47 @@ def train(
 
     from rotkeras.cli.train_console import TrainConsole
 
-    # An interrupt that arrives while a library calls back into Python can be swallowed there or
-    # come out as another error: it is noted here, and training looks at the note after every step.
-    interrupted: list[int] = []
-
-    def interrupt(number: int, _frame: Any) -> NoReturn:
-        interrupted.append(number)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in ending.SIGNALS}
     console = TrainConsole(together=together)
     try:
-        console.run(chosen, run, interrupted)
+        # An interrupt that arrives while a library calls back into Python can be swallowed there or
+        # come out as another error: training looks after every step whether one was received.
+        with ending.soon(), ending.saying(lambda: _interrupted(run, together)):
+            console.run(chosen, run, ending.received)
     except (KeyboardInterrupt, Exception) as error:
+        interrupted = ending.received or isinstance(error, KeyboardInterrupt)
         if together and not interrupted:
             _leave(error)
-        if not interrupted and not isinstance(error, KeyboardInterrupt):
-            if is_full(error):
-                raise UserError(_full(run)) from None
-            raise
-        code = 128 + (interrupted or [signal.SIGINT])[0]
-        if together and together.number > 0:
-            os._exit(code)
-        if not run.recipe.exists():
-            click.echo("\nInterrupted before training began; nothing was written.", err=True)
-            sys.exit(code)
-        words: Words = ["rotkeras", "train", run.recipe, "--run-dir", run.path, "--resume"]
-        command = command_line(*words)
         if together:
-            command += (
-                f" --hosts {','.join(together.addresses)} --host-id 0 (and with their numbers on"
-                " the others)"
-            )
-        elif devices.backend() != "tensorflow":
-            command = f"KERAS_BACKEND={devices.backend()} {command}"
-        kept = (
-            "finished epochs are kept"
-            if (run.checkpoints / "state.json").exists()
-            else "no epoch was finished"
-        )
-        click.echo(f"\nInterrupted; {kept}. Resume with: {command}", err=True)
-        if together:
-            os._exit(code)  # at a common exit the others would be waited for
-        sys.exit(code)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+            if together.number == 0:
+                ending.tell()
+            os._exit(ending.exit_code(error))  # at a common exit the others would be waited for
+        if not interrupted and is_full(error):
+            raise UserError(_full(run)) from None
+        raise
     if console.rejected:
         sys.exit(1)
+
+
+def _interrupted(run: Any, together: Any) -> str:
+    """What is said when a training is interrupted."""
+    from rotkeras import devices
+
+    if not run.recipe.exists():
+        return "Interrupted before training began; nothing was written."
+    if run.summary.exists():
+        return f"Interrupted; training had ended, and {str(run.path)!r} is whole."
+    words: Words = ["rotkeras", "train", run.recipe, "--run-dir", run.path, "--resume"]
+    command = command_line(*words)
+    if together:
+        command += (
+            f" --hosts {','.join(together.addresses)} --host-id 0 (and with their numbers on the"
+            " others)"
+        )
+    elif devices.backend() != "tensorflow":
+        command = f"KERAS_BACKEND={devices.backend()} {command}"
+    finished = (run.checkpoints / "state.json").exists()
+    kept = "finished epochs are kept" if finished else "no epoch was finished"
+    return f"Interrupted; {kept}. Resume with: {command}"
 
 
 def _check_places(chosen: Any, run: Any) -> None:

@@ -158,6 +158,8 @@ class TrainConsole:
             self.rejected = True
             self.console.print(f"no export: {error}")
         except Exception as error:  # the run has ended well, and is whole
+            if interrupted:
+                raise
             self.rejected = True
             self.console.print(
                 f"no export, because of an internal error ({type(error).__name__}: {brief(error)});"
@@ -177,6 +179,7 @@ class TrainConsole:
             self.console.print(f"open:    {write_report([run.path], run.report)}")
         except KeyboardInterrupt:
             self.console.print(f"no page; make it with: {again}")
+            raise
         except UserError as error:
             self.console.print(f"no page: {error}")
         except Exception as error:  # the run has ended well, and is whole

@@ -1,6 +1,6 @@
 """What `rotkeras worth-it` shows: the fits, a table, and one sentence."""
 
-import sys
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,10 @@ from rich.table import Table
 
 from rotkeras.cli import ending
 from rotkeras.cli.watching import Watching
+from rotkeras.files import check_writable
 from rotkeras.text import Words, clock
+
+_INTERRUPTED = "Interrupted; finished fits are kept. Repeat the command to fit the rest."
 
 
 class WorthItConsole:
@@ -39,6 +42,7 @@ class WorthItConsole:
 
         run = Run(folder)
         run.check_ended()
+        check_writable(run.path, "The run folder", folder=True)
         from rotkeras.data.loading import interpret
         from rotkeras.run_images import recipe_of_images
 
@@ -80,7 +84,7 @@ class WorthItConsole:
             self.console.print(worth_it.verdict({}, judge, seeds, 0.0))
             return
         watching = Watching(self.console)
-        try:
+        with contextlib.closing(watching), ending.saying(lambda: _INTERRUPTED):
             options = worth_it.options(counts, seeds, budget, tap)
             content = evaluate(
                 run,
@@ -91,14 +95,6 @@ class WorthItConsole:
                 tested=watching.tested,
                 name=name,
             )
-        except KeyboardInterrupt as error:
-            watching.close()
-            self.console.print(
-                "\nInterrupted; finished fits are kept. Repeat the command to fit the rest."
-            )
-            sys.exit(ending.exit_code(error))
-        finally:
-            watching.close()
         seconds = (run.load_summary() or {}).get("seconds", 0.0)
         compared = worth_it.compare(
             content, counts, seeds, budget, tap or taps.default(network), seconds

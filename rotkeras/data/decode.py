@@ -100,6 +100,9 @@ def ordered_map(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterato
 
     workers = os.cpu_count() or 1
     remaining = iter(items)
-    with ThreadPoolExecutor(workers) as pool:
+    pool = ThreadPoolExecutor(workers)
+    try:
         while chunk := list(islice(remaining, 64 * workers)):
             yield from pool.map(attempt, chunk)
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an error or an interrupt, no item is begun

@@ -130,7 +130,8 @@ def _check_split(images_per_batch: int, shards: int) -> None:
 
 def _ahead(batch: Any, start: int, waiting: Waiting) -> Iterator[Any]:
     """Batches for ever, made in a thread before they are asked for."""
-    with ThreadPoolExecutor(1, "batches") as pool:
+    pool = ThreadPoolExecutor(1, "batches")
+    try:
         upcoming = (pool.submit(batch, step) for step in count(start))
         queue = [next(upcoming) for _ in range(_AHEAD)]
         while True:
@@ -139,6 +140,8 @@ def _ahead(batch: Any, start: int, waiting: Waiting) -> Iterator[Any]:
             waiting.seconds += time.perf_counter() - asked
             queue.append(next(upcoming))
             yield made
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def numpy_evaluation(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.errors import UserError, brief
-from rotkeras.files import expanded, write_whole
+from rotkeras.files import check_writable, expanded, write_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def write_head(path: str | os.PathLike[str], head: Head, learner: Path) -> None:
     Raises:
         UserError: for a path of another suffix, or that cannot be written.
     """
-    place = expanded(path)
+    place = check_writable(path, "path")
     if place.suffix != ".npz":
         raise UserError(
             f"{str(place)!r} ends in {place.suffix or 'nothing'}: expected the path of an .npz"

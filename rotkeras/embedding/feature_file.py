@@ -42,7 +42,10 @@ class Embedded:
 
 
 def check_file(
-    path: str | os.PathLike[str], suffixes: Sequence[str], overwrite: bool = False
+    path: str | os.PathLike[str],
+    suffixes: Sequence[str],
+    overwrite: bool = False,
+    what: str = "The file",
 ) -> Path:
     """The path of a file that may be written, checked before any work is done for it.
 
@@ -50,12 +53,13 @@ def check_file(
         path: of the file; `~` is the home folder.
         suffixes: which it may have, in either case.
         overwrite: whether a file that is there may be replaced.
+        what: the option that names it, such as "--csv", for the error.
 
     Raises:
         UserError: for another suffix, a file that is there, or a folder that is missing or may not
             be written to.
     """
-    file = check_writable(path, "The file")
+    file = check_writable(path, what)
     if file.suffix.lower() not in suffixes:
         *others, last = suffixes
         raise UserError(

@@ -20,7 +20,7 @@ from rotkeras.data.fingerprint import sampled_digest, source_fingerprint
 from rotkeras.errors import UserError
 from rotkeras.evaluate.options import ALL_PROBES, Options, Unit, plan
 from rotkeras.evaluate.record import KEY, Record, result
-from rotkeras.files import one_writer, write_whole
+from rotkeras.files import check_writable, one_writer, write_whole
 from rotkeras.probes import FittedProbe, PooledFeatures, extract, fit
 from rotkeras.probes.fitting import neighbours_of
 from rotkeras.probes.linear import check_labels
@@ -70,6 +70,7 @@ def evaluate(
             there are.
     """
     run.check_ended()
+    check_writable(run.path, "The run folder", folder=True)
     recipe = run.load_recipe()
     if recipe.train.deterministic:
         devices.make_deterministic()

@@ -11,6 +11,7 @@ from rotkeras.accepted import AnyPath
 from rotkeras.checks import checked
 from rotkeras.errors import UserError
 from rotkeras.export.parts import Parts, as_parts
+from rotkeras.files import as_text, check_writable, full_disk, is_full
 
 SIGNATURES = ("embed", "taps", "rotation")
 
@@ -33,11 +34,10 @@ def to_saved_model(network: keras.Model | Parts, path: AnyPath) -> Path:
     Raises:
         UserError: when something is at the path already.
     """
-    parts, path = as_parts(network), Path(path)
+    parts, path = as_parts(network), check_writable(path, "path", folder=True)
     if path.exists():
         raise UserError(
-            f"{path} exists: expected a folder that is not there yet; delete it, or give another"
-            " path."
+            f"path {as_text(str(path))!r} exists already. Delete it, or give another path."
         )
     endpoints: dict[str, tuple[Any, Callable[[Any], Any]]] = {
         "embed": (parts.embed, lambda x: {"embedding": parts.embed(x, training=False)}),
@@ -50,7 +50,12 @@ def to_saved_model(network: keras.Model | Parts, path: AnyPath) -> Path:
                 "probabilities": parts.rotation(x, training=False)  # type: ignore[misc]
             },
         )
-    write_archive(path, endpoints, [None, parts.input_size, parts.input_size, 3])
+    try:
+        write_archive(path, endpoints, [None, parts.input_size, parts.input_size, 3])
+    except Exception as error:
+        if is_full(error):
+            raise UserError(full_disk(path)) from error
+        raise
     return path
 
 

@@ -22,7 +22,7 @@ from rotkeras.export.operators import foreign_operators
 from rotkeras.export.parts import Parts, as_parts, of_float_pixels
 from rotkeras.export.profiles import PROFILES, Profile
 from rotkeras.export.profiles import profile as profile_of
-from rotkeras.files import temporary_folder, write_whole
+from rotkeras.files import check_writable, temporary_folder, write_whole
 
 _DRAWN, _CORRECTED_ON = 200, 200
 
@@ -81,6 +81,7 @@ def to_tflite(
         Integer-Arithmetic-Only Inference, CVPR 2018, for int8.
     """
     kind, parts = profile_of(profile), as_parts(network)
+    path = check_writable(path, "path")
     if isinstance(calibration, Images):
         calibration = calibration.draw(_DRAWN).take(slice(None))
     images = _calibration(kind, parts, calibration)
@@ -106,8 +107,8 @@ def to_tflite(
     if foreign := foreign_operators(model):
         raise UserError(_foreign(kind, foreign))
     content = add_metadata(model, description or describe(parts, kind))
-    write_whole(Path(path), lambda working: working.write_bytes(content))
-    return Path(path)
+    write_whole(path, lambda working: working.write_bytes(content))
+    return path
 
 
 def check_length(kind: Profile, l2_normalization: bool) -> None:

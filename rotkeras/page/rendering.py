@@ -36,14 +36,17 @@ def render(package: str, template: str, title: str, **content: Any) -> str:
     return environment.get_template(template).render(title=title, version=__version__, **content)
 
 
-def check_page(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+def check_page(
+    path: str | os.PathLike[str], overwrite: bool = False, what: str = "The page"
+) -> Path:
     """The path of a page that may be written; a `UserError` when it may not.
 
     Args:
         path: a file that ends in `.html`; `~` is the home folder.
         overwrite: whether a file that is there may be replaced.
+        what: the option that names it, such as "-o", for the error.
     """
-    file = check_writable(path, "The page")
+    file = check_writable(path, what)
     if file.suffix.lower() not in (".html", ".htm"):
         raise UserError(
             f"The page {str(file)!r} ends in {file.suffix or 'nothing'}: expected .html; give such"

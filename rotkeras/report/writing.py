@@ -9,7 +9,7 @@ from rotkeras import run_images
 from rotkeras.accepted import AnyPath, Paths, Text
 from rotkeras.checks import checked
 from rotkeras.errors import UserError
-from rotkeras.files import expanded
+from rotkeras.files import check_writable
 from rotkeras.page import render, write_page
 from rotkeras.report import classes, comparing, curves, efficiency, encoders, scores
 from rotkeras.report.describing import facts, lead
@@ -50,6 +50,7 @@ def write_report(
     gathered = gather_all([Path(run) for run in runs])
     if not gathered:
         raise UserError("A report needs a run: give the folder of at least one.")
+    file = check_writable(path, "The page")
     tell = progress or (lambda _step: None)
     sections = []
     for run in gathered:
@@ -84,7 +85,6 @@ def write_report(
         made=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         command=command_line("rotkeras", "report", *map(Path, runs)),
     )
-    file = expanded(path)
     write_page(file, html)
     return file
 
