@@ -139,6 +139,9 @@ def _fit(
     number, count = hosts.processes()
     first = number == 0
     probe = _probe(recipe, source, augmentation) if first else None
+    for note in probe.notes if probe else ():
+        if note not in source.notes:  # which were shown when the images were loaded
+            tell(note)
     task, model = build(recipe, source, shape, augmentation)
     if line := placement.describe(task, source):
         tell(line)
@@ -164,7 +167,7 @@ def _fit(
         recipe.encoder.tap,
         recipe.encoder.pooling,
         recipe.probe.probes[0],
-        len(probe.validation) if probe else None,
+        probe,
     )
     encoder.best, encoder.last = state.get("best"), state.get("last")
     if probe:
@@ -187,6 +190,7 @@ def _fit(
             "last": encoder.last,
             "untrained": probe.untrained if probe else None,
             "probed": probe.results if probe else {},
+            "probed_images": len(probe.validation) if probe else None,
             "seconds": state["seconds"] + time.perf_counter() - started,
             "images": record,
         }
@@ -320,16 +324,16 @@ def check_export(recipe: Recipe, model: keras.Model, source: Source) -> None:
 
 
 def why_no_probes(source: Source) -> str:
-    """Why the features of some images cannot be probed, in words; "" where they can."""
+    """Why the features cannot be probed on these images, in words; "" where they can."""
     train, validation = source.train, source.validation
     if train.labels is None:
         return "the images have no labels"
     if validation is None or validation.labels is None:
-        return "there is no validation part; set data.validation_fraction above 0"
+        return "there are no labelled validation images"
     if len(set(train.labels.tolist())) < 2:
         return "all training images are of one class"
     if len(set(train.labels.tolist()) & set(validation.labels.tolist())) < 2:
-        return "training and validation share fewer than two classes"
+        return "the training and validation images share fewer than two classes"
     return ""
 
 
@@ -397,6 +401,7 @@ def _summary(
             "epoch": last,
             "trained": probed[last] if last else None,
             "untrained": state["untrained"],
+            "images": state.get("probed_images"),
         },
         "encoder": {"best": state["best"], "last": state["last"]},
         "rotkeras": __version__,

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 
 from rotkeras import taps
-from rotkeras.accepted import AnyPath, Positive, ProbeName, Text
+from rotkeras.accepted import AnyPath, ProbeName, Text
+from rotkeras.callbacks.probe_accuracy import ProbeAccuracy
 from rotkeras.checks import checked
 from rotkeras.files import check_writable, write_whole
 from rotkeras.probes.choice import choose
@@ -27,14 +28,15 @@ class EncoderCheckpoint(keras.callbacks.Callback):
             there is none.
         pooling: "average" for one vector per image, "none" for feature maps.
         probe: the one that chooses, as `ProbeAccuracy` names it.
-        images: number of validation images that the probe is measured on. It says whether the
-            accuracies of taps differ by more than chance (`rotkeras.probes.choose`); where they do
-            not, the second tap is taken. None takes the tap with the best accuracy.
+        probe_accuracy: the callback that probes. Its predictions show whether the taps differ
+            significantly; where they do not, the second tap is taken (`rotkeras.probes.choice`).
+            None takes the tap with the highest accuracy, and among equal ones the second.
 
     Attributes:
         best: {"epoch", "tap", "measure", "value"} of `encoder.keras`, or None before the first
-            epoch; set it to resume. With `images`, also "rivals", the taps that cannot be
-            distinguished from the best, and "arbitrary", whether these are all taps.
+            epoch; set it to resume. With `probe_accuracy`, also what
+            `rotkeras.probes.choice.Choice.record` gives: whether the choice of the tap is
+            arbitrary, and why it was taken.
         last: the same of `encoder-last.keras`.
 
     Raises:
@@ -49,14 +51,14 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         tap: Text = "best",
         pooling: taps.Pooling = "average",
         probe: ProbeName = "ridge",
-        images: Positive | None = None,
+        probe_accuracy: ProbeAccuracy | None = None,
     ) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.tap = tap
         self.pooling: taps.Pooling = pooling
         self.probe = probe
-        self.images = images
+        self.probe_accuracy = probe_accuracy
         self.best: dict[str, Any] | None = None
         self.last: dict[str, Any] | None = None
         self._encoders: dict[str, keras.Model] = {}
@@ -81,15 +83,15 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         keys = {tap: f"probe/{tap}/{self.probe}" for tap in there}
         probed = {tap: logs[key] for tap, key in keys.items() if key in logs}
         if probed:
-            default = taps.default(self.model)
-            found = choose(probed, self.images, default if default in probed else there[0])
+            correct = self._correct(list(probed))
+            found = choose(probed, None, taps.default(self.model), correct)
             chosen: dict[str, Any] = {
                 "tap": found.tap,
                 "measure": f"{self.probe} probe",
                 "value": found.accuracy,
             }
-            if self.images is not None and self.tap == "best":
-                chosen |= {"rivals": list(found.rivals), "arbitrary": found.arbitrary}
+            if correct and self.tap == "best":
+                chosen |= found.record()
             return chosen
         # Between two probed epochs the tap of the last probe goes on.
         fallback = self.best["tap"] if self.best else taps.default(self.model)
@@ -101,6 +103,13 @@ class EncoderCheckpoint(keras.callbacks.Callback):
                 "value": float(logs["val_accuracy"]),
             }
         return {"tap": tap, "measure": "epoch", "value": 0.0}
+
+    def _correct(self, wanted: list[str]) -> dict[str, Any] | None:
+        """{tap: which validation images its probe has correct}; None where that is not known."""
+        found = self.probe_accuracy.correct if self.probe_accuracy else {}
+        if any(self.probe not in found.get(tap, {}) for tap in wanted):
+            return None
+        return {tap: found[tap][self.probe] for tap in wanted}
 
     def _rank(self, entry: dict[str, Any]) -> tuple[int, float]:
         order = ("epoch", "rotation accuracy")

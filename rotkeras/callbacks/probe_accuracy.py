@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from rotkeras import taps
 from rotkeras.accepted import Budget, NotNegative, Positive, Probes, Seed
@@ -16,6 +17,7 @@ from rotkeras.errors import UserError
 from rotkeras.probes.features import extract
 from rotkeras.probes.fitting import check_name, fit, fit_features, is_trained
 from rotkeras.probes.linear import check_labels
+from rotkeras.probes.measurable import measurable
 from rotkeras.probes.settings import Settings
 
 Result = dict[str, dict[str, float]]
@@ -26,17 +28,18 @@ class ProbeAccuracy(keras.callbacks.Callback):
     """Probe accuracy of every tap on the validation part, while the network trains: an online
     number, not the published protocol.
 
-    Validation images of classes that the drawn training images lack are left out: no probe could
-    tell them.
+    Validation images of classes without a training image are left out, since no probe can predict
+    these classes; `notes` names them.
 
-    The same is done once for an untrained copy of the backbone, so that a reader sees what was
-    learned. With probes=("conv",) it draws the curve of figure 5a.
+    An untrained copy of the backbone is probed once, for comparison. With probes=("conv",) the
+    results are the curve of figure 5a.
 
     Args:
-        source: labelled images; the probes learn from `train` and are evaluated on `validation`.
-            The test part is not touched.
+        source: labelled images; the probes are fitted on `train` and evaluated on `validation`.
+            The test part is not read.
         every_epochs: probe after every so many epochs, and after the last; 0 for the last alone.
-        train_images: most training images to learn from (a seeded draw).
+        train_images: most training images to fit on: a seeded draw that keeps the proportions of
+            the classes.
         probes: names of `rotkeras.probes.fit`. Those in closed form (ridge, logistic, knn-20) take
             seconds; those that are trained (linear, nonlinear, conv) take longer and keep their
             last epoch.
@@ -51,6 +54,9 @@ class ProbeAccuracy(keras.callbacks.Callback):
         untrained: the result for the untrained copy; set at the beginning of training unless it is
             set already.
         results: {epoch, counted from 1: result}.
+        correct: {tap: {probe: bool (N,)}}, which validation images the latest result has correct.
+        validation: the validation images that are probed, N.
+        notes: a line for classes of the validation part that are left out.
 
     Raises:
         UserError: when the source has no labels, one class, or no validation part with two classes
@@ -81,13 +87,13 @@ class ProbeAccuracy(keras.callbacks.Callback):
             )
         for probe in probes:
             check_name(probe)
-        self.train: Images = source.train.draw(train_images, seed)
+        self.train: Images = source.train.draw(train_images, seed, "stratified")
         if len(set(self.train.labels.tolist())) < 2:  # type: ignore[union-attr]
             raise UserError(
-                f"probe.train_images: the {len(self.train)} images drawn for the probes are all of"
-                " one class: expected two or more classes; draw more images."
+                f"probe.train_images must be enough for two classes, got {train_images}; set it to"
+                " a few hundred."
             )
-        self.validation: Images = _of_classes(source.validation, self.train)
+        self.validation, self.notes = measurable(self.train, source.validation)
         self.every_epochs = every_epochs
         self.probes = tuple(probes)
         self.budget = budget
@@ -95,6 +101,7 @@ class ProbeAccuracy(keras.callbacks.Callback):
         self.seed = seed
         self.untrained: Result | None = None
         self.results: dict[int, Result] = {}
+        self.correct: dict[str, dict[str, NDArray[np.bool_]]] = {}
         self._epoch = 0
         self._extractor: tuple[keras.Model, keras.Model] | None = None
 
@@ -111,13 +118,16 @@ class ProbeAccuracy(keras.callbacks.Callback):
             train, validation = (
                 extract(self._extractor[1], part) for part in (self.train, self.validation)
             )
+        labels = self.validation.labels
+        assert labels is not None  # checked in the constructor
+        self.correct = {tap: {} for tap in there}
         for probe in self.probes:
             if probe in closed:
                 assert self.train.labels is not None  # checked in the constructor
-                assert self.validation.labels is not None
-                for tap in there:
-                    fitted = fit_features(probe, train[tap], self.train.labels)
-                    results[tap][probe] = fitted.accuracy(validation[tap], self.validation.labels)
+                predicted = {
+                    tap: fit_features(probe, train[tap], self.train.labels).predict(validation[tap])
+                    for tap in there
+                }
             else:
                 trained = fit(
                     network,
@@ -127,8 +137,10 @@ class ProbeAccuracy(keras.callbacks.Callback):
                     augmentation=self.augmentation,
                     seed=self.seed,
                 )
-                for tap, accuracy in trained.accuracy(self.validation).items():
-                    results[tap][probe] = accuracy
+                predicted = trained.predict(self.validation)
+            for tap, each in predicted.items():
+                self.correct[tap][probe] = each == labels
+                results[tap][probe] = float(np.mean(each == labels))
         return results
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -157,16 +169,3 @@ class ProbeAccuracy(keras.callbacks.Callback):
         `results` has it."""
         if self._epoch and self._epoch not in self.results:
             self.results[self._epoch] = self.probe(self.model)
-
-
-def _of_classes(validation: Images, train: Images) -> Images:
-    """The validation images whose class is among the training images."""
-    assert validation.labels is not None
-    assert train.labels is not None
-    known = np.isin(validation.labels, train.labels)
-    if len(set(validation.labels[known].tolist())) < 2:
-        raise UserError(
-            "The validation images have fewer than two of the classes that the probes learn: use"
-            " more images, or data.split=stratified."
-        )
-    return validation if known.all() else validation.part(np.flatnonzero(known))

@@ -1,8 +1,10 @@
 """What to do next with a run: commands that work for it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rotkeras.errors import UserError
 from rotkeras.text import command_line
 
 if TYPE_CHECKING:
@@ -10,28 +12,52 @@ if TYPE_CHECKING:
     from rotkeras.run import Run
 
 
-def next_steps(run: "Run", summary: dict[str, Any]) -> list[tuple[str, str]]:
+def next_steps(run: "Run", summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(command, what it does) for a run that has ended."""
-    found = []
+    from rotkeras import devices
+
+    library = devices.backend()
+    before = "" if library == "tensorflow" else f"KERAS_BACKEND={library} "
     if summary["probes"]["trained"]:
-        found.append((command_line("rotkeras", "evaluate", run.path), "the accuracies to report"))
-    else:
-        images, options = _images(run.load_recipe())
-        sheet = run.path / "neighbours.png"
-        found.append(
-            (
-                command_line(
-                    "rotkeras", "neighbours", run.path, images, images, "-o", sheet, *options
-                ),
-                "which images the encoder finds similar",
-            )
-        )
+        evaluate = command_line("rotkeras", "evaluate", run.path)
+        return [(f"{before}{evaluate}", "accuracy of the features, with more probes")]
+    images, options = _images(run)
+    steps: list[tuple[str, tuple[str | Path, ...], str, str]] = [
+        ("neighbours", (images, images), "neighbours.png", "which images are similar"),
+        ("embed", (images,), "features.npz", "a feature vector for each image"),
+    ]
+    if run.load_recipe().encoder.pooling == "none":  # its maps are no vectors
+        if "--data-dir" in options:  # which `rotkeras attend` does not take
+            return []
+        steps, options = [("attend", (images,), "maps", "attention maps")], []
+    found = []
+    for command, inputs, name, what in steps:
+        file = run.path / name
+        replace = ["--overwrite"] if file.exists() else []
+        line = command_line("rotkeras", command, run.path, *inputs, "-o", file, *options, *replace)
+        found.append((f"{before}{line}", what))
     return found
 
 
-def _images(recipe: "Recipe") -> tuple[str | Path, list[str]]:
-    """The run's images as `rotkeras neighbours` takes them, and the options they need."""
-    data = recipe.data
+def places_as_options(
+    places: Mapping[str, str | None] | None, data_dir: str | None = None
+) -> list[str]:
+    """`--set` and `--data-dir` as they were given, for a command that reads the same images."""
+    found = []
+    for key, value in (places or {}).items():
+        found += ["--set", f"data.{key}={'null' if value is None else value}"]
+    return found + ([] if data_dir is None else ["--data-dir", data_dir])
+
+
+def _images(run: "Run") -> tuple[str | Path, list[str]]:
+    """The run's images as `rotkeras neighbours` and `embed` take them, and their options."""
+    from rotkeras.run_images import recipe_of_images
+
+    recipe: Recipe = run.load_recipe()
+    try:
+        data = recipe_of_images(run).data  # where they are now
+    except UserError:
+        data = recipe.data
     if data.kind == "folder":
         return Path(str(data.folder)), []
     if data.kind == "arrays":
@@ -40,26 +66,3 @@ def _images(recipe: "Recipe") -> tuple[str | Path, list[str]]:
         return f"embedded:{data.embedded}", ["--resize"]
     where = [] if data.data_dir is None else ["--data-dir", data.data_dir]
     return f"tfds:{data.tfds}", ["--resize", *where]
-
-
-def about_choice(best: dict[str, Any], images: int) -> list[str]:
-    """Whether the tap of the encoder was chosen by more than chance: lines of at most 90 columns;
-    none where it was."""
-    rivals = best.get("rivals", [])
-    if best.get("arbitrary"):
-        return [
-            (
-                f"The choice of tap {best['tap']} is arbitrary: on {images:,} validation images the"
-                " taps do not"
-            ),
-            (
-                "differ by more than chance. The second tap is the default; more validation images"
-                " decide."
-            ),
-        ]
-    if len(rivals) > 1:
-        others = ", ".join(tap for tap in rivals if tap != best["tap"])
-        return [
-            f"On {images:,} validation images {best['tap']} cannot be distinguished from {others}."
-        ]
-    return []

@@ -1,7 +1,8 @@
-"""What `rotkeras evaluate` shows: what is fitted, the time left, and tables."""
+"""What `rotkeras evaluate` shows: progress, and tables of accuracies."""
 
 import contextlib
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rotkeras.cli import ending
+from rotkeras.cli.advice import places_as_options
 from rotkeras.evaluate import tables
 from rotkeras.evaluate.intervals import share_margin
 from rotkeras.evaluate.names import MODE_NAMES
@@ -85,11 +87,14 @@ class EvaluateConsole:
                 done=watching.done,
                 tested=watching.tested,
                 name=name,
+                tell=lambda line: self.console.print(f"note: {line}", markup=False),
             )
         self.show(content)
         self.console.print(f"\nwritten: {run.path / name}.json ({len(content['rows'])} rows)")
-        report = command_line("rotkeras", "report", run.path)
-        self.console.print(f"see it:  {report}")
+        where = places_as_options(places, data_dir if labelled is None else None)
+        report = command_line("rotkeras", "report", run.path, *where)
+        before = "" if devices.backend() == "tensorflow" else "KERAS_BACKEND=tensorflow "
+        self.console.print(f"next:    {before}{report}   (a page with tables and pictures)")
 
     def show(self, content: dict[str, Any]) -> None:
         """Print the tables of an evaluation."""
@@ -104,10 +109,12 @@ class EvaluateConsole:
             ):
                 self.console.print(table)
         full = [row for row in rows if row["labels_per_class"] == "all"]
-        for table in class_tables(full, part, plain):
+        for table in class_tables(full, content, part, plain):
             self.console.print(table)
-        for line in notes(rows, part, count, content["test_part"]):
-            self.console.print(line)
+        self.console.print()
+        for note in (*notes(rows, part, count, content["test_part"]), about_taps(full, content)):
+            for line in textwrap.wrap(note, 80, break_on_hyphens=False):
+                self.console.print(line)
 
 
 def tap_tables(
@@ -141,8 +148,10 @@ def tap_tables(
     return found
 
 
-def class_tables(rows: Sequence[dict[str, Any]], part: str, plain: bool) -> list[Table]:
-    """Classes by (probe, mode), each at the tap that is best on validation."""
+def class_tables(
+    rows: Sequence[dict[str, Any]], content: Mapping[str, Any], part: str, plain: bool
+) -> list[Table]:
+    """Classes by (probe, mode), each at the tap that validation chooses."""
     wanted = [column for column in tables.columns(rows) if column[1] != "random"]
     found = []
     pages = _pages(wanted, 6)
@@ -151,14 +160,14 @@ def class_tables(rows: Sequence[dict[str, Any]], part: str, plain: bool) -> list
             column: [row for row in rows if (row["probe"], row["mode"], row["budget"]) == column]
             for column in page
         }
-        best = {column: tables.best_tap(group) for column, group in groups.items()}
+        best = {column: tables.best_tap(group, content).tap for column, group in groups.items()}
         shown = {
             column: tables.per_class([row for row in group if row["tap"] == best[column]], part)
             for column, group in groups.items()
         }
         table = _table(
             (
-                f"accuracy by class in % ({part}); all labels, the best tap on validation"
+                f"all labels: accuracy by class in % on {part} images, best tap on validation"
                 if page is pages[0]
                 else ""
             ),
@@ -182,7 +191,7 @@ def class_tables(rows: Sequence[dict[str, Any]], part: str, plain: bool) -> list
 def notes(
     rows: Sequence[dict[str, Any]], part: str, count: int, test_part: str | None
 ) -> list[str]:
-    """What a reader must know to read the numbers."""
+    """How to read the numbers: sentences, a paragraph each."""
     seeds = max(
         len(group)
         for group in tables.grouped(
@@ -193,39 +202,60 @@ def notes(
     margin = 100 * share_margin(best, count)
     widest = 100 * share_margin(0.5, count)
     found = [
-        f"\nof one seed: the images alone make ±{margin:.1f} at {100 * best:.0f} % and up to"
-        f" ±{widest:.1f} at 50 % (95 %)"
+        f"95 % interval of one seed on {count:,} images: ±{margin:.1f} at {100 * best:.0f} %, at"
+        f" most ±{widest:.1f} (at 50 %)."
     ]
     if seeds > 1:
         found = [
-            (
-                f"\n± is the 95 % interval over up to {seeds} seeds of probes, draws and untrained"
-                " networks, of one pre-training"
-            ),
-            "a number without ± does not depend on a seed, or has one seed",
+            f"± is the 95 % interval over up to {seeds} seeds of probes, drawn labels and untrained"
+            " networks; the pre-trained network is always the same. A number without ± does not"
+            " depend on a seed, or was measured with one seed."
         ]
     budgets = {row["budget"] for row in rows}
     if any(budget.startswith("fast") for budget in budgets):
         found.append(
-            "* budget fast: shortened schedules, not the published protocol (--budget published)"
+            "* budget fast: shortened schedules. --budget published uses those of the paper."
         )
     if any("×" in budget for budget in budgets):
         found.append(
-            f"scaled schedules: {', '.join(sorted(budget for budget in budgets if '×' in budget))}"
+            f"Scaled schedules: {', '.join(sorted(budget for budget in budgets if '×' in budget))}."
         )
     if part == "test":
         found.append(
-            "epochs were chosen on validation (few labels: the last epoch); the test part was read"
-            " once for each row"
+            "The test part was read once for each row, after all probes had been fitted. The epochs"
+            " of trained probes were chosen on validation images; with few labels the last epoch is"
+            " used."
         )
     elif test_part in ("none", "without labels"):
-        what = "there is no test part" if test_part == "none" else "the test part has no labels"
+        what = "There is no test part" if test_part == "none" else "The test part has no labels"
         found.append(
-            f"{what}: these are validation images, which chose the epochs of trained probes"
+            f"{what}: these are validation images, which also chose the epochs of trained probes."
         )
     else:
-        found.append("the test part is not read for every row yet: repeat the command")
+        found.append("Not every row has been evaluated on the test part; repeat the command.")
     return found
+
+
+def about_taps(rows: Sequence[dict[str, Any]], content: Mapping[str, Any]) -> str:
+    """A paragraph on probes for which the validation images do not decide between taps; "" where
+    they do."""
+    found = {}
+    for column in tables.columns(rows):
+        group = [row for row in rows if (row["probe"], row["mode"], row["budget"]) == column]
+        choice = tables.best_tap(group, content)
+        if choice.arbitrary and column[1] != "random":
+            found[f"{column[0]} ({MODE_NAMES[column[1]]})"] = choice
+    if not found:
+        return ""
+    needed = [choice.needed for choice in found.values()]
+    known = [each for each in needed if each is not None]
+    enough = f"at least {max(known):,}" if len(known) == len(needed) else "more"
+    return (
+        f"The choice of tap is arbitrary for {', '.join(found)}: on"
+        f" {content['images']['validation']:,} validation images the highest accuracy does not"
+        " differ significantly from that of other taps. The second tap is used if it is among"
+        f" these. Use {enough} validation images to decide."
+    )
 
 
 def _mark(budget: str) -> str:

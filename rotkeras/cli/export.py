@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rotkeras.cli.advice import places_as_options
 from rotkeras.cli.places import places
 from rotkeras.text import Words
 
@@ -136,7 +137,7 @@ def export(
                 tell=shown.tell,
                 note=lambda line: console.print(line, markup=False),
             )
-    shown.show(exported, run)
+    shown.show(exported, run, places_as_options(places, data_dir))
     if exported.rejected:
         sys.exit(1)
 

@@ -1,5 +1,6 @@
 """What an export shows: what it is doing, and the table of what came out."""
 
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rotkeras.text import command_line
+from rotkeras.probes.choice import describe
+from rotkeras.text import Words, command_line
 
 if TYPE_CHECKING:
     from rotkeras.export import Exported
@@ -55,8 +57,14 @@ class ExportConsole:
             self.console.print(f"  {what} …")
         self._what = what
 
-    def show(self, exported: "Exported", run: "Run") -> None:
-        """Print the table of files and whether they passed."""
+    def show(self, exported: "Exported", run: "Run", options: Words = ()) -> None:
+        """Print the table of files and whether they passed.
+
+        Args:
+            exported: what was made.
+            run: whose network it is.
+            options: of the command that say where the run's images are, for a command to try next.
+        """
         proof = exported.proof
         seconds = time.monotonic() - self._begun
         if proof["files"]:
@@ -97,10 +105,7 @@ class ExportConsole:
             self.console.print(
                 f"nothing was exported; the rejected files are in {_from_here(exported.folder)}"
             )
-            again = command_line(
-                "rotkeras", "export", run.path, "--profile", "float16", "--profile", "dynamic"
-            )
-            self.console.print(f"next:    {again}")
+            self.console.print(f"next:    {_with_floats(exported.folder, run, options)}")
             self.console.print("or try more --calibration-images, or another --tap")
             return
         self.console.print(
@@ -123,6 +128,10 @@ class ExportConsole:
                 f"tap {encoder['tap']}, chosen by the accuracy of ridge regression on"
                 f" validation\n({scores} %)"
             )
+            for line in textwrap.wrap(
+                describe(encoder["tap"], encoder.get("choice") or {}), 80, break_on_hyphens=False
+            ):
+                self.console.print(line)
         best = ((run.load_summary() or {}).get("encoder") or {}).get("best") or {}
         if best and best["tap"] != encoder["tap"]:
             self.console.print(
@@ -160,6 +169,18 @@ class ExportConsole:
                 *(f"{drop['drop']:+.1f} ±{drop['margin']:.1f}" if drop else "" for drop in drops),
             )
         return table
+
+
+def _with_floats(rejected: Path, run: "Run", options: Words) -> str:
+    """The command that exports the same run without profiles that lose accuracy."""
+    target = rejected.with_name(rejected.name.removesuffix("-rejected"))
+    words: list[Any] = ["rotkeras", "export", run.path, "--profile", "float16", "--profile"]
+    words.append("float32")
+    if target.resolve() != run.export.resolve():
+        words += ["-o", _from_here(target)]
+    if target.exists():
+        words.append("--overwrite")
+    return command_line(*words, *options)
 
 
 def _from_here(folder: Path) -> Path:

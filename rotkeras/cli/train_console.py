@@ -1,6 +1,6 @@
 """What `rotkeras train` shows: reading, progress, and the table at the end."""
 
-import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rotkeras.cli.advice import about_choice, next_steps
+from rotkeras.cli.advice import next_steps
 from rotkeras.cli.skipped import left_out, tell_skipped
 from rotkeras.data.source import BadImage, Source
 from rotkeras.errors import UserError, brief
+from rotkeras.evaluate.intervals import share_margin
+from rotkeras.probes.choice import describe
 from rotkeras.recipe import Recipe
 from rotkeras.run import Run
 from rotkeras.text import Words, clock, command_line
@@ -244,22 +246,20 @@ class TrainConsole:
         )
         validation = len(source.validation) if source.validation else 0
         self.console.print(
-            f"{source.name}: {len(source.train):,} images to train on, {validation:,} for"
-            f" validation, {height}×{width}, {labels}"
+            f"{source.name}: {len(source.train):,} training and {validation:,} validation images,"
+            f" {height}×{width} pixels, {labels}"
         )
         if source.kept:
             self.console.print(f"images {source.kept}")
         for note in source.notes:
             self.console.print(f"note: {note}", markup=False)
         if source.skipped:
-            self.console.print(f"{left_out(len(source.skipped))}; named at the end")
+            self.console.print(f"{left_out(len(source.skipped))}; listed at the end")
         from rotkeras import devices
         from rotkeras.train import why_no_probes
 
         if reason := why_no_probes(source):
-            self.console.print(
-                f"features are not probed: {reason}; rotation accuracy shows the progress"
-            )
+            self.console.print(f"no probes: {reason}; rotation accuracy shows the progress")
 
         if (
             recipe.train.precision == "mixed_bfloat16"
@@ -273,7 +273,7 @@ class TrainConsole:
         self.console.print(f"run folder: {run.path}\n")
 
     def show(self, summary: dict[str, Any], run: Run) -> None:
-        """Print what came out, and what to do next."""
+        """Print the results, and commands for what to do next."""
         print_ = self.console.print
         metrics, probes = summary["metrics"], summary["probes"]
         rotation = metrics.get("val_accuracy", metrics["accuracy"])
@@ -281,20 +281,21 @@ class TrainConsole:
         angles = sum(key.startswith("accuracy/") for key in metrics)
         epochs = f"{summary['epochs']} epoch{'s' if summary['epochs'] > 1 else ''}"
         print_(
-            f"\nrotation accuracy {100 * rotation:.1f} % ({part}; chance is {100 / angles:.1f} %),"
-            f" {epochs}, {clock(summary['seconds'])}"
+            f"\nrotation accuracy {100 * rotation:.1f} % on {part} images"
+            f" (chance: {100 / angles:.1f} %), {epochs}, {clock(summary['seconds'])}"
         )
         if probes["trained"]:
             print_(probe_table(probes, plain=not self.console.is_terminal))
-            count = summary["images"]["validation"]
+            count = probes.get("images") or summary["images"]["validation"]
             first = next(iter(next(iter(probes["trained"].values()))))
             best_probe = max(each[first] for each in probes["trained"].values())
-            print_(
-                f"Accuracy in % on {count:,} validation images (best:"
-                f" ±{margin(best_probe, count):.1f}, 95 % interval) of simple\nclassifiers on the"
-                " features of each tap (the output of a block), trained and untrained.\nThe last"
-                " block specialises on rotations, so its accuracy may fall. The test part is"
-                " unread."
+            margin = 100 * share_margin(best_probe, count)
+            self._wrapped(
+                f"Accuracy in % on {count:,} validation images (95 % interval of the highest:"
+                f" ±{margin:.1f}). Each number is that of a probe, a classifier fitted on the"
+                " features of one tap (the output of a block), of a network with random weights"
+                " (untrained) and of this one (trained). The accuracy of the last block may be"
+                " lower, because it specialises on rotations. The test part has not been read."
             )
         best = summary["encoder"]["best"]
         reason = (
@@ -306,8 +307,7 @@ class TrainConsole:
             f"\nencoder: {run.path / 'encoder.keras'}  (tap {best['tap']}, epoch {best['epoch']}:"
             f" {reason})"
         )
-        for line in about_choice(best, summary["images"]["validation"]):
-            print_(line)
+        self._wrapped(describe(best["tap"], best))
         tell_skipped(
             self.console,
             [BadImage(**bad) for bad in summary["images"]["skipped"]],
@@ -317,20 +317,20 @@ class TrainConsole:
         for line, what in next_steps(run, summary):
             print_(f"next:    {line}   ({what})")
 
-
-def margin(accuracy: float, count: int) -> float:
-    """Half of the 95 % interval of a share of `count` images, in points (normal approximation)."""
-    return 196.0 * math.sqrt(accuracy * (1 - accuracy) / count)
+    def _wrapped(self, text: str) -> None:
+        """Print a paragraph in lines of at most 80 columns."""
+        for line in textwrap.wrap(text, 80, break_on_hyphens=False):
+            self.console.print(line, markup=False)
 
 
 def probe_table(probes: dict[str, Any], plain: bool) -> Table:
-    """Taps by probe, trained beside untrained; fits 80 columns."""
+    """The probe accuracies of each tap, untrained and trained; fits 80 columns with two probes."""
     from rich import box
 
     table = Table(
         box=None if plain else box.SIMPLE_HEAD,
         pad_edge=not plain,
-        title=f"\nprobes after epoch {probes['epoch']}",
+        title=f"\nprobe accuracy after epoch {probes['epoch']}, in %",
         title_justify="left",
     )
     table.add_column("tap")

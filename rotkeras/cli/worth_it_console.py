@@ -1,6 +1,7 @@
-"""What `rotkeras worth-it` shows: the fits, a table, and one sentence."""
+"""What `rotkeras worth-it` shows: progress, a table, and one sentence."""
 
 import contextlib
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ class WorthItConsole:
                 done=watching.done,
                 tested=watching.tested,
                 name=name,
+                tell=lambda line: self.console.print(f"note: {line}", markup=False),
             )
         seconds = (run.load_summary() or {}).get("seconds", 0.0)
         compared = worth_it.compare(
@@ -141,11 +143,13 @@ class WorthItConsole:
         over = (
             f"the 95 % interval over {seeds} seeds"
             if seeds > 1
-            else "the 95 % interval from the images alone, of one seed"
+            else "the 95 % interval of one seed, from the number of images"
         )
-        self.console.print(f"± is {over}; below each number the time of one fit")
+        self.console.print(f"± is {over}. Below each accuracy: the time of one fit.")
         if mark:
             self.console.print(
-                "* budget fast: shortened schedules (--budget published for the paper's)"
+                "* budget fast: shortened schedules. --budget published uses those of the paper."
             )
-        self.console.print(f"\n{compared['verdict']}", style="bold")
+        self.console.print()
+        for line in textwrap.wrap(compared["verdict"], 80, break_on_hyphens=False):
+            self.console.print(line, style="bold")

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from rotkeras.accepted import (
     AnyPath,
     Fraction,
@@ -23,6 +21,7 @@ from rotkeras.checks import checked
 from rotkeras.data.decode import Progress
 from rotkeras.data.source import Images, Source
 from rotkeras.data.source import split as split_images
+from rotkeras.data.unmeasured import unmeasured
 from rotkeras.errors import UserError, nearest
 from rotkeras.files import as_text, check_regular, expanded
 from rotkeras.images.formats import ending_of, extensions
@@ -267,39 +266,16 @@ def load(
         train, validation = split_images(everything, validation_fraction, split_seed, split)
     else:
         train = everything
-    if split == "stratified" and validation is not None:
-        notes += _classes_left_out(train, validation)
     if train_images is not None:
         train = train.draw(train_images, split_seed, split)
+    if validation is not None:
+        notes += unmeasured(train, validation)
 
     def test() -> Images | None:
         images = read_test()
         return _without_labels(images) if images is not None and labels == "none" else images
 
     return Source(name, train, validation, skipped, test, notes, found)
-
-
-def _classes_left_out(train: Images, validation: Images) -> list[str]:
-    """A line for classes that are in one part alone."""
-    if train.labels is None or validation.labels is None:
-        return []
-    found = []
-    sides = (
-        (validation.labels, train, "validation"),
-        (train.labels, validation, "training"),
-    )
-    for labels, other, name in sides:
-        assert other.labels is not None
-        missing = np.setdiff1d(other.labels, labels)
-        if len(missing):
-            first = other.class_names[missing[0]]
-            more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
-            has = "have" if len(missing) > 1 else "has"
-            found.append(
-                f"class {first!r}{more} {has} no {name} image, so the probes cannot measure"
-                f" {'them' if len(missing) > 1 else 'it'}"
-            )
-    return found
 
 
 def _notes_of(parts: "Parts", test_folder: Any) -> list[str]:

@@ -3,21 +3,24 @@
 import numpy as np
 from numpy.typing import NDArray
 
+Counts = NDArray[np.int64]
+
 
 def stratified(
     labels: NDArray[np.int64], count: int, seed: int, both_sides: bool = False
 ) -> NDArray[np.int64]:
-    """Positions of `count` images, each class by its share.
+    """Positions of `count` images, in which each class has its share.
 
-    Each class gets its share rounded down; what is left goes to the classes with the largest
-    remainders, so that the total is exact.
+    The share of a class is rounded down; what is left goes to the classes with the largest
+    remainders, so that the total is exact. Then every class gets at least one image, as far as
+    `count` allows.
 
     Args:
         labels: int64 (N,).
         count: how many to draw, 0 … N.
         seed: of the draw.
-        both_sides: whether each class with two images or more has one image at least among the
-            drawn and one among the others, as far as `count` allows.
+        both_sides: whether the images that are not drawn need every class too, as in a split: of
+            each class at least one image stays, and of a class with a single image this one.
 
     Returns:
         int64 (count,), ascending.
@@ -27,36 +30,32 @@ def stratified(
     random = np.random.default_rng(seed)
     order = random.permutation(len(labels))
     quotas = _quotas(sizes, count, random)
-    if both_sides:
-        quotas = _on_both_sides(quotas, sizes)
-    chosen = [order[numbers[order] == each][:quota] for each, quota in enumerate(quotas)]
+    most = sizes - 1 if both_sides else sizes
+    quotas = _within(quotas, np.minimum(1, most), most)
+    of_class = order[np.argsort(numbers[order], kind="stable")]  # classes one after the other
+    starts = np.cumsum(sizes) - sizes
+    chosen = [of_class[start : start + quota] for start, quota in zip(starts, quotas, strict=True)]
     return np.asarray(np.sort(np.concatenate(chosen)), np.int64)
 
 
-def _quotas(sizes: NDArray[np.int64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """How many of each class; among equal remainders chance decides."""
+def _quotas(sizes: Counts, count: int, random: np.random.Generator) -> Counts:
+    """How many images of each class; equal remainders are decided by the draw."""
     exact = sizes * (count / sizes.sum())
-    quotas: NDArray[np.int64] = np.floor(exact + 1e-9).astype(np.int64)
+    quotas: Counts = np.floor(exact + 1e-9).astype(np.int64)
     rest = count - int(quotas.sum())
     order = np.lexsort((random.permutation(len(sizes)), np.round(quotas - exact, 9)))
     quotas[order[:rest]] += 1
     return quotas
 
 
-def _on_both_sides(quotas: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+def _within(quotas: Counts, least: Counts, most: Counts) -> Counts:
+    """Quotas with the same total that keep the limits as far as they can: what one class lacks or
+    has too much is exchanged with the class that is furthest from its limit."""
     quotas = quotas.copy()
-    # A class with one image stays whole on the other side; one that would be drawn whole keeps one.
-    least = np.where(sizes > 1, 1, 0)
-    most = np.where(sizes > 1, sizes - 1, 0)
-    for place in np.argsort(sizes, kind="stable"):
-        for wrong, step in ((quotas[place] < least[place], 1), (quotas[place] > most[place], -1)):
-            if not wrong:
-                continue
-            # Taken from, or given to, the class that is furthest from its limit.
-            room = quotas - np.maximum(least, 1) if step > 0 else most - quotas
-            room[place] = 0
-            other = int(np.argmax(room))
-            if room[other] > 0:
-                quotas[place] += step
-                quotas[other] -= step
+    for place in range(len(quotas)):
+        step = int(quotas[place] < least[place]) - int(quotas[place] > most[place])
+        room = (quotas - least if step > 0 else most - quotas) if step else np.zeros(1)
+        if room.max() > 0:
+            quotas[place] += step
+            quotas[int(np.argmax(room))] -= step
     return quotas

@@ -1,10 +1,11 @@
-"""Evaluate a run: fit what is missing, judge it on validation, and read the test part once at the
-end."""
+"""Evaluate a run: fit the probes that are missing, evaluate them on validation, and read the test
+part once at the end."""
 
 import hashlib
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from rotkeras.files import check_writable, one_writer, write_whole
 from rotkeras.probes import FittedProbe, PooledFeatures, extract, fit
 from rotkeras.probes.fitting import neighbours_of
 from rotkeras.probes.linear import check_labels
+from rotkeras.probes.measurable import measurable
 from rotkeras.run import Run
 
 Watch = Callable[[int, Sequence[Unit]], Sequence[keras.callbacks.Callback]]
@@ -58,8 +60,8 @@ def evaluate(
         tested: called while the test part is read with (rows judged, rows in all), first with 0.
         name: of the file, `<name>.json`, and of the folder of fitted classifiers. "evaluation" is
             of the run's own images; give another name for other images.
-        tell: called with a line when the images are not where the recipe says, or cannot be
-            compared with those of training.
+        tell: called with a line when the images are not where the recipe says, cannot be compared
+            with those of training, or are left out.
 
     Returns:
         The content of `<name>.json`; docs/guides/evaluate_features.md says what is in it.
@@ -93,10 +95,14 @@ def evaluate(
             for unit in plan(each, taps.names(network), taps.default(network))
         )
     )
+    validation, left_out = measurable(source.train, source.validation)
+    for line in left_out:
+        if line not in source.notes:  # which were shown when the images were loaded
+            tell(line)
     images = {
         "source": source.name,
         "train": len(source.train),
-        "validation": len(source.validation),
+        "validation": len(validation),
         "fingerprint": source_fingerprint(source),
     }
     earlier = f"{sampled_digest(source.train)}-{sampled_digest(source.validation)}"
@@ -106,8 +112,14 @@ def evaluate(
             path, {"file": run.model.name, "sha256": weights_digest(network)}, images, earlier
         )
         work = _Work(
-            network, source, build_augmentation(recipe), recipe.train.xla, run.path / name, record
+            network,
+            replace(source, validation=validation),
+            build_augmentation(recipe),
+            recipe.train.xla,
+            run.path / name,
+            record,
         )
+        record.content["default_tap"] = taps.default(network)
         for unit in list(units):  # what is too large is said before hours of fitting
             if (neighbours := neighbours_of(unit.probe)) and neighbours > (
                 count := len(work.labelled(unit))
@@ -126,7 +138,7 @@ def evaluate(
             record.add(rows)
             if done:
                 done(unit, rows)
-        work.read_test(tested)
+        work.read_test(tested, tell)
     return record.content
 
 
@@ -154,11 +166,16 @@ def weights_digest(network: keras.Model) -> str:
 def check_source(source: Source, network: keras.Model) -> None:
     """Raise a `UserError` unless the images have labels of two classes, a validation part, and the
     network's size."""
-    check_labels(source.train.labels)
-    if source.validation is None:
+    if source.train.labels is None:
         raise UserError(
-            "An evaluation needs a validation part, which chooses, and these images have none: give"
-            " others with --labelled, or train again with data.validation_fraction above 0."
+            f"An evaluation needs labels, and the images of {source.name} have none; evaluate on"
+            " labelled images with --labelled."
+        )
+    check_labels(source.train.labels)
+    if source.validation is None or source.validation.labels is None:
+        raise UserError(
+            f"An evaluation needs labelled validation images, and {source.name} has none; evaluate"
+            " on other images with --labelled, or train with data.validation_fraction above 0."
         )
     expected, received = tuple(network.input_shape[1:3]), source.image_shape[:2]
     if expected != received:
@@ -170,8 +187,6 @@ def check_source(source: Source, network: keras.Model) -> None:
 
 def _left(unit: Unit, record: Record) -> Unit | None:
     """The unit without the taps whose rows are there; None when nothing is left."""
-    from dataclasses import replace
-
     left = tuple(tap for tap in unit.taps if not record.find(unit.row(tap)))
     return replace(unit, taps=left) if left else None
 
@@ -284,9 +299,11 @@ class _Work:
         waiting = [row for row in self.record.rows if row["test"] is None and row["classifier"]]
         self.record.drop([row for row in waiting if not (self.folder / row["classifier"]).exists()])
 
-    def read_test(self, tested: Tested | None = None) -> None:
-        """Judge every row that has no test result on the test part; rows of one fit are written
-        down together."""
+    def read_test(
+        self, tested: Tested | None = None, tell: run_images.Tell = run_images.silent
+    ) -> None:
+        """Evaluate every row that has no test result on the test part; rows of one fit are written
+        together."""
         groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
         for row in self.record.rows:
             if row["test"] is None:
@@ -308,7 +325,10 @@ class _Work:
                 " size; give test images of that size."
             )
         count = sum(len(rows) for rows in groups.values())
-        self.record.begin_test(count, test)
+        whole, (test, left_out) = test, measurable(self.source.train, test, "test")
+        for line in left_out:
+            tell(line)
+        self.record.begin_test(count, whole, len(test))
         finished = 0
         for _, rows in sorted(groups.items(), key=lambda item: str(item[0])):
             if tested:

@@ -3,6 +3,10 @@
 import math
 from collections.abc import Sequence
 
+from rotkeras.probes.choice import wilson_margin as share_margin
+
+__all__ = ["mean_margin", "share_margin", "t95"]
+
 # Two-sided 95 % quantiles of Student's t for 1 … 30 degrees of freedom; scipy's, without importing
 # it to print a table.
 _T95 = (
@@ -43,17 +47,6 @@ def t95(degrees: int) -> float:
     """The two-sided 95 % quantile of Student's t; beyond 30 degrees of freedom by its expansion, to
     0.001."""
     return _T95[degrees - 1] if degrees <= len(_T95) else 1.96 + 2.37 / degrees + 2.8 / degrees**2
-
-
-def share_margin(share: float, count: int) -> float:
-    """Half of the 95 % interval of a share of `count` images (Wilson's, so that it is no 0 at 0 %
-    and 100 %)."""
-    z = 1.96
-    return (
-        z
-        / (1 + z * z / count)
-        * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    )
 
 
 def mean_margin(values: Sequence[float]) -> tuple[float, float | None]:

@@ -115,8 +115,13 @@ class Record:
             self.content["rows"] = [row for row in self.rows if row not in rows]
             self.write()
 
-    def begin_test(self, count: int, test: Images) -> None:
-        """Note that the test part is about to be read for so many rows.
+    def begin_test(self, count: int, test: Images, measured: int | None = None) -> None:
+        """Record that the test part is about to be read for so many rows.
+
+        Args:
+            count: of rows.
+            test: the test part.
+            measured: how many of its images the rows are evaluated on; None for all.
 
         Raises:
             UserError: when earlier rows were evaluated on another test part.
@@ -134,7 +139,7 @@ class Record:
                 f"The test images have changed since {self.path} was begun: {differs}. Restore"
                 " them, or move the file away to start a new one."
             )
-        images |= {"test": len(test), "test_fingerprint": current}
+        images |= {"test": len(test) if measured is None else measured, "test_fingerprint": current}
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.content["test_reads"].append({"time": now, "rows": count})
         self.write()

@@ -1,12 +1,13 @@
 """Rows of an evaluation as tables: means over seeds, and one column for each kind of number."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rotkeras.evaluate.intervals import mean_margin, share_margin
 from rotkeras.evaluate.names import MODE_NAMES
+from rotkeras.probes.choice import Choice, choose
 
 PROBE_ORDER = ("ridge", "logistic", "knn-20", "knn-200", "linear", "nonlinear", "conv")
 
@@ -69,14 +70,20 @@ def columns(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str, str]]:
     return sorted(found, key=place)
 
 
-def best_tap(rows: Sequence[dict[str, Any]]) -> str:
-    """The tap with the best mean accuracy on validation among rows of one kind."""
+def best_tap(rows: Sequence[dict[str, Any]], content: Mapping[str, Any]) -> Choice:
+    """The tap with the highest mean accuracy on validation among rows of one kind; the default tap
+    where it does not differ significantly from it.
+
+    Args:
+        rows: that differ in tap and seed alone.
+        content: of the evaluation file, which has the number of validation images and the default
+            tap.
+    """
     means = {
         tap: mean_margin([row["validation"]["accuracy"] for row in group])[0]
         for (tap,), group in grouped(rows, "tap").items()
     }
-    best: str = max(means, key=lambda tap: means[tap])
-    return best
+    return choose(means, content["images"]["validation"], content.get("default_tap"))
 
 
 def per_class(rows: Sequence[dict[str, Any]], part: str) -> dict[str, float | None]:

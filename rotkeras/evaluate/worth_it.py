@@ -1,5 +1,5 @@
-"""Is pre-training worth it for these images: pre-trained against from scratch at few labels, with
-intervals and cost."""
+"""Does pre-training improve accuracy on these images: pre-trained against from scratch at few
+labels, with intervals and cost."""
 
 import math
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ METHODS = {"scratch": ("scratch", "conv"), "conv": ("frozen", "conv"), "ridge": 
 """What is compared: the supervised network, and two probes of the frozen pre-trained backbone."""
 
 LEAST_IMAGES = 50
-"""With fewer images to judge on, one seed's accuracy is known to ±14 points at best, and nothing is
-said."""
+"""With fewer test images the interval of an accuracy is wider than ±14 points, and no comparison is
+made."""
 
 
 def label_counts(source: Source, wanted: Sequence[int] = ()) -> tuple[int, ...]:
@@ -31,13 +31,13 @@ def label_counts(source: Source, wanted: Sequence[int] = ()) -> tuple[int, ...]:
         wanted: numbers that were asked for.
 
     Raises:
-        UserError: without labels, or when a class has fewer images than are wanted.
+        UserError: without labels, or when a class has fewer images than that.
     """
     labels = source.train.labels
     if labels is None:
         raise UserError(
-            "worth-it compares with training on labels, and these images have none: give --labelled"
-            " with class folders."
+            "worth-it compares with supervised training, which needs labels, and these images have"
+            " none; give labelled images with --labelled."
         )
     for count in wanted:
         source.train.per_class(count)
@@ -81,10 +81,10 @@ def compare(
 
     Returns:
         {"part", "images", "counts": {K: {"methods": {name: mean, margin, seconds}, "gain",
-        "gain_margin", "told"}}, "verdict"}; shares in 0 … 1. The gain is that of the conv probe
-        over training from scratch, paired by seed, so that both had the same labels; it is told
-        when its 95 % interval excludes 0. The interval joins that over seeds (Student's t) and that
-        of the images; one seed tells nothing, for draws of labels differ.
+        "gain_margin", "told"}}, "verdict"}; accuracies in 0 … 1. The gain is that of the conv probe
+        over training from scratch, paired by seed, so that both had the same labels; "told" is
+        whether its 95 % interval excludes 0. The interval joins that over seeds (Student's t) and
+        that of the images. With one seed it is always false, because drawn labels differ.
     """
     found = {
         count: {
@@ -116,9 +116,9 @@ def compare(
             for a, b in zip(rows["conv"], rows["scratch"], strict=True)
         ]
         gain, gain_margin = mean_margin(differences)
-        # Seeds share the images that judge, so their spread does not hold what other images would
-        # change: both are added, the part of the images as if the two methods erred independently,
-        # which is more than it is.
+        # Seeds share the test images, so their spread does not contain the variance of the images:
+        # both are added, the part of the images as if the errors of the two methods were
+        # independent, which overestimates it.
         of_images = [share_margin(methods[name]["mean"], images) for name in ("conv", "scratch")]
         gain_margin = math.hypot(gain_margin or 0.0, *of_images)
         told = images >= LEAST_IMAGES and seeds > 1 and abs(gain) > gain_margin
@@ -141,11 +141,11 @@ def compare(
 
 
 def verdict(compared: dict[int, Any], images: int, seeds: int, seconds: float) -> str:
-    """One plain sentence."""
+    """The result in one sentence."""
     if images < LEAST_IMAGES:
         return (
-            f"Too few images to compare: the accuracy is measured on {images}, and fewer than"
-            f" {LEAST_IMAGES} cannot show a difference. Label more images."
+            f"Too few images to compare: the accuracy is measured on {images}, and at least"
+            f" {LEAST_IMAGES} are needed. Label more images."
         )
     if seeds == 1:
         return (
@@ -167,8 +167,9 @@ def verdict(compared: dict[int, Any], images: int, seeds: int, seconds: float) -
     if not told:
         widest = 100 * max(each["gain_margin"] for each in compared.values())
         return (
-            f"Pre-training made no measurable difference with {seeds} seeds: up to {widest:.1f}"
-            f" points are within the noise; use more --seeds or label more images ({cost})."
+            f"Pre-training made no measurable difference with {seeds} seeds: the 95 % interval of"
+            f" the gain is up to ±{widest:.1f} points. Use more --seeds or label more images"
+            f" ({cost})."
         )
     if better and worse:
         return (

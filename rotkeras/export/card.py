@@ -13,6 +13,7 @@ from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.export.parts import Parts
 from rotkeras.export.profiles import Profile
 from rotkeras.files import write_text
+from rotkeras.probes.choice import describe
 from rotkeras.text import readable_size
 
 _EXAMPLES = ("example.py", "example.kt", "example.cpp")
@@ -69,6 +70,7 @@ def write(
         "proof": proof,
         "origin": origin,
         "table": proof_table(proof),
+        "choice": describe(parts.tap, proof["encoder"].get("choice") or {}),
         "version": __version__,
         "shown": shown,
         "probes": {

@@ -166,10 +166,11 @@ def export(
         )
     calibration, held_out, labelled = _draws(source, kinds, calibration_images, verify_images, seed)
     scores: dict[str, float] = {}
+    choice: dict[str, Any] | None = None
     if tap is None:
         if tell is not None:
             tell("comparing taps", 0, 0)
-        best, scores = choose_tap(parts, model, source, seed)
+        best, scores, choice = choose_tap(parts, model, source, seed)
         parts = cut(best)
     come_from = (
         card.Origin(name=model.name, source=source.name) if origin is None else origin(parts.tap)
@@ -195,6 +196,7 @@ def export(
             )
             proof["held_out"]["part"] = "validation" if source.validation is not None else "train"
             proof["encoder"]["taps"] = scores or None
+            proof["encoder"]["choice"] = choice
             rejected = _rejected(proof, max_drop)
             undecided = _undecided(proof, max_drop)
             proof["gate"] = {

@@ -1,55 +1,182 @@
-"""Which tap is best, and whether the images can tell."""
+"""Which tap is best, and whether the validation images can decide it."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL = 0.05
+"""Significance level of the comparisons."""
+
+MOST_NEEDED = 1_000_000
+"""A number of images above which none is named."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A tap chosen by its accuracy.
+    """A tap chosen by its accuracy on validation images.
 
     Attributes:
         tap: its name.
         accuracy: of this tap, 0 … 1.
-        rivals: taps, this one among them, that are no worse than the best by more than half of its
-            95 % interval; one name where the best stands alone.
-        arbitrary: whether these are all taps there are: then the images do not tell.
-        margin: half of the 95 % interval of the best accuracy.
+        rivals: the taps whose accuracy does not differ significantly from the highest, this one
+            among them, in the order of the network; a single name where the best tap is certain.
+        images: number of validation images, or None if it is not known.
+        by: "accuracy", or "default" where the default tap was taken because it is a rival of the
+            tap with the highest accuracy.
+        needed: about how many validation images would decide between the two, if the accuracies
+            stay as they are; None where the best tap is certain, and where no number can be given.
     """
 
     tap: str
     accuracy: float
     rivals: tuple[str, ...]
-    arbitrary: bool
-    margin: float
+    images: int | None
+    by: str
+    needed: int | None
+
+    @property
+    def arbitrary(self) -> bool:
+        """Whether other taps might be as good or better."""
+        return len(self.rivals) > 1
+
+    def record(self) -> dict[str, Any]:
+        """What `summary.json` and `verify.json` keep of it, beside tap and accuracy."""
+        return {
+            "images": self.images,
+            "rivals": list(self.rivals),
+            "arbitrary": self.arbitrary,
+            "by": self.by,
+            "needed": self.needed,
+        }
 
 
-def choose(accuracies: Mapping[str, float], images: int | None, default: str) -> Choice:
-    """The tap with the best accuracy; where all taps are within its 95 % interval, `default`.
+def choose(
+    accuracies: Mapping[str, float],
+    images: int | None = None,
+    default: str | None = None,
+    correct: Mapping[str, NDArray[np.bool_]] | None = None,
+) -> Choice:
+    """The tap with the highest accuracy; `default` where it does not differ significantly from it.
 
     Args:
         accuracies: {tap: accuracy on the same validation images}.
-        images: how many validation images there were; None for a number that is not known, and then
-            the best is taken, in a tie the default if it is among the best.
-        default: the tap to take where the images do not tell: the second, which is best in table 1
-            of Gidaris et al., ICLR 2018.
+        images: number of validation images; None if it is not known, and then only equal
+            accuracies are rivals.
+        default: the tap to take among rivals: the second, which is best in table 1 of Gidaris et
+            al., ICLR 2018.
+        correct: {tap: bool (images,)}, whether each validation image was classified correctly.
+            Taps are then compared image by image, by an exact sign test of those that one tap
+            classifies correctly and the other does not, at a level of 5 % for all pairs together
+            (Bonferroni). Without it, rivals are within half of the 95 % interval of the highest
+            accuracy.
     """
     best = max(accuracies.values())
-    margin = wilson_margin(best, images) if images else 0.0
-    rivals = tuple(tap for tap, each in accuracies.items() if each >= best - margin)
-    arbitrary = len(accuracies) > 1 and len(rivals) == len(accuracies)
     leaders = [tap for tap, each in accuracies.items() if each == best]
-    tap = default if (arbitrary or default in leaders) and default in rivals else leaders[0]
-    return Choice(tap, float(accuracies[tap]), rivals, arbitrary, margin)
+    leader = default if default in leaders else leaders[0]
+    assert leader is not None
+    if correct is not None:
+        images = len(correct[leader])
+    level = LEVEL / max(1, math.comb(len(accuracies), 2))
+    if correct is not None:
+        close = {tap: sign_test(*_differences(correct, leader, tap)) > level for tap in accuracies}
+    else:
+        margin = wilson_margin(best, images) if images else 0.0
+        close = {tap: each >= best - margin for tap, each in accuracies.items()}
+    rivals = tuple(tap for tap in accuracies if close[tap])
+    by_default = len(rivals) > 1 and default in rivals
+    tap = default if by_default and default is not None else leader
+    needed = None
+    if images and len(rivals) > 1:
+        others = [each for each in rivals if each != leader]
+        other = tap if tap != leader else max(others, key=lambda each: accuracies[each])
+        needed = (
+            _needed(best, best - accuracies[other], images)
+            if correct is None
+            else _needed_paired(*_differences(correct, leader, other), images, level)
+        )
+    by = "default" if by_default else "accuracy"
+    return Choice(tap, float(accuracies[tap]), rivals, images, by, needed)
+
+
+def describe(tap: str, record: Mapping[str, Any]) -> str:
+    """Sentences on a choice that the validation images do not decide, from `Choice.record`; ""
+    where they decide it, and for a run of an earlier version."""
+    if not record.get("arbitrary"):
+        return ""
+    others = [each for each in record["rivals"] if each != tap]
+    names = f"{', '.join(others[:-1])} and {others[-1]}" if len(others) > 1 else others[0]
+    images = f"{record['images']:,} validation images" if record.get("images") else "validation"
+    reason = (
+        "It is taken because it is the default, the second tap."
+        if record.get("by") == "default"
+        else "It is taken because its accuracy is the highest."
+    )
+    needed = record.get("needed")
+    advice = (
+        f"Use at least {needed:,} validation images to decide."
+        if needed
+        else "Use more validation images to decide."
+    )
+    return (
+        f"The choice of tap {tap} is arbitrary: on {images} its accuracy does not differ"
+        f" significantly from that of {names}. {reason} {advice}"
+    )
+
+
+def sign_test(first: int, second: int) -> float:
+    """Two-sided p-value of a sign test: `first` images that only one classifier has correct, and
+    `second` that only the other has. Exact up to 1,000 images, then by the normal distribution."""
+    count, fewer = first + second, min(first, second)
+    if count > 1000:
+        return math.erfc((abs(first - second) - 1) / math.sqrt(2 * count))
+    return float(min(1, 2 * sum(math.comb(count, each) for each in range(fewer + 1)) / 2**count))
 
 
 def wilson_margin(share: float, count: int) -> float:
-    """Half of the 95 % interval of a share of `count` images.
+    """Half of the 95 % interval of a share of `count` images; above 0 at 0 % and at 100 % too.
 
     Reference: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA,
-    vol. 22, 1927.
+        vol. 22, 1927.
     """
     z = 1.96
     inside = share * (1 - share) / count + z * z / (4 * count * count)
     return z / (1 + z * z / count) * math.sqrt(inside)
+
+
+def _differences(correct: Mapping[str, NDArray[np.bool_]], one: str, other: str) -> tuple[int, int]:
+    first, second = correct[one], correct[other]
+    return int((first & ~second).sum()), int((~first & second).sum())
+
+
+def _needed(share: float, difference: float, images: int) -> int | None:
+    """How many images make half of the interval smaller than a difference."""
+    count = images + 1
+    while wilson_margin(share, count) >= difference:
+        if count > MOST_NEEDED:
+            return None
+        count = math.ceil(1.05 * count)
+    return _rounded_up(count)
+
+
+def _needed_paired(first: int, second: int, images: int, level: float) -> int | None:
+    """How many images make a difference significant, if the shares stay as they are: by the normal
+    distribution with continuity correction."""
+    count, difference = first + second, abs(first - second)
+    if not difference:
+        return None
+    z = NormalDist().inv_cdf(1 - level / 2)
+    # difference · f - 1 = z · √(count · f), for f times the images
+    root = (z * math.sqrt(count) + math.sqrt(z * z * count + 4 * difference)) / (2 * difference)
+    needed = max(images + 1, math.ceil(images * root * root))
+    return _rounded_up(needed) if needed <= MOST_NEEDED else None
+
+
+def _rounded_up(count: int) -> int:
+    """To two significant digits."""
+    unit: int = 10 ** max(0, len(str(count)) - 2)
+    return math.ceil(count / unit) * unit

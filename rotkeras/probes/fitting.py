@@ -50,7 +50,7 @@ class FittedProbe:
         }
 
     def accuracy(self, images: Images) -> dict[str, float]:
-        """{tap: share of the labelled images that are told right}."""
+        """{tap: accuracy on labelled images}."""
         if images.labels is None:
             raise UserError(
                 "An accuracy needs labels, and these images have none: give class folders or an"

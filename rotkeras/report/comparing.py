@@ -77,7 +77,7 @@ def side_by_side(runs: Sequence[Gathered]) -> list[Table]:
             line = [run.name]
             for column in columns:
                 rows = [row for row in with_all_labels(each) if column_of(row) == column]
-                tap = tables.best_tap(rows)
+                tap = tables.best_tap(rows, each.content).tap
                 cell = tables.cell(
                     [row for row in rows if row["tap"] == tap], part, each.images(part)
                 )

@@ -9,7 +9,7 @@ from rotkeras.text import clock
 
 
 def lead(run: Gathered) -> str:
-    """The run in a sentence or two: what it learned, and what its features are worth."""
+    """The run in a sentence or two: rotation accuracy, and accuracy of its features."""
     if not run.metrics:
         return "No epoch has ended yet."
     last = run.metrics[-1]
@@ -19,8 +19,8 @@ def lead(run: Gathered) -> str:
     took = f" in {clock(seconds)}" if seconds else ""
     epochs = f"{last['epoch']} epoch{'s' if last['epoch'] != 1 else ''}"
     told = (
-        f"After {epochs}{took} the network tells {100 * rotation:.1f} % of the rotations of {part}"
-        f" images (chance: {100 / run.angles:.1f} %)."
+        f"After {epochs}{took} the rotation accuracy is {100 * rotation:.1f} % on {part} images"
+        f" (chance: {100 / run.angles:.1f} %)."
     )
     for evaluation in run.evaluations[:1]:
         rows = scores.chosen_rows(evaluation)
@@ -33,8 +33,8 @@ def lead(run: Gathered) -> str:
         labels = rows[0]["labels_per_class"]
         few = "" if labels == "all" else f" from {labels} labels per class"
         told += (
-            f" Its best features by validation are at {rows[0]['tap']}: a {rows[0]['probe']}"
-            f" probe{few} tells {100 * mean:.1f} % of {evaluation.title(part)}{beside}."
+            f" A {rows[0]['probe']} probe on tap {rows[0]['tap']}{few} has an accuracy of"
+            f" {100 * mean:.1f} % on {evaluation.title(part)}{beside}."
         )
     return told
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rotkeras.embedding import Encoder
 from rotkeras.files import read_json
 from rotkeras.page import Cell, Table
+from rotkeras.probes.choice import describe
 from rotkeras.report.gathering import Gathered
 from rotkeras.text import readable_size
 
@@ -93,6 +94,12 @@ def encoder_table(run: Gathered, embedded: Embedded | None = None) -> Table | No
         rows,
         key=key,
     )
+
+
+def about_tap(run: Gathered) -> str:
+    """Sentences on the tap of `encoder.keras`, if the validation images do not decide it."""
+    best = ((run.summary or {}).get("encoder") or {}).get("best") or {}
+    return describe(best["tap"], best) if best else ""
 
 
 def export_table(run: Gathered) -> Table | None:

@@ -1,4 +1,4 @@
-"""What the features are worth: taps by probe, trained beside untrained (table 1 of the paper)."""
+"""Accuracy of the features: taps by probe, trained and untrained (table 1 of the paper)."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ from rotkeras.evaluate import tables
 from rotkeras.evaluate.names import MODE_NAMES
 from rotkeras.page import Cell, Figure, Table, new_axes, to_figure
 from rotkeras.page.figures import MARKERS, SERIES, plain
+from rotkeras.probes.choice import choose
+from rotkeras.probes.choice import describe as choice_in_words
 from rotkeras.report.curves import put_legend
 from rotkeras.report.gathering import Evaluation, Gathered
 
@@ -28,7 +30,9 @@ def taps_by_probe(evaluation: Evaluation) -> Table | None:
     columns = tables.columns(rows)
     found = tables.grouped(rows, "tap", "probe", "mode", "budget")
     chosen = {
-        column: tables.best_tap([row for row in rows if column_of(row) == column])
+        column: tables.best_tap(
+            [row for row in rows if column_of(row) == column], evaluation.content
+        ).tap
         for column in columns
     }
     taps = list(dict.fromkeys(row["tap"] for row in rows))
@@ -55,10 +59,12 @@ def taps_by_probe(evaluation: Evaluation) -> Table | None:
         lines.append(line)
     budgets = sorted({row["budget"] for row in rows} - {"closed form"})
     margin = 100 * max(cell.margin for cell in cells)
+    budget = f"; trained probes with the {budgets[0]} budget" if len(budgets) == 1 else ""
     caption = (
-        f"Accuracy in % on {evaluation.title(part)} (at most ±{margin:.1f}, 95 % interval), all"
-        f" labels{f'; trained probes by the {budgets[0]} budget' if len(budgets) == 1 else ''}. ★:"
-        " the tap that validation chooses."
+        f"Accuracy in % on {evaluation.title(part)} (at most ±{margin:.1f}, 95 % interval), with"
+        f" all labels{budget}."
+        " ★: the tap with the highest accuracy on validation images, or the second tap where it"
+        " does not differ significantly from that."
     )
     several = len(budgets) > 1
     headings = [
@@ -77,7 +83,15 @@ def online_table(run: Gathered) -> Table | None:
         return None
     names = list(next(iter(trained.values())))
     headings = [f"{name}\n{state}" for name in names for state in ("untrained", "trained")]
-    best = {name: max(trained, key=lambda tap: trained[tap][name]) for name in names}
+    count = probes.get("images") or run.summary["images"]["validation"]  # type: ignore[index]
+    default = list(trained)[min(1, len(trained) - 1)]
+    best = {
+        name: choose({tap: trained[tap][name] for tap in trained}, count, default).tap
+        for name in names
+    }
+    # The tap of the encoder was chosen on the predictions themselves.
+    if (chosen := (run.summary or {}).get("encoder", {}).get("last")) and "rivals" in chosen:
+        best[chosen["measure"].removesuffix(" probe")] = chosen["tap"]
     rows = [
         [
             tap,
@@ -93,10 +107,9 @@ def online_table(run: Gathered) -> Table | None:
         ]
         for tap in trained
     ]
-    count = run.summary["images"]["validation"]  # type: ignore[index]
     after = f"after epoch {probes['epoch']}"
     caption = (
-        f"Online numbers: accuracy in % on {count:,} validation images {after}. They are not the"
+        f"Probes during training: accuracy in % on {count:,} validation images {after}, not by the"
         " published protocol."
     )
     return Table(caption, ["tap", *headings], rows)
@@ -156,22 +169,40 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
         judged = evaluation.part(chosen)
         mean = sum(row[judged]["accuracy"] for row in chosen) / len(chosen)
         words += (
-            f" Validation chooses {chosen[0]['probe']} on {chosen[0]['tap']}: {100 * mean:.1f} % of"
-            f" {judged}."
+            f" Validation chooses {chosen[0]['probe']} on {chosen[0]['tap']}: accuracy"
+            f" {100 * mean:.1f} % on {judged} images."
         )
     return to_figure(figure, name, "Accuracy by tap, trained and untrained", words, values)
 
 
 def chosen_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """The rows (of all seeds) of the frozen probe and tap that are best on validation; else of any
-    mode."""
+    """The rows (of all seeds) of the frozen probe with the highest accuracy on validation, at the
+    tap that `tables.best_tap` chooses; without a frozen probe those of any mode."""
+    group = _best_probe(evaluation)
+    tap = tables.best_tap(group, evaluation.content).tap
+    return [row for row in group if row["tap"] == tap]
+
+
+def about_tap(evaluation: Evaluation) -> str:
+    """A sentence on the tap of `chosen_rows`, if validation does not decide it; else ""."""
+    choice = tables.best_tap(_best_probe(evaluation), evaluation.content)
+    return choice_in_words(choice.tap, choice.record())
+
+
+def _best_probe(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """The rows of all taps of the probe with the highest accuracy on validation."""
     rows = with_all_labels(evaluation) or evaluation.rows
     rows = [row for row in rows if row["mode"] == "frozen"] or rows
-    groups = tables.grouped(rows, "tap", "probe", "mode", "budget", "labels_per_class", "draw")
-    return max(
-        groups.values(),
-        key=lambda group: sum(row["validation"]["accuracy"] for row in group) / len(group),
-    )
+    groups = tables.grouped(rows, "probe", "mode", "budget", "labels_per_class", "draw")
+
+    def highest(group: list[dict[str, Any]]) -> float:
+        means = [
+            sum(row["validation"]["accuracy"] for row in of_tap) / len(of_tap)
+            for of_tap in tables.grouped(group, "tap").values()
+        ]
+        return float(max(means))
+
+    return max(groups.values(), key=highest)
 
 
 def describe(row: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from rotkeras import UserError
 from rotkeras.callbacks import (
     EncoderCheckpoint,
     MetricsLog,
+    ProbeAccuracy,
     Progress,
     RunCheckpoint,
     StopOnBadLoss,
@@ -194,6 +195,35 @@ def test_without_probes_rotation_accuracy_chooses_and_the_second_tap_is_cut(
     checkpoint = EncoderCheckpoint(tmp_path)
     fit(model, [checkpoint], epochs=2)
     assert checkpoint.best["epoch"] == 2
+
+
+def test_among_taps_that_do_not_differ_significantly_the_second_is_taken(
+    tmp_path, quick_backbone, digit_source
+):
+    probing = ProbeAccuracy(digit_source, train_images=50)
+    images = np.arange(18)
+    probing.correct = {f"conv{at}": {"ridge": images < n} for at, n in ((1, 12), (2, 11), (3, 9))}
+    logs = {f"probe/{tap}/ridge": each["ridge"].mean() for tap, each in probing.correct.items()}
+    checkpoint = EncoderCheckpoint(tmp_path, probe_accuracy=probing)
+    fit(quick_backbone, [Inject([logs]), checkpoint])
+    assert checkpoint.best == {
+        "epoch": 1,
+        "tap": "conv2",
+        "measure": "ridge probe",
+        "value": 11 / 18,
+        "images": 18,
+        "rivals": ["conv1", "conv2", "conv3"],
+        "arbitrary": True,
+        "by": "default",
+        "needed": checkpoint.best["needed"],
+    }
+    assert 18 < checkpoint.best["needed"] < 1000
+    json.dumps(checkpoint.best)
+    probing.correct["conv1"]["ridge"] = images >= 0
+    logs["probe/conv1/ridge"] = 1.0
+    checkpoint = EncoderCheckpoint(tmp_path, probe_accuracy=probing)
+    fit(quick_backbone, [Inject([logs]), checkpoint])
+    assert (checkpoint.best["tap"], checkpoint.best["rivals"]) == ("conv1", ["conv1"])
 
 
 def test_a_tap_that_is_not_there_stops_before_the_first_step(tmp_path, quick_backbone):

@@ -4,6 +4,7 @@ import pytest
 
 from rotkeras import UserError, data, taps
 from rotkeras.callbacks import ProbeAccuracy
+from rotkeras.data.source import Images, Source
 from rotkeras.pretext import InStep, Rotation
 from rotkeras.probes import Settings, knn, ridge
 from rotkeras.probes import fit as fit_probe
@@ -107,3 +108,32 @@ def test_what_cannot_be_probed_is_refused_at_once(digit_source):
         ProbeAccuracy(data.load((images, np.zeros(10, int))))
     with pytest.raises(UserError, match="validation"):
         ProbeAccuracy(data.load((images, np.arange(10) % 2), validation_fraction=0))
+
+
+def test_validation_images_of_classes_without_training_images_are_left_out(quick_backbone):
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
+    train = Images.of(pixels[:20], np.arange(20) % 2, ("a", "b", "c", "d"))
+    validation = Images.of(pixels[20:], np.arange(20) % 4, ("a", "b", "c", "d"))
+    probe = ProbeAccuracy(Source("noise", train, validation), probes=("ridge",))
+    assert probe.notes == [
+        "class 'c' and 1 more have no training image: their 10 validation images are left out of"
+        " the probes"
+    ]
+    result = probe.probe(quick_backbone)
+    assert len(probe.validation) == 10
+    for tap, each in probe.correct.items():
+        assert each["ridge"].shape == (10,)
+        assert result[tap]["ridge"] == each["ridge"].mean()
+    only = Images.of(pixels[20:], np.full(20, 2), ("a", "b", "c"))
+    with pytest.raises(UserError, match="share fewer than two classes"):
+        ProbeAccuracy(Source("noise", train, only))
+
+
+def test_the_drawn_training_images_have_all_classes():
+    labels = np.repeat([0, 1, 2], [300, 5, 5])
+    source = data.load((np.zeros((310, 8, 8, 3), np.uint8), labels), validation_fraction=0.4)
+    probe = ProbeAccuracy(source, train_images=20)
+    assert np.bincount(probe.train.labels).tolist() == [18, 1, 1]
+    assert probe.validation is source.validation
+    assert probe.notes == []

@@ -8,7 +8,13 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from rotkeras.cli import main
-from rotkeras.cli.evaluate_console import EvaluateConsole, class_tables, notes, tap_tables
+from rotkeras.cli.evaluate_console import (
+    EvaluateConsole,
+    about_taps,
+    class_tables,
+    notes,
+    tap_tables,
+)
 from rotkeras.cli.watching import Watching
 from rotkeras.cli.worth_it_console import WorthItConsole
 from rotkeras.evaluate.options import Unit
@@ -65,16 +71,29 @@ def test_notes_say_what_the_numbers_are():
     def text(part, test_part, seeds=1):
         return " ".join(notes(rows(seeds), part, 1000, test_part))
 
-    assert "the test part was read once for" in text("test", "judged")
-    assert "there is no test part: these are validation images, which chose" in text(
+    assert "The test part was read once for each row" in text("test", "judged")
+    assert "There is no test part: these are validation images, which also" in text(
         "validation", "none"
     )
-    assert "the test part has no labels" in text("validation", "without labels")
-    assert "not read for every row yet" in text("validation", None)
-    assert (
-        "over up to 3 seeds of probes, draws and untrained networks, of one pre-training"
-        in text("test", "judged", 3)
+    assert "The test part has no labels" in text("validation", "without labels")
+    assert "repeat the command" in text("validation", None)
+    assert "95 % interval of one seed on 1,000 images: ±3.1 at 50 %" in text("test", "judged")
+    assert "over up to 3 seeds of probes, drawn labels and untrained networks" in text(
+        "test", "judged", 3
     )
+
+
+def test_taps_that_validation_does_not_distinguish_are_named():
+    def text(validation):
+        return about_taps(rows(), {"images": {"validation": validation}, "default_tap": "conv2"})
+
+    assert text(1000) == ""
+    assert text(30).startswith(
+        "The choice of tap is arbitrary for ridge (trained), knn-20 (trained), linear (trained),"
+        " nonlinear (trained), conv (trained): on 30 validation images"
+    )
+    needed = int(re.search(r"at least ([\d,]+)", text(30))[1].replace(",", ""))
+    assert 30 < needed < 1000
 
 
 def test_options_become_modes(monkeypatch):
@@ -122,7 +141,7 @@ def test_tables_fit_a_terminal_and_mark_the_fast_budget(terminal, seeds):
     console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
     for table in [
         *tap_tables(rows(seeds), "test", 1000, "title", not terminal),
-        *class_tables(rows(seeds), "test", not terminal),
+        *class_tables(rows(seeds), {"images": {"validation": 1000}}, "test", not terminal),
     ]:
         console.print(table)
     text = console.file.getvalue()

@@ -1,10 +1,13 @@
 import json
+import re
+import shlex
 import shutil
 
 import pytest
 from click.testing import CliRunner
 
 from rotkeras.cli import main
+from rotkeras.cli.export_console import _with_floats
 from rotkeras.run import Run
 
 
@@ -47,6 +50,24 @@ def test_a_rejected_export_is_exit_code_one(run, monkeypatch):
     assert "nothing was exported; the rejected files are in" in result.output
     assert not (run / "export").exists()
     assert (run / "export-rejected" / "encoder-float32.tflite").exists()
+    (run / "export").mkdir()
+    (run / "export" / "verify.json").write_text("{}")  # of an earlier export
+    where = ["--set", f"data.data_dir={run}"]
+    result = ask(run, "--profile", "float32", "--no-saved-model", "--overwrite", *where)
+    words = shlex.split(re.search("next: +(.*)", result.output)[1])
+    assert words[-3:] == ["--overwrite", *where]
+    monkeypatch.undo()
+    result = CliRunner().invoke(main, [*words[1:], "--no-saved-model"])
+    assert result.exit_code == 0, result.output
+    assert (run / "export" / "encoder-float16.tflite").exists()
+
+
+def test_the_command_after_a_rejected_export_names_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = _with_floats(tmp_path / "my files-rejected", Run("runs/a b"), ())
+    assert shlex.split(line)[2:] == [
+        *("runs/a b", "--profile", "float16", "--profile", "float32", "-o", "my files")
+    ]
 
 
 @pytest.mark.parametrize(

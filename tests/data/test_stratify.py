@@ -35,20 +35,35 @@ def test_the_parts_have_the_proportions_of_scikit_learn(sizes, fraction):
         ((2, 2, 96), 0.1, (1, 1, 8)),
         ((1, 3, 96), 0.1, (0, 1, 9)),
         ((2, 2, 2), 0.5, (1, 1, 1)),
-        ((2, 2), 0.9, None),
         ((2, 8), 0.8, (1, 7)),
-        ((5, 5, 5, 5, 5), 0.1, None),
     ],
 )
-def test_every_class_is_on_both_sides_as_far_as_the_fraction_allows(sizes, fraction, expected):
+def test_every_class_is_on_both_sides(sizes, fraction, expected):
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    count = round(len(labels) * fraction)
-    if count >= len(labels):
-        pytest.skip("no such split")
-    drawn = np.bincount(labels[stratified(labels, count, 0, True)], minlength=len(sizes))
-    assert drawn.sum() == count
-    if expected is not None:
-        assert tuple(drawn) == expected
+    _, validation = split(images(labels), fraction)
+    assert tuple(np.bincount(validation.labels, minlength=len(sizes))) == expected
+
+
+@pytest.mark.parametrize("both_sides", [True, False])
+def test_each_class_has_an_image_wherever_that_is_possible(both_sides):
+    """Of a hundred draws from classes of random sizes."""
+    random = np.random.default_rng(0)
+    possible = 0
+    for seed in range(100):
+        sizes = random.integers(1, 9, random.integers(2, 7))
+        labels = random.permutation(np.repeat(np.arange(len(sizes)), sizes))
+        count = int(random.integers(1, len(labels)))
+        drawn = np.bincount(labels[stratified(labels, count, seed, both_sides)])
+        drawn = np.pad(drawn, (0, len(sizes) - len(drawn)))
+        most = sizes - 1 if both_sides else sizes
+        least = np.minimum(1, most)
+        assert drawn.sum() == count
+        assert (drawn <= sizes).all()
+        if least.sum() <= count <= most.sum():
+            possible += 1
+            assert (drawn >= least).all()
+            assert (drawn <= most).all()
+    assert possible > 50
 
 
 def test_a_split_is_the_same_for_the_same_images_fraction_and_seed():
@@ -80,9 +95,36 @@ def test_a_class_that_cannot_be_on_both_sides_is_named():
     assert source.notes == ["class '2' has no validation image, so the probes cannot measure it"]
 
 
+@pytest.mark.parametrize("how", ["stratified", "random"])
+def test_classes_without_training_images_are_named(how):
+    """Two images of thirteen classes are drawn to train on."""
+    labels = np.repeat(np.arange(13), 4)
+    source = load(
+        (np.zeros((52, 8, 8, 3), np.uint8), labels),
+        validation_fraction=0.5,
+        train_images=2,
+        split=how,
+    )
+    left = np.setdiff1d(source.validation.labels, source.train.labels)
+    count = int(np.isin(source.validation.labels, left).sum())
+    (note,) = [note for note in source.notes if "no training image" in note]
+    assert note == (
+        f"class '{left[0]}' and {len(left) - 1} more have no training image: their {count}"
+        " validation images are left out of the probes"
+    )
+
+
 def test_train_images_keep_the_proportions():
     labels = np.repeat([0, 1], [180, 20])
     source = load(
         (np.zeros((200, 8, 8, 3), np.uint8), labels), validation_fraction=0, train_images=40
     )
     assert np.bincount(source.train.labels).tolist() == [36, 4]
+
+
+def test_a_draw_keeps_small_classes():
+    labels = np.repeat([0, 1, 2], [180, 3, 3])
+    source = load(
+        (np.zeros((186, 8, 8, 3), np.uint8), labels), validation_fraction=0, train_images=30
+    )
+    assert np.bincount(source.train.labels).tolist() == [28, 1, 1]

@@ -181,9 +181,9 @@ def test_every_mistake_is_one_sentence_and_nothing_is_written(run, source, tmp_p
         options=Options(labels_per_class=(5000,)),
     )
     pixels, labels = source.train.take(slice(None)), source.train.labels
-    refused("needs labels", data.load(pixels))
+    refused("the images of arrays have none; evaluate on labelled", data.load(pixels))
     refused("at least two classes", data.load((pixels, labels * 0)))
-    refused("needs a validation part", data.load((pixels, labels), validation_fraction=0))
+    refused("needs labelled validation images", data.load((pixels, labels), validation_fraction=0))
     refused("takes images of 16×16, and those of digits are 8×8", data.load("digits"))
     assert not (run.path / "evaluation.json").exists()
     assert not (run.path / "evaluation").exists()
@@ -313,7 +313,7 @@ def test_a_lost_classifier_is_fitted_again_and_rows_that_wait_are_judged_by_the_
     ]
 
 
-def test_a_test_part_with_a_class_that_training_has_not(run, source, eagerly):
+def test_images_of_a_class_that_training_has_not_are_left_out_and_named(run, source, eagerly):
     train, validation = (
         part.part(np.flatnonzero(part.labels < 9)) for part in (source.train, source.validation)
     )
@@ -322,14 +322,30 @@ def test_a_test_part_with_a_class_that_training_has_not(run, source, eagerly):
         data.Images(each.array, each.rows, each.labels, names) for each in (train, validation)
     )
     images = data.Source("nine", train, validation, [], lambda: source.test)
-    content = evaluate(run, Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), images)
-    assert content["rows"][0]["test"]["per_class"]["9"] == 0.0
+    options, lines = Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)), []
+    content = evaluate(run, options, images, tell=lines.append)
+    nines = int((source.test.labels == 9).sum())
+    line = f"class '9' has no training image: its {nines} test images are left out of the probes"
+    assert line in lines
+    assert content["images"]["test"] == len(source.test) - nines
+    row = content["rows"][0]["test"]
+    assert "9" not in row["per_class"]
+    predicted = np.array(row["confusion"])
+    assert predicted.sum() == len(source.test) - nines
+    assert row["accuracy"] == pytest.approx(predicted.trace() / predicted.sum())
+    images = data.Source("nine", train, source.validation, [], lambda: None)
+    content = evaluate(run, options, images, tell=lines.append, name="without-nines")
+    left = int((source.validation.labels == 9).sum())
+    assert f"its {left} validation images are left out of the probes" in lines[-1]
+    assert content["images"]["validation"] == len(source.validation) - left
+    again = np.array(content["rows"][0]["validation"]["confusion"])
+    assert again.sum() == content["images"]["validation"]
     unlabelled = data.Source(
         "nine", train, validation, [], lambda: data.load(source.test.take(slice(None))).train
     )
     content = evaluate(
         run,
-        Options(probes=("ridge",), modes=("frozen",), taps=("conv1",)),
+        options,
         unlabelled,
         name="other",
     )

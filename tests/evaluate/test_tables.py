@@ -13,7 +13,16 @@ def row(tap="conv1", probe="conv", mode="frozen", seed=0, validation=0.5, test=N
 
 def test_the_tap_is_chosen_by_validation_and_never_by_test():
     rows = [row("conv1", validation=0.6, test=0.5), row("conv2", validation=0.5, test=0.9)]
-    assert tables.best_tap(rows) == "conv1"
+    content = {"images": {"validation": 1000}, "default_tap": "conv2"}
+    assert tables.best_tap(rows, content).tap == "conv1"
+
+
+def test_on_few_validation_images_the_default_tap_is_taken():
+    rows = [row("conv1", validation=0.6), row("conv2", validation=0.55)]
+    few = {"images": {"validation": 30}}
+    assert tables.best_tap(rows, few | {"default_tap": "conv2"}).tap == "conv2"
+    earlier = tables.best_tap(rows, few)  # an evaluation that does not name the default tap
+    assert (earlier.tap, earlier.arbitrary) == ("conv1", True)
 
 
 def test_test_is_shown_only_when_every_row_has_it():

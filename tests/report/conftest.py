@@ -15,10 +15,8 @@ def evaluated_run(tmp_path_factory):
 
     It is made once for all workers.
     """
-    shared = (
-        tmp_path_factory.getbasetemp().parent
-        / f"evaluated-run-{os.environ.get('PYTEST_XDIST_TESTRUNUID', 'alone')}"
-    )
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "evaluated-run"
     shared.mkdir(exist_ok=True)
     run = Run(shared / "small")
     with open(shared / "lock", "w") as lock:

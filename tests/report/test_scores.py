@@ -102,7 +102,9 @@ def test_taps_figure_says_what_validation_chose():
         evaluation(row("conv1", validation=0.6, test=0.5), row("conv2", validation=0.5, test=0.7)),
         "x",
     )
-    assert "Validation chooses ridge on conv1: 50.0 % of test." in figure.description
+    assert (
+        "Validation chooses ridge on conv1: accuracy 50.0 % on test images." in figure.description
+    )
     assert figure.svg.count('class="point"') == 2
     assert "ridge, trained, conv2: 70.0 ±" in figure.svg
     assert taps_figure(evaluation(row()), "x") is None
@@ -164,7 +166,7 @@ def test_an_evaluation_that_was_interrupted_before_test():
         row("conv1", "linear", validation=0.9, test=None),
     ]
     assert (
-        "Validation chooses linear on conv1: 90.0 % of validation."
+        "Validation chooses linear on conv1: accuracy 90.0 % on validation images."
         in taps_figure(evaluation(*rows), "x").description
     )
 

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from rotkeras import UserError
+from rotkeras.evaluate.intervals import share_margin
 from rotkeras.recipe import dump
 from rotkeras.report import write_report
 
@@ -58,7 +59,7 @@ def test_the_page_has_every_part(page, evaluated_run):
     ]
     summary = json.loads(evaluated_run.summary.read_text())
     assert (
-        f"tells {100 * summary['metrics']['val_accuracy']:.1f} % of the rotations of validation"
+        f"the rotation accuracy is {100 * summary['metrics']['val_accuracy']:.1f} % on validation"
         " images" in reader.text
     )
     for word in (
@@ -80,18 +81,38 @@ def test_numbers_are_those_of_the_evaluation(page, evaluated_run):
     for row in content["rows"]:
         if row["labels_per_class"] == "all":
             assert f"{100 * row['test']['accuracy']:.1f}" in text
-    best = max(
-        (
-            row
-            for row in content["rows"]
-            if row["mode"] == "frozen" and row["labels_per_class"] == "all"
-        ),
-        key=lambda row: row["validation"]["accuracy"],
-    )
-    assert (
-        f"best features by validation are at {best['tap']}: a ridge probe tells"
-        f" {100 * best['test']['accuracy']:.1f} %" in text
-    )
+    frozen = {
+        row["tap"]: row
+        for row in content["rows"]
+        if row["mode"] == "frozen" and row["labels_per_class"] == "all"
+    }
+    sentence = re.search(r"A ridge probe on tap (\w+) has an accuracy of ([\d.]+) %", text)
+    tap, accuracy = sentence.groups()
+    assert accuracy == f"{100 * frozen[tap]['test']['accuracy']:.1f}"
+    best = max(row["validation"]["accuracy"] for row in frozen.values())
+    apart = best - frozen[tap]["validation"]["accuracy"]
+    assert apart <= share_margin(best, content["images"]["validation"])
+    assert tap == "conv2" or apart == 0
+
+
+def test_a_choice_that_validation_does_not_decide_is_called_arbitrary(run, tmp_path):
+    sentence = "The choice of tap conv2 is arbitrary: on 18 validation images"
+    (run.path / "evaluation.json").rename(tmp_path / "evaluation.json")
+    summary = run.load_summary()
+    record = {"images": 18, "rivals": ["conv1", "conv2"], "arbitrary": True, "by": "default"}
+    summary["encoder"]["best"] |= {"tap": "conv2", **record, "needed": 410}
+    run.write_summary(summary)
+    page = write_report([run.path], tmp_path / "page.html", pictures=False)
+    text = " ".join(Reader(page.read_text()).text.split())
+    assert text.count(sentence) == 1
+    assert "Use at least 410 validation images to decide." in text
+    content = json.loads((tmp_path / "evaluation.json").read_text())
+    for row in content["rows"]:
+        row["validation"]["accuracy"] = 0.5 + 0.01 * (row["tap"] == "conv3")
+    content["images"]["validation"] = 18
+    (run.path / "evaluation.json").write_text(json.dumps(content))
+    page = write_report([run.path], tmp_path / "again.html", pictures=False)
+    assert " ".join(Reader(page.read_text()).text.split()).count(sentence) == 2
 
 
 def test_it_needs_nothing_else(page):
@@ -155,7 +176,7 @@ def test_a_run_that_has_not_ended_shows_what_is_there(run, tmp_path):
     run.metrics.write_text(run.metrics.read_text().splitlines()[0] + "\n")
     text = Reader(write_report([run.path], tmp_path / "page.html").read_text()).text
     assert "This run has not ended" in text
-    assert "After 1 epoch the network tells" in text
+    assert "After 1 epoch the rotation accuracy is" in text
     assert "No pictures of the network:" in text
     run.metrics.unlink()
     assert "No epoch has ended yet." in write_report([run.path], tmp_path / "page.html").read_text()
