@@ -92,7 +92,9 @@ def test_documented_commands_parse():
 
     text = README + (ROOT / "docs" / "guides" / "write_recipes.md").read_text(encoding="utf-8")
     lines = [
-        line.split("#")[0].strip() for block in blocks("bash", text) for line in block.splitlines()
+        line.split("#")[0].strip()
+        for block in blocks("bash", text)
+        for line in block.replace("\\\n", " ").splitlines()
     ]
     trained = [shlex.split(line)[2:] for line in lines if line.startswith("rotkeras train")]
     assert len(trained) >= 5
@@ -109,8 +111,8 @@ def test_every_documented_command_has_the_options_it_is_shown_with():
     seen = set()
     for document in (ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")):
         for block in blocks("bash", document.read_text(encoding="utf-8")):
-            for line in block.splitlines():
-                words = shlex.split(line, comments=True)
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(re.split(r"\|", line)[0], comments=True)
                 if words[:1] == ["rotkeras"] and len(words) > 1 and ">" not in words:
                     main.get_command(None, words[1]).make_context(words[1], words[2:])
                     seen.add(words[1])
