@@ -125,7 +125,7 @@ def test_a_lost_process_is_said_and_the_resumed_training_ends_as_one_process_tha
     for output, said in outputs:  # libraries write below Python
         assert "Gloo" not in output
         assert "cuda" not in said.lower()
-    assert "probes after epoch 4" in outputs[0][0]
+    assert "probe accuracy after epoch 4" in outputs[0][0]
     assert outputs[1][0].splitlines()[-1] == "trained; the run folder is that of process 0"
     assert not (folder / "two-other").exists()
     assert json.loads((folder / "two/summary.json").read_text())["processes"] == 2

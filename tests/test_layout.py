@@ -103,6 +103,7 @@ ALLOWED = {
     "orient": {"data", "device", "errors", "files", "images", "orientation_network"},
     "orientation_network": {"device", "errors", "files", "run"},
     "report": {
+        "probes",
         "attention",
         "data",
         "embedding",

@@ -232,7 +232,7 @@ def test_a_folder_of_unlabelled_photographs_trains_without_probes(tmp_path, eage
         ({"train": {"devices": 64, "images_per_batch": 64}}, "train.devices: expected at most"),
         (
             {"probe": {"train_images": 1}},
-            "probe.train_images: the 1 images drawn for the probes are all of one class",
+            "probe.train_images must be enough for two classes, got 1",
         ),
     ],
 )

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -125,14 +126,22 @@ def test_no_images():
 
 
 def test_a_picture_that_cannot_be_written_does_not_end_training(tmp_path, small_backbone):
-    (tmp_path / "maps").write_text("a file")
+    maps = AttentionMaps(X, every_epochs=1, count=1, folder=tmp_path / "maps")
+    begin = maps.on_train_begin
+
+    def begin_and_lose_the_folder(logs=None):
+        begin(logs)
+        shutil.rmtree(tmp_path / "maps", ignore_errors=True)
+        (tmp_path / "maps").write_text("a file")
+
+    maps.on_train_begin = begin_and_lose_the_folder
     with pytest.warns(
         UserWarning, match="AttentionMaps could not draw .* training goes on"
     ) as warned:
         fit(
             small_backbone,
             [
-                AttentionMaps(X, every_epochs=1, count=1, folder=tmp_path / "maps"),
+                maps,
                 MetricsLog(tmp_path / "m.jsonl"),
             ],
             epochs=2,

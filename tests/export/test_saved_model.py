@@ -44,5 +44,5 @@ def test_its_inputs_are_pixels(loaded):
 
 def test_nothing_that_is_there_is_replaced(tmp_path, small_backbone):
     (tmp_path / "model").mkdir()
-    with pytest.raises(UserError, match="exists: expected a folder that is not there yet"):
+    with pytest.raises(UserError, match="exists already. Delete it"):
         to_saved_model(small_backbone, tmp_path / "model")
