@@ -34,7 +34,7 @@ class View:
             maps).
         powers: of activation, one for all taps or one for each; empty for the published ones.
         rotations: whether to draw the four rotated copies.
-        target: the answer asked about, by name; None for the one the network gives for each view.
+        target: the class to explain, by name; None for the predicted class of each view.
         side: pixels of each tile.
     """
 
@@ -87,8 +87,7 @@ def attend(
     there = [name for name in names if (folder / name).exists()]
     if there and not overwrite:
         raise UserError(
-            f"{folder / there[0]} is there already: add --overwrite, or give another folder"
-            " with -o."
+            f"{folder / there[0]} already exists. Add --overwrite, or give another folder with -o."
         )
     make_folder(folder)
     written = []
@@ -147,7 +146,7 @@ def maps_of(
             marked = [
                 layer.name for layer in network.model.layers if type(layer).__name__ == "Identity"
             ]
-            # A classifier without taps is asked at its last feature map.
+            # A classifier without taps is explained at its last feature map.
             for tap in [None] if method == "saliency" else list(view.taps) or marked[-1:] or [None]:
                 asked = (
                     ""
@@ -248,8 +247,8 @@ def _file_names(names: Sequence[str], view: View) -> list[str]:
 
 
 def _targets(networks: Sequence[Network], view: View) -> list[int | None]:
-    """The answer asked of each network; one that does not know it, such as a classifier beside, is
-    asked about its own."""
+    """The class to explain of each network; one without that class, such as a classifier beside,
+    explains its own prediction."""
     if view.target is None or set(view.methods) == {ACTIVATION}:
         return [None] * len(networks)
     found: list[int | None] = []

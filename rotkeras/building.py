@@ -1,4 +1,5 @@
-"""What a recipe stands for: images, augmentation, pretext task, compiled model and batches."""
+"""The objects a recipe describes: images, augmentation, pretext task, compiled model and
+batches."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -92,8 +93,8 @@ def build(
     strategy = devices.strategy(settings.devices, settings.images_per_batch)
     if strategy and settings.xla:
         raise UserError(
-            f"train.xla: expected false with {strategy.num_replicas_in_sync} devices, received"
-            " true; XLA compiles for one device: set train.devices to 1, or train.xla to false."
+            f"train.xla must be false with {strategy.num_replicas_in_sync} devices, got true; XLA"
+            " compiles for one device: set train.devices to 1, or train.xla to false."
         )
     scope = strategy.scope() if strategy else nullcontext()
     steps = count_steps(len(source.train), settings.images_per_batch, settings.steps_per_execution)

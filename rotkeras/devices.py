@@ -49,9 +49,7 @@ def library() -> str:
 def check_backend() -> None:
     """Raise a `UserError` unless Keras runs on a library that networks are trained with here."""
     if backend() not in ("tensorflow", "jax"):
-        raise UserError(
-            f"KERAS_BACKEND: expected tensorflow or jax, received {backend()!r}; set one of these."
-        )
+        raise UserError(f"KERAS_BACKEND must be tensorflow or jax, got {backend()!r}.")
     if importlib.util.find_spec(backend()) is None:
         raise UserError(
             f"KERAS_BACKEND is {backend()}, which is not installed: pip install '{backend()}', or"
@@ -63,8 +61,8 @@ def check_tensorflow(command: str) -> None:
     """Raise a `UserError` unless Keras runs on TensorFlow, for a command that needs it."""
     if backend() != "tensorflow":
         raise UserError(
-            f"KERAS_BACKEND: expected tensorflow, or none, for TensorFlow makes what {command}"
-            f" writes; received {backend()!r}; repeat the command with KERAS_BACKEND=tensorflow in"
+            f"KERAS_BACKEND must be tensorflow or unset, because TensorFlow makes what {command}"
+            f" writes, got {backend()!r}; repeat the command with KERAS_BACKEND=tensorflow in"
             " front."
         )
 
@@ -224,8 +222,7 @@ def parallel(devices: int | None, images_per_batch: int) -> Iterator[None]:
     if jax.process_count() > 1:
         if devices is not None and devices != len(there):
             raise UserError(
-                f"train.devices: expected null, all {len(there)} of several hosts, received"
-                f" {devices}; set it to null."
+                f"train.devices must be null, all {len(there)} of several hosts, got {devices}."
             )
         devices = len(there)
     if devices is None:
@@ -255,13 +252,13 @@ def distributed(distribution: Any) -> Iterator[None]:
 def _check_split(devices: int, there: int, kind: str, images_per_batch: int) -> None:
     if devices > there:
         raise UserError(
-            f"train.devices: expected at most {there} ({kind}), the devices there are, received"
-            f" {devices}; set it lower, or null."
+            f"train.devices must be at most {there} ({kind}), the number of devices, got {devices};"
+            " lower it, or set it to null."
         )
     if images_per_batch % devices:
         raise UserError(
-            f"train.images_per_batch: expected a multiple of {devices}, the number of devices (an"
-            f" image's views stay on one), received {images_per_batch}; change it to one."
+            f"train.images_per_batch must be a multiple of {devices}, the number of devices (an"
+            f" image's views stay on one), got {images_per_batch}."
         )
 
 

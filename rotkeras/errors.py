@@ -1,4 +1,4 @@
-"""The one error that is the user's to mend."""
+"""The error for a mistake that the user can fix."""
 
 import difflib
 import re
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """A mistake that the user can mend: one sentence that says what was wrong, expected, received,
-    and what to do.
+    """A mistake that the user can fix: what is wrong with which value, what is accepted, how to fix
+    it.
 
     The command line prints the sentence and exits with code 2; nothing of rotkeras raises it for a
     defect of its own.

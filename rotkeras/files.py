@@ -216,8 +216,7 @@ def one_writer(path: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise UserError(
-                    f"{path} is being written by another process: expected one at a time; wait for"
-                    " its end."
+                    f"{path} is being written by another process; wait for it to end."
                 ) from None
             # The one before may have taken the file away between our opening and our locking it:
             # then nothing is held.

@@ -62,8 +62,8 @@ def find(addresses: str | None = None, number: int | None = None) -> Hosts | Non
     said = "--hosts and --host-id"
     if addresses is None and number is not None:
         raise UserError(
-            f"--host-id {number} goes with --hosts: expected the addresses of all, such as --hosts"
-            " a:1234,b:1234; add it."
+            f"--host-id {number} needs --hosts with the addresses of all, such as --hosts"
+            " a:1234,b:1234."
         )
     if addresses is None:
         addresses, number, said = _from_environment()
@@ -74,16 +74,16 @@ def find(addresses: str | None = None, number: int | None = None) -> Hosts | Non
         not host or not port.isdigit() for host, _, port in (part.rpartition(":") for part in parts)
     ):
         raise UserError(
-            f"{said}: expected host:port with commas between them, such as a:1234,b:1234, received"
-            f" {addresses!r}; mend it."
+            f"{said} must be host:port with commas between them, such as a:1234,b:1234, got"
+            f" {addresses!r}."
         )
     if len(parts) == 1 and said.startswith("KERAS"):  # where all meet is enough
         count = int(os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES", 1))
         parts += tuple(f"process {each} of {parts[0]}" for each in range(1, count))
     if number is None or not 0 <= number < len(parts):
         raise UserError(
-            f"{said}: expected the number of this process, 0 to {len(parts) - 1}, received "
-            f"{'none' if number is None else number}; give each process its own."
+            f"{said} must be the number of this process, 0 to {len(parts) - 1}, got"
+            f" {'none' if number is None else number}; give each process its own."
         )
     return Hosts(parts, number) if len(parts) > 1 else None
 
@@ -110,9 +110,9 @@ def _from_environment() -> tuple[str | None, int | None, str]:
         return ",".join(everyone), place, "TF_CONFIG"
     except (ValueError, AttributeError, TypeError, KeyError):
         raise UserError(
-            'TF_CONFIG: expected JSON such as {"cluster": {"worker": ["a:1234", "b:1234"]},'
-            f' "task": {{"type": "worker", "index": 0}}}}, received {text[:100]!r}; mend it, or'
-            " unset it and give --hosts."
+            'TF_CONFIG must be JSON such as {"cluster": {"worker": ["a:1234", "b:1234"]},'
+            f' "task": {{"type": "worker", "index": 0}}}}, got {text[:100]!r}; fix it, or unset it'
+            " and give --hosts."
         ) from None
 
 
@@ -124,8 +124,8 @@ def check_backend() -> None:
         os.environ["KERAS_BACKEND"] = "jax"
     if backend() == "jax" and importlib.util.find_spec("jax") is None:
         raise UserError(
-            "Several hosts train on JAX, which is not installed: expected it on each; pip install"
-            " 'rotkeras[jax]'."
+            "Several hosts train on JAX, which is not installed here: pip install 'rotkeras[jax]'"
+            " on each."
         )
     if backend() != "jax":
         raise UserError(
@@ -139,8 +139,8 @@ def check_split(hosts: Hosts, images_per_batch: int) -> None:
     """Raise a `UserError` for a batch that does not split over the processes."""
     if images_per_batch % len(hosts.addresses):
         raise UserError(
-            f"train.images_per_batch: expected a multiple of {len(hosts.addresses)}, the number of"
-            f" processes, received {images_per_batch}; change it to one."
+            f"train.images_per_batch must be a multiple of {len(hosts.addresses)}, the number of"
+            f" processes, got {images_per_batch}."
         )
 
 
@@ -192,24 +192,18 @@ def _how_it_ended(hosts: Hosts, code: int, said: str, began: bool, interrupted: 
         return f"Interrupted; {'finished epochs are kept' if began else 'nothing was written'}."
     if not began and code == -signal.SIGABRT:
         return (
-            f"{this} did not meet the others at {hosts.addresses[0]} within {MEETING_SECONDS} s:"
-            f" expected all of {everyone} to be started with the same --hosts, and that port to be"
-            " open; see what the others said, and start all together."
+            f"{this} did not meet the others at {hosts.addresses[0]} within {MEETING_SECONDS} s."
+            f" All of {everyone} must be started with the same --hosts, and that port must be open:"
+            " read the messages of the others, and start all together."
         )
-    again = (
-        "start all of them again with --resume, and training goes on after the last epoch that was"
-        " finished"
-    )
+    again = "start all of them again with --resume, which continues after the last finished epoch"
     if code == LOST or any(word in said.lower() for word in _WORDS_OF_LOSS):
         return (
-            f"{this} stopped, because another process of this training was lost: expected all of"
-            f" {everyone} to run; {again}."
+            f"{this} stopped, because another process of this training was lost. All of {everyone}"
+            f" must run: {again}."
         )
     last = "\n".join(said.splitlines()[-20:])
-    return (
-        f"{last}\n{this} was ended by signal {-code} (when memory runs out it is 9): expected it to"
-        f" run to its end; {again}."
-    )
+    return f"{last}\n{this} was ended by signal {-code} (9 when memory runs out); {again}."
 
 
 def watched() -> bool:
@@ -246,8 +240,8 @@ def join(hosts: Hosts) -> None:
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(
             f"The {len(hosts.addresses)} processes did not meet at {hosts.addresses[0]} within"
-            f" {MEETING_SECONDS} s ({' '.join(str(error).split())[:120]}): expected all to be"
-            " started, with the same --hosts; start them together."
+            f" {MEETING_SECONDS} s ({' '.join(str(error).split())[:120]}). Start all of them"
+            " together, with the same --hosts."
         ) from None
     if met:
         Path(met).touch()

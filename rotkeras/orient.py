@@ -26,8 +26,8 @@ COLUMNS = ("path", "angle", "confidence", "exif_orientation", "action", "written
 
 
 @dataclass
-class Told:
-    """What was told of one image, and done with it.
+class Oriented:
+    """What was predicted for one image, and done with it.
 
     Attributes:
         path: in the folder of the images.
@@ -102,8 +102,8 @@ def find_images(images: Path) -> Found:
         return Found(images, images.parent, [Path(images.name)])
     if not images.exists():
         raise UserError(
-            f"{str(images)!r} does not exist: expected a folder of images or an image file; give"
-            " the path of one."
+            f"{str(images)!r} does not exist. Give the path of an image file or of a folder of"
+            " images."
         )
     found = Found(images, images, [])
     others: Counter[str] = Counter()
@@ -126,8 +126,8 @@ def check_copies(images: Found, folder: Path, overwrite: bool = False) -> None:
         # By a link, an original may lie where a copy goes.
         if where in (original := (images.folder / path).resolve()).parents:
             raise UserError(
-                f"The image {str(original)!r} lies in {str(folder)!r}: expected a folder without"
-                " originals; give another."
+                f"The image {str(original)!r} lies in {str(folder)!r}. Give a folder that holds"
+                " none of the originals."
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def check_copies(images: Found, folder: Path, overwrite: bool = False) -> None:
 
 def orient(
     orienter: Orienter, images: Found, wishes: Wishes, progress: Progress | None = None
-) -> list[Told]:
+) -> list[Oriented]:
     """Tell which way up images are, and write the copies that are wished for.
 
     Args:
@@ -149,10 +149,10 @@ def orient(
         progress: called with (images done, images in all).
 
     Returns:
-        A `Told` for each image, in order. A file that cannot be read, or put upright without harm,
-        stops nothing: it has a reason.
+        An `Oriented` for each image, in order. A file that cannot be read, or put upright without
+        harm, stops nothing: it has a reason.
     """
-    told = []
+    results = []
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
@@ -170,13 +170,13 @@ def orient(
                 )
             if wishes.fix is not None:
                 _write(each, images.folder, wishes.fix, wishes)
-            told.append(each)
+            results.append(each)
             if progress:
-                progress(len(told), len(images.paths))
-    return told
+                progress(len(results), len(images.paths))
+    return results
 
 
-def write_table(file: Path, told: list[Told]) -> None:
+def write_table(file: Path, results: list[Oriented]) -> None:
     """Write a CSV file (UTF-8) with the columns `COLUMNS`; angle and confidence are empty for files
     that cannot be read."""
 
@@ -184,7 +184,7 @@ def write_table(file: Path, told: list[Told]) -> None:
         with open(working, "w", newline="", encoding="utf-8") as stream:
             table = csv.writer(stream)
             table.writerow(COLUMNS)
-            for each in told:
+            for each in results:
                 answer = (
                     ("", "", "")
                     if each.angle is None
@@ -202,7 +202,7 @@ def write_table(file: Path, told: list[Told]) -> None:
         ) from error
 
 
-def _write(each: Told, originals: Path, folder: Path, wishes: Wishes) -> None:
+def _write(each: Oriented, originals: Path, folder: Path, wishes: Wishes) -> None:
     wrong = each.action == "turned" or (
         wishes.pixels and each.action == "upright" and each.exif_orientation != 1
     )
@@ -223,7 +223,7 @@ def _write(each: Told, originals: Path, folder: Path, wishes: Wishes) -> None:
                 each.written = write_upright(source, target, 0, overwrite=wishes.overwrite)
 
 
-def _read(images: Found, size: int) -> Iterator[tuple[Told, NDArray[np.uint8] | None]]:
+def _read(images: Found, size: int) -> Iterator[tuple[Oriented, NDArray[np.uint8] | None]]:
     def read(path: Path) -> tuple[NDArray[np.uint8], int]:
         with open_image(images.folder / path) as image:
             way = orientation(image)
@@ -232,10 +232,10 @@ def _read(images: Found, size: int) -> Iterator[tuple[Told, NDArray[np.uint8] | 
     for path, result in zip(images.paths, ordered_map(read, images.paths), strict=True):
         if isinstance(result, Exception):
             reason = (
-                "its content is no image"
+                "its content is not an image"
                 if isinstance(result, UnidentifiedImageError)
                 else brief(result)
             )
-            yield Told(path, reason=reason), None
+            yield Oriented(path, reason=reason), None
         else:
-            yield Told(path, exif_orientation=result[1]), result[0]
+            yield Oriented(path, exif_orientation=result[1]), result[0]

@@ -13,7 +13,7 @@ from rotkeras.errors import UserError, brief
 from rotkeras.files import check_regular, expanded, read_json, without_pattern
 from rotkeras.run import Run
 
-_EXPECTED = "expected an orient.tflite, a run folder or a SavedModel folder; give the path of one"
+_EXPECTED = "give the path of an orient.tflite, a run folder or a SavedModel folder"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def find_orientation_file(path: str | os.PathLike[str]) -> OrientationFile:
     Args:
         path: an `orient.tflite`; a run folder, which means its `export/orient.tflite` or else its
             `model.keras`; a folder with an `orient.tflite`; a SavedModel folder, whose angles are
-            told by the export or run it lies in.
+            read from the export or run that holds it.
 
     Raises:
         UserError: when nothing is there, or it is of another form.
@@ -51,10 +51,7 @@ def find_orientation_file(path: str | os.PathLike[str]) -> OrientationFile:
         raise UserError(f"The network {str(given)!r} does not exist: {_EXPECTED}.")
     if not given.is_dir():
         if given.suffix.lower() == ".keras":
-            raise UserError(
-                f"{str(given)!r} does not say which angles it tells apart: expected its run folder;"
-                " give that."
-            )
+            raise UserError(f"{str(given)!r} does not list its angles. Give its run folder.")
         return OrientationFile(given)
     for exported in (given / "orient.tflite", given / "export" / "orient.tflite"):
         if exported.exists():
@@ -88,8 +85,8 @@ def load_orienter(file: OrientationFile, threads: int | None = None) -> Orienter
         raise
     except Exception as error:
         raise UserError(
-            f"{str(file.path)!r} could not be loaded ({brief(error)}): expected a network that"
-            " rotkeras trained or exported; copy it again."
+            f"{str(file.path)!r} could not be loaded ({brief(error)}). Give a network that rotkeras"
+            " trained or exported."
         ) from error
     return Orienter.of(network, size, file.angles, str(file.path))
 
@@ -108,9 +105,8 @@ def _angles_of_saved_model(folder: Path) -> tuple[int, ...]:
         if (run := Run(parent)).recipe.exists():
             return tuple(run.load_recipe().task.angles)
     raise UserError(
-        f"The SavedModel {str(folder)!r} does not say which angles it tells apart: expected it in"
-        " the folder that rotkeras export wrote, or with assets/angles.txt, one angle in degrees"
-        " per line; write that file."
+        f"The SavedModel {str(folder)!r} does not list its angles. Write assets/angles.txt, with"
+        " one angle in degrees per line, or use the folder that rotkeras export wrote."
     )
 
 
@@ -134,15 +130,15 @@ def _load_saved_model(path: Path) -> tuple[Network, int]:
         model = tf.saved_model.load(str(place))
     if SIGNATURE not in model.signatures:
         raise UserError(
-            f"{str(path)!r} has the signatures {', '.join(model.signatures) or 'none'}: expected"
-            f" {SIGNATURE}; export a run with a rotation head."
+            f"{str(path)!r} must have the signature {SIGNATURE}, got"
+            f" {', '.join(model.signatures) or 'none'}; export a run with a rotation head."
         )
     function = model.signatures[SIGNATURE]
     inputs, outputs = function.structured_input_signature[1], function.structured_outputs
     if "images" not in inputs or "probabilities" not in outputs:
         raise UserError(
-            f"{str(path)!r} takes {', '.join(inputs)}: expected images, and probabilities as its"
-            " answer; export it again."
+            f"{str(path)!r} must take images and return probabilities, got {', '.join(inputs)};"
+            " export it again."
         )
     shape = tuple(inputs["images"].shape)
 
@@ -161,8 +157,5 @@ def _load_saved_model(path: Path) -> tuple[Network, int]:
 
 def _side(shape: tuple[int | None, ...], path: Path) -> int:
     if len(shape) != 4 or shape[1] is None or shape[1] != shape[2] or shape[3] != 3:
-        raise UserError(
-            f"{str(path)!r} takes {shape}: expected square images (B, S, S, 3); give another"
-            " network."
-        )
+        raise UserError(f"{str(path)!r} must take square images (B, S, S, 3), got {shape}.")
     return shape[1]

@@ -42,31 +42,29 @@ def choose(
     together = source.validation is None or source.validation.array is source.train.array
     if wanted in ("device", "resident") and not able:
         raise UserError(
-            "train.placement: views are made inside the step by quarter turns alone; expected host"
-            f" for these angles, received {wanted}; set it to host."
+            f"train.placement must be host for these angles, got {wanted}; only quarter turns are"
+            " made inside the step."
         )
     if wanted == "resident" and not ready:
         raise UserError(
-            "train.placement: resident images are augmented inside the step by pad_crop_flip and"
-            " random_flip alone; expected device or host for these augmentations, received"
-            " resident; set it to device."
+            "train.placement must be device or host for these augmentations, got resident; only"
+            " pad_crop_flip and random_flip are made inside the step."
         )
     if wanted == "resident" and several:
         raise UserError(
-            "train.placement: several hosts send each device its own part of a batch; expected"
-            " device or host, received resident; set it to device."
+            "train.placement must be device or host on several hosts, got resident; they send each"
+            " device its own part of a batch."
         )
     if wanted == "resident" and not together:
         raise UserError(
-            "train.placement: resident images are rows of one array, and these validation images"
-            " have an array of their own; expected device or host, received resident; set it to"
-            " device."
+            "train.placement must be device or host when validation images are in another array"
+            " than training images, got resident."
         )
     if wanted in ("device", "resident") and not compiled and devices.accelerators():
         raise UserError(
-            "train.placement: a GPU makes views inside a compiled step, or pixels would go back to"
-            f" the host; expected host without XLA, received {wanted}; set train.xla to true and"
-            " train.deterministic to false, or KERAS_BACKEND to jax."
+            f"train.placement must be host on a GPU without XLA, got {wanted}; set train.xla to"
+            " true and train.deterministic to false, or KERAS_BACKEND to jax, so that a compiled"
+            " step makes the views."
         )
     if wanted != "auto":
         return wanted  # type: ignore[return-value]
@@ -91,7 +89,7 @@ def place(placement: Placement, task: Any, augmentation: list[Any], source: Sour
 
 
 def of(task: Any) -> Placement:
-    """The placement that a task of `place` stands for."""
+    """The placement of a task of `place`."""
     if not isinstance(task, InStep):
         return "host"
     return "resident" if task.resident else "device"

@@ -82,12 +82,12 @@ class Run:
             elsewhere: what to do when it is another recipe's, in words.
 
         Raises:
-            UserError: when something is there and neither was asked for, or it is not this recipe's
+            UserError: when something is there and neither was requested, or it is not this recipe's
                 run.
         """
         if resume and overwrite:
             raise UserError(
-                "--resume goes on with a run and --overwrite deletes it: give one of the two."
+                "--resume continues a run and --overwrite deletes it: give one of the two."
             )
         check_writable(self.path, "--run-dir", folder=True)
         if self.path.exists() and not self.path.is_dir():
@@ -129,21 +129,18 @@ class Run:
     def check_ended(self) -> None:
         """Raise a `UserError` unless this is the folder of a run that has ended."""
         if not self.recipe.exists():
-            what = "is no run folder" if self.path.exists() else "does not exist"
+            what = "is not a run folder" if self.path.exists() else "does not exist"
             raise UserError(
-                f"{self.path} {what}: expected the folder that `rotkeras train` left, such as"
+                f"{self.path} {what}. Give a folder that `rotkeras train` wrote, such as"
                 " runs/quickstart."
             )
         if not self.model.exists() and not self.checkpoints.exists():
-            raise UserError(
-                f"{self.path} has no model.keras: expected the folder of a run that has ended; give"
-                " its path."
-            )
+            raise UserError(f"{self.path} has no model.keras. Give the folder of a finished run.")
         if not self.model.exists():
             again: Words = ["rotkeras", "train", self.recipe, "--run-dir", self.path, "--resume"]
             raise UserError(
-                f"The run {self.path} has not ended: expected model.keras in it; wait while it"
-                f" trains, or go on with: {command_line(*again)}"
+                f"The run {self.path} is not finished: it has no model.keras. Wait while it trains,"
+                f" or resume it with: {command_line(*again)}"
             )
 
     def load_recipe(self) -> Recipe:
@@ -193,8 +190,8 @@ class Run:
         if difference:
             key, old, new = difference
             raise UserError(
-                f"{self.recipe} has {key}: {old!r}, and the recipe to resume with has {new!r}:"
-                f" expected the same recipe; take that value back, or {elsewhere}."
+                f"The recipe to resume with must be that of the run, but {self.recipe} has {key}:"
+                f" {old!r} and the new one {new!r}. Restore that value, or {elsewhere}."
             )
 
     def _header(self) -> str:

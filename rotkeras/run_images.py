@@ -104,8 +104,8 @@ def parse_locations(overrides: Sequence[str]) -> dict[str, str | None]:
         if section != "data" or name not in LOCATIONS or not equals:
             allowed = ", ".join(f"data.{each}" for each in LOCATIONS)
             raise UserError(
-                f"--set {override}: expected a key that says where the run's images lie, one of"
-                f" {allowed}; everything else is fixed by the run."
+                f"--set must name where the run's images are, one of {allowed}, got {override};"
+                " everything else is fixed by the run."
             )
         content: dict[str, Any] = {}
         apply_override(content, override)
@@ -152,7 +152,7 @@ def recipe_of_images(
     for key, allowed in kinds.items():
         fits = any(section.get(kind) is not None for kind in allowed)
         if section.get(key) is not None and key not in changes and not fits:
-            tell(f"data.{key} {section[key]!r} is not used: it goes with {' or '.join(allowed)}")
+            tell(f"data.{key} {section[key]!r} is not used: it needs {' or '.join(allowed)}")
             section[key] = None
     recipe = validate(content, str(run.recipe), [f"data.{key}" for key in changes])
     before = (run.recorded_images() or {}).get("location") or {}
@@ -177,8 +177,8 @@ def _checked(data: Locations | None) -> dict[str, str | None]:
     for key, value in (data or {}).items():
         if key not in LOCATIONS:
             raise UserError(
-                f"data has the key {key!r}, which does not say where images lie; expected one of"
-                f" {', '.join(LOCATIONS)}."
+                f"data must have keys that say where images are, of {', '.join(LOCATIONS)}, got"
+                f" {key!r}."
             )
         if not isinstance(value, str | os.PathLike | None):
             raise UserError(f"data[{key!r}] must be a path or None, got {value!r}.")

@@ -45,8 +45,8 @@ def names(model: keras.Model) -> list[str]:
     found = [layer.name for layer in flat(model).layers if isinstance(layer, keras.layers.Identity)]
     if not found:
         raise UserError(
-            f"The model {model.name!r} has no tap: expected layers keras.layers.Identity(name=…)"
-            " where features are to be read; put one after each block."
+            f"The model {model.name!r} has no tap; put keras.layers.Identity(name=…) after each"
+            " block whose features are to be read."
         )
     return found
 

@@ -116,7 +116,7 @@ def test_a_lost_process_is_said_and_the_resumed_training_ends_as_one_process_tha
     assert "Traceback" not in said
     _, said = second.communicate(timeout=60)
     assert second.returncode == 1
-    assert "Process 1 of 2 was ended by signal 9 (when memory runs out it is 9)" in said
+    assert "Process 1 of 2 was ended by signal 9 (9 when memory runs out)" in said
     epoch = json.loads(state.read_text())["epoch"]
     assert 1 <= epoch < 4
 
@@ -179,8 +179,7 @@ def test_a_batch_that_does_not_split_is_refused_before_anyone_is_waited_for(fold
     _, said = process.communicate(timeout=60)
     assert process.returncode == 2
     assert (
-        "train.images_per_batch: expected a multiple of 2, the number of processes, received 15"
-        in said
+        "train.images_per_batch must be a multiple of 2, the number of processes, got 15." in said
     )
 
 
@@ -189,14 +188,20 @@ def test_a_batch_that_does_not_split_is_refused_before_anyone_is_waited_for(fold
     [
         (
             ("a:1,b:2", None),
-            r"--hosts and --host-id: expected the number of this process, 0 to 1, received none",
+            "--hosts and --host-id must be the number of this process, 0 to 1, got none;",
         ),
-        (("a:1,b:2", 2), "0 to 1, received 2"),
+        (
+            ("a:1,b:2", 2),
+            "--hosts and --host-id must be the number of this process, 0 to 1, got 2;",
+        ),
         (
             ("a,b:2", 0),
-            "expected host:port with commas between them, such as a:1234,b:1234, received 'a,b:2'",
+            r"--hosts and --host-id must be host:port with commas between them, such as a:1234,b:1234, got 'a,b:2'\.",
         ),
-        ((None, 0), "--host-id 0 goes with --hosts"),
+        (
+            (None, 0),
+            r"--host-id 0 needs --hosts with the addresses of all, such as --hosts a:1234,b:1234\.",
+        ),
     ],
 )
 def test_addresses_that_do_not_fit_are_refused(arguments, message):
@@ -231,7 +236,10 @@ def test_the_usual_variables_are_read(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", json.dumps(chief))
     assert hosts.find() == hosts.Hosts(("x:1", "y:2"), 1)
     monkeypatch.setenv("TF_CONFIG", "{")
-    with pytest.raises(UserError, match="TF_CONFIG: expected JSON"):
+    with pytest.raises(
+        UserError,
+        match=r"""TF_CONFIG must be JSON such as \{"cluster": \{"worker": \["a:1234", "b:1234"\]\}, "task": \{"type": "worker", "index": 0\}\}, got '\{';""",
+    ):
         hosts.find()
 
 

@@ -198,7 +198,10 @@ def test_an_evaluation_without_tensorflow_has_the_rows_of_one_with_it(both, tmp_
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("numpy", "expected tensorflow or jax, received 'numpy'"), ("torch", "received 'torch'")],
+    [
+        ("numpy", "KERAS_BACKEND must be tensorflow or jax, got 'numpy'."),
+        ("torch", "KERAS_BACKEND must be tensorflow or jax, got 'torch'."),
+    ],
 )
 def test_other_backends_are_refused_at_once(name, message, tmp_path):
     command = [

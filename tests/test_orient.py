@@ -1,4 +1,4 @@
-"""`rotkeras orient`: what is told of a folder of turned photographs, and what is written."""
+"""`rotkeras orient`: what is results of a folder of turned photographs, and what is written."""
 
 import contextlib
 import csv
@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from rotkeras.cli.orient import orient, summary, turned_ones
 from rotkeras.device.orienter import Orienter
 from rotkeras.errors import UserError
-from rotkeras.orient import COLUMNS, Told, Wishes, find_images
+from rotkeras.orient import COLUMNS, Oriented, Wishes, find_images
 from rotkeras.orient import orient as tell
 from rotkeras.orientation_network import find_orientation_file, load_orienter
 
@@ -94,7 +94,7 @@ def shown(path):
 
 def test_what_is_told_fits_a_terminal_and_the_table_has_it_all(network, photographs, tmp_path):
     folder, angles = photographs
-    output = call(network, folder, "--csv", tmp_path / "told.csv")
+    output = call(network, folder, "--csv", tmp_path / "results.csv")
     lines = output.splitlines()
     assert lines[2:9] == [
         "upright             4",
@@ -108,7 +108,7 @@ def test_what_is_told_fits_a_terminal_and_the_table_has_it_all(network, photogra
     assert "  broken.jpg" in lines[1].replace(str(folder) + "/", "")
     assert sum(line.endswith((".jpg", ".png", ".webp")) for line in lines[9:]) == 12
     assert not (tmp_path / "upright").exists()
-    with open(tmp_path / "told.csv", encoding="utf-8", newline="") as file:
+    with open(tmp_path / "results.csv", encoding="utf-8", newline="") as file:
         rows = {row["path"]: row for row in csv.DictReader(file)}
     assert tuple(rows["wall.png"]) == COLUMNS
     for name, angle in angles.items():
@@ -132,7 +132,7 @@ def test_what_is_told_fits_a_terminal_and_the_table_has_it_all(network, photogra
         "",
         "unreadable",
         "",
-        "its content is no image",
+        "its content is not an image",
     ]
 
 
@@ -193,7 +193,7 @@ def test_what_cannot_be_put_upright_is_named_and_stops_nothing(network, photogra
     folder, _ = photographs
     frames = [Image.fromarray(sky(40, 40, 90, seed)) for seed in range(2)]
     frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
-    output = call(network, folder, "--fix", tmp_path / "upright", "--csv", tmp_path / "told.csv")
+    output = call(network, folder, "--fix", tmp_path / "upright", "--csv", tmp_path / "results.csv")
     assert "1 could not be put upright:\n  moving.gif: it has 2 frames or pages" in output
     assert "12 copies in" in output
     call(network, folder, "--fix", tmp_path / "all", "--copy-all")
@@ -207,9 +207,12 @@ def test_originals_are_safe(network, photographs, tmp_path):
     shutil.move(folder / "a", tmp_path / "elsewhere" / "a")
     (folder / "a").symlink_to(tmp_path / "elsewhere" / "a")
     for place in (folder, folder / "sub", tmp_path):
-        with pytest.raises(UserError, match="expected one beside it"):
+        with pytest.raises(
+            UserError,
+            match=r"that of the images\. Give a folder beside it, so that the originals stay\.",
+        ):
             call(network, folder, "--fix", place, "--overwrite")
-    with pytest.raises(UserError, match="expected a folder without originals"):
+    with pytest.raises(UserError, match="Give a folder that holds none of the originals"):
         call(network, folder, "--fix", tmp_path / "elsewhere", "--overwrite")
     with pytest.raises(UserError, match="holds files already: add --overwrite"):
         call(network, folder, "--fix", tmp_path / "elsewhere")
@@ -226,25 +229,31 @@ def test_one_file_and_mistakes(network, photographs, tmp_path):
         network, folder / "b" / "01.png", "--fix", tmp_path / "one"
     )
     assert list(contents(tmp_path / "one")) == ["01.png"]
-    with pytest.raises(UserError, match="expected a folder of images or an image file"):
+    with pytest.raises(
+        UserError,
+        match=r"does not exist\. Give the path of an image file or of a folder of images\.",
+    ):
         call(network, tmp_path / "nothing")
     with pytest.raises(UserError, match="None of the images could be read"):
         call(network, folder / "broken.jpg")
     with pytest.raises(UserError, match="cannot be written"):
         call(network, folder, "--fix", network / "below a file")
-    with pytest.raises(UserError, match=r"expected \.csv"):
+    with pytest.raises(
+        UserError, match=r"must end in \.csv, which chooses the format, got \.txt\."
+    ):
         call(network, folder, "--csv", tmp_path / "a.txt")
-    assert "--pixels goes with --fix FOLDER" in call(network, folder, "--pixels")
+    assert "--pixels needs --fix FOLDER" in call(network, folder, "--pixels")
 
 
 def test_the_list_of_turned_images_is_short(tmp_path):
-    told = [
-        Told(tmp_path / f"{'x' * 90}{number}.jpg", 90, 0.95, 1, "turned") for number in range(25)
+    results = [
+        Oriented(tmp_path / f"{'x' * 90}{number}.jpg", 90, 0.95, 1, "turned")
+        for number in range(25)
     ]
-    lines = turned_ones(told)
+    lines = turned_ones(results)
     assert len(lines) == 23
     assert lines[-1] == "… and 5 more; all of them with --csv FILE"
-    assert max(map(len, lines + summary(told, 0.123456))) <= 80
+    assert max(map(len, lines + summary(results, 0.123456))) <= 80
     assert lines[2].endswith("xxx0.jpg")
 
 
@@ -298,8 +307,8 @@ def test_a_run_and_its_saved_model_answer_alike(run, tmp_path, digit_source):
     saved = load_orienter(file)
     for one, other in zip(saved.orient(digits, single_look=True), answers, strict=True):
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
-    told = tell(saved, find_images(_write(digits, tmp_path / "digits")), Wishes())
-    assert [each.angle for each in told] == [each.angle for each in saved.orient(digits)]
+    results = tell(saved, find_images(_write(digits, tmp_path / "digits")), Wishes())
+    assert [each.angle for each in results] == [each.angle for each in saved.orient(digits)]
 
 
 def _write(images, folder):
@@ -318,11 +327,14 @@ def test_the_network_is_found_or_the_mistake_named(run, exported, tmp_path):
     for path, reason in (
         (
             tmp_path / "none",
-            "does not exist: expected an orient.tflite, a run folder or a SavedModel folder",
+            r"does not exist: give the path of an orient\.tflite, a run folder or a SavedModel folder\.",
         ),
-        (run.model, "expected its run folder"),
+        (run.model, r"run/model\.keras' does not list its angles\. Give its run folder\."),
         (tmp_path / "empty", "holds no network"),
-        (tmp_path / "saved", "does not say which angles"),
+        (
+            tmp_path / "saved",
+            r"does not list its angles\. Write assets/angles\.txt, with one angle in degrees per line, or use the folder that rotkeras export wrote\.",
+        ),
     ):
         (tmp_path / "empty").mkdir(exist_ok=True)
         (tmp_path / "saved").mkdir(exist_ok=True)

@@ -30,7 +30,7 @@ def test_an_accelerator_holds_the_images_when_they_fit(digit_source, gpu, monkey
     assert choose(digit_source, task=Rotation((0, 45))) == "host"
     assert choose(digit_source, compiled=False) == "host"
     with pytest.raises(
-        UserError, match=r"expected host without XLA, received device; set train\.xla to true"
+        UserError, match=r"train\.placement must be host on a GPU without XLA, got device;"
     ):
         choose(digit_source, "device", compiled=False)
     two_arrays = Source(
@@ -38,7 +38,8 @@ def test_an_accelerator_holds_the_images_when_they_fit(digit_source, gpu, monkey
     )
     assert choose(two_arrays) == "device"
     with pytest.raises(
-        UserError, match=r"train\.placement: .* an array of their own; .* set it to device"
+        UserError,
+        match=r"train\.placement must be device or host when validation images are in another array than training images, got resident\.",
     ):
         choose(two_arrays, "resident")
     size = placement.bytes_of(digit_source)
@@ -64,17 +65,16 @@ def test_what_is_asked_for_is_done_or_refused(digit_source, monkeypatch):
     assert inside.resident == (digit_source.train, digit_source.validation)
     with pytest.raises(
         UserError,
-        match=(
-            r"train\.placement: .* expected host for these angles, received device; set it to host"
-        ),
+        match=(r"train\.placement must be host for these angles, got device;"),
     ):
         choose(digit_source, "device", task=Rotation((0, 45)))
     with pytest.raises(
-        UserError, match=r"train\.placement: .* received resident; set it to device"
+        UserError,
+        match=r"train\.placement must be device or host for these augmentations, got resident;",
     ):
         choose(digit_source, "resident", steps=(RESIZED,))
     monkeypatch.setattr(hosts, "processes", lambda: (0, 2))
     with pytest.raises(
-        UserError, match=r"train\.placement: several hosts .* received resident; set it to device"
+        UserError, match=r"train\.placement must be device or host on several hosts, got resident;"
     ):
         choose(digit_source, "resident")

@@ -25,7 +25,7 @@ from rotkeras.checks import checker
 ROOMS = [*(name for name in rotkeras.__all__ if name != "UserError"), "report", "benchmark"]
 
 RESULTS = {
-    "attention.FilterVariety", "audit.Finding", "audit.Folder", "audit.Report", "audit.Told",
+    "attention.FilterVariety", "audit.Finding", "audit.Folder", "audit.Report", "audit.ShortcutResult",
     "benchmark.TrainingBenchmark", "benchmark.Work", "data.BadImage", "data.Pipeline",
     "device.GoldenCheck", "embedding.Chunk", "embedding.Embedded", "embedding.Encoder",
     "embedding.ImageList", "embedding.Neighbours", "export.Exported", "export.Parts",

@@ -90,5 +90,8 @@ def test_a_model_without_taps_is_refused_by_name():
         lambda: rotkeras.probes.fit(plain, "ridge", made.images),
         lambda: rotkeras.export.parts_of(plain),
     ):
-        with pytest.raises(UserError, match="The model 'plain' has no tap: expected layers"):
+        with pytest.raises(
+            UserError,
+            match=r"The model 'plain' has no tap; put keras\.layers\.Identity\(name=…\) after each block whose features are to be read\.",
+        ):
             call()

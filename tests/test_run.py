@@ -57,7 +57,8 @@ def test_resume_wants_the_same_recipe_and_names_the_difference(tmp_path):
     begin(run, resume=True)
     other = recipe.validate({"name": "one", **DIGITS, "train": {"epochs": 7}}, "test")
     with pytest.raises(
-        UserError, match=r"has train.epochs: 100, and the recipe to resume with has 7"
+        UserError,
+        match=r"has train\.epochs: 100 and the new one 7\. Restore that value, or start a new run with --run-dir or --overwrite\.",
     ):
         run.check(other, resume=True)
 

@@ -154,8 +154,8 @@ def test_images_may_come_from_another_kind_of_source_when_they_are_the_same(home
     moved = load_run_images(folder, {"arrays": "photos.npz"}, tell=lines.append)
     assert moved.train.class_names == ("cat", "dog")
     assert lines == [
-        "data.test_folder 'photos' is not used: it goes with folder",
-        "data.cache 'cache' is not used: it goes with folder or tfds",
+        "data.test_folder 'photos' is not used: it needs folder",
+        "data.cache 'cache' is not used: it needs folder or tfds",
     ]
 
 
@@ -175,7 +175,7 @@ def test_each_missing_place_is_named_with_its_own_key(home, tmp_path):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"image_size": 16}, "data has the key 'image_size', which does not say where images lie"),
+        ({"image_size": 16}, "data must have keys that say where images are, .*, got 'image_size'"),
         ({"folder": 3}, "data['folder'] must be a path or None, got 3."),
         ("photos", 'data must be a mapping such as {"folder": "photos"}, got \'photos\'.'),
         ({"folder": ""}, "data.folder"),
@@ -199,7 +199,9 @@ def test_set_takes_keys_of_places_alone_and_their_text_as_it_is(home):
         ("folder", "c"),
     ]
     for wrong in ("data.image_size=8", "train.epochs=3", "folder=x", "data.folder", "data.=x"):
-        with pytest.raises(UserError, match=r"expected a key that says where .* data\.folder"):
+        with pytest.raises(
+            UserError, match=r"must name where the run's images are, one of data\.folder"
+        ):
             parse_locations([wrong])
 
 

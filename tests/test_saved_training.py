@@ -173,9 +173,14 @@ def test_only_the_same_images_and_augmentations_are_attached(tmp_path, source):
     parts = [
         data.Images(changed, part.rows, part.labels) for part in (source.train, source.validation)
     ]
-    with pytest.raises(UserError, match="other resident images: expected .*'checksum'"):
+    with pytest.raises(
+        UserError, match=r"The model's resident images must be .*1182.*, got .*1182.*; give InStep"
+    ):
         InStep(Rotation(), AUGMENTATION, parts).attach_images(loaded)
-    with pytest.raises(UserError, match=r"expected those of this InStep, Rotation\{.*PadCropFlip"):
+    with pytest.raises(
+        UserError,
+        match=r"The model's task and augmentations must be those of this InStep, Rotation\{'angles': \[0, 90, 180, 270\], 'views': 'all'\}, got _PadCropFlip\{'padding':",
+    ):
         InStep(Rotation(), [], task.resident).attach_images(loaded)
     with pytest.raises(UserError, match="does not make its views"):
         task.attach_images(three_taps())

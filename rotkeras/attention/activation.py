@@ -55,8 +55,8 @@ def activation_maps(
     for tap in wanted:
         if len(maps.output[tap].shape) != 4:
             raise UserError(
-                f"The tap {tap!r} has no places: expected a feature map (B, h, w, C), received"
-                f" {tuple(maps.output[tap].shape)}; take a tap before the pooling."
+                f"The tap {tap!r} must be a feature map (B, h, w, C), got"
+                f" {tuple(maps.output[tap].shape)}; use a tap before the pooling."
             )
     power_of = resolve_powers(taps_.names(model), wanted, powers)
     found: dict[str, list[NDArray[np.float32]]] = {tap: [] for tap in wanted}
@@ -90,8 +90,7 @@ def network_of(model: keras.Model) -> keras.Model:
     """
     if not getattr(model, "inputs", None):
         raise UserError(
-            f"The model {model.name!r} cannot be looked into: expected a functional model; build it"
-            " from keras.Input."
+            f"The model {model.name!r} must be a functional model; build it from keras.Input."
         )
     inner = taps_.flat(model)
     before = itertools.takewhile(
@@ -99,15 +98,12 @@ def network_of(model: keras.Model) -> keras.Model:
     )
     if skipped := [layer.name for layer in before if not _sees_images(layer)]:
         raise UserError(
-            f"The model {model.name!r} has {', '.join(skipped)} in front of the network inside it:"
-            " expected a flat model; build the network on the output of these layers, or give the"
-            " network and images that went through them."
+            f"The model {model.name!r} must be flat, but {', '.join(skipped)} comes before the"
+            " network inside it. Build the network on the output of these layers, or pass that"
+            " network and images that have been through them."
         )
     if len(inner.inputs) != 1 or len(inner.inputs[0].shape) != 4:
-        raise UserError(
-            f"The model {model.name!r} takes no images: expected one input (B, H, W, 3), received"
-            " another; give such a one."
-        )
+        raise UserError(f"The model {model.name!r} must have one input of images (B, H, W, 3).")
     return inner
 
 
@@ -124,8 +120,8 @@ def resolve_powers(there: Sequence[str], wanted: Sequence[str], powers: Powers) 
     elif isinstance(powers, Mapping):
         if missing := [tap for tap in wanted if tap not in powers]:
             raise UserError(
-                f"powers: expected one for each of {', '.join(wanted)}, received none for"
-                f" {', '.join(missing)}; add it."
+                f"powers must have one value for each of {', '.join(wanted)}, got none for"
+                f" {', '.join(missing)}."
             )
         chosen = {tap: float(powers[tap]) for tap in wanted}
     elif isinstance(powers, int | float):
@@ -133,15 +129,15 @@ def resolve_powers(there: Sequence[str], wanted: Sequence[str], powers: Powers) 
     else:
         if len(powers) != len(wanted):
             raise UserError(
-                f"powers: expected {len(wanted)}, one for each of {', '.join(wanted)}, received"
-                f" {len(powers)}; give as many."
+                f"powers must have {len(wanted)} values, one for each of {', '.join(wanted)}, got"
+                f" {len(powers)}."
             )
         chosen = dict(zip(wanted, map(float, powers), strict=True))
     for tap, power in chosen.items():
         if not 0 < power <= 16:
             raise UserError(
-                f"powers: expected a number above 0 and at most 16, received {power:g} for {tap};"
-                " 1, 2, 4 are published."
+                f"powers must be greater than 0 and at most 16, got {power:g} for {tap}; published"
+                " values are 1, 2 and 4."
             )
     return chosen
 
@@ -156,6 +152,6 @@ def check_images(model: keras.Model, images: NDArray[np.uint8]) -> None:
     if images.dtype != np.uint8 or not fits or not len(images):
         wanted = ", ".join("?" if side is None else str(side) for side in shape)
         raise UserError(
-            f"images: expected uint8 (N, {wanted}), N at least 1, received {images.dtype}"
-            f" {images.shape}; cut, resize or convert them."
+            f"images must be uint8 (N, {wanted}) with N at least 1, got {images.dtype}"
+            f" {images.shape}; crop, resize or convert them."
         )

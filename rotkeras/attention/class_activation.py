@@ -64,7 +64,7 @@ def class_activation_maps(
         images: uint8 (N, H, W, 3), values 0 … 255.
         method: "gradcam", "gradcam++", "layercam", "scorecam", or "saliency".
         tap: a tap, or any layer with a feature map; None for the last. Saliency has none.
-        target: the answer asked about: its number, one number per image, or None for the answer
+        target: the class to explain: its number, one number per image, or None for the answer
             that the model gives. For the rotation task number k is the k-th angle (0, 90, 180,
             270).
         output: of a model with several named outputs, the one to look at.
@@ -88,7 +88,7 @@ def class_activation_maps(
         2017.
     """
     if method not in _CLASSES:
-        raise UserError(f"There is no method {method!r}: {nearest(method, METHODS)}")
+        raise UserError(f"There is no method {method!r}; {nearest(method, METHODS)}")
     scores = differentiable(model, output)
     check_images(scores, images)
     layer = None if method == "saliency" else _place(scores, tap)
@@ -191,7 +191,7 @@ def _place(model: keras.Model, tap: str | None) -> keras.layers.Layer:
         if tap not in places:
             marked = [name for name in places if isinstance(places[name], keras.layers.Identity)]
             raise UserError(
-                f"There is no tap {tap!r} before the answer: {nearest(tap, marked or places)}"
+                f"There is no tap {tap!r} before the predictions; {nearest(tap, marked or places)}"
             )
         return places[tap]
     last = [
@@ -201,8 +201,7 @@ def _place(model: keras.Model, tap: str | None) -> keras.layers.Layer:
     ]
     if not last:
         raise UserError(
-            f"The model {model.name!r} has no feature map: expected a tap or a convolution; give a"
-            " network of images."
+            f"The model {model.name!r} must have a feature map: a tap or a convolution."
         )
     return last[-1]
 
@@ -228,12 +227,8 @@ def _targets(
     )
     if len(targets) != count:
         raise UserError(
-            f"target: expected one answer, or one for each of {count} images, received"
-            f" {len(targets)}; give as many."
+            f"target must be one class, or one for each of {count} images, got {len(targets)}."
         )
     if wrong := [each for each in targets if not 0 <= each < classes]:
-        raise UserError(
-            f"target: expected answers from 0 to {classes - 1}, received {wrong[0]}; the model"
-            " knows no other."
-        )
+        raise UserError(f"target must be a class from 0 to {classes - 1}, got {wrong[0]}.")
     return targets[start : start + len(batch)]

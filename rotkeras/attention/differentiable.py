@@ -26,15 +26,14 @@ def differentiable(model: keras.Model, output: str | None = None) -> keras.Model
     """
     if len(model.inputs) != 1:
         raise UserError(
-            f"The model {model.name!r} has {len(model.inputs)} inputs: expected one, of images;"
-            " give such a model."
+            f"The model {model.name!r} must have one input, of images, got {len(model.inputs)}."
         )
     flat = _copy(_chain(model))
     scores = _choose(flat, output)
     if len(scores.shape) != 2:
         raise UserError(
-            f"The model {model.name!r} gives {tuple(scores.shape)}: expected scores (B, classes);"
-            " give a classifier, not the map of an encoder."
+            f"The output of the model {model.name!r} must be scores (B, classes), got"
+            f" {tuple(scores.shape)}; pass a classifier rather than an encoder's feature map."
         )
     return keras.Model(flat.input, scores, name=model.name)
 
@@ -61,8 +60,8 @@ def _choose(model: keras.Model, output: str | None) -> Any:
         return outputs[output]
     if isinstance(outputs, list | tuple) and len(outputs) > 1:
         raise UserError(
-            f"The model {model.name!r} has {len(outputs)} unnamed outputs: expected one; give a"
-            " model with one."
+            f"The model {model.name!r} must have one output, or named ones, got {len(outputs)}"
+            " without names."
         )
     return outputs[0] if isinstance(outputs, list | tuple) else outputs
 
@@ -83,9 +82,8 @@ def _chain(model: keras.Model) -> keras.Model:
         or not joined
     ):
         raise UserError(
-            f"The model {model.name!r} has other models inside it: expected a flat functional"
-            " model, for tf-keras-vis cannot look into nested ones; build it on backbone.output"
-            " instead of calling the backbone."
+            f"The model {model.name!r} must be flat, because tf-keras-vis does not support nested"
+            " models; build it on backbone.output instead of calling the backbone."
         )
     inner = _chain(first)
     x = inner.output

@@ -25,8 +25,8 @@ def quadruples(images: AnyImages) -> NDArray[np.uint8]:
     """
     if images.shape[1] != images.shape[2]:
         raise UserError(
-            "images: expected square ones, whose quarter turns have the same shape, received"
-            f" {images.shape[1]}×{images.shape[2]}; cut them."
+            "images must be square, so that their quarter turns have the same shape, got"
+            f" {images.shape[1]}×{images.shape[2]}; crop them."
         )
     return np.stack([np.rot90(images, turns, axes=(1, 2)) for turns in range(4)], axis=1)
 
@@ -88,7 +88,7 @@ def mean_correlation(maps: ViewMaps) -> float | None:
     flat = turned_back.reshape(len(maps), 4, -1).astype(np.float64)
     flat -= flat.mean(-1, keepdims=True)
     lengths = np.linalg.norm(flat, axis=-1)
-    # Rounding leaves a constant map a spread of its own: it is judged against the map's level.
+    # Rounding leaves a constant map a spread of its own: it is compared with the map's level.
     level = np.abs(turned_back).reshape(len(maps), 4, -1).max(-1) * np.sqrt(flat.shape[-1])
     telling = (lengths > 1e-6 * level).all(-1)
     if not telling.any():

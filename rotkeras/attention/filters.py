@@ -51,10 +51,7 @@ def first_filters(model: keras.Model) -> NDArray[np.float32]:
             return np.asarray(
                 np.moveaxis(keras.ops.convert_to_numpy(layer.kernel), -1, 0), np.float32
             )
-    raise UserError(
-        f"The model {model.name!r} has no Conv2D on three channels: expected one that sees colours;"
-        " give another model."
-    )
+    raise UserError(f"The model {model.name!r} must have a Conv2D layer on three channels.")
 
 
 def describe(filters: NDArray[np.float32]) -> tuple[NDArray[np.float64], ...]:

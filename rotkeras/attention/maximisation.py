@@ -27,9 +27,9 @@ def maximise(
 
     Args:
         model: a classifier, as for `class_activation_maps`.
-        units: without a tap, numbers of answers (rotations or classes); with one, numbers of its
+        units: without a tap, class numbers; with one, numbers of its
             channels, whose mean over all places is raised.
-        tap: a tap, or None for the answers.
+        tap: a tap, or None for the classes.
         output: of a model with several named outputs, the one to look at.
         steps: of the optimiser; 200 take a few seconds for a small network.
         seed: of the noise and of the jitter.
@@ -52,10 +52,10 @@ def maximise(
         whole = keras.Model(whole.input, pooled)
     there = whole.output.shape[1]
     if not units or (wrong := [unit for unit in units if not 0 <= unit < there]):
-        what = "answers" if tap is None else f"channels of {tap}"
+        what = "classes" if tap is None else f"channels of {tap}"
         raise UserError(
-            f"units: expected {what} from 0 to {there - 1}, received"
-            f" {list(units) if not units else wrong[0]}; take those."
+            f"units must be {what} from 0 to {there - 1}, got"
+            f" {list(units) if not units else wrong[0]}."
         )
     maximiser = import_vis("tf_keras_vis.activation_maximization").ActivationMaximization(
         traced(whole), clone=False

@@ -48,13 +48,12 @@ class Network:
         if not self.answers and bare.isdigit() and int(bare) < (outputs.shape[-1] or 0):
             return int(bare)
         what = (
-            ", ".join(self.answers)
+            f"one of {', '.join(self.answers)}"
             if self.answers
             else f"a number from 0 to {outputs.shape[-1] - 1}"
         )
         raise UserError(
-            f"--target {text}: expected one of the answers of {self.name}, {what}, or predicted;"
-            " take one of these."
+            f"--target must be predicted or {what}, a class of {self.name}, got {text}."
         )
 
 
@@ -66,15 +65,11 @@ def find_network(path: str | os.PathLike[str]) -> Path:
     if given.suffix.lower() == ".keras":
         if not given.is_file():
             raise UserError(
-                f"The network {str(given)!r} does not exist: expected a run folder or a .keras"
-                " file; give its path."
+                f"The network {str(given)!r} does not exist. Give a run folder or a .keras file."
             )
         return given
     if given.exists() and not given.is_dir():
-        raise UserError(
-            f"The network {str(given)!r} is another file: expected a run folder or a .keras file;"
-            " give its path."
-        )
+        raise UserError(f"The network {str(given)!r} must be a run folder or a .keras file.")
     run = Run(given)
     run.check_ended()
     return run.model
@@ -98,14 +93,14 @@ def load_network(path: str | os.PathLike[str], tap: str | None = None) -> Networ
         model = keras.models.load_model(file, compile=False)
     except Exception as error:
         raise UserError(
-            f"{str(file)!r} could not be loaded by Keras ({brief(error)}): expected a model of"
-            " stock layers."
+            f"Keras could not load {str(file)!r}: {brief(error)}. It must be a model of stock"
+            " layers."
         ) from error
     shape = tuple(model.inputs[0].shape) if len(getattr(model, "inputs", None) or ()) == 1 else ()
     if len(shape) != 4 or shape[3] != 3 or shape[1] is None or shape[1] != shape[2]:
         raise UserError(
-            f"{str(file)!r} takes {shape}: expected one input of square RGB images (B, S, S, 3);"
-            " give such a network."
+            f"The network {str(file)!r} must have one input of square RGB images (B, S, S, 3), got"
+            f" {shape}."
         )
     outputs = list(model.output) if isinstance(model.output, dict) else []
     output = (tap if tap in outputs else outputs[-1]) if outputs else None

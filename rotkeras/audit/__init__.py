@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rotkeras.audit.auditing import audit
     from rotkeras.audit.report import Finding, Folder, Report
-    from rotkeras.audit.shortcuts import Told, shortcut_test
+    from rotkeras.audit.shortcuts import ShortcutResult, shortcut_test
     from rotkeras.audit.writing import write
 
-__all__ = ["Finding", "Folder", "Report", "Told", "audit", "shortcut_test", "write"]
+__all__ = ["Finding", "Folder", "Report", "ShortcutResult", "audit", "shortcut_test", "write"]
 
 _HOMES = {
     "Finding": "report",
     "Folder": "report",
     "Report": "report",
-    "Told": "shortcuts",
+    "ShortcutResult": "shortcuts",
     "audit": "auditing",
     "shortcut_test": "shortcuts",
     "write": "writing",

@@ -1,4 +1,4 @@
-"""The audit: read everything once, judge a draw, and hold the figures against their limits."""
+"""The audit: read everything once, evaluate a sample, and compare the figures with their limits."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from rotkeras.audit.duplicates import Duplicates, find_duplicates
 from rotkeras.audit.findings import find
 from rotkeras.audit.report import Folder, Report
 from rotkeras.audit.scan import Scan, scan
-from rotkeras.audit.shortcuts import Told, shortcut_test
+from rotkeras.audit.shortcuts import ShortcutResult, shortcut_test
 from rotkeras.audit.up import Up, weigh
 from rotkeras.checks import checked
 from rotkeras.errors import UserError
@@ -41,7 +41,7 @@ def audit(
     it.
 
     All images are read once: their headers, corners and copies. On a draw of them a small network
-    tells whether they have an up, each image judged by a network that did not see it, and small
+    tells whether they have an up, each image evaluated by a network that did not see it, and small
     predictors that see next to nothing tell whether there is a way around learning it.
 
     Args:
@@ -66,10 +66,7 @@ def audit(
         print(report.fit, [finding.what for finding in report.findings])
     """
     if images < 1:
-        raise UserError(
-            f"--images: expected at least one image to judge, received {images}; 5000 is enough for"
-            " most sets."
-        )
+        raise UserError(f"--images must be at least 1, got {images}; 5000 is enough for most sets.")
 
     def phase(what: str) -> Callable[[int, int], None]:
         return lambda done, total: progress(what, done, total) if progress else None
@@ -77,13 +74,13 @@ def audit(
     collection = open_collection(source, data_dir, image_size, phase("loading images"))
     read = scan(collection, images, seed, phase("reading images"))
     copies = find_duplicates(read.digests, read.thumbnails, phase("searching duplicates"))
-    told: list[Told] = []
+    told: list[ShortcutResult] = []
     up = None
     if len(read.pixels) >= limits.FEWEST_IMAGES:
-        from rotkeras.audit.network import judge, shrink
+        from rotkeras.audit.network import predict_unseen, shrink
 
         told = shortcut_test(read.pixels, seed, phase("trying shortcuts"))
-        up = weigh(judge(shrink(read.pixels), seed, phase("training networks")))
+        up = weigh(predict_unseen(shrink(read.pixels), seed, phase("training networks")))
     folders = _folders(collection, read, copies, up)
     return Report(
         name=collection.name,
@@ -134,20 +131,23 @@ def _folders(collection: Collection, read: Scan, copies: Duplicates, up: Up | No
             copies_upright,
             copies_turned,
         )
-        judged = chosen[read.drawn]
-        count = int(judged.sum())
+        evaluated = chosen[read.drawn]
+        count = int(evaluated.sum())
         if up is None or not count:
             return found
-        accuracy, margin = up.accuracy(judged)
-        ambiguous, of_turned = float(up.ambiguous[judged].mean()), float(up.turned[judged].mean())
+        accuracy, margin = up.accuracy(evaluated)
+        ambiguous, of_turned = (
+            float(up.ambiguous[evaluated].mean()),
+            float(up.turned[evaluated].mean()),
+        )
         return replace(
             found,
-            judged=count,
+            evaluated=count,
             accuracy=accuracy,
             margin=margin,
             ambiguous=ambiguous,
             turned=of_turned,
-            lies=up.lies(judged),
+            lies=up.lies(evaluated),
         )
 
     found = [figures("(all)", trained_on)]

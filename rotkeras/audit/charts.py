@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from rotkeras.audit.findings import is_shortcut, percent
-from rotkeras.audit.shortcuts import Told
+from rotkeras.audit.shortcuts import ShortcutResult
 from rotkeras.page import Figure, Table, new_axes, to_figure
 from rotkeras.page.figures import INK, SERIES
 
 
-def shortcut_figure(shortcuts: Sequence[Told], network: float | None) -> Figure:
+def shortcut_figure(shortcuts: Sequence[ShortcutResult], network: float | None) -> Figure:
     """Bars with 95 % intervals for each predictor and its control, with chance and the small
     network as lines.
 
@@ -30,8 +30,8 @@ def shortcut_figure(shortcuts: Sequence[Told], network: float | None) -> Figure:
             xerr=100 * each.margin,
             ecolor=INK,
         )
-        bar.set_gid(f"told{number}")
-        words[f"told{number}"] = [
+        bar.set_gid(f"shortcut{number}")
+        words[f"shortcut{number}"] = [
             f"{each.name}: {percent(each.accuracy)} ± {100 * each.margin:.1f}"
         ]
         if each.control is not None:
@@ -63,7 +63,7 @@ def shortcut_figure(shortcuts: Sequence[Told], network: float | None) -> Figure:
     )
 
 
-def shortcut_table(shortcuts: Sequence[Told]) -> Table:
+def shortcut_table(shortcuts: Sequence[ShortcutResult]) -> Table:
     """What each predictor sees and tells."""
     rows = [
         [

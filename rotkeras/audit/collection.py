@@ -100,8 +100,7 @@ def open_collection(
     """
     if image_size is not None and image_size < 8:
         raise UserError(
-            f"--image-size: expected at least 8 pixels a side, received {image_size}; give the size"
-            " of training."
+            f"--image-size must be at least 8 pixels, got {image_size}; use the size of training."
         )
     kind, source = interpret(source, data_dir)
     if kind == "folder":
@@ -126,8 +125,8 @@ def open_collection(
         ) from None
     if loaded.image_shape[0] < 8:
         raise UserError(
-            f"The images of {loaded.name} are {loaded.image_shape[0]} pixels a side: expected 8 or"
-            " more; add --image-size."
+            f"The images of {loaded.name} must be at least 8 pixels a side, got"
+            f" {loaded.image_shape[0]}; add --image-size."
         )
     return _arrays(loaded.name, parts)
 

@@ -13,8 +13,9 @@ def empty_corners(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     corners alike.
 
     A picture that was turned about its centre by any angle but a quarter leaves a right triangle in
-    each corner. What else has flat corners is told from that: bars and plain backgrounds cover
-    whole sides, the view through a round lens is curved, and a frame has rectangles for corners.
+    each corner. What else has flat corners is distinguished from that: bars and plain backgrounds
+    cover whole sides, the view through a round lens is curved, and a frame has rectangles for
+    corners.
 
     Args:
         images: uint8 (n, S, S, 3).

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from rotkeras.audit import limits
 from rotkeras.audit.report import Finding, Folder
-from rotkeras.audit.shortcuts import Told
+from rotkeras.audit.shortcuts import ShortcutResult
 
 _CROP = "augmentation: [{name: random_resized_crop, scale: [%s]}]"
 _SHORTCUTS = {
     "border": (
         "the outer pixels alone reveal the rotation",
-        ("crop bars, frames and edges off the files, or crop inside them in every step: {crop}"),
+        "crop bars, frames and edges off the files, or crop inside them in every step: {crop}",
     ),
     "mark": (
         (
@@ -49,7 +49,9 @@ _SHORTCUTS = {
 }
 
 
-def find(folders: Sequence[Folder], shortcuts: Sequence[Told], size: int) -> list[Finding]:
+def find(
+    folders: Sequence[Folder], shortcuts: Sequence[ShortcutResult], size: int
+) -> list[Finding]:
     """Compare the measurements with their limits.
 
     Args:
@@ -65,7 +67,7 @@ def find(folders: Sequence[Folder], shortcuts: Sequence[Told], size: int) -> lis
 
 def _no_up(folders: Sequence[Folder]) -> list[Finding]:
     whole, *rest = folders
-    if whole.judged < limits.FEWEST_IMAGES:
+    if whole.evaluated < limits.FEWEST_IMAGES:
         return []
     without = [each for each in rest if has_no_up(each) and not each.lies]
     if has_no_up(whole):
@@ -100,8 +102,10 @@ def _files(folders: Sequence[Folder]) -> list[Finding]:
     whole = folders[0]
     found = []
     corners = lower_end(whole.corners, whole.images) > limits.CORNERS_SHARE
-    lying = [each for each in folders[1:] if each.lies and each.judged >= limits.FEWEST_OF_A_FOLDER]
-    if whole.judged >= limits.FEWEST_IMAGES and not has_no_up(whole):
+    lying = [
+        each for each in folders[1:] if each.lies and each.evaluated >= limits.FEWEST_OF_A_FOLDER
+    ]
+    if whole.evaluated >= limits.FEWEST_IMAGES and not has_no_up(whole):
         if lying:
             named = ", ".join(f"{each.name} (by {each.lies}°)" for each in lying[:3])
             more = f" and {len(lying) - 3} more" if len(lying) > 3 else ""
@@ -116,7 +120,7 @@ def _files(folders: Sequence[Folder]) -> list[Finding]:
         elif (
             not corners
             and whole.turned is not None
-            and lower_end(whole.turned, whole.judged) > limits.TURNED_SHARE
+            and lower_end(whole.turned, whole.evaluated) > limits.TURNED_SHARE
         ):
             found.append(
                 Finding(
@@ -170,7 +174,7 @@ def lower_end(share: float, count: int) -> float:
     )
 
 
-def _shortcuts(shortcuts: Sequence[Told], size: int) -> list[Finding]:
+def _shortcuts(shortcuts: Sequence[ShortcutResult], size: int) -> list[Finding]:
     words = {
         "crop": _CROP % "0.3, 0.8",
         "small_crop": _CROP % "0.1, 0.4",
@@ -213,7 +217,7 @@ def has_no_up(folder: Folder) -> bool:
     if (
         folder.accuracy is None
         or folder.margin is None
-        or folder.judged < limits.FEWEST_OF_A_FOLDER
+        or folder.evaluated < limits.FEWEST_OF_A_FOLDER
     ):
         return False
     # All images at once are one question; folders are many, and one of them may be unlucky.
@@ -221,7 +225,7 @@ def has_no_up(folder: Folder) -> bool:
     return folder.accuracy + deviations * folder.margin < limits.UP_ACCURACY
 
 
-def is_shortcut(told: Told) -> bool:
+def is_shortcut(told: ShortcutResult) -> bool:
     """Whether the near ends of a predictor's intervals are beyond its limits."""
     accuracy = told.accuracy - told.margin
     excess = (
@@ -231,7 +235,7 @@ def is_shortcut(told: Told) -> bool:
     )
     if told.name in limits.EXCESS:
         return (
-            accuracy > limits.TOLD[told.name]
+            accuracy > limits.SHORTCUT_ACCURACY[told.name]
             and excess is not None
             and excess > limits.EXCESS[told.name]
         )
@@ -239,7 +243,7 @@ def is_shortcut(told: Told) -> bool:
         least, beyond = limits.RESIDUE_TOLD_AND_EXCESS
         if accuracy > least and excess > beyond:
             return True
-    return accuracy > limits.TOLD[told.name]
+    return accuracy > limits.SHORTCUT_ACCURACY[told.name]
 
 
 def percent(share: float | None) -> str:

@@ -17,7 +17,7 @@ margin, dogs of CIFAR-10 were accused from 150 images (24.7 %); of 500 a network
 %."""
 
 FEWEST_OF_A_FOLDER = 30
-"""Below this many judged images nothing is said of a single folder."""
+"""Below this many evaluated images nothing is said of a single folder."""
 
 UP_ACCURACY = 0.30
 """Rotation accuracy whose upper end below this means no up. Natural: 59.2 ± 1.2 % and 44.9 ± 2.2 %;
@@ -43,7 +43,7 @@ DUPLICATES_SHARE = 0.05
 """Share of images that are an upright copy of another. Natural: 0.0 %; a validation part split from
 more is none."""
 
-TOLD = {"border": 0.35, "mark": 0.35, "colour": 0.60, "grid": 0.40, "residue": 0.44}
+SHORTCUT_ACCURACY = {"border": 0.35, "mark": 0.35, "colour": 0.60, "grid": 0.40, "residue": 0.44}
 """Share of views that a predictor may tell. Natural, at most: border 54.5, mark 51.6, colour 48.9,
 grid 28.5, residue 42.2 %.
 The first two are held against their controls as well, for sky and ground show at the edge of honest

@@ -1,4 +1,4 @@
-"""A small rotation network that judges each image without having seen it."""
+"""A small rotation network that predicts each image without having seen it."""
 
 import math
 from collections.abc import Callable
@@ -78,7 +78,7 @@ def quarter_turns(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.stack([np.rot90(images, turns, (1, 2)) for turns in range(4)], axis=1)
 
 
-def judge(
+def predict_unseen(
     images: NDArray[np.uint8],
     seed: int = 0,
     progress: Progress | None = None,
@@ -104,11 +104,11 @@ def judge(
 
     found = np.empty((len(images), 4, 4), np.float32)
     halves = np.array_split(np.random.default_rng(seed).permutation(len(images)), 2)
-    for number, (learn, told) in enumerate((halves, halves[::-1])):
-        model = _trained(images[learn], seed * 2 + number, steps, partial(report, number * steps))
-        views = quarter_turns(images[told])
+    for number, (fitted, held_out) in enumerate((halves, halves[::-1])):
+        model = _trained(images[fitted], seed * 2 + number, steps, partial(report, number * steps))
+        views = quarter_turns(images[held_out])
         logits = model.predict(views.reshape(-1, *images.shape[1:]), batch_size=1024, verbose=0)
-        found[told] = _softmax(logits).reshape(-1, 4, 4)
+        found[held_out] = _softmax(logits).reshape(-1, 4, 4)
     return found
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.audit.duplicates import Duplicates
-from rotkeras.audit.shortcuts import Told
+from rotkeras.audit.shortcuts import ShortcutResult
 from rotkeras.audit.up import Up
 from rotkeras.data.source import BadImage
 
@@ -41,8 +41,8 @@ class Folder:
         corners: share with empty corners.
         duplicates: share that are an upright copy of an earlier image, in any folder.
         turned_duplicates: share that are a turned copy of an earlier image, in any folder.
-        judged: how many of them a network judged that had not seen them.
-        accuracy: share of their views whose angle it told.
+        evaluated: how many of them a network evaluated that had not seen them.
+        accuracy: share of their views whose angle it predicted correctly.
         margin: half of the 95 % interval of `accuracy`.
         ambiguous: share without a likely way up.
         turned: share that it took for turned already.
@@ -57,7 +57,7 @@ class Folder:
     corners: float
     duplicates: float
     turned_duplicates: float
-    judged: int = 0
+    evaluated: int = 0
     accuracy: float | None = None
     margin: float | None = None
     ambiguous: float | None = None
@@ -74,13 +74,13 @@ class Report:
         size: pixels of each side that training would see.
         seed: of the draw, the halves and the network.
         folders: the figures of all images first, then of each folder.
-        shortcuts: what the predictors told, empty when there were too few images.
+        shortcuts: the accuracies of the predictors, empty when there were too few images.
         findings: what is wrong, the gravest first; nothing when the images are fit.
         notes: what is worth knowing and no fault.
         skipped: files that could not be read.
         names: (n,) of the images that were read.
         duplicates: pairs of positions in `names`.
-        drawn: int64 (d,), positions in `names` of the images that network and predictors judged.
+        drawn: int64 (d,), positions in `names` of the images that network and predictors evaluated.
         pixels: uint8 (d, S, S, 3), those images.
         up: what the network says of them, None when there were too few.
     """
@@ -89,7 +89,7 @@ class Report:
     size: int
     seed: int
     folders: list[Folder]
-    shortcuts: list[Told]
+    shortcuts: list[ShortcutResult]
     findings: list[Finding]
     notes: list[str]
     skipped: list[BadImage]
@@ -101,12 +101,12 @@ class Report:
 
     @property
     def fit(self) -> bool:
-        """Whether enough was judged, and nothing found."""
+        """Whether enough was evaluated, and nothing found."""
         return not self.findings and self.up is not None
 
     @property
     def undecided(self) -> bool:
-        """Whether nothing was found because too few images could be judged."""
+        """Whether nothing was found because too few images could be evaluated."""
         return not self.findings and self.up is None
 
     @property

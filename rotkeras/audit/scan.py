@@ -113,5 +113,5 @@ def scan(
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "its content is no image"
+        return "its content is not an image"
     return " ".join(str(error).split()) or type(error).__name__

@@ -13,7 +13,7 @@ from rotkeras.audit.predictors import Predictor, Sight
 from rotkeras.checks import checked
 
 SMALLEST = 24
-"""Pixels of each side from which on all predictors are asked; below, mean colours alone."""
+"""Smallest side in pixels for all predictors; below it, mean colours alone."""
 _CHUNK_BYTES = 2**25
 _PENALTY = 10.0
 """Of the ridge, on the sum of squares of standardised features: next to nothing for 100 features of
@@ -21,7 +21,7 @@ _PENALTY = 10.0
 
 
 @dataclass(frozen=True)
-class Told:
+class ShortcutResult:
     """How much of the rotation one predictor tells.
 
     Attributes:
@@ -77,16 +77,17 @@ def sights(side: int) -> list[Sight]:
 @checked
 def shortcut_test(
     images: ImageBatch, seed: Seed = 0, progress: Callable[[int, int], None] | None = None
-) -> list[Told]:
+) -> list[ShortcutResult]:
     """Let each small predictor tell the rotation of images that it was not fitted on.
 
     Args:
         images: uint8 (n, S, S, 3), exactly what the network would see; n at least 8.
-        seed: of the two halves; each is told by what was fitted on the other.
+        seed: of the two halves; each is predicted by a fit on the other.
         progress: called with (predictors done, predictors in all).
 
     Returns:
-        One `Told` per predictor: border, mark, colour, grid, residue; below 24 pixels a side colour
+        One `ShortcutResult` per predictor: border, mark, colour, grid, residue; below 24 pixels a
+        side colour
             alone.
     """
     found = []
@@ -95,12 +96,12 @@ def shortcut_test(
         right = told_right(images, sight.features, seed)
         accuracy, margin = _mean(right)
         if sight.control is None:
-            found.append(Told(sight.name, sight.sees, accuracy, margin))
+            found.append(ShortcutResult(sight.name, sight.sees, accuracy, margin))
         else:
             beside = told_right(images, sight.control, seed)
             excess, excess_margin = _mean(right - beside)
             found.append(
-                Told(
+                ShortcutResult(
                     sight.name,
                     sight.sees,
                     accuracy,
@@ -123,21 +124,21 @@ def told_right(
     features tells: (n,).
 
     The classifier is a ridge regression on the four angles, fitted on one half of the images and
-    asked about the other.
+    evaluated on the other.
     """
     features = np.stack([_features(images, turns, predictor) for turns in range(4)], axis=1)
     angles = np.arange(4)
     right = np.empty(len(images))
     halves = np.array_split(np.random.default_rng(seed).permutation(len(images)), 2)
-    for learn, told in (halves, halves[::-1]):
-        x = features[learn].reshape(-1, features.shape[2])
+    for fitted, held_out in (halves, halves[::-1]):
+        x = features[fitted].reshape(-1, features.shape[2])
         mean, scale = x.mean(axis=0), x.std(axis=0)
         scale = np.where(scale > 1e-9, scale, 1.0)
         x = (x - mean) / scale
-        targets = np.tile(np.eye(4) - 0.25, (len(learn), 1))
+        targets = np.tile(np.eye(4) - 0.25, (len(fitted), 1))
         weight = np.linalg.solve(x.T @ x + _PENALTY * np.eye(x.shape[1]), x.T @ targets)
-        scores = (features[told] - mean) / scale @ weight
-        right[told] = (scores.argmax(axis=2) == angles).mean(axis=1)
+        scores = (features[held_out] - mean) / scale @ weight
+        right[held_out] = (scores.argmax(axis=2) == angles).mean(axis=1)
     return right
 
 

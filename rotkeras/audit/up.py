@@ -20,7 +20,7 @@ class Up:
     Attributes:
         confusion: float64 (4, 4), share of the views of each angle (row) taken for each angle
             (column).
-        right: float64 (n,), share of each image's four views whose angle is told.
+        right: float64 (n,), share of each image's four views whose angle is predicted correctly.
         way_up: float64 (n, 4), the probability that the image, as it lies, is turned by 0, 90, 180
             or 270° counter-clockwise.
     """
@@ -40,7 +40,7 @@ class Up:
         return np.asarray(self.way_up[:, 1:].max(axis=1) >= TURNED_FROM)
 
     def accuracy(self, rows: NDArray[np.bool_] | slice = slice(None)) -> tuple[float, float]:
-        """Share of the views told right, and half of its 95 % interval over images; 0 and 0.5 for
+        """Accuracy over the views, and half of its 95 % interval over images; 0 and 0.5 for
         no image."""
         right = self.right[rows]
         if len(right) < 2:
@@ -73,7 +73,7 @@ def weigh(probabilities: NDArray[np.float32]) -> Up:
         what they say together.
 
     Args:
-        probabilities: float32 (n, 4, 4) of `network.judge`: image, view, angle.
+        probabilities: float32 (n, 4, 4) of `network.predict_unseen`: image, view, angle.
     """
     views = np.arange(4)
     logarithms = np.log(np.maximum(probabilities.astype(np.float64), 1e-7))

@@ -42,7 +42,7 @@ def page(report: Report) -> str:
         ("seen as", f"{report.size} × {report.size}"),
         (
             "evaluated by the network",
-            f"{whole.judged:,}" if whole.judged else f"none: below {FEWEST_IMAGES}",
+            f"{whole.evaluated:,}" if whole.evaluated else f"none: below {FEWEST_IMAGES}",
         ),
         ("rotation accuracy", _with_margin(whole)),
         ("ambiguous", percent(whole.ambiguous)),

@@ -97,8 +97,8 @@ def lines(
                 raise UserError(said[-1])
             last = brief(RuntimeError(said[-1] if code > 0 else f"it was ended by signal {-code}"))
             raise UserError(
-                f"{name[0].upper()}{name[1:]} did not come to its end ({last}): expected it to run;"
-                " try a smaller train.images_per_batch, or train the recipe to see what is wrong."
+                f"{name[0].upper()}{name[1:]} failed ({last}). Use a smaller"
+                " train.images_per_batch, or train the recipe to see the error."
             )
 
 

@@ -379,7 +379,7 @@ PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "input": measure_input,
     "machine": measure_machine,
 }
-"""What a fresh process may be asked for."""
+"""What a new process can measure."""
 
 
 def main(wanted: dict[str, Any]) -> None:

@@ -65,8 +65,8 @@ def find_torch(python: str | None = None) -> Torch:
         )
     except OSError as error:
         raise UserError(
-            f"{chosen!r} cannot be run ({brief(error)}): expected a Python that has torch; give its"
-            " path to --peer-python."
+            f"{chosen!r} cannot be run ({brief(error)}). Give the path of a Python that has torch"
+            " with --peer-python."
         ) from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
@@ -82,9 +82,9 @@ def check_alike(recipe: Recipe) -> None:
     """Raise a `UserError` for a recipe that the peer cannot train."""
     if recipe.backbone.name != "nin" or any(angle % 90 for angle in recipe.task.angles):
         raise UserError(
-            "The peer is a NIN that tells quarter turns apart: expected backbone.name nin and"
-            f" task.angles of multiples of 90, received {recipe.backbone.name} and"
-            f" {recipe.task.angles}; leave --peer out."
+            "The peer is a NIN that predicts quarter turns: it needs backbone.name nin and"
+            f" task.angles of multiples of 90, got {recipe.backbone.name} and {recipe.task.angles}."
+            " Leave --peer out."
         )
 
 
@@ -96,7 +96,7 @@ def request(
     repeats: int,
     cores: int,
 ) -> dict[str, Any]:
-    """What the peer is asked for, as plain content.
+    """The settings of the peer, as plain content.
 
     Args:
         recipe: what it should train.
@@ -184,8 +184,7 @@ def run_peer(
             if parameters != ours.parameters:
                 raise UserError(
                     f"The peer has {parameters:,} parameters and the recipe's network"
-                    f" {ours.parameters:,}: expected the same; a comparison would mislead, so leave"
-                    " --peer out."
+                    f" {ours.parameters:,}, so the comparison would mislead. Leave --peer out."
                 )
         elif "setting" in line:
             setting = _setting(line)

@@ -163,7 +163,7 @@ class TrainingBenchmark:
         forward_flops: operations of the forward pass of one view.
         not_counted: kinds of layers with weights that `work` leaves out.
         writing: bytes of the input alone, beside what a copy of memory reaches.
-        peer: None when it was not asked for.
+        peer: None if it was not requested.
     """
 
     recipe: dict[str, Any]

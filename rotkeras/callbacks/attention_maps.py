@@ -72,14 +72,13 @@ class AttentionMaps(keras.callbacks.Callback):
         super().__init__()
         if images is None:  # the test part of a source that has none, say
             raise UserError(
-                "AttentionMaps: expected images, received None; give another part of the source,"
-                " such as validation."
+                "AttentionMaps needs images, got None; pass another part of the source, such as"
+                " validation."
             )
         part = images if isinstance(images, Images) else Images.of(np.asarray(images))
         if not len(part) or count < 1:
             raise UserError(
-                f"AttentionMaps: expected images, received {len(part)} and a count of {count}; give"
-                " one at least."
+                f"AttentionMaps needs at least one image, got {len(part)} images and count={count}."
             )
         self.images = part.draw(count, seed).take(slice(None))
         self.every_epochs = every_epochs
@@ -159,7 +158,7 @@ class AttentionMaps(keras.callbacks.Callback):
             if not self._warned:
                 warnings.warn(
                     f"AttentionMaps could not draw ({type(error).__name__}: {error}); training"
-                    " goes on.",
+                    " continues.",
                     stacklevel=2,
                 )
             self._warned = True

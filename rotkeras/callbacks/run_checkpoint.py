@@ -93,7 +93,7 @@ def restore(folder: Path, model: keras.Model) -> dict[str, Any] | None:
             _learned(model).load_weights(folder / state["weights"])
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
-            f"The checkpoint in {folder} could not be read ({' '.join(str(error).split())[:160]}):"
-            " expected what this recipe's run saved; start again with --overwrite."
+            f"The checkpoint in {folder} could not be read ({' '.join(str(error).split())[:160]})."
+            " Start again with --overwrite."
         ) from None
     return state

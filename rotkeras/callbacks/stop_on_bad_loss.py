@@ -46,6 +46,6 @@ class StopOnBadLoss(keras.callbacks.Callback):
     def _stop(self, what: str) -> NoReturn:
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         raise UserError(
-            f"{what}, at learning rate {rate:g}: expected finite numbers; start again with a lower"
-            " train.learning_rate, a schedule that warms up, or train.precision float32."
+            f"{what}, at learning rate {rate:g}. Start again with a lower train.learning_rate, a"
+            " schedule with warmup, or train.precision float32."
         )

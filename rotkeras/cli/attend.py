@@ -47,7 +47,7 @@ METHODS = ("activation", "gradcam", "gradcam++", "layercam", "scorecam", "salien
 )
 @click.option(
     "--target",
-    help=("The class to explain, such as 90. Default: the predicted one. Not for activation."),
+    help="The class to explain, such as 90. Default: the predicted one. Not for activation.",
 )
 @click.option(
     "--beside",
@@ -116,9 +116,7 @@ def attend(
             "--target needs a method that explains a class: add --method gradcam, or remove it."
         )
     if powers and "activation" not in methods:
-        raise click.UsageError(
-            "--power goes with --method activation: add it, or leave --power out."
-        )
+        raise click.UsageError("--power needs --method activation: add it, or leave --power out.")
     view = View(methods, taps, powers, rotations, target, side)
     console = new_console()
     with interruptible() as interrupted:

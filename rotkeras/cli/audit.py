@@ -86,8 +86,8 @@ def audit(
     kind, _ = interpret(data, data_dir)
     if expanded(data).is_file() and not data.endswith(".npz"):
         raise UserError(
-            f"{data!r} is a file: expected a folder of images, an .npz, or a name of"
-            " tensorflow-datasets; give one."
+            f"{data!r} is a file. Give a folder of images, an .npz file, or the name of a"
+            " tensorflow-datasets set."
         )
     if kind == "folder":
         check_folder(expanded(data))

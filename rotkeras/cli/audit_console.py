@@ -35,13 +35,13 @@ def show(console: "Console", report: "Report") -> None:
             " rotation accuracy could not be measured."
         )
     if report.fit:
-        told = (
+        note = (
             f" A small network reaches {percent(whole.accuracy)} rotation accuracy (chance 25 %)."
             if whole.accuracy is not None
             else ""
         )
         console.print(
-            f"\nsuitable: nothing was found against predicting rotations on {report.name}.{told}"
+            f"\nsuitable: nothing was found against predicting rotations on {report.name}.{note}"
         )
     for finding in report.findings:
         console.print(f"\n{finding.name}: {finding.what}.\n  how to fix it: {finding.fix}.")
@@ -71,7 +71,7 @@ def folder_table(folders: list["Folder"], plain: bool) -> Any:
 
 
 def shortcut_table(report: "Report", plain: bool) -> Any:
-    """What each predictor of the shortcut test told, in %; fits 80 columns."""
+    """The accuracy of each predictor of the shortcut test, in %; fits 80 columns."""
     from rotkeras.audit.findings import is_shortcut
 
     table = _table(

@@ -26,8 +26,8 @@ class _Counts(click.ParamType):
             counts = ()
         if not counts or min(counts) < 1:
             self.fail(
-                f"{value!r}: expected whole numbers of at least 1 with commas between them, such as"
-                " 1,2.",
+                "must be whole numbers of at least 1 with commas between them, such as 1,2, got"
+                f" {value!r}.",
                 param,
                 context,
             )
@@ -110,7 +110,7 @@ class _FileOrCommand(click.Group):
             return super().make_context(info_name, args, parent, **extra)
         if args and get_close_matches(args[0], ["train"]) and not Path(args[0]).exists():
             raise click.UsageError(
-                f"There is no file {args[0]!r}, and no command of that name: did you mean 'train'?"
+                f"There is no file and no command {args[0]!r}; did you mean 'train'?"
             )
         return benchmark_file.make_context(info_name, args, parent, **extra)
 

@@ -69,7 +69,7 @@ def doctor() -> None:
                 speed = (
                     "trained wide networks faster than float32"
                     if half
-                    else "was ten times slower than float32 on such a one"
+                    else "was ten times slower than float32 on such a processor"
                 )
                 click.echo(
                     f"bfloat16 is {'' if half else 'not '}in the processor:"

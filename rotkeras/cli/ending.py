@@ -41,7 +41,7 @@ class Interrupted(KeyboardInterrupt):
 @dataclass
 class _State:
     inside: bool = False
-    told: bool = False
+    reported: bool = False
     sentence: Callable[[], str] = lambda: SENTENCE
 
 
@@ -56,8 +56,8 @@ def exit_code(error: BaseException | None = None) -> int:
 
 def tell() -> None:
     """Write to standard error, once, that the command was interrupted."""
-    if not _state.told:
-        _state.told = True
+    if not _state.reported:
+        _state.reported = True
         with contextlib.suppress(Exception):  # there may be no standard error
             click.echo(f"\n{_state.sentence()}", err=True)
 

@@ -23,7 +23,7 @@ def label_numbers(
             counts.append(int(text))
         else:
             raise click.BadParameter(
-                f"expected counts from 1 or all, such as 20,100,all; received {value!r}."
+                f"must be whole numbers of at least 1 or all, such as 20,100,all, got {value!r}."
             )
     return tuple(dict.fromkeys(counts))
 
@@ -63,12 +63,12 @@ def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tup
     callback=_names,
     metavar="NAMES",
     help=(
-        "Comma-separated, of trained, random (untrained, frozen), scratch (untrained, learns from"
-        " labels alone). Default: trained,random."
+        "Comma-separated, of trained, random (untrained, frozen), scratch (untrained, trained on"
+        " the labels alone). Default: trained,random."
     ),
 )
 @click.option(
-    "--fine-tune", is_flag=True, help="Let the trained backbone learn too, instead of freezing it."
+    "--fine-tune", is_flag=True, help="Train the pre-trained backbone too, instead of freezing it."
 )
 @click.option(
     "--labels-per-class",
@@ -145,12 +145,13 @@ def evaluate(
     for init in inits or ():
         if init not in ("trained", "random", "scratch"):
             raise UserError(
-                f"--init: there is no {init!r}; {nearest(init, ['trained', 'random', 'scratch'])}"
+                f"--init must be trained, random or scratch, got {init!r};"
+                f" {nearest(init, ['trained', 'random', 'scratch'])}"
             )
     if fine_tune and inits and "trained" not in inits:
         raise UserError(
-            "--fine-tune trains the pre-trained backbone: expected --init trained; for an untrained"
-            " one: --init scratch."
+            "--fine-tune trains the pre-trained backbone and needs --init trained; for an untrained"
+            " one use --init scratch."
         )
     inits = inits or (("trained",) if fine_tune else ("trained", "random"))
     modes = tuple(

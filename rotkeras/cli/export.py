@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "profiles",
     multiple=True,
     help=(
-        "float32, float16, dynamic, int8, mediapipe, learner, orient or all; may be given again."
+        "float32, float16, dynamic, int8, mediapipe, learner, orient or all; may be repeated."
         " [default: the recipe's, or all]"
     ),
 )
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     help="Accuracy drop that is allowed against Keras, in points. [default: 0.5]",
 )
 @click.option(
-    "--classes", type=int, help="Profile learner: most classes it can learn. [default: 10]"
+    "--classes", type=int, help="Profile learner: largest number of classes. [default: 10]"
 )
 @click.option("--author", help="For the metadata and the model card.")
 @click.option("--licence", help="Of the files, for the metadata and the model card.")
@@ -110,7 +110,7 @@ def export(
     from rotkeras.run_images import recipe_of_images
 
     run = Run(run_folder)
-    run.check_ended()  # mistakes are told before the seconds that TensorFlow takes to start
+    run.check_ended()  # mistakes are reported before the seconds that TensorFlow takes to start
     devices.check_tensorflow("export")
     settings = _settings(run, options)
     check_target(resolved(folder or run.export), overwrite)
@@ -150,6 +150,7 @@ def _settings(run: Any, options: dict[str, Any]) -> "Export":
     from rotkeras.errors import UserError
     from rotkeras.export.profiles import PROFILES, profile
     from rotkeras.recipe.models import Export
+    from rotkeras.sentences import clause, complete
 
     recipe = run.load_recipe()
     content = (
@@ -166,7 +167,4 @@ def _settings(run: Any, options: dict[str, Any]) -> "Export":
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).replace("_", "-").replace("verify-images", "images")
-        said = str(first["msg"]).removeprefix("Input ")
-        raise UserError(
-            f"--{name}: {said}, received {first['input']!r}; give another value."
-        ) from None
+        raise UserError(complete(f"--{name}", clause(first))) from None

@@ -165,7 +165,7 @@ class ExportConsole:
                 each["profile"],
                 readable_size(each["bytes"]),
                 f"{each['milliseconds']:.2f}",
-                f"{each['likeness']['cosine']:.5f}" if "likeness" in each else "",
+                f"{each['agreement']['cosine']:.5f}" if "agreement" in each else "",
                 *(f"{drop['drop']:+.1f} ±{drop['margin']:.1f}" if drop else "" for drop in drops),
             )
         return table

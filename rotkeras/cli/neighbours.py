@@ -172,7 +172,7 @@ def _notes(found: "Neighbours", k: int) -> list[str]:
             " copy of it"
         )
     if (fewest := int(found.compared.min())) < k:
-        notes.append(f"{k} neighbours were asked for, and there are only {fewest}: all are shown")
+        notes.append(f"{k} neighbours were requested, and there are only {fewest}: all are shown")
     if share := found.share_of_class():
         notes.append(
             f"{100 * share[0]:.1f} % of the neighbours are of their query's class (drawn at random:"

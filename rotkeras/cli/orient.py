@@ -9,7 +9,7 @@ import click
 from rotkeras.files import as_text, expanded
 
 if TYPE_CHECKING:
-    from rotkeras.orient import Told
+    from rotkeras.orient import Oriented
 
 _SHOWN = 20
 _WIDTH = 80
@@ -88,7 +88,7 @@ def orient(
 
     if fix is None and (copy_all or pixels):
         raise click.UsageError(
-            f"--{'copy-all' if copy_all else 'pixels'} goes with --fix FOLDER: add it, or leave the"
+            f"--{'copy-all' if copy_all else 'pixels'} needs --fix FOLDER: add it, or leave the"
             " option out."
         )
     if table is not None:
@@ -106,31 +106,31 @@ def orient(
         with without_notes():
             orienter = load_orienter(file)
         with showing(console, "looking at images", interrupted) as progress:
-            told = tell(orienter, found, wishes, progress)
+            results = tell(orienter, found, wishes, progress)
         if table is not None:
-            write_table(table, told)
+            write_table(table, results)
     unread = [
         BadImage.of(str(found.folder / each.path), each.reason)
-        for each in told
+        for each in results
         if each.action == "unreadable"
     ]
     tell_skipped(console, found.skipped + unread, notes=found.notes)
-    if len(unread) == len(told):
+    if len(unread) == len(results):
         raise UserError("None of the images could be read; give other image files.")
-    for line in summary(told, confidence) + turned_ones(told):
+    for line in summary(results, confidence) + turned_ones(results):
         console.print(line)
     if fix is not None:
-        for line in copies(told, fix):
+        for line in copies(results, fix):
             console.print(line)
     if table is not None:
         console.print(f"written: {table}")
 
 
-def summary(told: list["Told"], confidence: float) -> list[str]:
+def summary(results: list["Oriented"], confidence: float) -> list[str]:
     """How many images are upright, turned by each angle, unsure and unreadable: lines of at most 80
     columns."""
-    actions = Counter(each.action for each in told)
-    angles = Counter(each.angle for each in told if each.action == "turned")
+    actions = Counter(each.action for each in results)
+    angles = Counter(each.angle for each in results if each.action == "turned")
     rows = [("upright", actions["upright"], "")]
     rows += [
         (f"turned {angle}°", count, "counter-clockwise") for angle, count in sorted(angles.items())
@@ -141,13 +141,13 @@ def summary(told: list["Told"], confidence: float) -> list[str]:
     if actions["unreadable"]:
         rows.append(("unreadable", actions["unreadable"], ""))
     lines = [f"{name:<12}{count:>9,}   {remark}".rstrip() for name, count, remark in rows]
-    return [*lines, f"{'images':<12}{len(told):>9,}"]
+    return [*lines, f"{'images':<12}{len(results):>9,}"]
 
 
-def turned_ones(told: list["Told"]) -> list[str]:
+def turned_ones(results: list["Oriented"]) -> list[str]:
     """The first twenty images that are turned, with angle and confidence: lines of at most 80
     columns."""
-    turned = [each for each in told if each.action == "turned"]
+    turned = [each for each in results if each.action == "turned"]
     lines = ["", "turned  confidence  image"] if turned else []
     for each in turned[:_SHOWN]:
         lines.append(
@@ -159,7 +159,7 @@ def turned_ones(told: list["Told"]) -> list[str]:
     return lines
 
 
-def copies(told: list["Told"], folder: Path) -> list[str]:
+def copies(results: list["Oriented"], folder: Path) -> list[str]:
     """How many copies were written, how, and which could not be."""
     words = {
         "tag": "by the orientation tag, pixels untouched",
@@ -167,11 +167,11 @@ def copies(told: list["Told"], folder: Path) -> list[str]:
         "re-encoded": "by turning pixels and coding them again",
         "unchanged": "unchanged",
     }
-    written = Counter(each.written for each in told if each.written)
+    written = Counter(each.written for each in results if each.written)
     count = sum(written.values())
     lines = ["", f"{count:,} {'copy' if count == 1 else 'copies'} in {folder}"]
     lines += [f"{written[how]:>9,} {text}" for how, text in words.items() if written[how]]
-    left = [each for each in told if each.reason and each.action != "unreadable"]
+    left = [each for each in results if each.reason and each.action != "unreadable"]
     if left:
         lines.append(f"{len(left):,} could not be put upright:")
         lines += [f"  {as_text(each.path.as_posix())}: {each.reason}" for each in left[:5]]

@@ -59,7 +59,9 @@ def report(
         raise click.UsageError("Several runs have no page of their own: name one with -o.")
     own = check_writable(Run(runs[0]).report, "The page")
     file = own if page is None else check_page(page, overwrite, "-o")
-    gather_all(list(runs))  # mistakes are told before the seconds that TensorFlow takes to start
+    gather_all(
+        list(runs)
+    )  # mistakes are reported before the seconds that TensorFlow takes to start
     from rotkeras.cli.embed import interruptible, new_console
     from rotkeras.report import write_report
 

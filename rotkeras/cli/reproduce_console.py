@@ -51,9 +51,11 @@ class ReproduceConsole(Watching):
         words = scale.describe(full.train.epochs) + (
             f"; changed by {', '.join(changed)}: not compared" if changed else ""
         )
-        judged = scale.full and not changed
+        conclusive = scale.full and not changed
         for network in dict.fromkeys(entry.network for entry in table.entries):
-            build_recipe(base, network, scale, 0, overrides, data_dir)  # a mistake is told at once
+            build_recipe(
+                base, network, scale, 0, overrides, data_dir
+            )  # a mistake is reported at once
         from rotkeras import devices
 
         devices.check_backend()
@@ -73,8 +75,8 @@ class ReproduceConsole(Watching):
             )
         shrunk = recipes.load(base, [*overrides, *scale.overrides(full)], data_dir)
         whole = load_source(shrunk)
-        if judged and full.data.kind != "tfds" and not is_cifar10(whole):
-            judged, words = (
+        if conclusive and full.data.kind != "tfds" and not is_cifar10(whole):
+            conclusive, words = (
                 False,
                 f"{words}; of {whole.name}, whose images are not those of CIFAR-10: not compared",
             )
@@ -92,7 +94,7 @@ class ReproduceConsole(Watching):
                 source,
                 shows=self,
             )
-        self._write(table, numbers, runs, folder, base, suffix(scale), words, judged)
+        self._write(table, numbers, runs, folder, base, suffix(scale), words, conclusive)
 
     def pretraining(self, network: str, seed: int, done: bool) -> Sequence[Any]:
         """Say which pre-training begins, and give its progress bar."""
@@ -126,7 +128,7 @@ class ReproduceConsole(Watching):
         base: str,
         suffix: str,
         words: str,
-        judged: bool,
+        conclusive: bool,
     ) -> None:
         from rotkeras.reproduce import plotting, writing
 
@@ -159,16 +161,16 @@ class ReproduceConsole(Watching):
         }
         stem = folder / f"{table.name}-{base}{suffix}"
         paths = [stem.with_name(stem.name + ending) for ending in (".md", ".csv", ".png")]
-        write_text(paths[0], writing.as_markdown(table, numbers, facts, judged, curve))
-        write_text(paths[1], writing.as_csv(numbers, judged))
+        write_text(paths[0], writing.as_markdown(table, numbers, facts, conclusive, curve))
+        write_text(paths[1], writing.as_csv(numbers, conclusive))
         write_whole(paths[2], lambda path: plotting.plot(path, table, numbers, words, curve))
         if curve:
             paths.append(stem.with_name(stem.name + "-curve.csv"))
             write_text(paths[-1], writing.curve_csv(curve))
-        self.console.print(self._grid(table, numbers, judged))
+        self.console.print(self._grid(table, numbers, conclusive))
         self.console.print(f"{words}\nwritten: {', '.join(str(path) for path in paths)}")
 
-    def _grid(self, table: Table, numbers: Sequence[Any], judged: bool) -> Grid:
+    def _grid(self, table: Table, numbers: Sequence[Any], conclusive: bool) -> Grid:
         from rotkeras.reproduce.writing import cells
 
         plain = not self.console.is_terminal
@@ -184,7 +186,7 @@ class ReproduceConsole(Watching):
             grid.add_column(title, justify="right")
         for number in numbers:
             row, column, ours, margin, _, paper, difference, tolerance, within, rerun = cells(
-                number, judged
+                number, conclusive
             )
             grid.add_row(
                 row,

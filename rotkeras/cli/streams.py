@@ -33,8 +33,8 @@ _CODEC = "rotkeras_ascii"
 
 
 def in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What stands for characters that an encoding does not have: signs by ASCII, letters of names
-    by `\\u` and their code."""
+    """The replacement of characters that an encoding does not have: signs by ASCII, letters of
+    names by `\\u` and their code."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     wrong = error.object[error.start : error.end]

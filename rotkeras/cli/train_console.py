@@ -34,7 +34,7 @@ class TrainConsole:
         )
         self.together = together
         self.rejected = False
-        """Whether an export was asked for and did not come about."""
+        """Whether an export was requested and failed."""
 
     def run(self, recipe: Recipe, run: Run, interrupted: Sequence[int] = ()) -> dict[str, Any]:
         """Train, print the table, and return the summary; stop after the step in which
@@ -185,9 +185,9 @@ class TrainConsole:
         except UserError as error:
             self.console.print(f"no page: {error}")
         except Exception as error:  # the run has ended well, and is whole
-            told = " ".join(str(error).split())[:160]
+            reason = " ".join(str(error).split())[:160]
             self.console.print(
-                f"no page, because of an internal error ({type(error).__name__}: {told}); {again}"
+                f"no page, because of an internal error ({type(error).__name__}: {reason}); {again}"
                 " shows it"
             )
 

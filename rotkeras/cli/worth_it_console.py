@@ -81,8 +81,8 @@ class WorthItConsole:
         counts = worth_it.label_counts(source, wanted)
         check_source(source, network)
         name = file_name(source, labelled)
-        if (judge := len(source.test or source.validation or ())) < worth_it.LEAST_IMAGES:
-            self.console.print(worth_it.verdict({}, judge, seeds, 0.0))
+        if (evaluated := len(source.test or source.validation or ())) < worth_it.LEAST_IMAGES:
+            self.console.print(worth_it.verdict({}, evaluated, seeds, 0.0))
             return
         watching = Watching(self.console)
         with contextlib.closing(watching), ending.saying(lambda: _INTERRUPTED):
@@ -137,7 +137,9 @@ class WorthItConsole:
                 for name in ("scratch", "conv", "ridge")
             ]
             gain = f"{100 * each['gain']:+.1f} ±{100 * each['gain_margin']:.1f}"
-            table.add_row(str(count), *cells, gain + ("" if each["told"] else "\nnot significant"))
+            table.add_row(
+                str(count), *cells, gain + ("" if each["significant"] else "\nnot significant")
+            )
         self.console.print(table)
         seeds = compared["seeds"]
         over = (

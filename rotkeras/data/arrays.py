@@ -34,7 +34,7 @@ def as_images(
     image_size: int | None = None,
     name: str = "images",
 ) -> Images:
-    """Check an array of images and labels, make it RGB, and resize it when asked.
+    """Check an array of images and labels, make it RGB, and resize it if requested.
 
     Args:
         array: uint8 (N, H, W, 3), (N, H, W, 1) or (N, H, W); values 0 … 255.
@@ -84,7 +84,7 @@ def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | No
         ) from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         # NumPy's own words for a file of another kind advise to unpickle it.
-        reason = "it is no archive of arrays" if "pickle" in str(error) else str(error)
+        reason = "it is not an archive of arrays" if "pickle" in str(error) else str(error)
         raise UserError(
             f"{str(path)!r} could not be read as an .npz file ({reason}): write it with"
             " numpy.savez(path, images=…, labels=…)."
@@ -96,8 +96,9 @@ def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | No
             if part == "test":
                 return None
             raise UserError(
-                f"{str(path)!r} holds {', '.join(file.files) or 'nothing'}: expected an array named"
-                " 'images' (or 'x_train'); write it with numpy.savez(path, images=…, labels=…)."
+                f"{str(path)!r} must hold an array 'images' (or 'x_train'), got"
+                f" {', '.join(file.files) or 'no arrays'}; write it with numpy.savez(path,"
+                " images=…, labels=…)."
             )
         try:
             images, labels = file[image_key], file[label_key] if label_key else None
@@ -122,7 +123,7 @@ def _words(file: Any) -> tuple[str, ...]:
 
 
 def _class_names(name: str, file: Any) -> tuple[str, ...]:
-    """The names of the labels of a file, of both its parts, so that a mistake is told before
+    """The names of the labels of a file, of both its parts, so that a mistake is reported before
     training; empty where it has none."""
     if "class_names" not in file.files:
         return ()
@@ -143,9 +144,9 @@ def _class_names(name: str, file: Any) -> tuple[str, ...]:
     )
     if given.dtype.kind not in "US" or len(set(names)) < len(names) or len(names) < most:
         raise UserError(
-            f"{name}:class_names: expected {most} or more different names, an array of strings with"
-            f" one for each label from 0, received {len(names)} of {given.dtype}, shape"
-            f" {given.shape}; name each class once, or leave the names out."
+            f"{name}:class_names must be an array of at least {most} different strings, one for"
+            f" each label from 0, got {len(names)} of {given.dtype}, shape {given.shape}; name each"
+            " class once, or leave the names out."
         )
     return names
 

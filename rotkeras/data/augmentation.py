@@ -225,8 +225,8 @@ def chain(steps: list[Augmentation]) -> Augmentation:
         for number, step in enumerate(steps):
             if len(images.shape) != 4:
                 raise UserError(
-                    f"Augmentation {number} received a tensor of rank {len(images.shape)}, expected"
-                    " (B, H, W, 3)."
+                    f"Augmentation {number} must be given a tensor (B, H, W, 3), got one of rank"
+                    f" {len(images.shape)}."
                 )
             images = step(images, key_of_step(key, number))
         return images

@@ -190,7 +190,7 @@ def _open(home: Path, beside: Mapping[str, NDArray[np.int64]]) -> Decoded | None
 def _make(
     home: Path, shape: tuple[int, ...], fill: Fill, beside: Mapping[str, NDArray[np.int64]]
 ) -> None:
-    """Fill a cache aside, then put it in place in one step."""
+    """Fill a cache in a temporary folder, then put it in place in one step."""
     working = home.with_name(f"{home.name}.{_HOST}.{os.getpid()}.part")
     try:
         with unfinished(working):
@@ -227,9 +227,8 @@ def _prepare(place: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise UserError(
-            f"data.cache: decoded images cannot be kept in {str(place)!r}"
-            f" ({(error.strerror or str(error)).lower()}): expected a folder that can be written"
-            " to; set data.cache to one."
+            f"data.cache must be a folder that can be written to, got {str(place)!r}"
+            f" ({(error.strerror or str(error)).lower()})."
         ) from None
 
 

@@ -63,7 +63,7 @@ def read_all(
             if isinstance(result, Exception):
                 reason = " ".join(str(result).split()) or type(result).__name__
                 if isinstance(result, UnidentifiedImageError):
-                    reason = "its content is no image"
+                    reason = "its content is not an image"
                 whole[position] = False
                 bad.append(BadImage.of(name_of(item), reason))
                 check_bad(bad, on_bad_image)

@@ -63,13 +63,13 @@ def count_steps(images: int, images_per_batch: int, steps_per_execution: int = 1
     """
     if not 1 <= images_per_batch <= images:
         raise UserError(
-            f"images_per_batch: expected 1 to {images}, the number of training images, received"
-            f" {images_per_batch}; set it lower or add images."
+            f"images_per_batch must be from 1 to {images}, the number of training images, got"
+            f" {images_per_batch}; lower it or add images."
         )
     steps = images // images_per_batch
     if not 1 <= steps_per_execution <= steps:
         raise UserError(
-            f"steps_per_execution: expected 1 to {steps}, the batches in an epoch, received"
-            f" {steps_per_execution}; set it lower."
+            f"steps_per_execution must be from 1 to {steps}, the batches of an epoch, got"
+            f" {steps_per_execution}."
         )
     return steps - steps % steps_per_execution

@@ -23,8 +23,7 @@ def check_folder(folder: Path) -> None:
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise UserError(
-            f"The image folder {str(folder)!r} {what}: expected a folder of images; give the path"
-            " of one."
+            f"The image folder {str(folder)!r} {what}. Give the path of a folder of images."
         )
 
 
@@ -100,7 +99,7 @@ def notes_on_others(others: Counter[str], folder: Path) -> tuple[str, ...]:
     """What is said of the files in a folder that are no images; nothing if there are none."""
     if not others:
         return ()
-    are = "are no images" if others.total() > 1 else "is no image"
+    are = "are not images" if others.total() > 1 else "is no image"
     return (f"{describe_others(others)} in {folder.name} {are}",)
 
 

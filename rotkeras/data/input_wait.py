@@ -22,7 +22,7 @@ class InputWait:
         """The same dataset, measured. `dataset` should end in a prefetch; nothing may prefetch
         after it.
 
-        `zip` pulls its parts one after the other: the first notes when a batch was asked for, the
+        `zip` pulls its parts one after the other: the first notes when a batch was requested, the
         second waits for it, the third notes when it came.
         """
         as_written = tf.autograph.experimental.do_not_convert
@@ -41,8 +41,8 @@ class InputWait:
         return measured.with_options(options)
 
     def _note(self, function: Any, number: Any) -> Any:
-        # Said to have no state, though the clock is one: where the same bits are asked for,
-        # TensorFlow takes all parallel maps and prefetching from a pipeline that has some.
+        # Said to have no state, though the clock is one: where results must be the same bit for
+        # bit, TensorFlow takes all parallel maps and prefetching from a pipeline that has some.
         return tf.numpy_function(function, [number], tf.int64, stateful=False)
 
     def _ask(self, number: Any) -> Any:

@@ -204,14 +204,13 @@ def _try_out(name: str, apply: Any) -> None:
         reason = said[-1][:160] if said else type(error).__name__
         raise UserError(
             f"augmentation: keras_cv {name} cannot be applied to a batch of images alone"
-            f" ({reason}): expected a layer that needs no labels or boxes; choose another."
+            f" ({reason}); use a layer that needs no labels or boxes."
         ) from None
     if any(
         result.shape != results[0].shape or tf.reduce_any(result != results[0])
         for result in results
     ):
         raise UserError(
-            f"augmentation: keras_cv {name} draws random numbers of its own, which a resumed run"
-            " could not draw again: expected a layer that uses its random generator; choose"
-            " another."
+            f"augmentation: keras_cv {name} draws its own random numbers, which a resumed run"
+            " cannot draw again; use a layer that draws from its random generator."
         )

@@ -50,11 +50,11 @@ def interpret(source: Any, data_dir: str | os.PathLike[str] | None = None) -> tu
     """
     if not isinstance(source, str | os.PathLike):
         if source is None:
-            raise UserError(f"No images are named, got None; expected {_SOURCES}.")
+            raise UserError(f"The images must be {_SOURCES}, got None.")
         return "arrays", source
     text = os.fspath(source)
     if not text.strip():
-        raise UserError(f"No images are named, got {text!r}; expected {_SOURCES}.")
+        raise UserError(f"The images must be {_SOURCES}, got {text!r}.")
     for kind in ("embedded", "tfds"):
         if isinstance(source, str) and text.startswith(f"{kind}:"):
             return kind, _named(kind, text.removeprefix(f"{kind}:"))
@@ -89,8 +89,7 @@ def _named(kind: str, name: Any) -> Any:
     if not isinstance(name, str) or not name.strip():
         expected = {"tfds": "a name such as 'cifar10'", "embedded": "'digits'", "arrays": "arrays"}
         raise UserError(
-            f"No images are named, got {name!r} for kind {kind!r}; expected"
-            f" {expected.get(kind, 'a path')}."
+            f"The source of kind {kind!r} must be {expected.get(kind, 'a path')}, got {name!r}."
         )
     return name
 
@@ -178,7 +177,7 @@ def load(
         progress: called with (images read, images in all).
 
     Returns:
-        A `Source` with `train`, `validation` and (read when first asked for) `test`.
+        A `Source` with `train`, `validation` and (read on first use) `test`.
 
     Raises:
         UserError: one sentence for anything missing, empty, or of the wrong form.
@@ -189,7 +188,7 @@ def load(
         source = _named(kind, source)
     if cache is not None and kind in ("arrays", "embedded"):
         raise UserError(
-            f"cache goes with images that are decoded, received cache={str(cache)!r} for kind"
+            f"cache needs images that are decoded from files, got cache={str(cache)!r} for kind"
             f" {kind!r}; remove it."
         )
     if test_folder is not None and kind != "folder":

@@ -18,7 +18,7 @@ from rotkeras.data.source import Images
 from rotkeras.errors import UserError
 
 _AHEAD = 4
-"""Batches that are made before they are asked for."""
+"""Batches that are made before they are needed."""
 
 
 class Waiting:
@@ -97,7 +97,7 @@ def _steps(
     steps_per_execution: int = 1,
     shard: tuple[int, int] = (0, 1),
 ) -> Steps:
-    """`batch(epoch, index, repeat)` of the positions that each step's number stands for."""
+    """`batch(epoch, index, repeat)` of the positions of each step."""
     number, shards = shard
     steps = count_steps(count * repeats, images_per_batch, steps_per_execution)
     share = images_per_batch // shards
@@ -123,13 +123,13 @@ def _endless(steps: Steps, initial_epoch: int = 0) -> Pipeline:
 def _check_split(images_per_batch: int, shards: int) -> None:
     if images_per_batch % shards:
         raise UserError(
-            f"images_per_batch: expected a multiple of {shards}, the number of processes, received"
-            f" {images_per_batch}; change it to one."
+            f"images_per_batch must be a multiple of {shards}, the number of processes, got"
+            f" {images_per_batch}."
         )
 
 
 def _ahead(batch: Any, start: int, waiting: Waiting) -> Iterator[Any]:
-    """Batches for ever, made in a thread before they are asked for."""
+    """Endless batches, made in a thread before they are needed."""
     pool = ThreadPoolExecutor(1, "batches")
     try:
         upcoming = (pool.submit(batch, step) for step in count(start))

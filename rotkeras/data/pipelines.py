@@ -65,8 +65,8 @@ def pipeline(
     if hasattr(task, "on_host"):
         if steps:
             raise UserError(
-                "augmentation: expected none here, for the task augments by itself, received"
-                f" {len(steps)}; give them to InStep."
+                "augmentation must be empty here, because the task augments inside the step, got"
+                f" {len(steps)}; pass them to InStep."
             )
         steps = task.on_host
     settings: dict[str, Any] = {
@@ -185,13 +185,13 @@ def _chosen(library: Library, task: Any, steps: Sequence[Any], shard: tuple[int,
         library = "numpy" if able and not _on_tensorflow() else "tensorflow"
     if library == "numpy" and not able:
         raise UserError(
-            "The pipeline in NumPy makes quarter turns, pad_crop_flip and random_flip: expected"
-            " these alone, received another task or augmentation; use library='tensorflow'."
+            "The NumPy pipeline supports quarter turns, pad_crop_flip and random_flip alone; use"
+            " library='tensorflow' for other tasks and augmentations."
         )
     if library == "tensorflow" and shard != (0, 1):
         raise UserError(
-            "Several hosts read their images with NumPy, which makes quarter turns, pad_crop_flip"
-            " and random_flip: expected these alone, received another task or augmentation; train"
-            " on one host, or change the recipe."
+            "Several hosts read their images with NumPy, which supports quarter turns,"
+            " pad_crop_flip and random_flip alone; train on one host, or change the recipe's task"
+            " or augmentation."
         )
     return library

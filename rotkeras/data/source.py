@@ -101,7 +101,7 @@ class Images:
 
     def fingerprint(self) -> Fingerprint:
         """What tells these images from others: a digest of names, labels and pixels, calculated
-        when it is first asked for."""
+        when it is first requested."""
         return self._fingerprint
 
     @cached_property
@@ -133,8 +133,8 @@ class Images:
             if not 1 <= count <= len(positions):
                 name = self.class_names[label] if label < len(self.class_names) else str(label)
                 raise UserError(
-                    f"labels_per_class: expected 1 to {len(positions)}, the images of class"
-                    f" {name!r} to train on, received {count}; set it lower, or to all."
+                    f"labels_per_class must be from 1 to {len(positions)}, the training images of"
+                    f" class {name!r}, got {count}; lower it, or use all."
                 )
             if seed is not None:
                 positions = np.random.default_rng([seed, int(label)]).permutation(positions)
@@ -169,7 +169,7 @@ class Source:
         name: what the images are, for logs and titles.
         train: the images to learn from.
         validation: images split from training that choose epoch, tap and settings; None when none
-            were asked for.
+            were requested.
         skipped: files that could not be read as images (grows when `test` is read).
         notes: one line for each thing that was left out, guessed or not used, with the reason.
         found: number of images before they were split and some of them drawn, or None.
@@ -188,7 +188,7 @@ class Source:
 
     @cached_property
     def test(self) -> Images | None:
-        """The test part, read from its source only when first asked for; None when the source has
+        """The test part, read from its source only on first use; None when the source has
         none."""
         return self.read_test()
 
@@ -230,9 +230,8 @@ def split(
     count = round(len(images) * fraction)
     if not 0 < count < len(images):
         raise UserError(
-            f"validation_fraction={fraction} of {len(images)} images leaves a part empty: expected"
-            " at least one image in training and in validation; add images, or set it to 0 to go"
-            " without validation."
+            f"validation_fraction={fraction} of {len(images)} images leaves a part empty. Add"
+            " images, or set it to 0 for no validation part."
         )
     several = images.labels is not None and len(np.unique(images.labels)) < len(images)
     if how == "stratified" and images.labels is not None and several:

@@ -37,8 +37,8 @@ def open_builder(name: str, data_dir: str | Path | None, download: bool = True) 
     where = None if data_dir is None else str(expanded(data_dir))
     if where is not None and not Path(where).is_dir():  # a typing error must not become a download
         raise UserError(
-            f"The data folder {where!r} does not exist: expected one of tensorflow-datasets sets;"
-            " fix the path or make the folder."
+            f"The data folder {where!r} does not exist. Give the folder of prepared"
+            " tensorflow-datasets sets."
         )
     tfds.core.utils.gcs_utils._is_gcs_disabled = True
     try:
@@ -62,8 +62,7 @@ def open_builder(name: str, data_dir: str | Path | None, download: bool = True) 
             else "see the catalogue of tensorflow-datasets for the names"
         )
         raise UserError(
-            f"data.tfds: {name!r} is not a tensorflow-datasets name, and there is no folder of that"
-            f" name: expected one such as 'cifar10'; {hint}"
+            f"data.tfds: {name!r} is neither the name of a tensorflow-datasets set nor a folder; {hint}"
         ) from None
     except (ValueError, AssertionError, KeyError, ImportError) as error:
         raise UserError(
@@ -130,8 +129,8 @@ def read_split(
     )
     if image_key is None:
         raise UserError(
-            f"data.tfds: {builder.name!r} has no image: expected a set of images, received the"
-            f" features {', '.join(features)}; choose another set."
+            f"data.tfds: {builder.name!r} has no image feature, got {', '.join(features)}; choose a"
+            " set of images."
         )
     if split not in builder.info.splits:
         raise UserError(
@@ -140,9 +139,8 @@ def read_split(
         )
     if features[image_key].np_dtype not in (np.uint8, np.uint16):
         raise UserError(
-            f"data.tfds: the images of {builder.name!r} are"
-            f" {np.dtype(features[image_key].np_dtype)}: expected uint8 or uint16; convert them to"
-            " an .npz of uint8 arrays."
+            f"data.tfds: the images of {builder.name!r} must be uint8 or uint16, got"
+            f" {np.dtype(features[image_key].np_dtype)}; convert them to an .npz of uint8 arrays."
         )
     height, width, _ = features[image_key].shape
     if image_size is None and (height is None or width is None):

@@ -129,8 +129,8 @@ def _in_fresh_process(wanted: dict[str, Any]) -> dict[str, Any]:
             )
         )
         raise UserError(
-            f"{wanted['path']!r} could not be measured with {wanted['threads']} threads ({last}):"
-            " expected it to run; export it again."
+            f"{wanted['path']!r} could not be measured with {wanted['threads']} threads ({last})."
+            " Export it again."
         )
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return {

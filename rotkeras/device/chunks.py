@@ -160,6 +160,4 @@ def _mark_of(content: bytes) -> bytes:
 
 def damaged(form: str, place: int) -> UserError:
     """The error for a file whose parts do not follow one another."""
-    return UserError(
-        f"its {form} structure is damaged at byte {place:,}: expected a whole file; copy it again."
-    )
+    return UserError(f"its {form} structure is damaged at byte {place:,}; copy it again.")

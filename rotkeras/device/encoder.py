@@ -32,15 +32,15 @@ class Encoder:
         self.file = TFLiteFile(path, threads)
         if "embed" not in self.file.signatures:
             raise UserError(
-                f"{str(path)!r} is no encoder: expected a file with the signature 'embed', received"
+                f"{str(path)!r} is not an encoder: it must have the signature 'embed', got"
                 f" {_what_it_is(self.file)}; give the file of an encoder or learner."
             )
         inputs, outputs = self.file.inputs("embed"), self.file.outputs("embed")
         image, embedding = inputs.get("images"), outputs.get("embedding")
         if image is None or embedding is None or len(inputs) > 1:
             raise UserError(
-                f"{str(path)!r} is no encoder of rotkeras: expected 'embed' to turn 'images' into"
-                f" 'embedding', received {[*inputs]} and {[*outputs]}; export it again."
+                f"{str(path)!r} is not an encoder of rotkeras: 'embed' must map 'images' to"
+                f" 'embedding', got {[*inputs]} and {[*outputs]}; export it again."
             )
         batch, *sides = image.shape
         if (
@@ -50,8 +50,8 @@ class Encoder:
             or len(embedding.shape) != 2
         ):
             raise UserError(
-                f"{str(path)!r} is no encoder of rotkeras: expected uint8 (1, S, S, 3) in and (1,"
-                f" d) out, received {image} and {embedding}; export it again."
+                f"{str(path)!r} is not an encoder of rotkeras: it must map uint8 (1, S, S, 3) to"
+                f" (1, d), got {image} and {embedding}; export it again."
             )
         self.input_size: int = sides[0]  # type: ignore[assignment]
         self.dimensions: int = embedding.shape[1]  # type: ignore[assignment]
@@ -85,8 +85,5 @@ class Encoder:
 
 def _what_it_is(file: TFLiteFile) -> str:
     if "rotation" in file.signatures:
-        return (
-            "one that tells by how much an image is turned ('rotation'), for"
-            " rotkeras.device.Orienter"
-        )
+        return "one that predicts the angle of an image ('rotation'), for rotkeras.device.Orienter"
     return "one with " + (", ".join(map(repr, file.signatures)) or "no signatures")

@@ -124,7 +124,7 @@ def _directory(block: bytes) -> _Directory:
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
     if order is None:
         raise _damaged(
-            f"begins with {block[:4].hex(' ') or 'nothing'} instead of a byte order mark"
+            f"starts with {block[:4].hex(' ') or 'nothing'} instead of a byte order mark"
         )
     if len(block) < 8:
         raise _damaged("is cut short")
@@ -150,7 +150,7 @@ def _directory(block: bytes) -> _Directory:
         raise _damaged("names its orientation twice")
     kind, values = struct.unpack(order + "HL", entries[places[0]][2:8])
     if kind not in _FORMATS or values != 1:
-        raise _damaged("holds an orientation that is no number")
+        raise _damaged("holds an orientation that is not a number")
     place, form = start + 2 + 12 * places[0] + 8, _FORMATS[kind]
     (orientation,) = struct.unpack_from(order + form, block, place)
     return _Directory(order, start, entries, following, orientation, place, form, whole)
@@ -162,6 +162,5 @@ def _replaced(block: bytes, place: int, value: bytes) -> bytes:
 
 def _damaged(what: str) -> UserError:
     return UserError(
-        f"its EXIF block {what}: expected whole EXIF; repair it with a program such as exiftool, or"
-        " remove it."
+        f"its EXIF block {what}; repair it with a program such as exiftool, or remove it."
     )

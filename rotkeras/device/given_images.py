@@ -81,12 +81,12 @@ def _read(path: str | os.PathLike[str], size: int) -> NDArray[np.uint8]:
             return read_image(path, size)
     except Exception as error:
         if isinstance(error, UnidentifiedImageError):
-            reason = "its content is no image"
+            reason = "its content is not an image"
         elif isinstance(error, FileNotFoundError):
             reason = "it does not exist"
         else:
             reason = brief(error)
         raise UserError(
-            f"{str(path)!r} could not be read as an image ({reason}): expected the path of a whole"
-            " image file; give another."
+            f"{str(path)!r} could not be read as an image ({reason}). Give the path of an intact"
+            " image file."
         ) from error

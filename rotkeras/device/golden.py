@@ -62,15 +62,15 @@ def check_golden(folder: str | os.PathLike[str], threads: int | None = None) -> 
         expected = {name: _read(place, each) for name, each in record["answers"].items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{str(place)!r} holds no whole golden pairs ({brief(error)}): expected a folder that"
-            " rotkeras export wrote; copy it again."
+            f"{str(place)!r} holds no intact golden pairs ({brief(error)}). Give a folder that"
+            " rotkeras export wrote."
         ) from error
     checks = []
     there = {name: answers for name, answers in expected.items() if (place.parent / name).exists()}
     if not there:
         raise UserError(
-            f"{str(place.parent)!r} holds none of {', '.join(expected)}: expected a file to check;"
-            " copy one beside golden/."
+            f"{str(place.parent)!r} must hold one of {', '.join(expected)} to check; copy one"
+            " beside golden/."
         )
     for name, answers in there.items():
         each = record["answers"][name]

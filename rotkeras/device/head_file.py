@@ -1,4 +1,4 @@
-"""The head of a learner as a file: what was learnt, and for which encoder."""
+"""The head of a learner as a file: its weights, and the encoder it belongs to."""
 
 import hashlib
 import os
@@ -44,8 +44,8 @@ def write_head(path: str | os.PathLike[str], head: Head, learner: Path) -> None:
 
     Args:
         path: where it is to be.
-        head: what was learnt.
-        learner: the file it was learnt with; its SHA-256 is kept, for the weights mean nothing to
+        head: the trained head.
+        learner: the file it was trained with; its SHA-256 is kept, for the weights mean nothing to
             another encoder.
 
     Raises:
@@ -54,8 +54,8 @@ def write_head(path: str | os.PathLike[str], head: Head, learner: Path) -> None:
     place = check_writable(path, "path")
     if place.suffix != ".npz":
         raise UserError(
-            f"{str(place)!r} ends in {place.suffix or 'nothing'}: expected the path of an .npz"
-            " file; give another."
+            f"{str(place)!r} must be the path of an .npz file, got the ending"
+            f" {place.suffix or 'nothing'}."
         )
     arrays: dict[str, Any] = {
         "weights": head.weights,
@@ -70,8 +70,7 @@ def write_head(path: str | os.PathLike[str], head: Head, learner: Path) -> None:
         write_whole(place, lambda working: np.savez(working, allow_pickle=False, **arrays))
     except OSError as error:
         raise UserError(
-            f"{str(place)!r} cannot be written ({brief(error)}): expected a place for a file; give"
-            " another."
+            f"{str(place)!r} cannot be written ({brief(error)}). Give another path."
         ) from error
 
 
@@ -92,8 +91,8 @@ def read_head(
     place = expanded(path)
     if not place.is_file():
         raise UserError(
-            f"{str(place)!r} is no file: expected an .npz that Learner.save_head wrote; give the"
-            " path of one."
+            f"{str(place)!r} is not a file. Give the path of an .npz file that Learner.save_head"
+            " wrote."
         )
     try:
         with np.load(place, allow_pickle=False) as file:
@@ -117,14 +116,14 @@ def read_head(
         NotImplementedError,
     ) as error:
         raise UserError(
-            f"{str(place)!r} is no head of a learner ({brief(error)}): expected an .npz that"
-            " Learner.save_head wrote; give another."
+            f"{str(place)!r} is not the head of a learner ({brief(error)}). Give an .npz file that"
+            " Learner.save_head wrote."
         ) from error
     if fingerprint != (own := sha256(learner)):
         raise UserError(
-            f"{str(place)!r} is the head of another encoder: expected one learnt with"
-            f" {str(learner)!r} (sha256 {own[:12]}…), received one of sha256 {fingerprint[:12]}…;"
-            " open it with its own file, or learn again."
+            f"{str(place)!r} is the head of another encoder: it must come from {str(learner)!r}"
+            f" (sha256 {own[:12]}…), got sha256 {fingerprint[:12]}…. Open it with its own encoder,"
+            " or train a new head."
         )
     count = len(head.classes)
     fits = (
@@ -140,7 +139,8 @@ def read_head(
         )
     if not fits:
         raise UserError(
-            f"{str(place)!r} is no whole head: expected weights ({dimensions}, k), bias (k,) and k"
-            f" names, received {head.weights.shape}, {head.bias.shape} and {count}; save it again."
+            f"{str(place)!r} is not an intact head: it must have weights ({dimensions}, k), bias"
+            f" (k,) and k names, got {head.weights.shape}, {head.bias.shape} and {count}; save it"
+            " again."
         )
     return head

@@ -25,9 +25,7 @@ def jpeg_parts(data: bytes) -> tuple[list[Part], bytes]:
         UserError: for data that is no whole JPEG.
     """
     if data[:2] != b"\xff\xd8":
-        raise UserError(
-            "it is no JPEG file: expected one that begins with FF D8; give a whole JPEG file."
-        )
+        raise UserError("it is not a JPEG file, which starts with FF D8.")
     parts: list[Part] = []
     place = 2
     while True:
@@ -52,8 +50,8 @@ def join_jpeg(parts: Sequence[Part], rest: bytes) -> bytes:
     """
     if any(len(part.content) > _LONGEST_SEGMENT for part in parts):
         raise UserError(
-            "its EXIF block has no room for an orientation: expected less than 64 kB; remove its"
-            " thumbnail."
+            "its EXIF block has no room for an orientation, because it would exceed 64 kB; remove"
+            " its thumbnail."
         )
     segments = [
         part.raw or b"\xff" + part.kind + struct.pack(">H", len(part.content) + 2) + part.content
@@ -70,7 +68,7 @@ def after_jpeg(rest: bytes) -> bytes:
         if marker[1] == b"\xd9":
             return rest[marker.end() :]
         place = marker.end() + int.from_bytes(rest[marker.end() : marker.end() + 2], "big")
-    raise UserError("its picture is cut short: expected a whole JPEG file; copy it again.")
+    raise UserError("its picture is cut short; copy it again.")
 
 
 def jpeg_with_orientation(data: bytes, orientation: int) -> bytes:
@@ -105,8 +103,8 @@ def oriented(parts: Sequence[Part], orientation: int) -> list[Part]:
         longer = len(content) > len(parts[place].content)
         if longer and len(found) > 1:
             raise UserError(
-                "its EXIF goes over several segments and has no orientation: expected one segment;"
-                " rewrite its EXIF."
+                "its EXIF spans several segments and has no orientation; rewrite its EXIF as one"
+                " segment."
             )
         parts[place] = Part(b"\xe1", content)
     else:

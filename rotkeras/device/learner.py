@@ -1,4 +1,4 @@
-"""Classes learnt on a device from a few examples: an exported encoder with a head that it trains
+"""Classes trained on a device from a few examples: an exported encoder with a head that it trains
 itself."""
 
 import os
@@ -30,7 +30,7 @@ class Learner(Encoder):
         threads: of the CPU, 1 when None.
 
     Attributes:
-        classes: the names of the classes learnt so far, in the order of their first examples.
+        classes: the names of the classes so far, in the order of their first examples.
         max_classes: C, how many the head has room for.
         file, input_size, dimensions: as of `Encoder`.
 
@@ -49,9 +49,9 @@ class Learner(Encoder):
         super().__init__(path, threads)
         if missing := sorted(_SIGNATURES - {*self.file.signatures}):
             raise UserError(
-                f"{str(path)!r} is no learner: expected the signatures {sorted(_SIGNATURES)},"
-                f" received a file without {missing}; give a learner.tflite, or open it with"
-                " rotkeras.device.Encoder."
+                f"{str(path)!r} is not a learner: it must have the signatures"
+                f" {sorted(_SIGNATURES)}, and lacks {missing}; give a learner.tflite, or open it"
+                " with rotkeras.device.Encoder."
             )
         self.max_classes: int = self.file.outputs("get_head")["bias"].shape[0]  # type: ignore[assignment]
         self.forget()
@@ -78,7 +78,7 @@ class Learner(Encoder):
         """Learn classes from these examples alone: `forget`, then `learn`, whose arguments these
         are.
 
-        When the examples are refused, what was learnt before stays.
+        When the examples are refused, the head stays as it was.
         """
         return self._learn(images, labels, learning_rate, weight_decay, max_steps, afresh=True)
 
@@ -122,12 +122,11 @@ class Learner(Encoder):
             A `Classified`: names (n,) and probabilities, float32 (n, classes).
 
         Raises:
-            UserError: when no class was learnt yet, and for images as `embed`.
+            UserError: when there is no class yet, and for images as `embed`.
         """
         if not self.classes:
             raise UserError(
-                f"The learner {str(self.path)!r} knows no classes yet: expected examples first;"
-                " call learn or load_head."
+                f"The learner {str(self.path)!r} has no classes yet; call learn or load_head first."
             )
         embeddings = self._embedded(images)
         probabilities = np.zeros((0, self.max_classes), np.float32)
@@ -137,7 +136,7 @@ class Learner(Encoder):
         return Classified(np.asarray(self.classes)[probabilities.argmax(axis=1)], probabilities)
 
     def save_head(self, path: str | os.PathLike[str], with_examples: bool = False) -> None:
-        """Write what was learnt to a `.npz`, whole or not at all.
+        """Write the head to a `.npz`, whole or not at all.
 
         Args:
             path: of the file; one that is there is replaced.
@@ -145,14 +144,13 @@ class Learner(Encoder):
                 can go on learning.
 
         Raises:
-            UserError: when no class was learnt yet, or the path is none of an `.npz`.
+            UserError: when there is no class yet, or the path is not that of an `.npz`.
         """
         check_path("path", path)
         check_flag("with_examples", with_examples)
         if not self.classes:
             raise UserError(
-                f"The learner {str(self.path)!r} has no head to save: expected examples first; call"
-                " learn."
+                f"The learner {str(self.path)!r} has no head to save; call learn first."
             )
         held = self.file.run("get_head", unused=0.0)
         used = slice(len(self.classes))
@@ -164,7 +162,7 @@ class Learner(Encoder):
         )
 
     def load_head(self, path: str | os.PathLike[str]) -> None:
-        """Take over what `save_head` wrote, in place of what was learnt here.
+        """Load what `save_head` wrote, in place of the present head.
 
         Raises:
             UserError: for a file that is no head, or the head of another learner file.
@@ -196,8 +194,8 @@ class Learner(Encoder):
         if self.classes and not self.examples and not afresh:
             raise UserError(
                 f"The learner {str(self.path)!r} has a head without its examples and would forget"
-                f" its {len(self.classes)} classes: expected a head that was saved with_examples;"
-                " load such a one, or call forget or fit to begin anew."
+                f" its {len(self.classes)} classes. Load a head saved with_examples, or call forget"
+                " or fit to start again."
             )
         classes, numbers = number(labels, () if afresh else self.classes, self.max_classes)
         embeddings = self._embedded(images)
@@ -227,7 +225,7 @@ class Learner(Encoder):
         embeddings = np.atleast_2d(images).astype(np.float32)
         if embeddings.shape[1] != self.dimensions or not np.isfinite(embeddings).all():
             raise UserError(
-                f"The learner {str(self.path)!r} takes finite embeddings (n, {self.dimensions}),"
-                f" received {images.dtype} of shape {images.shape}; give what its embed returned."
+                f"The learner {str(self.path)!r} needs finite embeddings (n, {self.dimensions}),"
+                f" got {images.dtype} of shape {images.shape}; pass what its embed returned."
             )
         return embeddings

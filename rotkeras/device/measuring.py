@@ -116,15 +116,15 @@ def measure(
 
 def _choose(file: "TFLiteFile", wanted: str | None) -> str | None:
     if wanted is not None or not file.signatures:
-        file.inputs(wanted)  # an unknown one is told with those there are
+        file.inputs(wanted)  # an unknown one is refused with a list of those there are
         return wanted
     takers = [name for name in file.signatures if "images" in file.inputs(name)]
     for name in ("embed", "rotation", *takers):
         if name in file.signatures:
             return name
     raise UserError(
-        f"{str(file.path)!r} has no signature that takes images: expected one to be named, received"
-        f" none; name one of {', '.join(file.signatures)}."
+        f"{str(file.path)!r} has no signature that takes images; name one of"
+        f" {', '.join(file.signatures)}."
     )
 
 

@@ -103,16 +103,16 @@ class Orienter:
             angle % 90 or not 0 <= angle < 360 for angle in angles
         ):
             raise UserError(
-                f"{name!r} tells the angles {', '.join(map(str, angles)) or 'none'} apart: expected"
-                " distinct multiples of 90 from 0 to 270, by which photographs are put upright;"
-                " give a network trained with task.angles: [0, 90, 180, 270]."
+                f"{name!r} must predict distinct multiples of 90 from 0 to 270 degrees, got"
+                f" {', '.join(map(str, angles)) or 'none'}; use a network trained with task.angles:"
+                " [0, 90, 180, 270]."
             )
         self._network, self.input_size, self.angles, self.name = network, input_size, angles, name
         shape = network(np.zeros((1, input_size, input_size, 3), np.uint8)).shape
         if shape != (1, len(angles)):
             raise UserError(
-                f"{name!r} answers with {shape}: expected {(1, len(angles))}, one probability for"
-                " each of its angles."
+                f"{name!r} must predict {(1, len(angles))}, one probability for each of its angles,"
+                f" got {shape}."
             )
         # The turns that map the angles onto themselves: all four for all four angles, two for (0,
         # 180), none for (0, 90).
@@ -180,8 +180,8 @@ def parse_angles(content: bytes | None, source: Path) -> tuple[int, ...]:
         return tuple(int(line) for line in (content or b"").decode("ascii").split())
     except ValueError as error:
         raise UserError(
-            f"angles.txt of {str(source)!r} is no list of angles ({brief(error)}): expected one"
-            " whole number of degrees per line; export it again."
+            f"angles.txt of {str(source)!r} must have one whole number of degrees per line"
+            f" ({brief(error)}); export it again."
         ) from error
 
 
@@ -196,9 +196,9 @@ def _check_file(file: TFLiteFile) -> int:
             else "another network"
         )
         raise UserError(
-            f"{str(file.path)!r} is {what} (signatures {', '.join(file.signatures) or 'none'}):"
-            f" expected a file with the signature {SIGNATURE}, which tells by how much an image is"
-            " turned; give the orient.tflite beside it."
+            f"{str(file.path)!r} is {what} (signatures {', '.join(file.signatures) or 'none'}). The"
+            f" file must have the signature {SIGNATURE}, which predicts the angle of an image: give"
+            " the orient.tflite beside it."
         )
     inputs, outputs = file.inputs(SIGNATURE), file.outputs(SIGNATURE)
     shape = inputs["images"].shape if "images" in inputs else ()
@@ -210,12 +210,12 @@ def _check_file(file: TFLiteFile) -> int:
         or inputs["images"].dtype != np.uint8
     ):
         raise UserError(
-            f"{str(file.path)!r} takes {shape}: expected images, uint8 (1, S, S, 3); export it"
+            f"{str(file.path)!r} must take images, uint8 (1, S, S, 3), got {shape}; export it"
             " again."
         )
     if "probabilities" not in outputs:
         raise UserError(
-            f"{str(file.path)!r} gives {', '.join(outputs)}: expected probabilities; export it"
+            f"{str(file.path)!r} must return probabilities, got {', '.join(outputs)}; export it"
             " again."
         )
     return shape[1]

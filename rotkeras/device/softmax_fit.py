@@ -19,7 +19,7 @@ class Fitted(NamedTuple):
     """How a fit went.
 
     Attributes:
-        examples: how many it learnt from, all that were given so far.
+        examples: number of examples it was trained on, all that were given so far.
         classes: how many classes they are of.
         steps: full-batch steps made.
         loss: mean cross-entropy of the examples at the end, without weight decay.
@@ -81,8 +81,8 @@ def fit_head(
         learning_rate > 0 and weight_decay >= 0 and max_steps >= 1
     ):  # not a number is none of these
         raise UserError(
-            "Expected a positive learning_rate and max_steps and a weight_decay of at least 0,"
-            f" received {learning_rate}, {max_steps} and {weight_decay}; give others."
+            "learning_rate and max_steps must be positive and weight_decay at least 0, got"
+            f" {learning_rate}, {max_steps} and {weight_decay}."
         )
     classes = int(labels.max()) + 1
     weights, bias = (
@@ -123,7 +123,7 @@ def fit_head(
     set_head(file, weights, bias)
     if not math.isfinite(best_loss):
         raise UserError(
-            f"{str(file.path)!r} could not learn: expected a finite loss, received {best_loss};"
+            f"The head of {str(file.path)!r} could not be trained: its loss became {best_loss};"
             " export the file again."
         )
     return steps, best_loss

@@ -133,8 +133,8 @@ class TFLiteFile:
         expected = self._inputs[self._known(signature)]
         if inputs.keys() != expected.keys():
             raise UserError(
-                f"{self._of(signature)} takes {_names(expected)}, received {_names(inputs)}; give"
-                " each of its inputs by name."
+                f"{self._of(signature)} takes {_names(expected)}, got {_names(inputs)}; pass each"
+                " of its inputs by name."
             )
         arrays = {
             name: self._checked(signature, name, tensor, inputs[name])
@@ -173,15 +173,15 @@ class TFLiteFile:
             EOFError,
         ) as error:
             raise UserError(
-                f"{name} in {str(self.path)!r} is damaged ({brief(error)}): expected a whole file;"
-                " copy or export it again."
+                f"{name} in {str(self.path)!r} is damaged ({brief(error)}); copy or export it"
+                " again."
             ) from error
 
     def _known(self, signature: str | None) -> str | None:
         if signature not in self._runners:
             raise UserError(
-                f"{str(self.path)!r} has no signature {signature!r}: expected one of"
-                f" {_names(self.signatures)}; name one of these or give another file."
+                f"{str(self.path)!r} has no signature {signature!r}; it has"
+                f" {_names(self.signatures)}."
             )
         return signature
 
@@ -197,8 +197,8 @@ class TFLiteFile:
         )
         if array.dtype != tensor.dtype or not fits:
             raise UserError(
-                f"{name!r} of {self._of(signature)} is of the wrong kind: expected {tensor},"
-                f" received {array.dtype} {array.shape}; convert it."
+                f"{name!r} of {self._of(signature)} must be {tensor}, got {array.dtype}"
+                f" {array.shape}; convert it."
             )
         return np.ascontiguousarray(array) if array.shape else array
 

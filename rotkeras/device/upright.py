@@ -85,9 +85,7 @@ def write_upright(
     except UserError as error:
         raise UserError(f"{source.name}: {error}") from None
     except Exception as error:  # whatever Pillow raises for a file that is not a whole image
-        raise UserError(
-            f"{source.name} could not be read as an image ({brief(error)}): expected a whole file."
-        ) from error
+        raise UserError(f"{source.name} could not be read as an image ({brief(error)}).") from error
 
     def write(working: Path) -> None:
         working.write_bytes(content)
@@ -116,10 +114,8 @@ def upright(data: bytes, angle: int, *, pixels: bool = False) -> tuple[str, byte
             "JPEG" if image.format == "MPO" else image.format
         )  # a JPEG with more pictures behind the first
         if form != "JPEG" and getattr(image, "n_frames", 1) > 1:
-            raise UserError(
-                f"it has {image.n_frames} frames or pages"  # type: ignore[attr-defined]
-                ": expected one picture; left as it is."
-            )
+            frames = image.n_frames  # type: ignore[attr-defined]
+            raise UserError(f"it has {frames} frames or pages; left as it is.")
         if (
             form == "JPEG" and pixels and after != 1
         ):  # pixels that already lie upright need a tag alone
@@ -128,8 +124,7 @@ def upright(data: bytes, angle: int, *, pixels: bool = False) -> tuple[str, byte
             )
         if form == "TIFF" and pixels and after != 1:
             raise UserError(
-                "pixels of TIFF files are not turned: expected another format; leave --pixels out"
-                " to set its tag."
+                "the pixels of TIFF files are not turned; leave --pixels out to set its tag."
             )
         if form in ("JPEG", "TIFF"):
             changed = jpeg_with_orientation(data, after) if form == "JPEG" else _tiff(data, after)
@@ -161,13 +156,11 @@ def check_folder(folder: Path, originals: Path, overwrite: bool = False) -> None
             else f"lies {'above' if where in there.parents else 'in'} that of the images"
         )
         raise UserError(
-            f"The folder {str(folder)!r} {place}: expected one beside it, so that originals stay;"
-            " give another."
+            f"The folder {str(folder)!r} {place}. Give a folder beside it, so that the originals"
+            " stay."
         )
     if folder.is_file():
-        raise UserError(
-            f"{str(folder)!r} is a file: expected a folder for the copies; give another path."
-        )
+        raise UserError(f"{str(folder)!r} is a file. Give a folder for the copies.")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise UserError(
             f"The folder {str(folder)!r} holds files already: add --overwrite to replace copies, or"
@@ -184,13 +177,12 @@ def _exact(image: Image.Image, data: bytes, form: str, turns: int, swapped: bool
         depth, colour = data[24], data[25]
         if depth == 16 and colour != 0:
             raise UserError(
-                "it has 16 bits for each colour, which Pillow would cut to 8: expected at most 8;"
-                " left as it is."
+                "it has 16 bits per channel, which Pillow would reduce to 8; left as it is."
             )
         if depth < 8 and colour == 0 and kinds & {b"tRNS", b"bKGD", b"sBIT"}:
             raise UserError(
-                "it has few bits of grey and a transparent or background grey: expected 8 bits;"
-                " left as it is."
+                "it has fewer than 8 bits of grey and a transparent or background grey; left as"
+                " it is."
             )
         picture.save(made, "PNG")
         return png_with_picture(data, made.getvalue(), swapped)
@@ -199,14 +191,10 @@ def _exact(image: Image.Image, data: bytes, form: str, turns: int, swapped: bool
         return webp_with_picture(data, made.getvalue(), picture.size)
     if form == "BMP" and data[14] >= 124 and data[70:74] in (b"DEBM", b"KNIL"):
         raise UserError(
-            "it has a colour profile, which Pillow would lose: expected a BMP without; save it as"
-            " PNG."
+            "it has a colour profile, which Pillow cannot write to BMP; save it as PNG."
         )
     if form not in ("BMP", "GIF"):
-        raise UserError(
-            f"it is a {form} file: expected JPEG, PNG, BMP, GIF, TIFF or WebP; save it as one of"
-            " these."
-        )
+        raise UserError(f"it is a {form} file; save it as JPEG, PNG, BMP, GIF, TIFF or WebP.")
     picture.save(made, form)
     return made.getvalue()
 
@@ -241,9 +229,9 @@ def _turned_jpeg(image: Any, turns: int, after: int) -> bytes:
 
 def _tiff(data: bytes, wanted: int) -> bytes:
     if data[2:4] in (b"+\0", b"\0+"):
-        raise UserError("it is a BigTIFF file: expected a TIFF of less than 4 GB; left as it is.")
+        raise UserError("it is a BigTIFF file, which is not supported; left as it is.")
     if has_more_pages(data):
-        raise UserError("it has several pages: expected one picture; left as it is.")
+        raise UserError("it has several pages; left as it is.")
     return with_orientation(data, wanted)
 
 
@@ -252,8 +240,8 @@ def _checked_tag(content: bytes, wanted: int) -> bytes:
     with open_image(io.BytesIO(content)) as image:
         if (found := orientation(image)) != wanted:
             raise UserError(
-                f"its metadata contradict one another: expected orientation {wanted}, read {found};"
-                " left alone."
+                f"its metadata contradict one another: orientation {wanted} was written, {found}"
+                " was read back; left as it is."
             )
     return content
 
@@ -262,8 +250,7 @@ def _checked_pixels(content: bytes, original: Image.Image, turns: int) -> bytes:
     with open_image(io.BytesIO(content)) as copy:
         if not np.array_equal(_shown(copy), np.rot90(_shown(original), turns)):
             raise UserError(
-                f"Pillow cannot write its pixels ({original.mode}) exactly: expected equal pixels;"
-                " left as it is."
+                f"Pillow cannot write its pixels ({original.mode}) exactly; left as it is."
             )
     return content
 

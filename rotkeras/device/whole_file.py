@@ -1,4 +1,4 @@
-"""What may be wrong with a TFLite file, told in a sentence each."""
+"""What may be wrong with a TFLite file, a sentence for each."""
 
 import mmap
 import re
@@ -21,26 +21,21 @@ def check(path: Path) -> None:
     """
     check_regular(path)
     if path.is_dir():
-        raise UserError(
-            f"{str(path)!r} is a folder: expected a .tflite file; give the path of one."
-        )
+        raise UserError(f"{str(path)!r} is a folder. Give the path of a .tflite file.")
     try:
         with open(path, "rb") as file:
             if file.read(8)[4:] != b"TFL3":
                 raise UserError(
-                    f"{str(path)!r} is no TFLite file: expected one that begins with the mark TFL3,"
-                    " received other content; give the path of an exported .tflite file."
+                    f"{str(path)!r} is not a TFLite file, which has the mark TFL3. Give the path of"
+                    " an exported .tflite file."
                 )
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 begun = _ARCHIVED.search(content) is not None
     except FileNotFoundError:
-        raise UserError(
-            f"{str(path)!r} does not exist: expected a .tflite file; give the path of one."
-        ) from None
+        raise UserError(f"{str(path)!r} does not exist. Give the path of a .tflite file.") from None
     except OSError as error:
         raise UserError(
-            f"{str(path)!r} cannot be read ({brief(error)}): expected a .tflite file; give the path"
-            " of one."
+            f"{str(path)!r} cannot be read ({brief(error)}). Give the path of a .tflite file."
         ) from error
     # The model lies before its associated files: it would run without them, but not as it was
     # exported.
@@ -49,10 +44,7 @@ def check(path: Path) -> None:
 
 
 def _cut_short(path: Path) -> UserError:
-    return UserError(
-        f"{str(path)!r} was cut short or is damaged: expected a whole TFLite file; copy or export"
-        " it again."
-    )
+    return UserError(f"{str(path)!r} is cut short or damaged; copy or export it again.")
 
 
 def refusal(path: Path, error: Exception) -> UserError:
@@ -65,8 +57,8 @@ def refusal(path: Path, error: Exception) -> UserError:
     ):
         return UserError(
             f"{str(path)!r} needs an operator that this ai-edge-litert does not have"
-            f" ({brief(error)}): expected TFLite's built-in operators; export it with these alone,"
-            " or install a newer ai-edge-litert."
+            f" ({brief(error)}). Export it with TFLite's built-in operators alone, or install a"
+            " newer ai-edge-litert."
         )
     if "not a valid Flatbuffer" in text:
         return _cut_short(path)

@@ -27,9 +27,9 @@ def check_sheet_size(queries: int, k: int) -> None:
     than a hundred rows of images."""
     if (rows := queries * -(-k // _COLUMNS)) > _MOST_ROWS:
         raise UserError(
-            f"A sheet of {queries} queries with {k} neighbours each has {rows} rows of {_COLUMNS}:"
-            f" expected at most {_MOST_ROWS}; ask for fewer with --queries or -k, or write the"
-            " whole list with --csv."
+            f"A sheet of {queries} queries with {k} neighbours each has {rows} rows of {_COLUMNS},"
+            f" and at most {_MOST_ROWS} fit. Lower --queries or -k, or write the whole list with"
+            " --csv."
         )
 
 

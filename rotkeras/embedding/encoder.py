@@ -97,8 +97,8 @@ def find_encoder(path: str | os.PathLike[str]) -> Path:
                 )
             )
             raise UserError(
-                f"{str(given)!r} is an export of several encoders: expected one of its files,"
-                f" {files}; give its path."
+                f"{str(given)!r} is an export of several encoders. Give the path of one of its"
+                f" files: {files}."
             )
         if (given / "recipe.yaml").exists():
             again = command_line(
@@ -108,25 +108,17 @@ def find_encoder(path: str | os.PathLike[str]) -> Path:
                 f"The run folder {str(given)!r} has no encoder.keras: it is written after the first"
                 f" epoch; let the run go on with: {again}"
             )
-        raise UserError(
-            f"The folder {str(given)!r} holds no encoder.keras: expected {_FORMS}; give the path of"
-            " one."
-        )
+        raise UserError(f"The folder {str(given)!r} holds no encoder.keras. Give {_FORMS}.")
     if not found.exists():
-        raise UserError(
-            f"The encoder {str(given)!r} does not exist: expected {_FORMS}; give the path of one."
-        )
+        raise UserError(f"The encoder {str(given)!r} does not exist. Give {_FORMS}.")
     form = found.suffix.lower()
     if form not in (".keras", ".tflite"):
         raise UserError(
-            f"The encoder {str(given)!r} ends in {found.suffix or 'nothing'}: expected {_FORMS};"
+            f"The encoder {str(given)!r} ends in {found.suffix or 'nothing'} and must be {_FORMS};"
             " save the model with model.save('encoder.keras')."
         )
     if form == ".keras" and not zipfile.is_zipfile(found):
-        raise UserError(
-            f"{str(found)!r} is no whole .keras file: expected an archive that"
-            " model.save('encoder.keras') wrote; save or copy it again."
-        )
+        raise UserError(f"{str(found)!r} is not an intact .keras file; save or copy it again.")
     return found
 
 
@@ -163,8 +155,8 @@ def load_encoder(
     sides = set(shape[1:3]) - {None}
     if len(sides) == 2:
         raise UserError(
-            f"The encoder {str(found)!r} takes images of {shape[1]}×{shape[2]}: expected a square"
-            " input; train it on square images."
+            f"The encoder {str(found)!r} must take square images, got {shape[1]}×{shape[2]}; train"
+            " it on square images."
         )
     if not sides and image_size is None:
         raise UserError(

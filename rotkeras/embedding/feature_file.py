@@ -63,13 +63,12 @@ def check_file(
     if file.suffix.lower() not in suffixes:
         *others, last = suffixes
         raise UserError(
-            f"The file {str(file)!r} ends in {file.suffix or 'nothing'}: expected"
-            f" {', '.join(others)}{' or ' if others else ''}{last}; the ending chooses the format."
+            f"The file {str(file)!r} must end in"
+            f" {', '.join(others)}{' or ' if others else ''}{last}, which chooses the format, got"
+            f" {file.suffix or 'no ending'}."
         )
     if file.is_dir():
-        raise UserError(
-            f"{str(file)!r} is a folder: expected the path of a file to write; give one in it."
-        )
+        raise UserError(f"{str(file)!r} is a folder. Give the path of a file to write.")
     if file.exists() and not overwrite:
         raise UserError(
             f"The file {str(file)!r} exists already: add --overwrite to replace it, or give another"
@@ -134,7 +133,7 @@ def embed(
     """
     file = check_file(path, tuple(FORMATS), overwrite)
     if not isinstance(encoder, Encoder):
-        find_encoder(encoder)  # its absence is told before a large folder is listed
+        find_encoder(encoder)  # its absence is reported before a large folder is listed
     opened = images if callable(images) else open_images(
         images, split=split, data_dir=data_dir, resize=resize, on_bad_image=on_bad_image
     )  # fmt: skip

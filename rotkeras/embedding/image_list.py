@@ -1,4 +1,4 @@
-"""Images in a fixed order that are decoded when they are asked for."""
+"""Images in a fixed order, decoded on demand."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

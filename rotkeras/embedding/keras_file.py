@@ -12,10 +12,7 @@ from rotkeras.errors import UserError, brief
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """One forward pass: uint8 (B, S, S, 3) -> float32 (B, d)."""
 
-_EXPECTED = (
-    "expected an encoder, which takes uint8 images (B, H, W, 3) and gives one vector per image"
-    " (B, d)"
-)
+_EXPECTED = "an encoder takes uint8 images (B, H, W, 3) and returns one vector per image (B, d)"
 
 
 def load_keras(path: Path) -> tuple[tuple[int | None, ...], Forward]:
@@ -33,8 +30,8 @@ def load_keras(path: Path) -> tuple[tuple[int | None, ...], Forward]:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:
         raise UserError(
-            f"{str(path)!r} could not be loaded by Keras ({brief(error)}): expected a model of"
-            " stock layers; save it again, with layers of your own replaced."
+            f"Keras could not load {str(path)!r} ({brief(error)}). It must be a model of stock"
+            " layers: replace layers of your own and save it again."
         ) from error
     inputs, outputs = _ends(model)
     if len(inputs) != 1 or len(outputs) != 1:

@@ -78,8 +78,8 @@ def open_images(
 def _one_file(path: Path) -> Opened:
     if not path.exists():
         raise UserError(
-            f"The image file {str(path)!r} does not exist: expected an image or a folder of images;"
-            " give the path of one."
+            f"The image file {str(path)!r} does not exist. Give the path of an image or of a folder"
+            " of images."
         )
     images = ImageList([as_text(path.name)], lambda _position: path, read_image)
     return lambda _size: images
@@ -163,8 +163,8 @@ def _arrays(source: Any, kind: str, part: str, resize: bool) -> Opened:
             found = as_images(source, image_size=size)
         if found is None:
             raise UserError(
-                f"{name!r} has no test part: expected arrays named 'test_images' or 'x_test'; leave"
-                " --split out."
+                f"{name!r} has no test part, which would be arrays named 'test_images' or 'x_test';"
+                " leave --split out."
             )
         return found
 

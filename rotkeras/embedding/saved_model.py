@@ -29,8 +29,8 @@ def load_saved_model(path: Path) -> tuple[tuple[int | None, ...], Forward]:
         signatures = dict(loaded.signatures)
     except Exception as error:
         raise UserError(
-            f"{str(path)!r} could not be loaded by TensorFlow ({brief(error)}): expected a whole"
-            " SavedModel; copy or export it again."
+            f"TensorFlow could not load {str(path)!r} ({brief(error)}); copy or export the"
+            " SavedModel again."
         ) from error
     signature = signatures.get("embed") or signatures.get("serving_default")
     inputs = {} if signature is None else signature.structured_input_signature[1]
@@ -48,13 +48,13 @@ def load_saved_model(path: Path) -> tuple[tuple[int | None, ...], Forward]:
         or given.dtype != tf.uint8
     ):
         raise UserError(
-            f"{str(path)!r} has the signatures {', '.join(signatures) or 'none'} and none that"
-            " takes uint8 images (B, H, W, 3): expected embed, one vector per image; export one"
-            " with rotkeras export."
+            f"{str(path)!r} must have the signature embed, which takes uint8 images (B, H, W, 3)"
+            f" and returns one vector per image, got {', '.join(signatures) or 'none'}; export an"
+            " encoder with rotkeras export."
         )
     if answer.shape.rank != 2:
         raise UserError(
-            f"{str(path)!r} gives {answer.shape}: expected one vector per image (B, d); export an"
+            f"{str(path)!r} must return one vector per image (B, d), got {answer.shape}; export an"
             " encoder."
         )
     name, output = next(iter(inputs)), next(iter(outputs))

@@ -24,16 +24,16 @@ def load_tflite(path: Path) -> tuple[tuple[int | None, ...], Forward]:
     signature = "embed" if "embed" in file.signatures else None
     if signature is None and file.signatures:
         raise UserError(
-            f"{str(path)!r} has the signatures {', '.join(file.signatures)}: expected embed, images"
-            " in and one vector per image out; give an encoder, such as encoder-int8.tflite."
+            f"{str(path)!r} must have the signature embed, which returns one vector per image, got"
+            f" {', '.join(file.signatures)}; give an encoder, such as encoder-int8.tflite."
         )
     inputs, outputs = file.inputs(signature), file.outputs(signature)
     (name, taken), (output, answer) = next(iter(inputs.items())), next(iter(outputs.items()))
     image = len(taken.shape) == 4 and taken.shape[3] == 3 and taken.dtype == np.uint8
     if len(inputs) != 1 or len(outputs) != 1 or not image or len(answer.shape) != 2:
         raise UserError(
-            f"{str(path)!r} takes {taken} and gives {answer}: expected an encoder, uint8 images (B,"
-            " S, S, 3) in and one vector per image (B, d) out; export one with rotkeras export."
+            f"{str(path)!r} must map uint8 images (B, S, S, 3) to one vector per image (B, d), got"
+            f" {taken} and {answer}; export an encoder with rotkeras export."
         )
 
     def forward(images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -57,7 +57,7 @@ def evaluate(
         watch: called before each fit with (its number from 0, all that are to be fitted); gives
             callbacks for its training.
         done: called after each fit with the unit and its new rows.
-        tested: called while the test part is read with (rows judged, rows in all), first with 0.
+        tested: called while the test part is read with (rows evaluated, rows in all), first with 0.
         name: of the file, `<name>.json`, and of the folder of fitted classifiers. "evaluation" is
             of the run's own images; give another name for other images.
         tell: called with a line when the images are not where the recipe says, cannot be compared
@@ -126,8 +126,8 @@ def evaluate(
             ):
                 if any(each.probes != ALL_PROBES and unit.probe in each.probes for each in wanted):
                     raise UserError(
-                        f"{unit.probe}: expected at most {count} neighbours, the labelled images of"
-                        f" {unit.title()}; take fewer."
+                        f"{unit.probe} must have at most {count} neighbours, the labelled images of"
+                        f" {unit.title()}; lower it."
                     )
                 units.remove(unit)  # of the default probes
             work.labelled(unit)
@@ -148,10 +148,7 @@ def load_network(run: Run) -> keras.Model:
     try:
         return keras.models.load_model(run.model, compile=False)
     except (ValueError, OSError) as error:
-        raise UserError(
-            f"{run.model} could not be loaded ({error}): expected the file that `rotkeras train`"
-            " wrote."
-        ) from None
+        raise UserError(f"{run.model} could not be loaded ({error}). Train it again.") from None
 
 
 def weights_digest(network: keras.Model) -> str:
@@ -181,7 +178,7 @@ def check_source(source: Source, network: keras.Model) -> None:
     if expected != received:
         raise UserError(
             f"The network takes images of {expected[0]}×{expected[1]}, and those of {source.name}"
-            f" are {received[0]}×{received[1]}: load them with image_size={expected[0]}."
+            f" are {received[0]}×{received[1]}; load them with image_size={expected[0]}."
         )
 
 
@@ -313,16 +310,16 @@ class _Work:
             return
         test = self.source.test
         self.record.content["test_part"] = (
-            "none" if test is None else "without labels" if test.labels is None else "judged"
+            "none" if test is None else "without labels" if test.labels is None else "evaluated"
         )
         if test is None or test.labels is None:
             self.record.write()
             return
         if test.image_shape != self.source.image_shape:
             raise UserError(
-                f"The test images are {test.image_shape[0]}×{test.image_shape[1]}, those of"
-                f" training {self.source.image_shape[0]}×{self.source.image_shape[1]}: expected one"
-                " size; give test images of that size."
+                "The test images must be"
+                f" {self.source.image_shape[0]}×{self.source.image_shape[1]}, as those of training,"
+                f" got {test.image_shape[0]}×{test.image_shape[1]}."
             )
         count = sum(len(rows) for rows in groups.values())
         whole, (test, left_out) = test, measurable(self.source.train, test, "test")

@@ -49,9 +49,7 @@ def load_labelled(
     recipe = run.load_recipe()
     if labelled is None:
         if test_folder is not None:
-            raise UserError(
-                "--test-folder goes with --labelled FOLDER, which is not given: give both."
-            )
+            raise UserError("--test-folder needs --labelled FOLDER: give both.")
         return load_run_images(
             run, data, data_dir=data_dir, command=command, tell=tell, progress=progress
         )
@@ -66,8 +64,8 @@ def load_labelled(
     if test_folder is not None:
         if kind != "folder":
             raise UserError(
-                f"--test-folder goes with a folder, received --labelled {labelled}: give a folder"
-                " of class folders."
+                f"--test-folder needs a folder as --labelled, got {labelled}; give a folder of"
+                " class folders."
             )
         check_folder(expanded(test_folder))
     from rotkeras.evaluate.evaluation import load_network

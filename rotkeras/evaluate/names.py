@@ -2,9 +2,9 @@
 
 MODES: dict[str, str] = {
     "frozen": "the pre-trained backbone, frozen",
-    "fine_tuned": "the pre-trained backbone, which learns too",
+    "fine_tuned": "the pre-trained backbone, trained further",
     "random": "an untrained backbone, frozen",
-    "scratch": "the same network, untrained, learning from the labels alone",
+    "scratch": "the same network, untrained, trained on the labels alone",
 }
 """Mode -> what it is."""
 

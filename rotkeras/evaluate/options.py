@@ -25,7 +25,7 @@ class Options:
     """What to evaluate.
 
     Attributes:
-        probes: names of probes; "knn" stands for knn-20 and knn-200.
+        probes: names of probes; "knn" means knn-20 and knn-200.
         modes: of "frozen", "fine_tuned", "random", "scratch".
         taps: those to probe; None for all, or the default tap where a backbone trains or labels are
             few.
@@ -64,7 +64,7 @@ class Options:
         if trains and not any(is_trained(probe) for probe in self.probes):
             raise UserError(
                 f"A backbone that trains ({', '.join(trains)}) needs a probe that is trained:"
-                f" expected linear, nonlinear or conv, received {', '.join(self.probes)}."
+                f" linear, nonlinear or conv, got {', '.join(self.probes)}."
             )
 
     def settings(self, probe: str, mode: str, labels_per_class: int | None) -> Settings:

@@ -17,7 +17,7 @@ PROTOCOL = (
     "Validation images, split from training, chose the epoch of trained probes that had all labels;"
     " probes of few labels took the last epoch, for a validation part larger than the labels would"
     " be labels by another name. A tap or a setting is to be chosen by the validation column. Each"
-    " row was judged on the test part once, after all the fitting that was asked for with it;"
+    " row was evaluated on the test part once, after all the requested fitting;"
     " test_reads says when, and for how many rows."
 )
 
@@ -67,8 +67,7 @@ class Record:
             complete = False
         if not complete:
             raise UserError(
-                f"{path} could not be read as an evaluation: expected one of this version; move it"
-                " away."
+                f"{path} could not be read as an evaluation of this version; move it away."
             )
         if not same_network:
             raise UserError(

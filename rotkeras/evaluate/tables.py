@@ -28,7 +28,7 @@ class Cell:
     seeds: int
 
     def text(self, margin: bool = False) -> str:
-        """In percent, with its margin when asked."""
+        """In percent, with its margin if requested."""
         return f"{100 * self.mean:.1f}" + (f" ±{100 * self.margin:.1f}" if margin else "")
 
 

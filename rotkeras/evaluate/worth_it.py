@@ -28,7 +28,7 @@ def label_counts(source: Source, wanted: Sequence[int] = ()) -> tuple[int, ...]:
 
     Args:
         source: labelled images.
-        wanted: numbers that were asked for.
+        wanted: requested numbers.
 
     Raises:
         UserError: without labels, or when a class has fewer images than that.
@@ -81,10 +81,11 @@ def compare(
 
     Returns:
         {"part", "images", "counts": {K: {"methods": {name: mean, margin, seconds}, "gain",
-        "gain_margin", "told"}}, "verdict"}; accuracies in 0 … 1. The gain is that of the conv probe
-        over training from scratch, paired by seed, so that both had the same labels; "told" is
-        whether its 95 % interval excludes 0. The interval joins that over seeds (Student's t) and
-        that of the images. With one seed it is always false, because drawn labels differ.
+        "gain_margin", "significant"}}, "verdict"}; accuracies in 0 … 1. The gain is that of the
+        conv probe over training from scratch, paired by seed, so that both had the same labels;
+        "significant" is whether its 95 % interval excludes 0. The interval joins that over seeds
+        (Student's t) and that of the images. With one seed it is always false, because drawn labels
+        differ.
     """
     found = {
         count: {
@@ -121,12 +122,12 @@ def compare(
         # independent, which overestimates it.
         of_images = [share_margin(methods[name]["mean"], images) for name in ("conv", "scratch")]
         gain_margin = math.hypot(gain_margin or 0.0, *of_images)
-        told = images >= LEAST_IMAGES and seeds > 1 and abs(gain) > gain_margin
+        significant = images >= LEAST_IMAGES and seeds > 1 and abs(gain) > gain_margin
         compared[count] = {
             "methods": methods,
             "gain": gain,
             "gain_margin": gain_margin,
-            "told": told,
+            "significant": significant,
         }
     return {
         "part": part,
@@ -152,19 +153,19 @@ def verdict(compared: dict[int, Any], images: int, seeds: int, seconds: float) -
             "One seed cannot show a difference, because draws of labels differ. Use --seeds 3"
             f" (pre-training took {clock(seconds)}, once)."
         )
-    told = {count: each for count, each in compared.items() if each["told"]}
+    significant = {count: each for count, each in compared.items() if each["significant"]}
     cost = f"pre-training took {clock(seconds)}, once"
 
     def points(counts: Sequence[int]) -> str:
         return ", ".join(
-            f"{100 * abs(told[count]['gain']):.1f} ± {100 * told[count]['gain_margin']:.1f} points"
-            f" at {count} labels per class"
+            f"{100 * abs(significant[count]['gain']):.1f} ±"
+            f" {100 * significant[count]['gain_margin']:.1f} points at {count} labels per class"
             for count in counts
         )
 
-    better = [count for count in told if told[count]["gain"] > 0]
-    worse = [count for count in told if told[count]["gain"] < 0]
-    if not told:
+    better = [count for count in significant if significant[count]["gain"] > 0]
+    worse = [count for count in significant if significant[count]["gain"] < 0]
+    if not significant:
         widest = 100 * max(each["gain_margin"] for each in compared.values())
         return (
             f"Pre-training made no measurable difference with {seeds} seeds: the 95 % interval of"
@@ -177,7 +178,7 @@ def verdict(compared: dict[int, Any], images: int, seeds: int, seconds: float) -
             f" {points(worse)}; {cost}."
         )
     if better:
-        rest = [str(count) for count in compared if count not in told]
+        rest = [str(count) for count in compared if count not in significant]
         tail = f"; no measurable difference at {', '.join(rest)}" if rest else ""
         return f"Pre-training improved accuracy by {points(better)}{tail}; {cost}."
     return (

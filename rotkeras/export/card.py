@@ -97,22 +97,22 @@ def write(
 
 
 def proof_table(proof: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """(headings, rows) of the TFLite files of a `verify.json`: size, milliseconds, likeness, and
+    """(headings, rows) of the TFLite files of a `verify.json`: size, milliseconds, agreement, and
     what each probe lost."""
     files = proof["files"]
     probes = list(dict.fromkeys(name for each in files.values() for name in each["drops"]))
     headings = ["file", "size", "ms", "cosine", "least", *(f"{name} drop" for name in probes)]
     rows = []
     for name, each in files.items():
-        likeness = each.get("likeness")
+        agreement = each.get("agreement", each.get("likeness"))  # its older name
         drops = [each["drops"].get(probe) for probe in probes]
         rows.append(
             [
                 name,
                 readable_size(each["bytes"]),
                 f"{each['milliseconds']:.2f}",
-                f"{likeness['cosine']:.5f}" if likeness else "",
-                f"{likeness['cosine_min']:.4f}" if likeness else "",
+                f"{agreement['cosine']:.5f}" if agreement else "",
+                f"{agreement['cosine_min']:.4f}" if agreement else "",
                 *(f"{drop['drop']:+.2f} ±{drop['margin']:.2f}" if drop else "" for drop in drops),
             ]
         )

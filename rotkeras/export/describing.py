@@ -28,13 +28,13 @@ def describe(
         "embeddings": f"(n, {d}) embeddings of signature embed.",
         "labels": "(n,) numbers of classes, from 0.",
         "learning_rate": "Of the step, such as 0.1.",
-        "momentum": "Share of the last step that goes on, such as 0.9.",
+        "momentum": "Share of the last step that is kept, such as 0.9.",
         "weight_decay": "Strength of the L2 term, such as 0.01.",
         "loss": "Mean cross-entropy before the step.",
         "unused": "Any number.",
         "weights": f"({d}, classes) weights of the softmax head.",
         "bias": "(classes,) bias of the softmax head.",
-        "classes": "How many classes the head tells apart.",
+        "classes": "Number of classes of the head.",
         "probabilities": (
             "Probability of each class, or of each angle by which the image was turned"
             " counter-clockwise."

@@ -1,5 +1,5 @@
-"""From a network to a folder of files that are proven: written and checked aside, put in place when
-all of them hold."""
+"""From a network to a folder of proven files: written and checked in a temporary folder, put in
+place when all of them hold."""
 
 import functools
 import shutil
@@ -64,7 +64,7 @@ class Exported:
     """What an export left.
 
     Attributes:
-        folder: where its files lie: the folder that was asked for, or the one aside when something
+        folder: where its files lie: the requested folder, or the rejected one when something
             was rejected.
         proof: the content of `verify.json`.
         rejected: the files that lost more than was allowed, with what they lost.
@@ -134,7 +134,7 @@ def export(
     check_target(target, overwrite)
     if not 0 <= max_drop <= 100:
         raise UserError(
-            f"max_drop: expected 0 to 100 percentage points, received {max_drop}; 0.5 is usual."
+            f"max_drop must be from 0 to 100 percentage points, got {max_drop}; 0.5 is usual."
         )
     check(
         model,
@@ -233,9 +233,8 @@ _FULL = (
 
 def _unwritable(target: Path, why: str) -> UserError:
     return UserError(
-        f"The export could not be written to {target} ({why}): expected a folder that can be"
-        " written, and room on its disk and in the folder for temporary files; give another with"
-        " -o, or make room; what was there is untouched."
+        f"The export could not be written to {target} ({why}). Give another folder with -o, or free"
+        " space on its disk and in the folder for temporary files. What was there is unchanged."
     )
 
 
@@ -265,24 +264,18 @@ def check(
             + "."
         )
     if classes < 2:
-        raise UserError(
-            f"classes: expected at least 2 for the learner to tell apart, received {classes}; give"
-            " more."
-        )
+        raise UserError(f"classes must be at least 2 for a learner, got {classes}.")
     for kind in kinds:
         check_length(kind, l2_normalization)
     if resize and input_size is None:
-        raise UserError(
-            "resize needs the size to resize from: expected input_size, the pixels of each side of"
-            " the images; give it."
-        )
+        raise UserError("resize needs input_size, the side in pixels of the images to resize.")
     parts = parts_of(model, tap, angles=tuple(angles), input_size=input_size, resize=resize)
     for kind in kinds:
         if kind.role == "orient" and parts.rotation is None:
             raise UserError(
-                f"The profile orient needs a head named rotation with {len(parts.angles)} answers,"
+                f"The profile orient needs a head named rotation with {len(parts.angles)} classes,"
                 f" one for each of the angles {list(parts.angles)}, and {model.name!r} has none:"
-                " leave it out, or give the classifier of a rotation task and its angles."
+                " leave the profile out, or pass the classifier of a rotation task and its angles."
             )
     _check_calibration(source, [kind.name for kind in kinds if kind.calibrated], calibration_images)
 
@@ -292,7 +285,7 @@ def _check_calibration(source: Source, calibrated: Sequence[str], calibration_im
         return
     if not FEWEST_IMAGES <= calibration_images <= 1000:
         raise UserError(
-            f"calibration_images: expected {FEWEST_IMAGES} to 1000, received {calibration_images};"
+            f"calibration_images must be from {FEWEST_IMAGES} to 1000, got {calibration_images};"
             " 200 to 500 are usual."
         )
     if len(source.train) < calibration_images:
@@ -310,9 +303,7 @@ def _draws(
     """(calibration images, held-out images, images that probes are fitted on); the first two have
     none in common."""
     if verify_images < 1:
-        raise UserError(
-            f"verify_images: expected at least 1, received {verify_images}; proof needs images."
-        )
+        raise UserError(f"verify_images must be at least 1, got {verify_images}.")
     calibration, rest = None, source.train
     if any(kind.calibrated for kind in kinds):
         calibration = source.train.draw(calibration_images, seed)
@@ -325,8 +316,8 @@ def _draws(
         )
     if len(rest) < 2:
         raise UserError(
-            "No image is left to prove the export on: expected a validation part, or more training"
-            " images than calibrate; set data.validation_fraction, or calibration_images lower."
+            "No image is left to prove the export on. Set data.validation_fraction, or lower"
+            " calibration_images."
         )
     held_out = rest.draw(min(verify_images, len(rest) // 2), seed)
     return (
@@ -389,7 +380,7 @@ def _write(
                 calibration=images,
                 classes=classes,
                 description=description,
-                workshop=work,
+                work_folder=work,
             )
             proof["files"][kind.file] = verify_file(
                 file,

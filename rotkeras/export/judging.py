@@ -119,7 +119,7 @@ def compare(
     )
 
 
-def likeness(reference: NDArray[np.floating], values: NDArray[np.floating]) -> dict[str, float]:
+def agreement(reference: NDArray[np.floating], values: NDArray[np.floating]) -> dict[str, float]:
     """How alike embeddings (n, d) are to those of Keras: cosine of each image's, and the largest
     difference of a number."""
     reference, values = reference.astype(np.float64), values.astype(np.float64)

@@ -68,8 +68,7 @@ def export_run(
         model = keras.models.load_model(run.model, compile=False)
     except Exception as error:
         raise UserError(
-            f"{str(run.model)!r} could not be loaded by Keras ({brief(error)}): expected the"
-            " network of a run; train it again."
+            f"Keras could not load {str(run.model)!r} ({brief(error)}). Train it again."
         ) from error
     chosen = settings.tap or (recipe.encoder.tap if recipe.encoder.tap != "best" else None)
     angles = recipe.task.angles

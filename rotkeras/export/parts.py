@@ -90,8 +90,8 @@ def parts_of(
     size = trained if input_size is None else input_size
     if size < 8 or size > 4096:
         raise UserError(
-            f"input_size: expected 8 to 4096 pixels, received {size}; give the side of the images"
-            " on the device."
+            "input_size must be from 8 to 4096 pixels, the side of the images on the device, got"
+            f" {size}."
         )
     images, maps, answer = (
         _ends(network) if size == trained else _at_size(network, size, trained if resize else None)
@@ -224,9 +224,9 @@ def _side(network: keras.Model) -> int:
     ):
         what = f"{inputs[0].dtype} {shape}" if shape else f"{len(inputs)} inputs"
         raise UserError(
-            f"The network {network.name!r} takes {what}: expected one input of square images, uint8"
-            " (B, S, S, 3); put keras.Input((S, S, 3), dtype='uint8') and the normalisation it was"
-            " trained with in front."
+            f"The network {network.name!r} must have one input of square images, uint8 (B, S, S,"
+            f" 3), got {what}; put keras.Input((S, S, 3), dtype='uint8') and the normalisation it"
+            " was trained with in front."
         )
     return int(shape[1])
 
@@ -272,9 +272,9 @@ def _at_size(
     except Exception as error:
         there = _side(network)
         raise UserError(
-            f"The network cannot take images of {size}×{size} ({brief(error)}): expected"
-            f" {there}×{there}, the size of its training; add --resize, which resizes inside the"
-            " file, or leave --input-size out."
+            f"The network cannot take images of {size}×{size} ({brief(error)}); it was trained on"
+            f" {there}×{there}. Add --resize, which resizes inside the file, or leave --input-size"
+            " out."
         ) from error
     if trained is None:
         return _ends(twin)

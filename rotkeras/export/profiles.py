@@ -77,7 +77,7 @@ PROFILES = {
         Profile(
             "learner",
             "learner.tflite",
-            "int8 encoder and a head that learns on the device",
+            "int8 encoder with a head that is trained on the device",
             "learner",
             "int8",
         ),
@@ -97,5 +97,5 @@ def profile(name: str) -> Profile:
     if name not in PROFILES:
         close = nearest(name, PROFILES)
         valid = "" if close.startswith("valid") else f" valid: {', '.join(PROFILES)}."
-        raise UserError(f"There is no export profile {name!r}: {close}{valid}")
+        raise UserError(f"There is no export profile {name!r}; {close}{valid}")
     return PROFILES[name]

@@ -15,7 +15,7 @@ def resolved(folder: str | os.PathLike[str]) -> Path:
 
 
 def rejected_folder(folder: Path) -> Path:
-    """Where an export is kept aside that lost too much."""
+    """The folder of an export whose accuracy drop is too large."""
     return folder.with_name(f"{folder.name}-rejected")
 
 
@@ -31,17 +31,15 @@ def check_target(folder: Path, overwrite: bool) -> None:
     here = Path.cwd().resolve()
     if folder == here or folder in here.parents:
         raise UserError(
-            f"{folder} is the current folder, or holds it: expected a folder of its own for the"
-            " export; give another with -o."
+            f"{folder} is the current folder, or holds it. Give a folder for the export alone"
+            " with -o."
         )
     aside = rejected_folder(folder)
     for each, again in ((folder, overwrite), (aside, True)):
         if not each.exists():
             continue
         if not each.is_dir():
-            raise UserError(
-                f"{each} is a file: expected a folder for the export; give another with -o."
-            )
+            raise UserError(f"{each} is a file. Give a folder for the export with -o.")
         if any(each.iterdir()) and not (each / "verify.json").exists():
             what = "" if each == folder else ", where a rejected export would be kept,"
             raise UserError(
@@ -55,8 +53,8 @@ def check_target(folder: Path, overwrite: bool) -> None:
     there = next(parent for parent in folder.parents if parent.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise UserError(
-            f"{there} cannot be written to: expected a folder that can hold {folder.name}; give"
-            " another with -o."
+            f"{there} cannot be written to, so it cannot hold {folder.name}. Give another folder"
+            " with -o."
         )
 
 
@@ -74,7 +72,7 @@ def clean(folder: Path) -> None:
 
 
 def put(working: Path, place: Path) -> None:
-    """Put a folder in place. An older one is moved aside first and taken away last; `clean` brings
+    """Put a folder in place. An older one is renamed first and deleted last; `clean` brings
     it back after a kill between."""
     old = place.with_name(f".old-{os.getpid()}-{place.name}")
     if place.exists():

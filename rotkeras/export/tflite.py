@@ -42,7 +42,7 @@ def to_tflite(
     calibration: ImageBatch | Images | None = None,
     classes: Classes = CLASSES,
     description: Description | None = None,
-    workshop: Path | None = None,
+    work_folder: Path | None = None,
 ) -> Path:
     """Write one TFLite file: uint8 RGB in, batch 1, normalisation inside, builtin operators only.
 
@@ -55,8 +55,8 @@ def to_tflite(
             with int8; of a part of a source, 200 are drawn.
         classes: of the profile learner, the most classes that its head can tell apart.
         description: metadata; None writes what is known of the parts.
-        workshop: a folder for what several files of one network have in common, so that it is made
-            once.
+        work_folder: a folder for what several files of one network have in common, so that it is
+            made once.
 
     Returns:
         The path. The file's signatures:
@@ -74,7 +74,7 @@ def to_tflite(
 
     Raises:
         UserError: for an unknown profile, too few or other calibration images, a network without
-            the head that is asked for, and operators that TFLite has no builtin for, by name.
+            the requested head, and operators that TFLite has no builtin for, by name.
 
     Reference:
         Jacob et al., Quantization and Training of Neural Networks for Efficient
@@ -92,11 +92,11 @@ def to_tflite(
             " network without one: give the classifier of a rotation task, such as the model.keras"
             " of a run."
         )
-    if workshop is None:
+    if work_folder is None:
         with temporary_folder() as folder:
             model = _convert(parts, kind, images, classes, folder)
     else:
-        model = _convert(parts, kind, images, classes, workshop)
+        model = _convert(parts, kind, images, classes, work_folder)
     if (
         kind.role != "orient"
         and kind.calibrated
@@ -116,9 +116,9 @@ def check_length(kind: Profile, l2_normalization: bool) -> None:
     come out 10 to 20 % wrong."""
     if l2_normalization and kind.calibrated and kind.role != "orient":
         raise UserError(
-            f"The profile {kind.name} has no vectors of unit length, for int8 rounds the root and"
-            " lengths come out 10 to 20 % off: expected float32, float16 or dynamic with"
-            " l2_normalization; leave it out: cosine similarity needs no unit length."
+            f"The profile {kind.name} does not support l2_normalization, because int8 rounds the"
+            " square root and lengths are 10 to 20 % off. Use float32, float16 or dynamic, or"
+            " leave it out: cosine similarity needs no unit length."
         )
 
 
@@ -131,25 +131,25 @@ def _calibration(
     if images is None or len(images) < FEWEST_IMAGES:
         received = "none" if images is None else f"{len(images)}"
         raise UserError(
-            f"The profile {kind.name} is calibrated on training images: expected at least"
-            f" {FEWEST_IMAGES}, best 200 to 500, received {received}; give more, or take a profile"
+            f"The profile {kind.name} is calibrated on training images and needs at least"
+            f" {FEWEST_IMAGES}, best 200 to 500, got {received}; add images, or use a profile"
             " without calibration:"
-            f" {', '.join(name for name, each in PROFILES.items() if not each.calibrated)}."
+            f" {', '.join((name for name, each in PROFILES.items() if not each.calibrated))}."
         )
     if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
         raise UserError(
-            f"Calibration images: expected uint8 (n, {size}, {size}, 3), as the file takes them,"
-            f" received {images.dtype} of shape {images.shape}; convert or resize them."
+            f"Calibration images must be uint8 (n, {size}, {size}, 3), as the file takes them, got"
+            f" {images.dtype} of shape {images.shape}; convert or resize them."
         )
     return images
 
 
 def _convert(
-    parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: int, workshop: Path
+    parts: Parts, kind: Profile, images: NDArray[np.uint8], classes: int, work_folder: Path
 ) -> bytes:
     import tensorflow as tf
 
-    written = workshop / f"{kind.role}-{'float' if _pixels_are_float(kind) else 'uint8'}"
+    written = work_folder / f"{kind.role}-{'float' if _pixels_are_float(kind) else 'uint8'}"
     if not written.exists():
         _write(parts, kind, images, classes, written)
     names = _SIGNATURES[kind.role]
@@ -182,16 +182,15 @@ def _convert(
 
 def _unmade(kind: Profile, error: Exception) -> str:
     return (
-        f"TensorFlow could not make the profile {kind.name} ({brief(error)}): expected a network of"
-        " stock layers in float32; take another profile, or cut it at an earlier tap."
+        f"TensorFlow could not make the profile {kind.name} ({brief(error)}). Use a network of"
+        " stock layers in float32, another profile, or an earlier tap."
     )
 
 
 def _foreign(kind: Profile, names: list[str]) -> str:
     return (
-        f"The profile {kind.name} cannot be made of TFLite's builtin operators alone, because it"
-        f" has none for {', '.join(names)}: expected layers that phones and microcontrollers can"
-        " run; cut the network at an earlier tap, or replace that layer."
+        f"The profile {kind.name} cannot be made of TFLite's built-in operators alone, which have"
+        f" none for {', '.join(names)}. Cut the network at an earlier tap, or replace that layer."
     )
 
 

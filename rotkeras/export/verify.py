@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rotkeras.data.source import Images
 from rotkeras.device.notes import without_notes
 from rotkeras.device.tflite_file import TFLiteFile
-from rotkeras.export.judging import compare, likeness
+from rotkeras.export.judging import agreement, compare
 from rotkeras.export.operators import operators_of
 from rotkeras.export.parts import Parts
 from rotkeras.export.profiles import Profile
@@ -33,16 +33,16 @@ _IMAGES_PER_BATCH = 128
 class Reference:
     """What Keras says of the held-out images, and the probes that were fitted on its embeddings.
 
-    A probe is fitted once, on Keras' embeddings of training images, and asked about the embeddings
-    of each file: as a classifier that was fitted on a workstation would meet the file on a device.
-    Probes fitted anew on each file's embeddings would make good what the file got wrong.
+    A probe is fitted once, on Keras' embeddings of training images, and predicts from the
+    embeddings of each file: as a classifier that was fitted on a workstation would meet the file on
+    a device. Probes fitted anew on each file's embeddings would make good what the file got wrong.
 
     Attributes:
         images: uint8 (n, S, S, 3), held out.
         embeddings: float32 (n, d).
-        labels: what the probes are asked, (m,): classes, or, of images without labels, angles of
+        labels: what the probes predict, (m,): classes, or, of images without labels, angles of
             their turned copies.
-        probed: uint8 (m, S, S, 3), the images that the probes are asked about: `images`, or turned
+        probed: uint8 (m, S, S, 3), the images that the probes predict: `images`, or turned
             copies of some of them.
         probed_embeddings: float32 (m, d).
         probes: name -> (fitted probe, its answers to Keras' embeddings).
@@ -146,7 +146,7 @@ def verify_file(
 
     Returns:
         Its part of `verify.json`: size in bytes, SHA-256, operators, inputs and outputs, median
-        milliseconds per image on one thread, `likeness` to Keras' embeddings, and what each probe,
+        milliseconds per image on one thread, `agreement` to Keras' embeddings, and what each probe,
         or the rotation head, loses (`Drop.record`).
     """
     content = path.read_bytes()
@@ -184,7 +184,7 @@ def verify_file(
         )
         record["drops"] = {"rotation": right.record()}
         return record
-    record["likeness"] = likeness(reference.embeddings, answers)
+    record["agreement"] = agreement(reference.embeddings, answers)
     probed = answers
     if separate:
         probed, _ = _run(file, signature, output, reference.probed, len(images), total, progress)

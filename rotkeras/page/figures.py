@@ -17,8 +17,8 @@ INK, PALE, RULE, PAPER = "#010101", "#020202", "#030303", "#040404"
 and on paper."""
 
 SERIES = tuple(f"#0500{number:02x}" for number in range(10))
-"""Stand-ins of the colours of series; neighbouring ones can be told apart by those who confuse red
-and green."""
+"""Stand-ins of the colours of series; neighbouring ones can be distinguished by those who confuse
+red and green."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 """A marker of each series: colour never carries the meaning alone."""

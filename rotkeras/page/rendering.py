@@ -49,8 +49,7 @@ def check_page(
     file = check_writable(path, what)
     if file.suffix.lower() not in (".html", ".htm"):
         raise UserError(
-            f"The page {str(file)!r} ends in {file.suffix or 'nothing'}: expected .html; give such"
-            " a name."
+            f"The page {str(file)!r} must end in .html, got {file.suffix or 'no ending'}."
         )
     if file.is_dir():
         raise UserError(f"The page {str(file)!r} is a folder: give the name of a file in it.")
@@ -61,7 +60,7 @@ def check_page(
         )
     if file.exists() and not overwrite:
         raise UserError(
-            f"The page {str(file)!r} is there already: add --overwrite, or give another name."
+            f"The page {str(file)!r} already exists. Add --overwrite, or give another name."
         )
     return file
 

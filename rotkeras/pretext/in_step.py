@@ -59,8 +59,8 @@ class InStep:
     ) -> None:
         if not getattr(task, "in_step", False):
             raise UserError(
-                "Views are made inside the step by quarter turns alone: expected angles of 0, 90,"
-                " 180 and 270, received others; leave the views on the host."
+                "InStep supports angles of 0, 90, 180 and 270 alone; make views of other angles on"
+                " the host."
             )
         steps = list(augmentation)
         resident = (resident,) if isinstance(resident, Images) else tuple(resident)
@@ -78,10 +78,7 @@ class InStep:
                 " alone, received others; send the images, or leave out the other augmentations."
             )
         if any(part.array is not resident[0].array for part in resident):
-            raise UserError(
-                "Resident images are parts of one source: expected parts that share an array,"
-                " received several arrays."
-            )
+            raise UserError("Resident images must be parts of one source, which share an array.")
         self.task = task
         self.on_host = steps[:first]
         self.inside: list[Any] = steps[first:]
@@ -106,8 +103,8 @@ class InStep:
             images.array is not self.resident[0].array or not np.isin(images.rows, self._rows).all()
         ):
             raise UserError(
-                "The pipeline's images are not resident: expected a part of those that InStep was"
-                f" given, received {images!r}; name that part in resident too."
+                f"The pipeline's images must be a part of the images of InStep, got {images!r};"
+                " name that part in resident too."
             )
 
     def views_per_image(self) -> int:
@@ -198,23 +195,23 @@ class InStep:
         layer = next((each for each in model.layers if getattr(each, "makes_views", False)), None)
         if layer is None:
             raise UserError(
-                f"The model {model.name!r} does not make its views: expected a model that"
-                " InStep.build_model made."
+                f"The model {model.name!r} does not make its views; build it with"
+                " InStep.build_model."
             )
         from rotkeras.pretext.make_views import describe_images, steps_config
 
         config, array = layer.get_config(), self._array() if self.resident else None
         if config["steps"] != steps_config([*self.inside, self.task]):
             raise UserError(
-                "The model was made with another task or other augmentations: expected those of"
-                f" this InStep, {_short(steps_config([*self.inside, self.task]))}, got"
+                "The model's task and augmentations must be those of this InStep,"
+                f" {_short(steps_config([*self.inside, self.task]))}, got"
                 f" {_short(config['steps'])}."
             )
         if config["images"] != describe_images(array):
             raise UserError(
-                "The model was trained on other resident images: expected"
-                f" {config['images'] or 'none'}, got {describe_images(array) or 'none'}; give"
-                " InStep the same parts of the same images."
+                f"The model's resident images must be {config['images'] or 'none'}, got"
+                f" {describe_images(array) or 'none'}; give InStep the same parts of the same"
+                " images."
             )
         layer.attach(array)
 

@@ -1,4 +1,4 @@
-"""Probes: how good features are, told by simple classifiers on them."""
+"""Probes: simple classifiers that measure how good features are."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

@@ -151,7 +151,7 @@ def fit(
         return _closed(network, probe, train, labels, wanted, pooled)
     if trainable and len(wanted) > 1:
         raise UserError(
-            f"A backbone that trains has one tap: expected one of {', '.join(wanted)}; name it."
+            f"A backbone that trains is probed at one tap; name one of {', '.join(wanted)}."
         )
 
     from rotkeras.probes.training import train_heads
@@ -263,7 +263,7 @@ def _check_size(network: keras.Model, images: Images) -> None:
         size not in (None, there) for size, there in zip(expected, images.image_shape, strict=True)
     ):
         raise UserError(
-            f"The network takes images of {expected[0]}×{expected[1]}, received"
-            f" {images.image_shape[0]}×{images.image_shape[1]}: load them with"
+            f"The network takes images of {expected[0]}×{expected[1]}, got"
+            f" {images.image_shape[0]}×{images.image_shape[1]}; load them with"
             f" image_size={expected[0]}."
         )

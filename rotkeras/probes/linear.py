@@ -146,7 +146,7 @@ def logistic(
     model = LogisticRegression(C=1.0 / (penalty * len(labels)), max_iter=500, tol=1e-4)
     model.fit((features - mean) / scale, labels)
     weight, bias = model.coef_.T, model.intercept_
-    if len(model.classes_) == 2:  # one column of scores stands for both classes
+    if len(model.classes_) == 2:  # one column of scores holds both classes
         weight, bias = np.hstack([0 * weight, weight]), np.array([0.0, bias[0]])
     return LinearProbe(mean, scale, np.asarray(model.classes_, np.int64), weight, bias, penalty)
 

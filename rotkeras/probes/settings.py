@@ -105,7 +105,7 @@ def settings_for(
         return budget
     if budget not in BUDGETS:
         raise UserError(
-            f"budget: expected fast or published, received {budget!r}; {nearest(budget, BUDGETS)}"
+            f"budget must be fast or published, got {budget!r}; {nearest(budget, BUDGETS)}"
         )
     table = BUDGETS[budget]
     name = "supervised" if supervised else probe

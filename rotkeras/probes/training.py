@@ -199,8 +199,8 @@ class _ChooseEpoch(keras.callbacks.Callback):
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise UserError(
-                f"The probe's loss became {loss} in epoch {epoch + 1}: expected finite numbers;"
-                " features of this network may be infinite, or the learning rate too high."
+                f"The probe's loss became {loss} in epoch {epoch + 1}: features of this network may"
+                " be infinite, or the learning rate too high."
             )
         if self.judge is None:
             return

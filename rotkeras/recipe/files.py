@@ -60,7 +60,7 @@ def find(name: AnyPath) -> Path:
         return there[bare]
     if path.is_dir():
         raise UserError(
-            f"{name} is a folder: expected a recipe file or the name of a shipped recipe; valid:"
+            f"{name} is a folder. Give a recipe file or the name of a shipped recipe:"
             f" {', '.join(there)}."
         )
     raise UserError(
@@ -102,7 +102,7 @@ def apply_override(content: dict[str, Any], override: str) -> None:
     key_path, equals, text = override.partition("=")
     keys = key_path.strip().split(".")
     if not equals or not all(keys):
-        raise UserError(f"--set {override}: expected KEY.PATH=VALUE, such as train.epochs=5.")
+        raise UserError(f"--set must be KEY.PATH=VALUE, such as train.epochs=5, got {override}.")
     value = _value_of(text, keys, content, key_path.strip())
     place: Any = content
     for depth, key in enumerate(keys[:-1]):
@@ -213,8 +213,8 @@ def _inside(content: Any, key: str) -> Any:
 def _element(place: list[Any], key: str, override: str) -> Any:
     if not key.isdigit() or int(key) >= len(place):
         raise UserError(
-            f"--set {override}: expected the number of a list's element, 0 to {len(place) - 1},"
-            f" received {key!r}."
+            f"--set {override} must name an element of the list, 0 to {len(place) - 1}, got"
+            f" {key!r}."
         )
     return place[int(key)]
 

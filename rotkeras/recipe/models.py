@@ -108,7 +108,7 @@ class Data(Section):
         None, description="Keep a drawn part of the training images; null keeps all."
     )
     on_bad_image: OnBadImage = Field(
-        "skip", description="What to do with a file that is no whole image."
+        "skip", description="What to do with a file that is not an intact image."
     )
     cache: Text | None = Field(
         None,
@@ -302,13 +302,13 @@ class Train(Section):
 
 
 class Probe(Section):
-    """How features are judged during training, on the validation part; needs labels."""
+    """How features are evaluated during training, on the validation part; needs labels."""
 
     every_epochs: NotNegative = Field(
         10, description="Besides the last epoch; 0 for the last alone."
     )
     train_images: Positive = Field(
-        10000, description="Most labelled training images that a probe learns from."
+        10000, description="Largest number of labelled training images that a probe is trained on."
     )
     probes: Annotated[list[ProbeName], Field(min_length=1)] = Field(
         ["ridge", "knn-20"],
@@ -406,7 +406,7 @@ class Export(Section):
     max_drop: Percent = Field(
         0.5, description="Percentage points of accuracy that a file may lose against Keras."
     )
-    classes: Classes = Field(10, description="Of profile learner: most classes it can tell apart.")
+    classes: Classes = Field(10, description="Profile learner: largest number of classes.")
     author: str = Field("", description="For the metadata and the model card.")
     licence: str = Field(
         "", description="Of the exported files, for the metadata and the model card."

@@ -60,9 +60,7 @@ def parse(text: str, name: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise UserError(
-            f"{name}{where}: expected YAML, received what it cannot be ({problem}); fix this line."
-        ) from None
+        raise UserError(f"{name}{where}: not valid YAML ({problem}); fix this line.") from None
 
 
 def _check_keys(node: yaml.Node, path: str, name: str, above: tuple[yaml.Node, ...]) -> None:
@@ -70,8 +68,7 @@ def _check_keys(node: yaml.Node, path: str, name: str, above: tuple[yaml.Node, .
     words."""
     if any(node is each for each in above):
         raise UserError(
-            f"{name}:{node.start_mark.line + 1}: {path.rstrip('.')}: expected a value, received one"
-            " that contains itself."
+            f"{name}:{node.start_mark.line + 1}: {path.rstrip('.')} must not contain itself."
         )
     above = (*above, node)
     if isinstance(node, yaml.SequenceNode):
@@ -86,12 +83,9 @@ def _check_keys(node: yaml.Node, path: str, name: str, above: tuple[yaml.Node, .
             f" {path}{key.value if isinstance(key, yaml.ScalarNode) else '…'}"
         )
         if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
-            raise UserError(
-                f"{where}: expected a word as a key, received {key.tag.rsplit(':', 1)[-1]}; write a"
-                " word."
-            )
+            raise UserError(f"{where}: a key must be a word, got {key.tag.rsplit(':', 1)[-1]}.")
         if key.value in seen:
-            raise UserError(f"{where}: expected each key once, received it twice; keep one.")
+            raise UserError(f"{where} is given twice; keep one.")
         seen.add(key.value)
         if isinstance(value, yaml.ScalarNode) and value.value == "" and value.style is None:
             raise UserError(
@@ -112,8 +106,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
             else (error.strerror or str(error)).lower()
         )
         raise UserError(
-            f"{path}: could not be read ({reason}): expected a YAML recipe; `rotkeras recipes`"
-            " lists some."
+            f"{path} could not be read ({reason}). Give a YAML recipe; `rotkeras recipes` lists the"
+            " shipped ones."
         ) from None
     content = parse(text, str(path))
     if content is None:
@@ -123,7 +117,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         )
     if not isinstance(content, dict):
         raise UserError(
-            f"{path}: expected sections such as 'data:' and 'train:', received a"
+            f"{path} must have sections such as 'data:' and 'train:', got a"
             f" {type(content).__name__}; see `rotkeras schema`."
         )
     return content

@@ -74,9 +74,9 @@ def confusion_table(evaluation: Evaluation) -> Table | None:
                     f"{100 * count / total:.0f}" if count else "",
                     count / total,
                     count / total,
-                    title=f"{names[true]} taken for {names[told]}: {count:,}",
+                    title=f"{names[true]} taken for {names[predicted]}: {count:,}",
                 )
-                for told, count in enumerate(counts)
+                for predicted, count in enumerate(counts)
             ]
             lines.append([names[true], *cells])
         return Table(
@@ -87,16 +87,16 @@ def confusion_table(evaluation: Evaluation) -> Table | None:
         )
     pairs = sorted(
         (
-            (count / max(1, sum(counts)), count, true, told)
+            (count / max(1, sum(counts)), count, true, predicted)
             for true, counts in enumerate(matrix)
-            for told, count in enumerate(counts)
-            if true != told and count
+            for predicted, count in enumerate(counts)
+            if true != predicted and count
         ),
         reverse=True,
     )[:20]
     lines = [
-        [names[true], names[told], Cell(f"{100 * share:.1f}", share, share), count]
-        for share, count, true, told in pairs
+        [names[true], names[predicted], Cell(f"{100 * share:.1f}", share, share), count]
+        for share, count, true, predicted in pairs
     ]
     return Table(
         f"The pairs confused most, {about}.",

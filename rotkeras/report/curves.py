@@ -181,7 +181,7 @@ def put_legend(axes: Any, labels: Sequence[str]) -> None:
 
 
 def _words(lines: Sequence[Line], text: Any, online: bool) -> str:
-    told = [
+    sentences = [
         f"{name} from {text(points[0][1])} to {text(points[-1][1])} at epoch {points[-1][0]}"
         for name, points in lines
     ]
@@ -190,7 +190,7 @@ def _words(lines: Sequence[Line], text: Any, online: bool) -> str:
         if online
         else ""
     )
-    return f"{'; '.join(told)}.{tail}"
+    return f"{'; '.join(sentences)}.{tail}"
 
 
 def _table(lines: Sequence[Line], title: str, text: Any) -> Table:

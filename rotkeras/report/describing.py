@@ -18,7 +18,7 @@ def lead(run: Gathered) -> str:
     seconds = (run.summary or {}).get("seconds")
     took = f" in {clock(seconds)}" if seconds else ""
     epochs = f"{last['epoch']} epoch{'s' if last['epoch'] != 1 else ''}"
-    told = (
+    sentences = (
         f"After {epochs}{took} the rotation accuracy is {100 * rotation:.1f} % on {part} images"
         f" (chance: {100 / run.angles:.1f} %)."
     )
@@ -32,11 +32,11 @@ def lead(run: Gathered) -> str:
         beside = f", untrained {100 * _mean(twin, part):.1f} %" if twin else ""
         labels = rows[0]["labels_per_class"]
         few = "" if labels == "all" else f" from {labels} labels per class"
-        told += (
+        sentences += (
             f" A {rows[0]['probe']} probe on tap {rows[0]['tap']}{few} has an accuracy of"
             f" {100 * mean:.1f} % on {evaluation.title(part)}{beside}."
         )
-    return told
+    return sentences
 
 
 def facts(run: Gathered) -> list[tuple[str, str]]:

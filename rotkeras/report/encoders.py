@@ -122,7 +122,7 @@ def export_table(run: Gathered) -> Table | None:
     asked = "classes" if proof["probes"]["ask"] == "classes" else "by how much an image was turned"
     words = (
         "and the columns after it: accuracy from the file, by probes of Keras' embeddings that"
-        f" tell {asked} or by the rotation head; in brackets the drop against Keras in points,"
+        f" predict {asked} or by the rotation head; in brackets the drop against Keras in points,"
         " negative for a gain"
     )
     key = {
@@ -145,7 +145,8 @@ def _exported(proof: dict[str, Any]) -> tuple[list[list[Any]], list[str]]:
     probes = list(dict.fromkeys(name for each in files.values() for name in each["drops"]))
     rows: list[list[Any]] = []
     for name, each in files.items():
-        similar = each.get("likeness", {}).get("cosine")
+        # Older exports name it likeness.
+        similar = (each.get("agreement") or each.get("likeness", {})).get("cosine")
         row = [
             name,
             _bytes(each["bytes"]),

@@ -31,8 +31,8 @@ class Evaluation:
         return rows
 
     def part(self, rows: list[dict[str, Any]]) -> str:
-        """The part that all these rows were judged on: test, or validation while one of them lacks
-        it."""
+        """The part that all these rows were evaluated on: test, or validation while one of them
+        lacks it."""
         return "test" if all(row["test"] for row in rows) else "validation"
 
     def images(self, part: str) -> int:
@@ -87,16 +87,16 @@ def gather(path: Path, key: str, name: str | None = None) -> Gathered:
     """
     run = Run(path)
     if not run.recipe.exists():
-        what = "is no run folder" if run.path.exists() else "does not exist"
+        what = "is not a run folder" if run.path.exists() else "does not exist"
         raise UserError(
-            f"{run.path} {what}: expected the folder that `rotkeras train` left, such as"
+            f"{run.path} {what}. Give a folder that `rotkeras train` wrote, such as"
             " runs/quickstart."
         )
     try:
         run.recipe.read_text(encoding="utf-8")
     except ValueError:
         raise UserError(
-            f"{run.recipe} is no text: expected the recipe that `rotkeras train` wrote."
+            f"{run.recipe} is not a text file; it must be the recipe that `rotkeras train` wrote."
         ) from None
     notes = []
     try:
@@ -106,8 +106,8 @@ def gather(path: Path, key: str, name: str | None = None) -> Gathered:
             raise ValueError("a row without epoch")
     except (ValueError, KeyError, OSError) as error:
         raise UserError(
-            f"{run.path} has a broken summary.json or metrics.jsonl ({error}): expected those of"
-            " `rotkeras train`."
+            f"{run.path} has a broken summary.json or metrics.jsonl ({error}); they must be those"
+            " that `rotkeras train` wrote."
         ) from None
     evaluations = []
     for file in sorted(
@@ -153,9 +153,7 @@ def gather_all(paths: list[Path]) -> list[Gathered]:
     """Read several run folders; runs of one name are distinguished by their folders."""
     resolved = [expanded(path).resolve() for path in paths]
     if len(set(resolved)) < len(resolved):
-        raise UserError(
-            "The same run was given twice: expected different run folders; give each once."
-        )
+        raise UserError("The same run was given twice; give each run once.")
     names = [path.name for path in resolved]
     depth = 1
     while len(set(names)) < len(names):

@@ -143,7 +143,7 @@ def neighbours(run: Gathered, encoder: Encoder, images: Images) -> tuple[Picture
         sheet, f"Query images with their five nearest. {'; '.join(lines)}.", "", lossless=False
     )
     share = found.share_of_class()
-    told = (
+    sentences = (
         f" {100 * share[0]:.0f} % of these have the query's class; of images drawn at random"
         f" {100 * share[1]:.0f} % would."
         if share
@@ -153,7 +153,7 @@ def neighbours(run: Gathered, encoder: Encoder, images: Images) -> tuple[Picture
         picture,
         (
             f"Nearest by cosine distance among {len(images):,} images; the query itself is left"
-            f" out.{told}"
+            f" out.{sentences}"
         ),
     )
 

@@ -30,9 +30,11 @@ def taps_by_probe(evaluation: Evaluation) -> Table | None:
     columns = tables.columns(rows)
     found = tables.grouped(rows, "tap", "probe", "mode", "budget")
     chosen = {
-        column: tables.best_tap(
-            [row for row in rows if column_of(row) == column], evaluation.content
-        ).tap
+        column: (
+            tables.best_tap(
+                [row for row in rows if column_of(row) == column], evaluation.content
+            ).tap
+        )
         for column in columns
     }
     taps = list(dict.fromkeys(row["tap"] for row in rows))
@@ -166,11 +168,11 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
     chosen = chosen_rows(evaluation)
     words = "Solid lines: the trained network. Dashed lines: an untrained one."
     if chosen[0]["mode"] == "frozen":
-        judged = evaluation.part(chosen)
-        mean = sum(row[judged]["accuracy"] for row in chosen) / len(chosen)
+        part = evaluation.part(chosen)
+        mean = sum(row[part]["accuracy"] for row in chosen) / len(chosen)
         words += (
             f" Validation chooses {chosen[0]['probe']} on {chosen[0]['tap']}: accuracy"
-            f" {100 * mean:.1f} % on {judged} images."
+            f" {100 * mean:.1f} % on {part} images."
         )
     return to_figure(figure, name, "Accuracy by tap, trained and untrained", words, values)
 

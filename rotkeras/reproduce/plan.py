@@ -59,5 +59,5 @@ def build_recipe(
 
 
 def departures(overrides: Sequence[str]) -> list[str]:
-    """The overrides that make another experiment of a table, which is then not judged."""
+    """The overrides that make another experiment of a table, which is then not conclusive."""
     return [each for each in overrides if not each.strip().startswith(FREE)]

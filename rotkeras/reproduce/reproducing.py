@@ -106,8 +106,8 @@ def reproduce(
     named = {entry.class_name for entry in table.entries if entry.class_name}
     if missing := sorted(named - set(source.train.class_names)):
         raise UserError(
-            f"{table.title}: expected images whose classes are named, received {source.name}"
-            f" without {', '.join(missing)}; add class_names to the .npz."
+            f"{table.title} needs images with class names, got {source.name} without"
+            f" {', '.join(missing)}; add class_names to the .npz."
         )
     runs: list[Run] = []
     values: dict[Entry, list[tuple[float, int]]] = {entry: [] for entry in table.entries}

@@ -32,13 +32,13 @@ class Scale:
         for name in ("images", "width", "epochs"):
             if not 0 < getattr(self, name) <= 1:
                 raise UserError(
-                    f"The scale of the {name}: expected above 0 and at most 1, received"
+                    f"The scale of the {name} must be greater than 0 and at most 1, got"
                     f" {getattr(self, name):g}."
                 )
         if self.images * TRAIN_IMAGES < 100:
             raise UserError(
-                f"--scale: {self.images:g} of {TRAIN_IMAGES:,} images is too few: expected at least"
-                " 100; set it higher."
+                f"--scale leaves {self.images:g} of {TRAIN_IMAGES:,} images, and at least 100 are"
+                " needed; raise it."
             )
 
     @classmethod

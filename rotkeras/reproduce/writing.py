@@ -22,15 +22,15 @@ HEADER = (
 )
 
 
-def verdict(number: Reproduced, judged: bool) -> str:
-    """Whether a number is reproduced, in a word or two; `judged` is False at any scale but the full
-    one."""
-    if not judged:
+def verdict(number: Reproduced, conclusive: bool) -> str:
+    """Whether a number is reproduced, in a word or two; `conclusive` is False at any scale but the
+    full one."""
+    if not conclusive:
         return "not compared"
     return {True: "yes", False: "no", None: ""}[number.within]
 
 
-def cells(number: Reproduced, judged: bool) -> list[str]:
+def cells(number: Reproduced, conclusive: bool) -> list[str]:
     """The texts of one number, in the order of `HEADER`."""
     entry = number.entry
     return [
@@ -42,19 +42,19 @@ def cells(number: Reproduced, judged: bool) -> list[str]:
         "" if entry.paper is None else f"{entry.paper:.2f}",
         "" if number.difference is None else f"{number.difference:+.2f}",
         f"{entry.tolerance:.1f}",
-        verdict(number, judged),
+        verdict(number, conclusive),
         "" if entry.rerun is None else f"{entry.rerun:.2f}",
     ]
 
 
-def as_csv(numbers: Sequence[Reproduced], judged: bool) -> str:
+def as_csv(numbers: Sequence[Reproduced], conclusive: bool) -> str:
     """One line for each number, and the values of each seed in the last column."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*HEADER, "values of each seed"])
     for number in numbers:
         writer.writerow(
-            [*cells(number, judged), " ".join(f"{value:.4f}" for value in number.values)]
+            [*cells(number, conclusive), " ".join(f"{value:.4f}" for value in number.values)]
         )
     return text.getvalue()
 
@@ -75,7 +75,7 @@ def as_markdown(
     table: Table,
     numbers: Sequence[Reproduced],
     facts: dict[str, str],
-    judged: bool,
+    conclusive: bool,
     curve: Sequence[Any] = (),
 ) -> str:
     """The table with what it was made by.
@@ -84,11 +84,11 @@ def as_markdown(
         table: what was reproduced.
         numbers: ours.
         facts: lines of "key: value" below the table, such as command, scale and machine.
-        judged: whether the tolerance is applied.
+        conclusive: whether the tolerance is applied.
         curve: the points of figure 5a.
     """
     lines = [f"# {table.title}", ""]
-    if not judged:
+    if not conclusive:
         lines += [f"**A walk at {facts['scale']}.**", ""]
     titles = [
         table.row_title or "what",
@@ -99,7 +99,7 @@ def as_markdown(
         *HEADER[5:],
     ]
     lines += ["| " + " | ".join(titles) + " |", "|" + "---|" * 2 + "---:|" * 6 + "---|---:|"]
-    lines += ["| " + " | ".join(cells(number, judged)) + " |" for number in numbers]
+    lines += ["| " + " | ".join(cells(number, conclusive)) + " |" for number in numbers]
     if curve:
         lines += [
             "",

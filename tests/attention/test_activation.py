@@ -79,9 +79,15 @@ def test_mixed_precision_gives_float32(photographs):
     ("arguments", "message"),
     [
         ({"taps": ["conv9"]}, "must be one of 'conv1', 'conv2', 'conv3', got 'conv9'"),
-        ({"powers": (1, 2)}, "expected 3, one for each of conv1, conv2, conv3, received 2"),
-        ({"powers": {"conv1": 1}}, "received none for conv2, conv3"),
-        ({"powers": 0}, "above 0 and at most 16, received 0 for conv1"),
+        (
+            {"powers": (1, 2)},
+            r"powers must have 3 values, one for each of conv1, conv2, conv3, got 2\.",
+        ),
+        (
+            {"powers": {"conv1": 1}},
+            r"powers must have one value for each of conv1, conv2, conv3, got none for conv2, conv3\.",
+        ),
+        ({"powers": 0}, "powers must be greater than 0 and at most 16, got 0 for conv1;"),
     ],
 )
 def test_what_does_not_fit_is_said(rotation_model, photographs, arguments, message):
@@ -99,7 +105,7 @@ def test_what_does_not_fit_is_said(rotation_model, photographs, arguments, messa
     ],
 )
 def test_images_of_another_kind(rotation_model, images):
-    words = r"expected uint8 \(N, 16, 16, 3\), N at least 1|images must (be a uint8|have the axes)"
+    words = r"images must be uint8 \(N, 16, 16, 3\) with N at least 1, got uint8 \(0, 16, 16, 3\);"
     with pytest.raises(UserError, match=words):
         activation_maps(rotation_model, images)
 
@@ -108,7 +114,9 @@ def test_a_tap_of_vectors_has_no_places(photographs):
     inputs = keras.Input((16, 16, 3), dtype="uint8")
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1.0)(inputs))
     model = keras.Model(inputs, keras.layers.Identity(name="pooled")(x))
-    with pytest.raises(UserError, match="The tap 'pooled' has no places"):
+    with pytest.raises(
+        UserError, match=r"The tap 'pooled' must be a feature map \(B, h, w, C\), got \(None, 3\);"
+    ):
         activation_maps(model, photographs)
 
 
@@ -121,9 +129,9 @@ def test_models_that_cannot_be_looked_into_are_refused(small_backbone, photograp
         [keras.Input((4,)), keras.layers.Dense(2), keras.layers.Identity(name="tap")]
     )
     for model, message in (
-        (Own(), "expected a functional model"),
+        (Own(), r"The model 'own' must be a functional model; build it from keras\.Input\."),
         (keras.Sequential([small_backbone]), None),
-        (vectors, "takes no images"),
+        (vectors, r"The model 'sequential' must have one input of images \(B, H, W, 3\)\."),
     ):
         if message is None:
             model.build((None, 16, 16, 3))
@@ -139,6 +147,6 @@ def test_layers_in_front_of_a_nested_network_are_not_passed_over(small_backbone,
         inputs, small_backbone(keras.layers.Rescaling(0.5, name="half", dtype="uint8")(inputs))
     )
     with pytest.raises(
-        UserError, match="has half in front of the network inside it: expected a flat model"
+        UserError, match=r"must be flat, but half comes before the network inside it\."
     ):
         activation_maps(model, photographs)

@@ -144,9 +144,9 @@ def test_score_cam_is_silent(rotation_model, photographs, capfd):
     ("arguments", "message"),
     [
         ({"method": "gradcan"}, "method must be one of .* got 'gradcan'; did you mean 'gradcam'?"),
-        ({"tap": "conv7"}, "There is no tap 'conv7' before the answer: did you mean"),
-        ({"target": 4}, "expected answers from 0 to 3, received 4"),
-        ({"target": [0, 1]}, "one for each of 6 images, received 2"),
+        ({"tap": "conv7"}, "There is no tap 'conv7' before the predictions;"),
+        ({"target": 4}, r"target must be a class from 0 to 3, got 4\."),
+        ({"target": [0, 1]}, r"target must be one class, or one for each of 6 images, got 2\."),
     ],
 )
 def test_what_is_not_there_is_said(rotation_model, photographs, arguments, message):

@@ -69,6 +69,6 @@ def test_images_that_are_not_square():
     model = nin(blocks=3, width=1 / 24, input_shape=(16, 12, 3))
     with pytest.raises(
         UserError,
-        match="expected square ones, whose quarter turns have the same shape, received 16×12",
+        match="images must be square, so that their quarter turns have the same shape, got 16×12;",
     ):
         equivariance_score(model, np.zeros((1, 16, 12, 3), np.uint8))

@@ -95,7 +95,7 @@ def test_the_first_convolution_that_sees_colours(rotation_model):
     assert filters.shape == (8, 5, 5, 3)
     np.testing.assert_array_equal(filters[3], kernel[..., 3])
     grey = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3)])
-    with pytest.raises(UserError, match="has no Conv2D on three channels"):
+    with pytest.raises(UserError, match=r"must have a Conv2D layer on three channels\."):
         first_filters(grey)
 
 

@@ -44,9 +44,9 @@ def test_channels_of_a_tap_and_the_seed(red_or_green):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"units": [2]}, "expected answers from 0 to 1, received 2"),
+        ({"units": [2]}, r"units must be classes from 0 to 1, got 2\."),
         ({"units": []}, r"units must not be empty, got \[\]"),
-        ({"units": [5], "tap": "conv1"}, "expected channels of conv1 from 0 to 1, received 5"),
+        ({"units": [5], "tap": "conv1"}, r"units must be channels of conv1 from 0 to 1, got 5\."),
         ({"units": [0], "tap": "conv3"}, "tap must be one of .*, got 'conv3'"),
     ],
 )

@@ -19,13 +19,13 @@ def report():
     """Of six hundred pictures with every fault, with a judgement made by hand."""
     from rotkeras.data import load
 
-    def judge(images, seed, progress):
+    def predict_unseen(images, seed, progress):
         found = np.full((len(images), 4, 4), 0.25, np.float32)
         found[:500] = 0.8 * np.eye(4) + 0.05
         found[:20] = 0.96 * np.roll(np.eye(4), 1, axis=1) + 0.01
         return found
 
-    before, network.judge = network.judge, judge
+    before, network.predict_unseen = network.predict_unseen, predict_unseen
     images = (
         load("digits", image_size=24, validation_fraction=0).train.draw(600).take(slice(None)) // 2
         + 60
@@ -36,7 +36,7 @@ def report():
     try:
         return audit.audit((images, np.repeat([0, 1, 2], 200)))
     finally:
-        network.judge = before
+        network.predict_unseen = before
 
 
 class Reader(HTMLParser):
@@ -148,5 +148,5 @@ def test_a_page_that_is_there_is_kept(report, tmp_path):
         audit.write(report, tmp_path / "a.html")
     assert (tmp_path / "a.html").read_text() == "precious"
     audit.write(report, tmp_path / "a.html", overwrite=True)
-    with pytest.raises(UserError, match="expected .html"):
+    with pytest.raises(UserError, match=r"must end in \.html, got \.pdf\."):
         audit.write(report, tmp_path / "a.pdf")

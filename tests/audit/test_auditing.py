@@ -22,11 +22,11 @@ def digits():
 def quick(monkeypatch):
     """A judgement without a network, where it is not that which is tested."""
 
-    def judge(images, seed, progress):
+    def predict_unseen(images, seed, progress):
         progress(8, 8)
         return np.full((len(images), 4, 4), 0.25, np.float32)
 
-    monkeypatch.setattr(network, "judge", judge)
+    monkeypatch.setattr(network, "predict_unseen", predict_unseen)
 
 
 def save(folder, images, names, **options):
@@ -43,10 +43,10 @@ def test_digits_are_fit_and_turned_ones_are_found(monkeypatch):
     whole = report.whole
     assert "no-up" not in [each.name for each in report.findings]
     assert whole.accuracy > 0.6
-    assert (whole.images, whole.judged, report.size) == (1000, 1000, 8)
+    assert (whole.images, whole.evaluated, report.size) == (1000, 1000, 8)
     assert [each.name for each in report.folders[1:]] == list("0123456789")
     assert sum(each.images for each in report.folders[1:]) == 1000
-    mean = sum(each.accuracy * each.judged for each in report.folders[1:]) / 1000
+    mean = sum(each.accuracy * each.evaluated for each in report.folders[1:]) / 1000
     assert mean == pytest.approx(whole.accuracy)
     told = report.to_json()
     json.dumps(told)
@@ -63,7 +63,7 @@ def test_digits_are_fit_and_turned_ones_are_found(monkeypatch):
 
 
 def test_photographs_of_a_folder(tmp_path, crops):
-    """Too few to be judged, and yet turned files, corners, and copies are told for each folder."""
+    """Too few to be evaluated, and yet turned files, corners, and copies are told for each folder."""
     exif = Image.Exif()
     exif[0x0112] = 6
     save(tmp_path, crops[:10], [f"camera/{n}.jpg" for n in range(10)], exif=exif)
@@ -150,7 +150,7 @@ def test_files_whose_exif_tag_is_stale(tmp_path, crops, monkeypatch):
     save(tmp_path, crops[:12], [f"{n:02d}.png" for n in range(12)], exif=exif)
     save(tmp_path, crops[12:40], [f"{n:02d}.png" for n in range(12, 40)])
 
-    def judge(images, seed, progress):
+    def predict_unseen(images, seed, progress):
         found = np.full((len(images), 4, 4), 0.01, np.float32)
         for row in range(len(images)):
             for view in range(4):
@@ -158,7 +158,7 @@ def test_files_whose_exif_tag_is_stale(tmp_path, crops, monkeypatch):
         return found
 
     monkeypatch.setattr(limits, "FEWEST_IMAGES", 20)
-    monkeypatch.setattr(network, "judge", judge)
+    monkeypatch.setattr(network, "predict_unseen", predict_unseen)
     report = audit.audit(tmp_path)
     assert any(
         "9 of the 12 evaluated files with an EXIF rotation look rotated after it was applied"
@@ -175,7 +175,7 @@ def test_the_same_seed_gives_the_same_and_progress_is_told(digits, quick):
     again = audit.audit(digits[0], images=600)
     assert json.dumps(first.to_json()["shortcuts"]) == json.dumps(again.to_json()["shortcuts"])
     np.testing.assert_array_equal(first.drawn, again.drawn)
-    assert first.whole.judged == 600
+    assert first.whole.evaluated == 600
     phases = list(dict.fromkeys(what for what, _done, _all in told))
     assert phases == [
         "reading images",

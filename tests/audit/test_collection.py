@@ -109,15 +109,18 @@ def test_digits_have_both_parts():
     ("arguments", "words"),
     [
         (("nowhere/",), "The image folder 'nowhere' does not exist"),
-        (("no_such_set_at_all",), "'no_such_set_at_all' is not a tensorflow-datasets name"),
-        (("digits", None, 4), "--image-size: expected at least 8 pixels a side, received 4"),
+        (
+            ("no_such_set_at_all",),
+            "'no_such_set_at_all' is neither the name of a tensorflow-datasets set nor a folder",
+        ),
+        (("digits", None, 4), "--image-size must be at least 8 pixels, got 4;"),
         (
             (np.zeros((3, 20, 30, 3), np.uint8),),
             "got 20×30; add --image-size, which cuts a square",
         ),
         (
             (np.zeros((3, 4, 4, 3), np.uint8),),
-            "are 4 pixels a side: expected 8 or more; add --image-size",
+            "The images of arrays must be at least 8 pixels a side, got 4;",
         ),
     ],
 )

@@ -7,17 +7,17 @@ import yaml
 from rotkeras.audit import limits
 from rotkeras.audit.findings import find, is_shortcut, lower_end, percent
 from rotkeras.audit.report import Folder
-from rotkeras.audit.shortcuts import Told
+from rotkeras.audit.shortcuts import ShortcutResult
 from rotkeras.recipe import validate
 
 FIT = Folder("(all)", 5000, 0.5, 0.5, 0.1, 0.0, 0.0, 0.0, 5000, 0.6, 0.012, 0.4, 0.003)
 # As measured on CIFAR-10, 5000 images, seed 0: see docs/guides/check_images.md.
 NATURAL = [
-    Told("border", "", 0.545, 0.014, 0.436, "", 0.109, 0.017),
-    Told("mark", "", 0.516, 0.014, 0.429, "", 0.087, 0.016),
-    Told("colour", "", 0.489, 0.014),
-    Told("grid", "", 0.285, 0.013),
-    Told("residue", "", 0.422, 0.014, 0.408, "", 0.014, 0.017),
+    ShortcutResult("border", "", 0.545, 0.014, 0.436, "", 0.109, 0.017),
+    ShortcutResult("mark", "", 0.516, 0.014, 0.429, "", 0.087, 0.016),
+    ShortcutResult("colour", "", 0.489, 0.014),
+    ShortcutResult("grid", "", 0.285, 0.013),
+    ShortcutResult("residue", "", 0.422, 0.014, 0.408, "", 0.014, 0.017),
 ]
 
 
@@ -44,7 +44,7 @@ def test_natural_figures_are_fit():
 def test_no_up():
     assert names([replace(FIT, accuracy=0.25)]) == ["no-up"]
     assert names([replace(FIT, accuracy=0.29, margin=0.02)]) == []  # it may be above the limit
-    assert names([replace(FIT, accuracy=0.25, judged=limits.FEWEST_IMAGES - 1)]) == []
+    assert names([replace(FIT, accuracy=0.25, evaluated=limits.FEWEST_IMAGES - 1)]) == []
     # Where nothing has an up, nothing can be seen to be turned.
     assert names([replace(FIT, accuracy=0.25, turned=0.3)]) == ["no-up"]
 
@@ -59,7 +59,7 @@ def test_a_folder_without_an_up_is_named():
     assert "data.folder" in finding.fix
     (finding,) = find([FIT, *(replace(aerial, name=f"a{n}") for n in range(5))], NATURAL, 64)
     assert "the folders or classes a0, a1, a2 and 2 more have no up" in finding.what
-    assert names([FIT, replace(aerial, judged=limits.FEWEST_OF_A_FOLDER - 1)]) == []
+    assert names([FIT, replace(aerial, evaluated=limits.FEWEST_OF_A_FOLDER - 1)]) == []
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_shares_beyond_their_limits(figure, name):
     limit = getattr(limits, f"{figure.upper()}_SHARE")
     assert names([replace(FIT, **{figure: limit})]) == []
     assert names([replace(FIT, **{figure: 1.5 * limit})]) == [name]
-    few = replace(FIT, images=41, judged=41, **{figure: 1.5 * limit})
+    few = replace(FIT, images=41, evaluated=41, **{figure: 1.5 * limit})
     assert names([few]) == (
         [name] if "duplicates" in name else []
     )  # copies are counted; shares of few images are uncertain
@@ -94,7 +94,7 @@ def test_a_folder_that_lies_turned_is_named():
     (finding,) = find([replace(FIT, turned=0.3), replace(FIT, name="a"), scans], NATURAL, 64)
     assert finding.name == "turned"
     assert "against the others: scans (by 90°); every rotation label" in finding.what
-    assert names([FIT, replace(scans, judged=limits.FEWEST_OF_A_FOLDER - 1)]) == []
+    assert names([FIT, replace(scans, evaluated=limits.FEWEST_OF_A_FOLDER - 1)]) == []
     many = [replace(scans, name=f"s{n}") for n in range(5)]
     assert "s2 (by 90°) and 2 more" in find([FIT, *many], NATURAL, 64)[0].what
 
@@ -133,10 +133,10 @@ def test_what_tells_is_named(changes, expected):
 
 
 def test_the_lower_end_of_an_interval_counts():
-    sure = Told("grid", "", 0.42, 0.01)
+    sure = ShortcutResult("grid", "", 0.42, 0.01)
     assert is_shortcut(sure)
     assert not is_shortcut(replace(sure, margin=0.03))
-    few = Told("border", "", 0.7, 0.1, 0.45, "", 0.25, 0.12)
+    few = ShortcutResult("border", "", 0.7, 0.1, 0.45, "", 0.25, 0.12)
     assert not is_shortcut(few)
     assert is_shortcut(replace(few, margin=0.05, excess_margin=0.06))
 

@@ -54,7 +54,7 @@ def test_each_image_is_judged_by_a_network_that_did_not_see_it(monkeypatch, digi
     monkeypatch.setattr(network, "_trained", trained)
     images = np.unique(digits, axis=0)[:101]
     told = []
-    found = network.judge(images, progress=lambda *each: told.append(each), steps=7)
+    found = network.predict_unseen(images, progress=lambda *each: told.append(each), steps=7)
     assert sorted(map(len, learned)) == [50, 51]
     np.testing.assert_array_equal(found, np.full((101, 4, 4), 0.25))
     assert told == [(7, 14), (14, 14)]
@@ -63,7 +63,7 @@ def test_each_image_is_judged_by_a_network_that_did_not_see_it(monkeypatch, digi
 def test_it_learns_and_finds_what_was_turned(digits):
     turned = digits.copy()
     turned[:30] = np.rot90(turned[:30], 1, (1, 2))
-    probabilities = network.judge(turned, seed=0, steps=120)
+    probabilities = network.predict_unseen(turned, seed=0, steps=120)
     np.testing.assert_allclose(probabilities.sum(axis=2), 1, rtol=1e-5)
     up = weigh(probabilities)
     upright = np.arange(len(turned)) >= 30

@@ -84,16 +84,16 @@ def test_the_classifier_is_a_ridge_regression_on_the_other_half(crops):
         ],
         axis=1,
     )
-    learn, told = np.array_split(np.random.default_rng(3).permutation(80), 2)
-    scaler = StandardScaler().fit(features[learn].reshape(-1, 12))
+    fitted, held_out = np.array_split(np.random.default_rng(3).permutation(80), 2)
+    scaler = StandardScaler().fit(features[fitted].reshape(-1, 12))
     model = RidgeClassifier(alpha=10.0).fit(
-        scaler.transform(features[learn].reshape(-1, 12)), np.tile(np.arange(4), 40)
+        scaler.transform(features[fitted].reshape(-1, 12)), np.tile(np.arange(4), 40)
     )
     expected = (
-        model.predict(scaler.transform(features[told].reshape(-1, 12))).reshape(-1, 4)
+        model.predict(scaler.transform(features[held_out].reshape(-1, 12))).reshape(-1, 4)
         == np.arange(4)
     ).mean(axis=1)
-    np.testing.assert_array_equal(right[told], expected)
+    np.testing.assert_array_equal(right[held_out], expected)
 
 
 def test_memory_is_bounded_and_portions_make_no_difference(crops, monkeypatch):

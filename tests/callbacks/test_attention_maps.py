@@ -101,12 +101,16 @@ def test_a_model_that_makes_its_own_views(tmp_path, small_backbone):
 @pytest.mark.parametrize(
     ("images", "options", "message"),
     [
-        (X[:, :8], {}, r"expected uint8 \(N, 16, 16, 3\)"),
+        (
+            X[:, :8],
+            {},
+            r"images must be uint8 \(N, 16, 16, 3\) with N at least 1, got uint8 \(16, 8, 16, 3\);",
+        ),
         (X, {"taps": ["conv9"]}, "must be one of .*got 'conv9'"),
         (
             X,
             {"powers": [1, 2]},
-            "powers: expected 3, one for each of conv1, conv2, conv3, received 2",
+            r"powers must have 3 values, one for each of conv1, conv2, conv3, got 2\.",
         ),
     ],
 )
@@ -119,7 +123,9 @@ def test_what_does_not_fit_is_said_before_training(
 
 
 def test_no_images():
-    with pytest.raises(UserError, match="expected images, received 0"):
+    with pytest.raises(
+        UserError, match=r"AttentionMaps needs at least one image, got 0 images and count=16\."
+    ):
         AttentionMaps(X[:0])
     with pytest.raises(UserError, match="images must be an Images or a uint8 array, got None"):
         AttentionMaps(None)
@@ -136,7 +142,7 @@ def test_a_picture_that_cannot_be_written_does_not_end_training(tmp_path, small_
 
     maps.on_train_begin = begin_and_lose_the_folder
     with pytest.warns(
-        UserWarning, match="AttentionMaps could not draw .* training goes on"
+        UserWarning, match="AttentionMaps could not draw .* training continues"
     ) as warned:
         fit(
             small_backbone,

@@ -65,7 +65,7 @@ def test_it_draws_and_names_the_pictures(network, photo, tmp_path):
         ),
         (
             ["{network}", "{photo}", "-o", "{out}", "--method", "gradcam", "--power", "2"],
-            "--power goes with --method activation",
+            "--power needs --method activation",
         ),
     ],
 )

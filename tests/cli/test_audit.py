@@ -57,7 +57,7 @@ def test_too_few_images_end_with_exit_code_3_and_a_page(photographs, tmp_path):
         line.startswith("too few images to decide: nothing was found in the files of photographs")
         for line in lines
     )
-    assert any("bad.jpg: its content is no image" in line for line in lines)
+    assert any("bad.jpg: its content is not an image" in line for line in lines)
     assert lines[-1] == f"open: {tmp_path / 'a.html'}"
     assert "Audit of photographs" in (tmp_path / "a.html").read_text()
     told = json.loads((tmp_path / "a.json").read_text())
@@ -82,7 +82,10 @@ def test_findings_end_with_exit_code_1_and_say_what_to_do(photographs, tmp_path)
 def test_the_page_is_named_audit_html_and_kept(photographs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "audit.html").write_text("precious")
-    with pytest.raises(UserError, match="'audit.html' is there already: add --overwrite"):
+    with pytest.raises(
+        UserError,
+        match=r"The page 'audit\.html' already exists\. Add --overwrite, or give another name\.",
+    ):
         call(photographs)
     assert (tmp_path / "audit.html").read_text() == "precious"
     assert call(photographs, "--overwrite").exit_code == 3
@@ -91,9 +94,12 @@ def test_the_page_is_named_audit_html_and_kept(photographs, tmp_path, monkeypatc
 
 def test_mistakes_are_told_before_the_work(photographs, tmp_path):
     for arguments, words in (
-        ((tmp_path / "nowhere",), "does not exist: expected a folder of images"),
-        ((photographs, "-o", tmp_path / "a.pdf"), "expected .html"),
-        ((photographs, "-o", tmp_path / "a.html", "--json", tmp_path / "a.txt"), "expected .json"),
+        ((tmp_path / "nowhere",), "does not exist. Give the path of a folder of images."),
+        ((photographs, "-o", tmp_path / "a.pdf"), "must end in .html, got .pdf."),
+        (
+            (photographs, "-o", tmp_path / "a.html", "--json", tmp_path / "a.txt"),
+            "must end in .json, which chooses the format, got .txt.",
+        ),
         (
             (photographs, "-o", tmp_path / "a.html", "--image-size", 3),
             "image_size must be at least 8, got 3.",

@@ -62,12 +62,11 @@ def test_doctor_finds_everything_here():
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["doctor"], "expected tensorflow or jax, received 'torch'"),
+        (["doctor"], "KERAS_BACKEND must be tensorflow or jax, got 'torch'."),
         (
             ["export", "RUN"],
             (
-                "expected tensorflow, or none, for TensorFlow makes what export writes; received"
-                " 'torch'"
+                "KERAS_BACKEND must be tensorflow or unset, because TensorFlow makes what export writes, got 'torch';"
             ),
         ),
     ],

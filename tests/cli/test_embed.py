@@ -69,7 +69,7 @@ def test_embed_writes_the_file_and_ends_with_one_line(encoder_file, photographs,
     assert "7 files could not be read as images and are left out:" in output
     named = [line for line in output if line.startswith("  ") and "bad" in line]
     assert named == [
-        f"  {photographs / 'dog' / f'bad[b]{number}.jpg'}: its content is no image"
+        f"  {photographs / 'dog' / f'bad[b]{number}.jpg'}: its content is not an image"
         for number in range(5)
     ]
     assert "  … and 2 more" in output
@@ -150,7 +150,7 @@ def test_neighbours_shows_a_table_and_draws_a_sheet(encoder_file, photographs, t
     output = result.output
     assert "cosine distance 1 − cos; 4 images searched" in output
     assert "1 left out, with exactly a query's pixels: the query itself, or a copy of it" in output
-    assert "9 neighbours were asked for, and there are only 3: all are shown" in output
+    assert "9 neighbours were requested, and there are only 3: all are shown" in output
     assert "of their query's class" not in output  # a single file has no class
     assert "c [bold]x.png" in output
     with Image.open(tmp_path / "s.png") as sheet:
@@ -315,14 +315,23 @@ def test_mistakes_and_help_are_answered_without_tensorflow(encoder_file, photogr
             ["embed", encoder_file, "nowhere.jpg", "-o", "a.npz"],
             "The image file 'nowhere.jpg' does not exist",
         ),
-        (["embed", encoder_file, photographs, "-o", "a.txt"], "expected .npz, .csv or .parquet"),
+        (
+            ["embed", encoder_file, photographs, "-o", "a.txt"],
+            "The file 'a.txt' must end in .npz, .csv or .parquet, which chooses the format, got .txt.",
+        ),
         (["embed", encoder_file, photographs, "-o", "there.npz"], "add --overwrite"),
         (
             ["neighbours", encoder_file, "nowhere.jpg", photographs],
             "The image file 'nowhere.jpg' does not exist",
         ),
-        (["neighbours", encoder_file, photographs, photographs, "-o", "a.jpg"], "expected .png"),
-        (["neighbours", encoder_file, photographs, photographs, "--csv", "a.txt"], "expected .csv"),
+        (
+            ["neighbours", encoder_file, photographs, photographs, "-o", "a.jpg"],
+            "The file 'a.jpg' must end in .png, which chooses the format, got .jpg.",
+        ),
+        (
+            ["neighbours", encoder_file, photographs, photographs, "--csv", "a.txt"],
+            "The file 'a.txt' must end in .csv, which chooses the format, got .txt.",
+        ),
         (["embed", "--help"], "-o, --output"),
         (["neighbours", "--help"], "1 − cos"),
     ]

@@ -49,15 +49,21 @@ def refused(*arguments):
 
 def test_mistakes_are_one_sentence(tmp_path):
     for command in ("evaluate", "worth-it"):
-        assert "does not exist: expected the folder that `rotkeras train` left" in refused(
-            command, str(tmp_path / "none")
+        assert (
+            "does not exist. Give a folder that `rotkeras train` wrote, such as runs/quickstart."
+            in refused(command, str(tmp_path / "none"))
         )
-        assert "is no run folder" in refused(command, str(tmp_path))
-    assert "there is no 'trainde'; did you mean 'trained'" in refused(
+        assert (
+            "is not a run folder. Give a folder that `rotkeras train` wrote, such as runs/quickstart."
+            in refused(command, str(tmp_path))
+        )
+    assert "--init must be trained, random or scratch, got 'trainde';" in refused(
         "evaluate", "x", "--init", "trainde"
     )
-    assert "expected --init trained" in refused("evaluate", "x", "--init", "random", "--fine-tune")
-    assert "expected counts from 1 or all" in refused(
+    assert "--fine-tune trains the pre-trained backbone and needs --init trained;" in refused(
+        "evaluate", "x", "--init", "random", "--fine-tune"
+    )
+    assert "must be whole numbers of at least 1 or all" in refused(
         "evaluate", "x", "--labels-per-class", "20,zero"
     )
     assert "The scale of the images: expected above 0 and at most 1, received 2" in refused(
@@ -186,7 +192,7 @@ def test_worth_it_fits_a_terminal():
         "methods": {"scratch": method, "conv": method, "ridge": method},
         "gain": 0.1,
         "gain_margin": 0.02,
-        "told": False,
+        "significant": False,
     }
     compared = {
         "part": "test", "images": 10000, "seeds": 3, "budget": "fast", "tap": "conv2", "counts": {20: each, 5000: each},

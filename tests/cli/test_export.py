@@ -73,13 +73,16 @@ def test_the_command_after_a_rejected_export_names_its_folder(tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--profile", "int4"], "There is no export profile 'int4': did you mean 'int8'"),
+        (
+            ["--profile", "int4"],
+            "There is no export profile 'int4'; did you mean 'int8'? valid: float32, float16, dynamic, int8, mediapipe, learner, orient.",
+        ),
         (["--tap", "conv8"], "must be one of 'conv1', 'conv2', 'conv3', got 'conv8'"),
-        (["--calibration-images", "99"], "--calibration-images: "),
-        (["--max-drop", "-1"], "--max-drop: "),
-        (["--images", "0"], "--images: "),
-        (["--input-size", "3"], "--input-size: "),
-        (["--classes", "1"], "--classes: "),
+        (["--calibration-images", "99"], "--calibration-images must be at least 100, got 99."),
+        (["--max-drop", "-1"], "--max-drop must be at least 0, got -1.0."),
+        (["--images", "0"], "--images must be at least 1, got 0."),
+        (["--input-size", "3"], "--input-size must be at least 8, got 3."),
+        (["--classes", "1"], "--classes must be at least 2, got 1."),
         (["--calibration-images", "500"], "calibrated on 500 training images, and there are 320"),
     ],
 )

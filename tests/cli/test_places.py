@@ -98,8 +98,8 @@ def test_only_places_may_be_set(run, command):
     result = invoke(command, run.path, "--set", "data.image_size=8")
     assert result.exit_code == 2
     assert (
-        "--set data.image_size=8: expected a key that says where the run's images lie, one of"
-        " data.folder, data.arrays" in result.output
+        "--set must name where the run's images are, one of data.folder, data.arrays, data.tfds, data.data_dir, data.cache, data.test_folder, got"
+        in result.output
     )
 
 

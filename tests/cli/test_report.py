@@ -34,7 +34,7 @@ def test_another_page_is_not_replaced_unasked(run, tmp_path):
     page.write_text("old")
     result = report(run, "--no-pictures", "-o", page)
     assert (result.exit_code, page.read_text()) == (2, "old")
-    assert "add --overwrite" in result.output
+    assert "already exists. Add --overwrite, or give another name." in result.output
     assert report(run, "--no-pictures", "-o", page, "--overwrite").exit_code == 0
 
 
@@ -44,7 +44,7 @@ def test_another_page_is_not_replaced_unasked(run, tmp_path):
         (["nowhere"], "nowhere does not exist"),
         (["a", "b"], "name one with -o"),
         ([], "Missing argument"),
-        (["{run}", "-o", "x.txt"], "expected .html"),
+        (["{run}", "-o", "x.txt"], "The page 'x.txt' must end in .html, got .txt."),
     ],
 )
 def test_mistakes_exit_with_2(run, arguments, message):

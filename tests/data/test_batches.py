@@ -110,7 +110,10 @@ def view_of(array, view):
 
 @pytest.mark.parametrize(
     ("images_per_batch", "words"),
-    [(0, "images_per_batch must be at least 1, got 0"), (24, "expected 1 to 23.*received 24")],
+    [
+        (0, "images_per_batch must be at least 1, got 0"),
+        (24, "images_per_batch must be from 1 to 23, the number of training images, got 24;"),
+    ],
 )
 def test_a_batch_larger_than_the_images_is_refused(images, images_per_batch, words):
     with pytest.raises(UserError, match=words):
@@ -121,7 +124,8 @@ def test_an_epoch_has_whole_executions(images):
     batches = pipeline(images, Rotation(), images_per_batch=4, steps_per_execution=2)
     assert batches.steps_per_epoch == 4  # of five batches
     with pytest.raises(
-        UserError, match="steps_per_execution: expected 1 to 5, the batches in an epoch, received 6"
+        UserError,
+        match=r"steps_per_execution must be from 1 to 5, the batches of an epoch, got 6\.",
     ):
         pipeline(images, Rotation(), images_per_batch=4, steps_per_execution=6)
 

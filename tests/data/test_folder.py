@@ -143,13 +143,13 @@ def test_labels_none_has_none(tmp_path):
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
-    with pytest.raises(UserError, match=r"nowhere' does not exist: expected a folder"):
+    with pytest.raises(UserError, match=r"does not exist\. Give the path of a folder of images\."):
         read_folder(tmp_path / "nowhere", 8)
 
 
 def test_a_file_given_as_folder_is_an_error(tmp_path):
     make(tmp_path, "a.png")
-    with pytest.raises(UserError, match=r"a\.png' is a file: expected a folder"):
+    with pytest.raises(UserError, match=r"is a file\. Give the path of a folder of images\."):
         read_folder(tmp_path / "a.png", 8)
 
 

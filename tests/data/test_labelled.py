@@ -120,10 +120,14 @@ def test_the_first_of_each_class_and_a_seeded_draw():
         assert sorted(labels[list(rows)].tolist()) == [0, 0, 1, 1]
     assert images.per_class(2, 4).rows.tolist() == images.per_class(2, 4).rows.tolist()
     with pytest.raises(
-        UserError, match="expected 1 to 3, the images of class 'cat' to train on, received 4"
+        UserError,
+        match="labels_per_class must be from 1 to 3, the training images of class 'cat', got 4;",
     ):
         images.per_class(4)
-    with pytest.raises(UserError, match="received 0"):
+    with pytest.raises(
+        UserError,
+        match="labels_per_class must be from 1 to 3, the training images of class 'cat', got 0;",
+    ):
         images.per_class(0)
     with pytest.raises(UserError, match="needs labels"):
         Images.of(numbered(3)).per_class(1)

@@ -141,7 +141,7 @@ def test_shards_of_an_evaluation_have_as_many_images_each(images):
 def test_a_batch_that_does_not_split_is_refused(images):
     with pytest.raises(
         UserError,
-        match=r"images_per_batch: expected a multiple of 4, the number of processes, received 6",
+        match=r"images_per_batch must be a multiple of 4, the number of processes, got 6\.",
     ):
         data.pipeline(images, Rotation(), images_per_batch=6, library="numpy", shard=(0, 4))
 
@@ -155,7 +155,10 @@ def test_a_batch_that_does_not_split_is_refused(images):
     ],
 )
 def test_what_numpy_cannot_do_is_refused_or_left_to_tensorflow(images, task, steps):
-    with pytest.raises(UserError, match="The pipeline in NumPy makes quarter turns"):
+    with pytest.raises(
+        UserError,
+        match="The NumPy pipeline supports quarter turns, pad_crop_flip and random_flip alone;",
+    ):
         data.pipeline(images, task, images_per_batch=4, augmentation=steps, library="numpy")
     with pytest.raises(UserError, match="Several hosts read their images with NumPy"):
         data.pipeline(images, task, images_per_batch=4, augmentation=steps, shard=(0, 2))

@@ -96,8 +96,8 @@ def test_files_that_are_no_images_are_named(exported, images, tmp_path):
     Image.fromarray(np.kron(images[0], np.ones((8, 8, 1), np.uint8))).save(tmp_path / "whole.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:900])
     for name, reason in (
-        ("text.jpg", "its content is no image"),
-        ("empty.png", "its content is no image"),
+        ("text.jpg", "its content is not an image"),
+        ("empty.png", "its content is not an image"),
         ("cut.png", "truncated"),
         ("none.png", "it does not exist"),
         (".", "it is a folder"),
@@ -107,5 +107,8 @@ def test_files_that_are_no_images_are_named(exported, images, tmp_path):
 
 
 def test_files_that_are_no_encoders_are_told_what_they_are(exported):
-    with pytest.raises(UserError, match=r"no encoder: .*'rotation'.*rotkeras.device.Orienter"):
+    with pytest.raises(
+        UserError,
+        match=r"is not an encoder: it must have the signature 'embed', got one that predicts the angle of an image \('rotation'\), for rotkeras\.device\.Orienter;",
+    ):
         Encoder(exported / "orient.tflite")

@@ -129,8 +129,8 @@ def test_turned_pixels_lose_orientation_and_thumbnail(order):
         (b"II*\0", "cut short"),
         (b"II*\0\xff\0\0\0\0\0", "outside of itself"),
         (block(orientation=6)[:30], "cut short"),
-        (block(orientation=6).replace(b"\x12\x01\x03", b"\x12\x01\x02"), "no number"),
-        (block(orientation=6).replace(b"\x12\x01\x03\0\1", b"\x12\x01\x03\0\2"), "no number"),
+        (block(orientation=6).replace(b"\x12\x01\x03", b"\x12\x01\x02"), "not a number"),
+        (block(orientation=6).replace(b"\x12\x01\x03\0\1", b"\x12\x01\x03\0\2"), "not a number"),
         (block(orientation=6).replace(b"\x0f\x01", b"\x12\x01"), "twice"),
     ],
 )
@@ -140,7 +140,7 @@ def test_damaged_blocks_are_refused(content, reason):
         lambda each: exif.with_orientation(each, 1),
         exif.without_orientation,
     ):
-        with pytest.raises(UserError, match=f"EXIF block .*{reason}.*: expected .*; repair it"):
+        with pytest.raises(UserError, match=f"EXIF block .*{reason}.*; repair it"):
             attempt(content)
 
 

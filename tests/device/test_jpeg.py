@@ -121,7 +121,7 @@ def test_the_end_of_the_picture_is_found(options):
 def test_what_is_no_jpeg_is_refused():
     start, rest = picture()
     for content, reason in (
-        (b"GIF89a", "no JPEG"),
+        (b"GIF89a", r"it is not a JPEG file, which starts with FF D8\."),
         (start, "damaged at byte 20"),
         (start + b"xx" + rest, "damaged"),
         (start[:12], "damaged"),

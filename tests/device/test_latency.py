@@ -96,11 +96,14 @@ def test_what_cannot_be_measured_is_told(exported, tmp_path):
     learner = exported / "learner.tflite"
     (tmp_path / "cut.tflite").write_bytes(learner.read_bytes()[:5000])
     for call, said in (
-        (lambda: measure_latency(tmp_path / "cut.tflite", (1,)), "was cut short"),
+        (
+            lambda: measure_latency(tmp_path / "cut.tflite", (1,)),
+            r"is cut short or damaged; copy or export it again\.",
+        ),
         (lambda: measure_latency(tmp_path / "none.tflite"), "does not exist"),
         (
             lambda: measure_latency(learner, (1,), signature="lern"),
-            "no signature 'lern': expected one of 'classify'",
+            r"has no signature 'lern'; it has 'classify', 'embed', 'get_head', 'learn', 'set_head'\.",
         ),
         (lambda: measure_latency(learner, ()), "threads must be a list of numbers of threads"),
         (lambda: measure_latency(learner, (0,)), r"threads\[0\] must be at least 1, got 0"),
@@ -132,4 +135,4 @@ def test_the_command_prints_a_table_of_80_columns_or_json(exported, monkeypatch)
     for threads in ("0", "a", "1,,2", ""):
         result = CliRunner().invoke(benchmark, [path, "--threads", threads])
         assert result.exit_code == 2
-        assert "expected whole numbers" in result.output
+        assert "must be whole numbers of at least 1" in result.output

@@ -119,7 +119,10 @@ def test_other_angles_than_quarter_turns_are_refused(angles):
 
 
 def test_a_network_with_another_number_of_answers_is_refused():
-    with pytest.raises(UserError, match=r"answers with \(1, 4\): expected \(1, 2\)"):
+    with pytest.raises(
+        UserError,
+        match=r"'the network' must predict \(1, 2\), one probability for each of its angles, got \(1, 4\)\.",
+    ):
         Orienter.of(bright_side(), SIZE, (0, 180))
 
 
@@ -143,7 +146,8 @@ def test_an_exported_file_knows_digits(exported, digit_source):
 
 def test_files_for_other_things_are_refused(exported, tmp_path):
     with pytest.raises(
-        UserError, match=r"is an encoder \(signatures embed\): .*give the orient.tflite"
+        UserError,
+        match=r"is an encoder \(signatures embed\)\. The file must have the signature rotation, which predicts the angle of an image: give the orient\.tflite beside it\.",
     ):
         Orienter(exported / "encoder-float32.tflite")
     with pytest.raises(UserError, match="is a learner"):
@@ -153,10 +157,13 @@ def test_files_for_other_things_are_refused(exported, tmp_path):
     content = (exported / "orient.tflite").read_bytes()
     bare = content[: content.index(b"PK\x03\x04")]
     for angles, reason in (
-        (None, "the angles none apart"),
+        (None, "must predict distinct multiples of 90 from 0 to 270 degrees, got none;"),
         ("0\n45\n90\n135\n", "45"),
-        ("0\nleft\n", "no list of angles"),
-        ("0\n180\n", "answers with"),
+        ("0\nleft\n", r"must have one whole number of degrees per line"),
+        (
+            "0\n180\n",
+            r"must predict \(1, 2\), one probability for each of its angles, got \(1, 4\)\.",
+        ),
     ):
         (tmp_path / "a.tflite").write_bytes(bare)
         if angles is not None:
@@ -168,5 +175,5 @@ def test_files_for_other_things_are_refused(exported, tmp_path):
 
 def test_angles_are_one_per_line(tmp_path):
     assert parse_angles(b"0\n90\r\n180\n", tmp_path) == (0, 90, 180)
-    with pytest.raises(UserError, match="expected one whole number of degrees per line"):
+    with pytest.raises(UserError, match=r"must have one whole number of degrees per line"):
         parse_angles("0°\n".encode(), tmp_path)

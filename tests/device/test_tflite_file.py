@@ -99,18 +99,30 @@ def test_open_sides_take_any_number_and_scalars_are_python_numbers(exported):
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        ({}, "takes 'images', received none"),
-        ({"images": "image", "more": 1}, "received 'images', 'more'"),
-        ({"image": "image"}, "takes 'images', received 'image'"),
+        ({}, r"takes 'images', got none; pass each of its inputs by name\."),
+        (
+            {"images": "image", "more": 1},
+            r"takes 'images', got 'images', 'more'; pass each of its inputs by name\.",
+        ),
+        ({"image": "image"}, r"takes 'images', got 'image'; pass each of its inputs by name\."),
         (
             {"images": np.zeros((1, 16, 16, 3), np.float32)},
-            r"expected uint8 \(1, 16, 16, 3\), received float32",
+            r"must be uint8 \(1, 16, 16, 3\), got float32 \(1, 16, 16, 3\);",
         ),
-        ({"images": np.zeros((2, 16, 16, 3), np.uint8)}, r"received uint8 \(2, 16, 16, 3\)"),
-        ({"images": np.zeros((16, 16, 3), np.uint8)}, r"received uint8 \(16, 16, 3\)"),
-        ({"images": np.zeros((1, 16, 16, 3, 1), np.uint8)}, "wrong kind"),
-        ({"images": None}, "received object"),
-        ({"images": 3}, "received int64"),
+        (
+            {"images": np.zeros((2, 16, 16, 3), np.uint8)},
+            r"must be uint8 \(1, 16, 16, 3\), got uint8 \(2, 16, 16, 3\);",
+        ),
+        (
+            {"images": np.zeros((16, 16, 3), np.uint8)},
+            r"must be uint8 \(1, 16, 16, 3\), got uint8 \(16, 16, 3\);",
+        ),
+        (
+            {"images": np.zeros((1, 16, 16, 3, 1), np.uint8)},
+            r"must be uint8 \(1, 16, 16, 3\), got uint8 \(1, 16, 16, 3, 1\);",
+        ),
+        ({"images": None}, r"must be uint8 \(1, 16, 16, 3\), got object \(\); convert it\."),
+        ({"images": 3}, r"must be uint8 \(1, 16, 16, 3\), got int64 \(\); convert it\."),
     ],
 )
 def test_wrong_inputs_are_told(exported, image, inputs, said):
@@ -122,7 +134,9 @@ def test_wrong_inputs_are_told(exported, image, inputs, said):
 def test_an_open_side_of_zero_is_told(exported):
     file = TFLiteFile(exported / "learner.tflite")
     dimensions = file.outputs("embed")["embedding"].shape[1]
-    with pytest.raises(UserError, match=r"expected float32 \(n, "):
+    with pytest.raises(
+        UserError, match=r"must be float32 \(n, 8\), got float32 \(0, 8\); convert it\."
+    ):
         file.run("classify", embeddings=np.zeros((0, dimensions), np.float32))
 
 
@@ -143,7 +157,7 @@ def test_what_is_no_tflite_file_is_told(tmp_path):
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
         archive.writestr("config.json", "{}")
     for name in ("empty.tflite", "page.tflite", "model.keras"):
-        with pytest.raises(UserError, match=f"{name}' is no TFLite file"):
+        with pytest.raises(UserError, match=f"{name}' is not a TFLite file"):
             TFLiteFile(tmp_path / name)
     with pytest.raises(UserError, match="is a folder"):
         TFLiteFile(tmp_path)
@@ -191,7 +205,7 @@ for path in sys.argv[1:]:
     lines = done.stdout.splitlines()
     assert len(lines) == len(paths) == 60
     for line, path in zip(lines, paths, strict=True):
-        assert line.startswith(f"'{path}' was cut short"), line
+        assert line.startswith(f"'{path}' is cut short or damaged"), line
 
 
 def test_damage_that_the_runtime_finds_late_is_a_sentence(exported, tmp_path):
@@ -229,7 +243,7 @@ def test_a_file_without_signatures_runs_as_none(exported, tmp_path, image):
     assert tensor == Tensor(np.dtype("uint8"), (1, 16, 16, 3))
     (result,) = file.run(None, **{name: image}).values()
     np.testing.assert_array_equal(result, TFLiteFile(path).run("embed", images=image)["embedding"])
-    with pytest.raises(UserError, match="expected one of none"):
+    with pytest.raises(UserError, match=r"has no signature 'embed'; it has none\."):
         file.inputs("embed")
 
 

@@ -317,7 +317,10 @@ def test_a_folder_where_originals_are_in_danger_is_refused(tmp_path):
         (photographs / "upright", photographs),
         (tmp_path, photographs),
     ):
-        with pytest.raises(UserError, match="expected one beside it"):
+        with pytest.raises(
+            UserError,
+            match=r"that of the images\. Give a folder beside it, so that the originals stay\.",
+        ):
             check_folder(folder, originals, overwrite=True)
     check_folder(tmp_path / "upright", photographs)
     check_folder(photographs / "upright", photographs / "x.jpg")

@@ -132,8 +132,7 @@ def test_no_file_when_no_image_could_be_read(tmp_path, quick_encoder):
     with pytest.raises(
         UserError,
         match=(
-            r"None of the image files could be read \(1\); the first: .*a.jpg \(its content is no"
-            r" image\)"
+            r"None of the image files could be read \(1\); the first: .*\(its content is not an image\)"
         ),
     ):
         embedding.embed(quick_encoder, folder, tmp_path / "a.npz")
@@ -164,8 +163,13 @@ def test_the_path_is_checked_first(tmp_path):
             check_file(path, SUFFIXES, **options)
         return str(error.value)
 
-    assert "ends in .npy: expected .npz, .csv or .parquet" in refused(tmp_path / "a.npy")
-    assert "ends in nothing" in refused(tmp_path / "a")
+    assert "must end in .npz, .csv or .parquet, which chooses the format, got .npy." in refused(
+        tmp_path / "a.npy"
+    )
+    assert (
+        "must end in .npz, .csv or .parquet, which chooses the format, got no ending."
+        in refused(tmp_path / "a")
+    )
     assert "does not exist: make it" in refused(tmp_path / "no" / "a.npz")
     (tmp_path / "b.npz").mkdir()
     assert "is a folder" in refused(tmp_path / "b.npz", overwrite=True)

@@ -157,5 +157,7 @@ def test_the_list_as_csv(quick_encoder, photographs, tmp_path):
     assert 'cat/x, "y".png' in {row["name"] for row in rows}
     with pytest.raises(UserError, match="exists already"):
         write_neighbours(found, path)
-    with pytest.raises(UserError, match="ends in .txt: expected .csv"):
+    with pytest.raises(
+        UserError, match=r"must end in \.csv, which chooses the format, got \.txt\."
+    ):
         write_neighbours(found, tmp_path / "n.txt")

@@ -172,6 +172,5 @@ def test_what_is_missing_or_wrong(tmp_path, photographs):
     assert "must be a uint8 array" in refused(np.zeros((2, 12, 12, 3)))
     words = refused("no_such_set_anywhere")
     assert words.startswith(
-        "'no_such_set_anywhere' is not a tensorflow-datasets name, and there is no folder of that"
-        " name"
+        "'no_such_set_anywhere' is neither the name of a tensorflow-datasets set nor a folder"
     )

@@ -88,7 +88,7 @@ def test_bad_files_are_left_out_and_named(photographs, quick_encoder):
     assert list(skipped) == [
         str(photographs / "dog" / name) for name in ("empty.png", "text.jpg", "truncated.jpg")
     ]
-    assert skipped[str(photographs / "dog/text.jpg")] == "its content is no image"
+    assert skipped[str(photographs / "dog/text.jpg")] == "its content is not an image"
     with pytest.raises(UserError, match=r"empty.png could not be read"):
         list(stream(quick_encoder, open_images(photographs)(SIZE), on_bad_image="error"))
 

@@ -168,16 +168,19 @@ def test_every_mistake_is_one_sentence_and_nothing_is_written(run, source, tmp_p
             evaluate(where, options, images)
 
     refused(
-        "does not exist: expected the folder that `rotkeras train` left",
+        r"does not exist\. Give a folder that `rotkeras train` wrote, such as runs/quickstart\.",
         where=Run(tmp_path / "none"),
     )
-    refused("is no run folder", where=Run(tmp_path))
+    refused(
+        r"is not a run folder\. Give a folder that `rotkeras train` wrote, such as runs/quickstart\.",
+        where=Run(tmp_path),
+    )
     refused(
         "must be one of 'conv1', 'conv2', 'conv3', got 'conv9'",
         options=Options(probes=("ridge",), taps=("conv9",)),
     )
     refused(
-        "expected 1 to [0-9]+, the images of class '[0-9]' to train on, received 5000",
+        "labels_per_class must be from 1 to 33, the training images of class '0', got 5000;",
         options=Options(labels_per_class=(5000,)),
     )
     pixels, labels = source.train.take(slice(None)), source.train.labels
@@ -190,7 +193,9 @@ def test_every_mistake_is_one_sentence_and_nothing_is_written(run, source, tmp_p
     run.model.write_bytes(b"no model")
     refused("could not be loaded")
     run.model.unlink()
-    refused("has not ended")
+    refused(
+        r"is not finished: it has no model\.keras\. Wait while it trains, or resume it with: rotkeras train"
+    )
 
 
 NETWORK = {"file": "model.keras", "sha256": "a"}

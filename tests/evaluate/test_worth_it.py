@@ -44,7 +44,7 @@ def test_a_gain_that_all_seeds_share_is_told_however_much_the_draws_differ():
     assert each["gain_margin"] == pytest.approx(
         4.303 * 0.01 / 3**0.5, rel=2e-3
     )  # a million images add next to nothing
-    assert each["told"]
+    assert each["significant"]
     assert each["methods"]["scratch"]["margin"] > 0.2
     assert (
         compared["verdict"]
@@ -80,15 +80,15 @@ def test_the_images_that_judge_are_part_of_the_interval_and_one_seed_tells_nothi
     assert each["gain_margin"] == pytest.approx(
         (0.0958**2 + 0.0961**2) ** 0.5, rel=0.03
     )  # of shares of half of 100 images
-    assert not each["told"]
+    assert not each["significant"]
     single = worth_it.compare(content({20: (0.2,)}), [20], 1, "fast", "conv2", 645.0)
-    assert not single["counts"][20]["told"]
+    assert not single["counts"][20]["significant"]
     assert single["verdict"].startswith("One seed cannot show a difference")
 
 
 def test_too_few_images_to_judge_on_are_said():
     compared = compare({5: (0.3, 0.3, 0.31)}, images=20)
-    assert not compared["counts"][5]["told"]
+    assert not compared["counts"][5]["significant"]
     assert "Too few images to compare: the accuracy is measured on 20" in compared["verdict"]
 
 
@@ -101,7 +101,10 @@ def test_counts_go_as_far_as_the_smallest_class():
     source = data.load((np.zeros((160, 8, 8, 3), np.uint8), labels), validation_fraction=0.1)
     assert worth_it.label_counts(source) == (5, 20)
     assert worth_it.label_counts(source, (3, 7)) == (3, 7)
-    with pytest.raises(UserError, match="received 500"):
+    with pytest.raises(
+        UserError,
+        match="labels_per_class must be from 1 to 27, the training images of class '0', got 500;",
+    ):
         worth_it.label_counts(source, (500,))
     few = data.load((np.zeros((10, 8, 8, 3), np.uint8), np.arange(10) % 2), validation_fraction=0.2)
     assert worth_it.label_counts(few) == (int(np.bincount(few.train.labels).min()),)

@@ -74,8 +74,8 @@ def test_the_proof_is_what_numpy_and_keras_say(exported, proof, exported_run):
         / np.linalg.norm(expected, axis=1)
     )
     record = proof["files"]["encoder-int8.tflite"]
-    assert record["likeness"]["cosine_min"] == pytest.approx(cosine.min(), abs=1e-4)
-    assert record["likeness"]["max_error"] == pytest.approx(
+    assert record["agreement"]["cosine_min"] == pytest.approx(cosine.min(), abs=1e-4)
+    assert record["agreement"]["max_error"] == pytest.approx(
         np.abs(given - expected).max(), rel=1e-3
     )
     train = parts.embed.predict(source.train.take(slice(None)), verbose=0)
@@ -153,7 +153,8 @@ def test_a_full_disk_leaves_the_old_export(network, source, tmp_path, monkeypatc
 
     monkeypatch.setattr(exporting, "write_golden", full)
     with pytest.raises(
-        UserError, match=r"No space left on device.*make room; what was there is untouched"
+        UserError,
+        match=r"\(No space left on device\)\. Give another folder with -o, or free space on its disk and in the folder for temporary files\.",
     ):
         export(network, source, target, profiles=["float32"], saved_model=False, overwrite=True)
     assert everything(tmp_path) == {"export/verify.json": b"{}"}
@@ -198,11 +199,14 @@ def test_images_without_labels_are_proven_by_their_rotations(network, digit_sour
         ),
         ({"profiles": [], "saved_model": False}, "Nothing is left to export"),
         ({"classes": 1}, "classes must be at least 2, got 1."),
-        ({"resize": True}, "resize needs the size to resize from"),
-        ({"l2_normalization": True}, "The profile int8 has no vectors of unit length"),
+        ({"resize": True}, "resize needs input_size, the side in pixels of the images to resize."),
+        (
+            {"l2_normalization": True},
+            "The profile int8 does not support l2_normalization, because int8 rounds the square root and lengths are 10 to 20 % off.",
+        ),
         (
             {"profiles": ["orient"], "angles": (0, 180)},
-            "a head named rotation with 2 answers, one for each of the angles [0, 180]",
+            "The profile orient needs a head named rotation with 2 classes, one for each of the angles [0, 180], and 'classifier' has none: leave the profile out,",
         ),
     ],
 )
@@ -216,7 +220,10 @@ def test_settings_that_do_not_fit_say_so_and_leave_nothing(
 
 
 def test_a_backbone_alone_has_no_orient_file(source, tmp_path):
-    with pytest.raises(UserError, match="'three_taps' has none: leave it out"):
+    with pytest.raises(
+        UserError,
+        match=r"The profile orient needs a head named rotation with 4 classes, one for each of the angles \[0, 90, 180, 270\], and 'three_taps' has none: leave the",
+    ):
         export(three_taps(), source, tmp_path / "export", profiles=["orient"])
 
 
@@ -311,7 +318,8 @@ def test_a_disk_that_is_full_for_tensorflow_is_told_too(network, source, tmp_pat
 
     monkeypatch.setattr(exporting, "to_saved_model", full)
     with pytest.raises(
-        UserError, match=r"could not be written .*No space left on device.*make room"
+        UserError,
+        match=r"\(write failed; No space left on device\)\. Give another folder with -o, or free space on its disk and in the folder for temporary files\.",
     ):
         export(network, source, tmp_path / "export", profiles=[])
     assert list(tmp_path.iterdir()) == []

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from rotkeras.export.judging import compare, exceeds, likeness, proves
+from rotkeras.export.judging import agreement, compare, exceeds, proves
 
 
 def test_a_drop_is_counted_by_hand():
@@ -78,11 +78,11 @@ def test_only_a_loss_beyond_chance_exceeds_the_limit():
     assert exceeds(drop_of(8, 0, 288), 0)
 
 
-def test_likeness_is_that_of_numpy():
+def test_agreement_equals_numpys():
     rng = np.random.default_rng(0)
     a = rng.normal(size=(20, 5)).astype(np.float32)
     b = a + rng.normal(size=(20, 5), scale=0.1).astype(np.float32)
-    found = likeness(a, b)
+    found = agreement(a, b)
     cosine = [
         float(np.dot(x, y) / np.linalg.norm(x) / np.linalg.norm(y))
         for x, y in zip(a, b, strict=True)
@@ -95,5 +95,5 @@ def test_likeness_is_that_of_numpy():
 
 def test_vectors_of_zeros_are_like_each_other_and_like_nothing_else():
     zero, one = np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)
-    assert likeness(zero, zero)["cosine"] == 1
-    assert likeness(zero, one)["cosine"] == 0
+    assert agreement(zero, zero)["cosine"] == 1
+    assert agreement(zero, one)["cosine"] == 0

@@ -106,7 +106,9 @@ def test_a_network_bound_to_its_size_says_so():
         keras.layers.Conv2D(2, 3)(keras.layers.Rescaling(1 / 255)(inputs))
     )
     bound = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
-    with pytest.raises(UserError, match="cannot take images of 24×24 .*expected 16×16.*--resize"):
+    with pytest.raises(
+        UserError, match=r"The network cannot take images of 24×24 \(.*\); it was trained on 16×16"
+    ):
         parts_of(bound, input_size=24)
     assert parts_of(bound, input_size=24, resize=True).embed.output.shape == (None, 2)
 
@@ -123,7 +125,8 @@ def test_what_does_not_fit_is_told(classifier):
         inputs, keras.layers.Identity(name="tap")(keras.layers.Rescaling(1.0)(inputs))
     )
     with pytest.raises(
-        UserError, match=r"takes uint8 \(None, 16, 12, 3\): expected one input of square images"
+        UserError,
+        match=r"must have one input of square images, uint8 \(B, S, S, 3\), got uint8 \(None, 16, 12, 3\);",
     ):
         parts_of(wide)
 

@@ -151,7 +151,7 @@ def test_operators_that_tflite_lacks_are_named_and_nothing_is_written(tmp_path):
     with pytest.raises(
         UserError,
         match=(
-            r"builtin operators alone, because it has none for Erfinv: expected .*; cut the network"
+            r"The profile float32 cannot be made of TFLite's built-in operators alone, which have none for Erfinv\."
         ),
     ):
         to_tflite(keras.Model(inputs, x), tmp_path / "good.tflite")
@@ -167,13 +167,15 @@ def test_what_does_not_fit_is_told_before_anything_is_made(tmp_path):
         match="profile must be one of 'float32', .*, got 'float'; did you mean 'float32'",
     ):
         to_tflite(network, file, "float")
-    with pytest.raises(UserError, match="at least 100, best 200 to 500, received none"):
+    with pytest.raises(
+        UserError,
+        match="The profile int8 is calibrated on training images and needs at least 100, best 200 to 500, got none;",
+    ):
         to_tflite(network, file, "int8")
     with pytest.raises(
         UserError,
         match=(
-            "received 99; give more, or take a profile without calibration: float32, float16,"
-            " dynamic"
+            "The profile mediapipe is calibrated on training images and needs at least 100, best 200 to 500, got 99;"
         ),
     ):
         to_tflite(network, file, "mediapipe", calibration=few)

@@ -24,10 +24,10 @@ def test_the_style_and_the_script_are_inside():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("page.pdf", "ends in .pdf: expected .html"),
-        ("page", "ends in nothing"),
+        ("page.pdf", r"must end in \.html, got \.pdf\."),
+        ("page", r"must end in \.html, got no ending\."),
         ("folder.html", "is a folder"),
-        ("there.html", "add --overwrite"),
+        ("there.html", r"already exists\. Add --overwrite, or give another name\."),
     ],
 )
 def test_pages_that_may_not_be_written(tmp_path, name, message):

@@ -261,13 +261,20 @@ def test_it_has_the_form_of_the_task_it_wraps(source):
 
 def test_images_that_do_not_lie_there_are_refused_before_another_is_shown_for_them(source):
     inside = InStep(Rotation(), resident=(source.train,))
-    with pytest.raises(UserError, match=r"not resident: .*Images\(10 of \(12, 12, 3\)"):
+    with pytest.raises(
+        UserError,
+        match=r"The pipeline's images must be a part of the images of InStep, got Images\(10 of \(12, 12, 3\), no labels\);",
+    ):
         data.evaluation_pipeline(source.validation, inside, images_per_batch=5)
-    with pytest.raises(UserError, match="not resident"):
+    with pytest.raises(
+        UserError,
+        match=r"The pipeline's images must be a part of the images of InStep, got Images\(40 of \(12, 12, 3\), no labels\);",
+    ):
         data.pipeline(data.Images.of(source.train.array.copy()), inside, images_per_batch=5)
     data.pipeline(source.train.draw(10), inside, images_per_batch=5)
     with pytest.raises(
-        UserError, match="augmentation: expected none here, .* received 1; give them to InStep"
+        UserError,
+        match="augmentation must be empty here, because the task augments inside the step, got 1;",
     ):
         data.pipeline(
             source.train, inside, images_per_batch=5, augmentation=augmentation.random_flip()
@@ -279,13 +286,16 @@ def test_images_that_do_not_lie_there_are_refused_before_another_is_shown_for_th
     [
         (
             {"task": Rotation((0, 45))},
-            "expected angles of 0, 90, 180 and 270, received others; leave the views on the host",
+            "InStep supports angles of 0, 90, 180 and 270 alone;",
         ),
         (
             {"augmentation": [augmentation.random_resized_crop(12)], "resident": True},
             "by pad_crop_flip and random_flip alone",
         ),
-        ({"resident": "two"}, "expected parts that share an array, received several arrays"),
+        (
+            {"resident": "two"},
+            r"Resident images must be parts of one source, which share an array\.",
+        ),
     ],
 )
 def test_what_cannot_run_inside_the_step_is_refused(source, arguments, message):

@@ -143,7 +143,10 @@ def test_a_backbone_that_trains_is_a_copy(source, backbone, eagerly):
     assert "block3_conv" not in {layer.name for layer in fitted.model.layers}  # cut at the tap
     for name in ("block1_conv", "block2_norm"):
         assert bits(fitted.model.get_layer(name)) != bits(backbone.get_layer(name))
-    with pytest.raises(UserError, match="expected one of conv1, conv2, conv3"):
+    with pytest.raises(
+        UserError,
+        match=r"A backbone that trains is probed at one tap; name one of conv1, conv2, conv3\.",
+    ):
         fit(backbone, "conv", source.train, budget=QUICK, trainable=True)
     with pytest.raises(UserError, match="cannot train a backbone"):
         fit(backbone, "ridge", source.train, taps=["conv2"], trainable=True)
@@ -259,7 +262,10 @@ def test_every_mistake_is_one_sentence(source, backbone, eagerly):
         fit(backbone, "ridge", data.load(source.train.take(slice(None))).train)
     with pytest.raises(UserError, match="at least two classes"):
         fit(backbone, "conv", source.train.part(np.flatnonzero(source.train.labels == 1)))
-    with pytest.raises(UserError, match="takes images of 16×16, received 8×8"):
+    with pytest.raises(
+        UserError,
+        match=r"The network takes images of 16×16, got 8×8; load them with image_size=16\.",
+    ):
         fit(backbone, "ridge", data.load("digits", image_size=8).train)
     unlabelled = data.load(source.validation.take(slice(None)), validation_fraction=0).train
     with pytest.raises(UserError, match="Validation chooses the epoch by its labels"):

@@ -63,5 +63,5 @@ def test_names():
     assert settings_for("fast", "conv") is FAST["conv"]
     assert settings_for("published", "conv", supervised=True).epochs == 200
     assert settings_for(FAST["linear"], "conv") is FAST["linear"]
-    with pytest.raises(UserError, match="received 'publshed'; did you mean 'published'"):
+    with pytest.raises(UserError, match="budget must be fast or published, got 'publshed';"):
         settings_for("publshed", "conv")

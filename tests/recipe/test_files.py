@@ -190,15 +190,21 @@ def test_a_whole_section_can_be_replaced():
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("train.epochs", "expected KEY.PATH=VALUE"),
-        ("=5", "expected KEY.PATH=VALUE"),
-        ("train..epochs=5", "expected KEY.PATH=VALUE"),
+        ("train.epochs", "--set must be KEY.PATH=VALUE, such as train.epochs=5, got train.epochs."),
+        ("=5", "--set must be KEY.PATH=VALUE, such as train.epochs=5, got train.epochs."),
+        (
+            "train..epochs=5",
+            "--set must be KEY.PATH=VALUE, such as train.epochs=5, got train.epochs.",
+        ),
         ("train.epochs.more=5", "train.epochs is a value, not a section"),
         (
             "augmentation.7.padding=1",
-            "expected the number of a list's element, 0 to 0, received '7'",
+            "--set augmentation.7.padding=1 must name an element of the list, 0 to 0, got '7'.",
         ),
-        ("train.epochs=[1", "--set train.epochs:1: expected YAML"),
+        (
+            "train.epochs=[1",
+            "--set train.epochs:1 is not valid YAML (expected ',' or ']', but got '<stream end>');",
+        ),
         ("augmentation.0.padding.x=1", "augmentation.0.padding is a value, not a section"),
         ("train.epoch=5", "--set train.epoch is not a known key; did you mean 'epochs'?"),
         ("backbone={blocks: 9}", "--set backbone.blocks must be one of 3, 4, 5, got 9."),

@@ -26,13 +26,13 @@ def test_scalars_are_those_of_yaml_1_2(text, value):
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("a: 1\nb: 2\na: 3", 3, ": a: expected each key once, received it twice"),
-        ("a:\n  b: 1\n  b: 1", 3, ": a.b: expected each key once"),
-        ("a: [1", 1, "expected"),
+        ("a: 1\nb: 2\na: 3", 3, "mine.yaml:3: a is given twice; keep one."),
+        ("a:\n  b: 1\n  b: 1", 3, "mine.yaml:3: a.b is given twice; keep one."),
+        ("a: [1", 1, "not valid YAML (expected"),
         ("a: 1\n\tb: 2", 2, "cannot start any token"),
-        ("1: a", 1, ": 1: expected a word as a key, received int"),
+        ("1: a", 1, "mine.yaml:1: 1: a key must be a word, got int."),
         ("a: !!python/object/apply:os.getcwd []", 1, "constructor"),
-        ("a: &x [*x]", 1, ": a.0: expected a value, received one that contains itself"),
+        ("a: &x [*x]", 1, "mine.yaml:1: a.0 must not contain itself."),
         ("a: *missing", 1, "undefined alias"),
     ],
 )
@@ -51,7 +51,9 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "empty.yaml").write_text("# nothing\n")
     with pytest.raises(UserError, match="it is not text"):
         read_mapping(tmp_path / "binary.yaml")
-    with pytest.raises(UserError, match="received a list"):
+    with pytest.raises(
+        UserError, match="must have sections such as 'data:' and 'train:', got a list;"
+    ):
         read_mapping(tmp_path / "list.yaml")
     with pytest.raises(UserError, match="no such file"):
         read_mapping(tmp_path / "none.yaml")

@@ -212,7 +212,10 @@ def test_names_of_a_user_cannot_break_the_page(run, tmp_path):
 
 
 def test_no_run(tmp_path):
-    with pytest.raises(UserError, match="does not exist: expected the folder that"):
+    with pytest.raises(
+        UserError,
+        match=r"does not exist\. Give a folder that `rotkeras train` wrote, such as runs/quickstart\.",
+    ):
         write_report([tmp_path / "none"], tmp_path / "page.html")
     with pytest.raises(UserError, match="runs must not be empty, got"):
         write_report([], tmp_path / "page.html")

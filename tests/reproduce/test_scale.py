@@ -49,7 +49,12 @@ def test_the_scale_is_said():
 
 
 @pytest.mark.parametrize(
-    ("share", "words"), [(0, "above 0"), (1.5, "received 1.5"), (0.001, "too few")]
+    ("share", "words"),
+    [
+        (0, r"The scale of the images must be greater than 0 and at most 1, got 0\."),
+        (1.5, r"The scale of the images must be greater than 0 and at most 1, got 1\.5\."),
+        (0.001, r"--scale leaves 0\.001 of 45,000 images, and at least 100 are needed;"),
+    ],
 )
 def test_impossible_scales(share, words):
     with pytest.raises(UserError, match=words):
