@@ -177,8 +177,7 @@ def _checked(data: Locations | None) -> dict[str, str | None]:
     for key, value in (data or {}).items():
         if key not in LOCATIONS:
             raise UserError(
-                f"data must have keys that say where images are, of {', '.join(LOCATIONS)}, got"
-                f" {key!r}."
+                f"The keys of data must say where images are: {', '.join(LOCATIONS)}, got {key!r}."
             )
         if not isinstance(value, str | os.PathLike | None):
             raise UserError(f"data[{key!r}] must be a path or None, got {value!r}.")

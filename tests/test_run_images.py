@@ -175,7 +175,7 @@ def test_each_missing_place_is_named_with_its_own_key(home, tmp_path):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"image_size": 16}, "data must have keys that say where images are, .*, got 'image_size'"),
+        ({"image_size": 16}, "data test_folder, got 'image_size'"),
         ({"folder": 3}, "data['folder'] must be a path or None, got 3."),
         ("photos", 'data must be a mapping such as {"folder": "photos"}, got \'photos\'.'),
         ({"folder": ""}, "data.folder"),

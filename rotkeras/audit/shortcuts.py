@@ -78,7 +78,7 @@ def sights(side: int) -> list[Sight]:
 def shortcut_test(
     images: ImageBatch, seed: Seed = 0, progress: Callable[[int, int], None] | None = None
 ) -> list[ShortcutResult]:
-    """Let each small predictor tell the rotation of images that it was not fitted on.
+    """Predict the rotation of images by each small predictor, fitted on other images.
 
     Args:
         images: uint8 (n, S, S, 3), exactly what the network would see; n at least 8.
@@ -87,18 +87,17 @@ def shortcut_test(
 
     Returns:
         One `ShortcutResult` per predictor: border, mark, colour, grid, residue; below 24 pixels a
-        side colour
-            alone.
+        side colour alone.
     """
     found = []
     all_sights = sights(images.shape[1])
     for number, sight in enumerate(all_sights):
-        right = told_right(images, sight.features, seed)
+        right = correct_views(images, sight.features, seed)
         accuracy, margin = _mean(right)
         if sight.control is None:
             found.append(ShortcutResult(sight.name, sight.sees, accuracy, margin))
         else:
-            beside = told_right(images, sight.control, seed)
+            beside = correct_views(images, sight.control, seed)
             excess, excess_margin = _mean(right - beside)
             found.append(
                 ShortcutResult(
@@ -117,7 +116,7 @@ def shortcut_test(
     return found
 
 
-def told_right(
+def correct_views(
     images: NDArray[np.uint8], predictor: Predictor, seed: int = 0
 ) -> NDArray[np.float64]:
     """The share of each image's four views whose angle a linear classifier of a predictor's

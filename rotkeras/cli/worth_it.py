@@ -73,7 +73,7 @@ def worth_it(
     )
     if given and None in labels:
         raise click.BadParameter(
-            "must be counts, such as 20,100; all cannot be drawn again for each repeat.",
+            "must be counts, such as 20,100; all is not accepted, as each repeat draws its labels.",
             param_hint="--labels-per-class",
         )
     wanted = tuple(count for count in labels if count is not None)

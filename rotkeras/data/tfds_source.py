@@ -62,7 +62,8 @@ def open_builder(name: str, data_dir: str | Path | None, download: bool = True) 
             else "see the catalogue of tensorflow-datasets for the names"
         )
         raise UserError(
-            f"data.tfds: {name!r} is neither the name of a tensorflow-datasets set nor a folder; {hint}"
+            f"data.tfds: {name!r} is neither the name of a tensorflow-datasets set nor a folder;"
+            f" {hint}"
         ) from None
     except (ValueError, AssertionError, KeyError, ImportError) as error:
         raise UserError(

@@ -6,7 +6,7 @@ from sklearn.preprocessing import StandardScaler
 
 from rotkeras.audit import predictors
 from rotkeras.audit.findings import is_shortcut
-from rotkeras.audit.shortcuts import shortcut_test, sights, told_right
+from rotkeras.audit.shortcuts import correct_views, shortcut_test, sights
 
 
 def beyond(images):
@@ -76,7 +76,7 @@ def test_noise_that_runs_in_one_direction(smooth):
 
 
 def test_the_classifier_is_a_ridge_regression_on_the_other_half(crops):
-    right = told_right(crops, predictors.colours, seed=3)
+    right = correct_views(crops, predictors.colours, seed=3)
     features = np.stack(
         [
             predictors.colours(np.rot90(crops, turns, (1, 2)).astype(np.float32))
@@ -97,9 +97,9 @@ def test_the_classifier_is_a_ridge_regression_on_the_other_half(crops):
 
 
 def test_memory_is_bounded_and_portions_make_no_difference(crops, monkeypatch):
-    whole = told_right(crops, predictors.residue)
+    whole = correct_views(crops, predictors.residue)
     monkeypatch.setattr("rotkeras.audit.shortcuts._CHUNK_BYTES", 1)
-    np.testing.assert_array_equal(told_right(crops, predictors.residue), whole)
+    np.testing.assert_array_equal(correct_views(crops, predictors.residue), whole)
 
 
 @pytest.mark.parametrize("side", [8, 12, 16, 29, 64])

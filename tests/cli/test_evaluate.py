@@ -66,11 +66,11 @@ def test_mistakes_are_one_sentence(tmp_path):
     assert "must be whole numbers of at least 1 or all" in refused(
         "evaluate", "x", "--labels-per-class", "20,zero"
     )
-    assert "The scale of the images: expected above 0 and at most 1, received 2" in refused(
+    assert "The scale of the images must be greater than 0 and at most 1, got 2" in refused(
         "reproduce", "table1", "--scale", "2"
     )
     assert "Invalid value" in refused("reproduce", "table4")
-    assert "all cannot be drawn anew" in refused("worth-it", "x", "--labels-per-class", "20,all")
+    assert "all is not accepted" in refused("worth-it", "x", "--labels-per-class", "20,all")
 
 
 def test_notes_say_what_the_numbers_are():

@@ -86,7 +86,7 @@ def test_models_of_another_form_are_refused_with_what_to_do(tmp_path, encoder_fi
         ),
         "takes uint8 (B, 12)": save(tmp_path / "rows.keras", layers.Dense(2), shape=(12,)),
         "gives (B, 144, 3)": save(tmp_path / "sequence.keras", layers.Reshape((144, 3))),
-        "images of 12×16: expected a square": save(
+        "must take square images, got 12×16": save(
             tmp_path / "wide.keras", layers.Flatten(), shape=(12, 16, 3)
         ),
         "1 inputs and 2 outputs": save(
@@ -105,7 +105,7 @@ def test_models_of_another_form_are_refused_with_what_to_do(tmp_path, encoder_fi
 
     with zipfile.ZipFile(damaged, "w") as archive:
         archive.writestr("readme.txt", "no model")
-    with pytest.raises(UserError, match=r"damaged.keras' could not be loaded by Keras"):
+    with pytest.raises(UserError, match=r"Keras could not load .*damaged.keras'"):
         load_encoder(damaged)
 
 
