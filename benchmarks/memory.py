@@ -33,7 +33,7 @@ assert len(source.train) == int(sys.argv[4])
 """
 TRAIN = """
 import sys
-from rotkeras import devices
+from rotkeras.training import devices
 devices.quiet()
 devices.keep_freed_memory()
 from rotkeras.data import load, pipeline

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import rotkeras  # noqa: E402
-from rotkeras import devices  # noqa: E402
+from rotkeras.training import devices  # noqa: E402
 
 devices.quiet()
 

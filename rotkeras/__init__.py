@@ -13,7 +13,6 @@ if TYPE_CHECKING:
         attention,
         audit,
         backbones,
-        callbacks,
         data,
         device,
         embedding,
@@ -22,9 +21,11 @@ if TYPE_CHECKING:
         pretext,
         probes,
         recipe,
-        taps,
+        training,
     )
+    from rotkeras.backbones import taps
     from rotkeras.errors import UserError
+    from rotkeras.training import callbacks
 
 __version__ = "0.1.0"
 __all__ = [
@@ -42,11 +43,15 @@ __all__ = [
     "probes",
     "recipe",
     "taps",
+    "training",
 ]
+
+_HOMES = {"callbacks": "training.callbacks", "taps": "backbones.taps"}
+"""Public rooms that lie inside another one."""
 
 if os.environ.get("KERAS_BACKEND") == "jax":
     try:
-        from rotkeras.devices import avoid_wrong_fusions
+        from rotkeras.training.devices import avoid_wrong_fusions
     except ModuleNotFoundError:  # rotkeras-device trains nothing
         pass
     else:
@@ -60,9 +65,9 @@ def __getattr__(name: str) -> Any:
         return UserError
     if name in __all__:
         try:
-            return importlib.import_module(f"rotkeras.{name}")
+            return importlib.import_module(f"rotkeras.{_HOMES.get(name, name)}")
         except ModuleNotFoundError as error:
-            if error.name != f"rotkeras.{name}":
+            if error.name != f"rotkeras.{_HOMES.get(name, name).partition('.')[0]}":
                 raise
             # The distribution rotkeras-device has this file, and few of the rooms.
             message = (
@@ -78,9 +83,9 @@ def __dir__() -> list[str]:
 
 
 def _register() -> None:
-    # rotkeras-device does not have this module, and writes no Keras file.
-    if importlib.util.find_spec("rotkeras.registered") is not None:
-        from rotkeras.registered import register_with_keras
+    # rotkeras-device does not have this room, and writes no Keras file.
+    if importlib.util.find_spec("rotkeras.pretext") is not None:
+        from rotkeras.pretext.registered import register_with_keras
 
         register_with_keras()
 

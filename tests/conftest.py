@@ -13,15 +13,15 @@ import pytest
 LONGEST = (
     "test_hosts.py",
     "test_jax.py",
-    "test_train.py",
+    "test_trainer.py",
     "test_tflite.py",
     "test_devices.py",
     "test_resume.py",
-    "test_fitting.py",
+    "test_fits.py",
     "test_evaluation.py",
     "test_readme.py",
     "test_callbacks.py",
-    "test_reproducing.py",
+    "test_reproduce_table.py",
     "test_probe_accuracy.py",
     "test_augmentation.py",
     "test_batches.py",
@@ -57,7 +57,7 @@ def trained(tmp_path_factory):
     from small_training import SMALL
 
     from rotkeras import recipe
-    from rotkeras.run import Run
+    from rotkeras.run.folder import Run
 
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained"
@@ -66,7 +66,7 @@ def trained(tmp_path_factory):
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not returned.exists():
-            from rotkeras.train import train
+            from rotkeras.training.trainer import train
 
             made = recipe.validate(SMALL, "test")
             run.check(made, overwrite=True)  # of a worker that failed here
@@ -85,7 +85,7 @@ def exported_run(tmp_path_factory):
 
     from small_training import make_run
 
-    from rotkeras.run import Run
+    from rotkeras.run.folder import Run
 
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "exported"

@@ -33,13 +33,13 @@ class Made:
         return rotkeras.pretext.Rotation()
 
     def make_callback(self):
-        return rotkeras.callbacks.StopOnBadLoss()
+        return rotkeras.training.callbacks.StopOnBadLoss()
 
     def make_recipe(self):
         return rotkeras.recipe.validate(SMALL, "test")
 
     def make_run(self):
-        from rotkeras.run import Run
+        from rotkeras.run.folder import Run
 
         return Run("nowhere")
 
@@ -151,6 +151,8 @@ RIGHT: dict[str, dict[str, Any]] = {
     "recipe.load": {"name": "quickstart"},
     "recipe.shipped": {},
     "recipe.validate": {"content": {}, "name": "mine"},
+    "training.Run": {"path": "run"},
+    "training.train": {"recipe": lambda: made.recipe, "run": lambda: made.run},
     "report.write_report": {"runs": ["run"], "path": "report.html"},
     "taps.check": {**MODEL, "tap": "conv1"},
     "taps.copy": MODEL,

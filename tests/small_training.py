@@ -77,13 +77,14 @@ def make_run(run):
     import keras
     import numpy as np
 
-    from rotkeras import building, recipe
+    from rotkeras import recipe
     from rotkeras.files import write_text
     from rotkeras.pretext import Rotation
+    from rotkeras.training import build
 
     made = recipe.validate(SMALL, "test")
     keras.utils.set_random_seed(0)
-    images = building.load_source(made).train.take(slice(None))
+    images = build.load_source(made).train.take(slice(None))
     views = np.concatenate([np.rot90(images, turns, axes=(1, 2)) for turns in range(4)])
     model = Rotation().build_model(three_taps())
     model.compile(keras.optimizers.Adam(0.02), Rotation().loss())

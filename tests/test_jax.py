@@ -13,9 +13,9 @@ import pytest
 from small_training import LEAN, QUICK_COMPILING, quick_nin
 
 from rotkeras import backbones, recipe
-from rotkeras.callbacks.metrics_log import read_metrics
-from rotkeras.run import Run
-from rotkeras.train import train
+from rotkeras.run.folder import Run
+from rotkeras.training.callbacks.metrics_log import read_metrics
+from rotkeras.training.trainer import train
 
 # A low rate: at a high one the last digits, in which any two libraries differ, grow from step to
 # step.
@@ -36,7 +36,8 @@ class Missing:
 sys.meta_path.insert(0, Missing())
 there = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name.split(".")[0] == "tensorflow" else there(name, *rest)
-from rotkeras import backbones, devices, recipe
+from rotkeras import backbones, recipe
+from rotkeras.training import devices
 from rotkeras.cli.train_console import TrainConsole
 from rotkeras.run import Run
 import jax, keras
@@ -158,8 +159,8 @@ def test_a_run_goes_on_with_the_other_library_and_with_images_on_the_device(both
 def test_an_evaluation_without_tensorflow_has_the_rows_of_one_with_it(both, tmp_path):
     """Closed form, kept features, and augmented images of few labels: each on its pipeline in
     NumPy."""
-    from rotkeras.building import load_source
     from rotkeras.evaluate import Options, evaluate
+    from rotkeras.training.build import load_source
 
     options = [
         {

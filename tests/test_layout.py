@@ -12,188 +12,143 @@ from rotkeras.cli import COMMANDS
 PACKAGE = Path(rotkeras.__file__).parent
 
 
-def imports_of(path):
-    """The rooms of rotkeras that a file imports, wherever in the file."""
+def modules():
+    """{"rotkeras.data.load": path} of every file of the package."""
+    root = PACKAGE.parent
+    return {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+MODULES = modules()
+
+
+def imports_of(path, typing=True):
+    """The modules and packages that a file imports, wherever in the file; without `typing` only
+    those that it imports when it runs."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not typing:
+            node.body = []  # before the walk comes to it
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = (
-                [node.module]
-                if node.module != "rotkeras"
-                else [f"rotkeras.{each.name}" for each in node.names]
-            )
+            assert not node.level, f"{path}: a relative import"
+            for each in node.names:
+                name = f"{node.module}.{each.name}"
+                found.add(name if name in MODULES else node.module)
         elif isinstance(node, ast.Import):
-            names = [each.name for each in node.names]
-        else:
-            continue
-        found |= {name.split(".")[1] for name in names if name.startswith("rotkeras.")}
-        found |= {name.split(".")[0] for name in names if not name.startswith("rotkeras")}
+            found |= {each.name for each in node.names}
     return found
 
 
-LOWEST = {"accepted", "checks", "errors", "sentences"}
+def room_of(module):
+    return module.split(".")[1] if "." in module else module
+
+
+SMALL = {"arguments", "errors", "files", "text"}
 """What every room but `device` may import."""
 
+# From the lowest room to the highest: a room may import those named here, and these stand above it.
 ALLOWED = {
     "errors": set(),
-    "files": {"errors"},
     "text": set(),
-    "registered": set(),
-    "accepted": {"errors"},
-    "sentences": {"accepted", "errors"},
-    "checks": {"accepted", "errors", "sentences"},
+    "files": {"errors"},
+    "arguments": {"errors"},
     "images": {"errors", "files"},
     "device": {"errors", "files", "images"},
-    "recipe": {"files", "errors"},
-    "run": {"errors", "files", "recipe", "text", "__version__"},
-    "run_images": {"data", "errors", "files", "recipe", "run", "text"},
-    "data": {"files", "errors", "images"},
-    "pretext": {"errors", "data"},
-    "building": {
-        "backbones",
-        "data",
-        "devices",
-        "errors",
-        "hosts",
-        "initial_weights",
-        "optimizers",
-        "placement",
-        "pretext",
-        "recipe",
-        "run_images",
+    "page": SMALL,
+    "recipe": SMALL,
+    "data": {*SMALL, "images"},
+    "backbones": SMALL,
+    "pretext": {*SMALL, "data"},
+    "run": {*SMALL, "data", "recipe"},
+    "embedding": {*SMALL, "data", "device", "images"},
+    "probes": {*SMALL, "backbones", "data"},
+    "audit": {*SMALL, "data", "images", "page"},
+    "attention": {*SMALL, "backbones", "data", "embedding", "images", "run"},
+    "orient": {*SMALL, "data", "device", "images", "run"},
+    "export": {*SMALL, "backbones", "data", "device", "probes", "recipe", "run"},
+    "training": {
+        *SMALL,
+        *("attention", "backbones", "data", "export", "pretext", "probes", "recipe", "run"),
     },
-    "train": {
-        "building",
-        "callbacks",
-        "data",
-        "devices",
-        "errors",
-        "export",
-        "files",
-        "hosts",
-        "optimizers",
-        "placement",
-        "recipe",
-        "run",
-        "run_images",
-        "taps",
-        "__version__",
-    },
-    "placement": {"data", "devices", "errors", "hosts", "pretext"},
-    "fused_batch_norm": set(),
-    "backbones": {"errors", "fused_batch_norm"},
-    "taps": {"errors"},
-    "probes": {"errors", "data", "taps", "backbones", "fused_batch_norm", "optimizers"},
-    "attention": {"files", "errors", "run", "taps"},
-    "attend": {"attention", "data", "embedding", "errors", "files", "images", "taps"},
-    "audit": {"data", "errors", "files", "images", "page"},
-    "export": {
-        "data",
-        "device",
-        "errors",
-        "files",
-        "probes",
-        "recipe",
-        "run",
-        "run_images",
-        "taps",
-        "text",
-        "__version__",
-    },
-    "orient": {"data", "device", "errors", "files", "images", "orientation_network"},
-    "orientation_network": {"device", "errors", "files", "run"},
+    "evaluate": {*SMALL, "backbones", "data", "probes", "run", "training"},
+    "benchmark": {*SMALL, "data", "device", "pretext", "recipe", "run", "training"},
     "report": {
-        "probes",
-        "attention",
-        "data",
-        "embedding",
-        "errors",
-        "evaluate",
-        "files",
-        "page",
-        "recipe",
-        "run",
-        "run_images",
-        "taps",
-        "text",
+        *SMALL,
+        *("attention", "backbones", "data", "embedding", "evaluate", "page", "probes"),
+        *("recipe", "run"),
     },
-    "page": {"errors", "files", "__version__"},
-    "embedding": {"errors", "files", "images", "text", "data", "device"},
-    "evaluate": {
-        "building",
-        "data",
-        "devices",
-        "errors",
-        "files",
-        "probes",
-        "run",
-        "run_images",
-        "taps",
-        "text",
-    },
-    "benchmark": {
-        "building",
-        "callbacks",
-        "data",
-        "device",
-        "devices",
-        "errors",
-        "files",
-        "placement",
-        "pretext",
-        "recipe",
-        "run",
-        "train",
-    },
-    "reproduce": {
-        "data",
-        "devices",
-        "errors",
-        "evaluate",
-        "probes",
-        "recipe",
-        "run",
-        "run_images",
-        "train",
-    },
-    "callbacks": {"attention", "errors", "files", "hosts", "text", "data", "probes", "taps"},
-    "hosts": {"devices", "errors", "files"},
-    "initial_weights": {"taps"},
-    "optimizers": {"recipe"},
-    "devices": {"errors"},
+    "reproduce": {*SMALL, "data", "evaluate", "probes", "recipe", "run", "training"},
 }
 
-NO_PYDANTIC = {"device", "files", "images", "text", "registered", *LOWEST}
+
+def test_every_room_is_listed_and_no_module_lies_loose():
+    rooms = {
+        path.stem if path.suffix else path.name
+        for path in PACKAGE.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert rooms - {"__init__", "__main__", "cli"} == set(ALLOWED)
+    loose = {path.stem for path in PACKAGE.glob("*.py")}
+    assert loose == {"__init__", "__main__", "errors", "files", "text"}
+
+
+def test_rooms_stand_on_those_below():
+    above = {"rotkeras"}
+    for room, allowed in ALLOWED.items():
+        assert not {each for each in allowed if each not in above}, room
+        above.add(room)
 
 
 @pytest.mark.parametrize("room", ALLOWED)
 def test_imports_run_one_way(room):
-    files = (
-        [PACKAGE / f"{room}.py"]
-        if (PACKAGE / f"{room}.py").exists()
-        else list((PACKAGE / room).glob("*.py"))
-    )
-    assert files
-    rooms = {path.stem if path.suffix else path.name for path in PACKAGE.iterdir()} | {
-        "__version__"
+    mine = {name: path for name, path in MODULES.items() if room_of(name) == room}
+    assert mine
+    for name, path in mine.items():
+        own = {room_of(each) for each in imports_of(path) if each.startswith("rotkeras")}
+        foreign = own - ALLOWED[room] - {room, "rotkeras"}  # rotkeras itself: __version__
+        assert not foreign, f"{name} imports {foreign}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    arrows = {
+        name: imports_of(path, typing=False) & set(MODULES) - {name}
+        for name, path in MODULES.items()
     }
-    for path in files:
-        allowed = ALLOWED[room] | {room} | (LOWEST if room not in NO_PYDANTIC else set())
-        foreign = (imports_of(path) & rooms) - allowed
-        assert not foreign, f"{path.relative_to(PACKAGE)} imports {foreign}"
+    # A package's own file imports its modules when their names are first used.
+    packages = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+    done = set()
+    while True:
+        ready = {
+            name
+            for name, wanted in arrows.items()
+            if name not in done and not wanted - done - packages
+        }
+        if not ready:
+            break
+        done |= ready
+    assert not set(arrows) - done
 
 
 @pytest.mark.parametrize(
-    "room", ["audit", "backbones", "taps", "probes", "optimizers", "callbacks"]
+    "room",
+    [
+        "audit",
+        "backbones.nin",
+        "backbones.taps",
+        "probes",
+        "training.callbacks",
+        "training.optimizers",
+    ],
 )
 def test_models_and_callbacks_need_keras_alone(room):
-    files = (
-        [PACKAGE / f"{room}.py"]
-        if (PACKAGE / f"{room}.py").exists()
-        else list((PACKAGE / room).glob("*.py"))
-    )
+    files = [path for name, path in MODULES.items() if name.startswith(f"rotkeras.{room}")]
+    assert files
     for path in files:
-        assert "tensorflow" not in imports_of(path), path
+        assert "tensorflow" not in {each.split(".")[0] for each in imports_of(path)}, path
 
 
 def loaded_after(code):
@@ -242,7 +197,9 @@ def test_every_public_name_can_be_imported():
         "pretext",
         "backbones",
         "probes",
-        "callbacks",
+        "run",
+        "training",
+        "training.callbacks",
         "recipe",
         "embedding",
         "evaluate",
@@ -260,7 +217,7 @@ def test_every_public_name_can_be_imported():
 @pytest.mark.parametrize("level", [None, "0", "3", "", "text"])
 def test_log_lines_of_tensorflow_stay_out_of_the_terminal(level):
     code = (
-        "from rotkeras import devices; devices.quiet(); import tensorflow as tf;"
+        "from rotkeras.training import devices; devices.quiet(); import tensorflow as tf;"
         " tf.constant(1) + 1; print('done')"
     )
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
@@ -272,7 +229,7 @@ def test_log_lines_of_tensorflow_stay_out_of_the_terminal(level):
 
 
 def test_log_lines_of_tensorflow_are_shown_if_asked_for():
-    code = "from rotkeras import devices; devices.quiet(); import tensorflow"
+    code = "from rotkeras.training import devices; devices.quiet(); import tensorflow"
     environment = {**os.environ, "ROTKERAS_TENSORFLOW_LOG": "1", "TF_CPP_MIN_LOG_LEVEL": "0"}
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
@@ -290,7 +247,7 @@ def test_log_lines_of_tensorflow_are_shown_if_asked_for():
     ],
 )
 def test_flags_of_xla_are_kept_and_only_known_ones_added(given, known, expected, monkeypatch):
-    from rotkeras import devices
+    from rotkeras.training import devices
 
     monkeypatch.setenv("XLA_FLAGS", given)
     monkeypatch.setattr(devices, "_xla_knows", lambda flag: known)
@@ -299,7 +256,7 @@ def test_flags_of_xla_are_kept_and_only_known_ones_added(given, known, expected,
 
 
 def test_a_flag_is_looked_up_in_the_library_of_jax():
-    from rotkeras import devices
+    from rotkeras.training import devices
 
     assert devices._xla_knows("xla_gpu_deterministic_ops")
     assert not devices._xla_knows("xla_no_such_flag")

@@ -19,8 +19,8 @@ from right_arguments import RIGHT, images
 
 import rotkeras
 from rotkeras import UserError
-from rotkeras.accepted import Shape
-from rotkeras.checks import checker
+from rotkeras.arguments.accepted import Shape
+from rotkeras.arguments.checked import checker
 
 ROOMS = [*(name for name in rotkeras.__all__ if name != "UserError"), "report", "benchmark"]
 
@@ -79,7 +79,10 @@ def public():
     """{"room.name": object} of every public callable."""
     found = {}
     for room in ROOMS:
-        module = importlib.import_module(f"rotkeras.{room}")
+        if room in rotkeras.__all__:
+            module = getattr(rotkeras, room)
+        else:
+            module = importlib.import_module(f"rotkeras.{room}")
         for name in module.__all__:
             each = getattr(module, name)
             if isinstance(each, types.ModuleType):

@@ -84,8 +84,8 @@ def test_a_model_without_taps_is_refused_by_name():
     inputs = keras.Input((8, 8, 3), dtype="uint8")
     plain = keras.Model(inputs, keras.layers.Rescaling(1.0)(inputs), name="plain")
     for call in (
-        lambda: rotkeras.taps.names(plain),
-        lambda: rotkeras.taps.cut(plain, "conv1"),
+        lambda: rotkeras.backbones.taps.names(plain),
+        lambda: rotkeras.backbones.taps.cut(plain, "conv1"),
         lambda: rotkeras.attention.activation_maps(plain, images[:, :8, :8]),
         lambda: rotkeras.probes.fit(plain, "ridge", made.images),
         lambda: rotkeras.export.parts_of(plain),

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from rotkeras import recipe, taps
+from rotkeras import recipe
+from rotkeras.backbones import taps
 
 FOLDERS = sorted(
     path.parent for path in (Path(__file__).parents[1] / "saved_models").glob("*/encoder.keras")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rotkeras.attention.activation import activation_maps
     from rotkeras.attention.class_activation import METHODS, class_activation_maps
-    from rotkeras.attention.drawing import attention_grid, overlay
     from rotkeras.attention.equivariance import (
         equivariance_score,
         mean_correlation,
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
         quadruples,
     )
     from rotkeras.attention.filters import FilterVariety, filter_grid, filter_variety, first_filters
+    from rotkeras.attention.grids import attention_grid, overlay
     from rotkeras.attention.maximisation import maximise
 
 __all__ = [
@@ -38,7 +38,7 @@ _HOMES = {
     "METHODS": "class_activation",
     "FilterVariety": "filters",
     "activation_maps": "activation",
-    "attention_grid": "drawing",
+    "attention_grid": "grids",
     "class_activation_maps": "class_activation",
     "equivariance_score": "equivariance",
     "filter_grid": "filters",
@@ -46,7 +46,7 @@ _HOMES = {
     "first_filters": "filters",
     "maximise": "maximisation",
     "mean_correlation": "equivariance",
-    "overlay": "drawing",
+    "overlay": "grids",
     "quadruple_maps": "equivariance",
     "quadruples": "equivariance",
 }

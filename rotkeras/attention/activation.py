@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras import taps as taps_
-from rotkeras.accepted import ImageBatch, TapNames
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import ImageBatch, TapNames
+from rotkeras.arguments.checked import checked
+from rotkeras.backbones import taps as taps_
 from rotkeras.errors import UserError
 
 PUBLISHED_POWERS = (1.0, 2.0, 4.0)

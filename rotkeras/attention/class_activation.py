@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import (
+from rotkeras.arguments.accepted import (
     CamMethod,
     ImageBatch,
     NotNegative,
@@ -21,9 +21,9 @@ from rotkeras.accepted import (
     Seed,
     Text,
 )
+from rotkeras.arguments.checked import checked
 from rotkeras.attention.activation import check_images
 from rotkeras.attention.differentiable import differentiable, traced
-from rotkeras.checks import checked
 from rotkeras.errors import UserError, nearest
 
 _CLASSES = {

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import AnyImages, ImageBatch, TapNames, ViewMaps
+from rotkeras.arguments.accepted import AnyImages, ImageBatch, TapNames, ViewMaps
+from rotkeras.arguments.checked import checked
 from rotkeras.attention.activation import Powers, activation_maps, check_images
-from rotkeras.checks import checked
 from rotkeras.errors import UserError
 
 

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras import taps
-from rotkeras.accepted import Filters, Positive
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import Filters, Positive
+from rotkeras.arguments.checked import checked
+from rotkeras.backbones import taps
 from rotkeras.errors import UserError
 
 _GRID = 64  # points of the spectrum on a side

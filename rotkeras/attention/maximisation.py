@@ -6,11 +6,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras import taps
-from rotkeras.accepted import Numbers, Positive, Seed, Text
+from rotkeras.arguments.accepted import Numbers, Positive, Seed, Text
+from rotkeras.arguments.checked import checked
 from rotkeras.attention.class_activation import import_vis
 from rotkeras.attention.differentiable import differentiable, traced
-from rotkeras.checks import checked
+from rotkeras.backbones import taps
 from rotkeras.errors import UserError
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rotkeras.errors import UserError, brief
 from rotkeras.files import check_regular, expanded
-from rotkeras.run import Run
+from rotkeras.run.folder import Run
 
 if TYPE_CHECKING:
     import keras

@@ -5,10 +5,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rotkeras.audit.auditing import audit
+    from rotkeras.audit.examine import audit
+    from rotkeras.audit.page import write
     from rotkeras.audit.report import Finding, Folder, Report
     from rotkeras.audit.shortcuts import ShortcutResult, shortcut_test
-    from rotkeras.audit.writing import write
 
 __all__ = ["Finding", "Folder", "Report", "ShortcutResult", "audit", "shortcut_test", "write"]
 
@@ -17,9 +17,9 @@ _HOMES = {
     "Folder": "report",
     "Report": "report",
     "ShortcutResult": "shortcuts",
-    "audit": "auditing",
+    "audit": "examine",
     "shortcut_test": "shortcuts",
-    "write": "writing",
+    "write": "page",
 }
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rotkeras.data.decode import Progress
 from rotkeras.data.folder import find_images, notes_on_others
 from rotkeras.data.folder_layout import find_parts
-from rotkeras.data.loading import interpret, load
+from rotkeras.data.interpret import interpret, load
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
 from rotkeras.files import as_text, expanded

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import ImageBatch, Seed
+from rotkeras.arguments.accepted import ImageBatch, Seed
+from rotkeras.arguments.checked import checked
 from rotkeras.audit import predictors
 from rotkeras.audit.predictors import Predictor, Sight
-from rotkeras.checks import checked
 
 SMALLEST = 24
 """Smallest side in pixels for all predictors; below it, mean colours alone."""

@@ -1,7 +1,7 @@
 """Backbones: functional Keras models of stock layers, with named taps."""
 
+from rotkeras.backbones.fused_batch_norm import fuse_batch_norm
 from rotkeras.backbones.nin import nin
-from rotkeras.fused_batch_norm import fuse_batch_norm
 
 __all__ = ["fuse_batch_norm", "nin"]
 

@@ -4,8 +4,8 @@ import math
 
 import keras
 
-from rotkeras.accepted import Blocks, Channels, Positive, Spreads, Width
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import Blocks, Channels, Positive, Spreads, Width
+from rotkeras.arguments.checked import checked
 from rotkeras.errors import must
 
 CIFAR10_MEAN = (125.3, 123.0, 113.9)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rotkeras.benchmark.flops import Work, count_flops
     from rotkeras.benchmark.results import TrainingBenchmark
-    from rotkeras.benchmark.training import benchmark_training
+    from rotkeras.benchmark.train import benchmark_training
 
 __all__ = ["TrainingBenchmark", "Work", "benchmark_training", "count_flops"]
 
 _HOMES = {
     "TrainingBenchmark": "results",
     "Work": "flops",
-    "benchmark_training": "training",
+    "benchmark_training": "train",
     "count_flops": "flops",
 }
 

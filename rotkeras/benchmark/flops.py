@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from rotkeras.checks import checked
+from rotkeras.arguments.checked import checked
 
 
 @dataclass(frozen=True)

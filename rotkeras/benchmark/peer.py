@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rotkeras.benchmark.fresh_process import lines
+from rotkeras.benchmark.new_process import lines
 from rotkeras.benchmark.results import Peer, PeerSetting, Spread, TrainingBenchmark
 from rotkeras.errors import UserError, brief
 from rotkeras.recipe import Recipe
@@ -24,8 +24,8 @@ _SETTINGS = (
     "channels last, compiled",
 )
 
-# What `rotkeras.devices.keep_freed_memory` sets for our own process: without it the peer would lose
-# by its allocator alone.
+# What `rotkeras.training.devices.keep_freed_memory` sets for our own process: without it the peer
+# would lose by its allocator alone.
 _ALLOCATOR = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",

@@ -152,7 +152,7 @@ class TrainingBenchmark:
         versions: package -> version.
         machine: processor, cores, system, Python, `load` (programs that were computing here before;
             None where the system does not say), the accelerators, how many devices are used, and
-            the placement (`rotkeras.placement`).
+            the placement (`rotkeras.training.placement`).
         images_per_step, views_per_step: sizes of a batch.
         parameters: trainable numbers of the network.
         input, step, both: the pipeline alone, the step alone on one batch, and training.

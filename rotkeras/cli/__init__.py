@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from rotkeras import __version__
-from rotkeras.cli import ending, streams
+from rotkeras.cli import signals, streams
 from rotkeras.errors import UserError
 from rotkeras.files import as_text, full_disk, is_full
 
@@ -82,14 +82,14 @@ class _Group(click.Group):
         streams.prepare()
         # Arguments that come from the command line, and not from a caller in Python, mean that the
         # process ends with the command.
-        with ending.soon(until_exit=args is None):
+        with signals.soon(until_exit=args is None):
             return super().main(args, *more, **settings)
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except Exception as error:
-            if ending.received:  # an interrupt that a library has turned into another error
+            if signals.received:  # an interrupt that a library has turned into another error
                 self._interrupted(context, error)
             if not isinstance(error, UserError):
                 if sentence := _of_the_system(error):
@@ -103,10 +103,10 @@ class _Group(click.Group):
             self._interrupted(context, error)
 
     def _interrupted(self, context: click.Context, error: BaseException) -> NoReturn:
-        code = ending.exit_code(error)
+        code = signals.exit_code(error)
         # Generators in the frames of the error close here, and not when Python ends.
         traceback.clear_frames(error.__traceback__)
-        ending.tell()
+        signals.tell()
         context.exit(code)
 
 

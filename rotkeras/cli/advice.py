@@ -9,12 +9,12 @@ from rotkeras.text import command_line
 
 if TYPE_CHECKING:
     from rotkeras.recipe import Recipe
-    from rotkeras.run import Run
+    from rotkeras.run.folder import Run
 
 
 def next_steps(run: "Run", summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(command, what it does) for a run that has ended."""
-    from rotkeras import devices
+    from rotkeras.training import devices
 
     library = devices.backend()
     before = "" if library == "tensorflow" else f"KERAS_BACKEND={library} "
@@ -51,7 +51,7 @@ def places_as_options(
 
 def _images(run: "Run") -> tuple[str | Path, list[str]]:
     """The run's images as `rotkeras neighbours` and `embed` take them, and their options."""
-    from rotkeras.run_images import recipe_of_images
+    from rotkeras.run.images import recipe_of_images
 
     recipe: Recipe = run.load_recipe()
     try:

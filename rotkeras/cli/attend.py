@@ -94,12 +94,12 @@ def attend(
     rotkeras attend runs/quickstart photos/cat.jpg -o maps --rotations
     rotkeras attend runs/folder photos -o maps --method gradcam --method saliency --target 90
     """
-    from rotkeras.attend import View, make_folder
-    from rotkeras.attend import attend as draw
     from rotkeras.attention.network import find_network, load_network
+    from rotkeras.attention.pictures import View, make_folder
+    from rotkeras.attention.pictures import attend as draw
     from rotkeras.cli.embed import interruptible, new_console, showing, start
     from rotkeras.cli.skipped import tell_skipped
-    from rotkeras.embedding.opening import open_images
+    from rotkeras.embedding.image_sources import open_images
     from rotkeras.errors import UserError
     from rotkeras.files import check_writable
 

@@ -74,7 +74,7 @@ def audit(
     rotkeras audit cifar10 --data-dir ~/tensorflow_datasets -o cifar10.html
     """
     from rotkeras.data.folder import check_folder
-    from rotkeras.data.loading import interpret
+    from rotkeras.data.interpret import interpret
     from rotkeras.embedding.feature_file import check_file
     from rotkeras.errors import UserError
     from rotkeras.files import write_json

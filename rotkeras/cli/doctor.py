@@ -34,7 +34,8 @@ def doctor() -> None:
     import platform
     from importlib import metadata
 
-    from rotkeras import __version__, devices
+    from rotkeras import __version__
+    from rotkeras.training import devices
 
     click.echo(
         f"rotkeras {__version__}, Python {platform.python_version()}, {platform.platform()},"

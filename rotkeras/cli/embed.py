@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rotkeras.accepted import OnBadImage
-from rotkeras.cli import ending
+from rotkeras.arguments.accepted import OnBadImage
+from rotkeras.cli import signals
 from rotkeras.cli.skipped import tell_skipped
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def embed(
     from rotkeras.embedding.feature_file import check_file
     from rotkeras.embedding.feature_file import embed as write
     from rotkeras.embedding.formats import FORMATS
-    from rotkeras.embedding.opening import open_images
+    from rotkeras.embedding.image_sources import open_images
 
     # before the seconds that TensorFlow takes to start
     path = check_file(path, tuple(FORMATS), overwrite, "-o")
@@ -138,7 +138,7 @@ def new_console() -> "Console":
 
 def start(console: "Console") -> None:
     """Start TensorFlow without its chatter."""
-    from rotkeras import devices
+    from rotkeras.training import devices
 
     console.print("starting TensorFlow …")
     devices.quiet()
@@ -151,14 +151,14 @@ def interruptible() -> Iterator[list[int]]:
     An interrupt can be swallowed by a library or come out as another error: it is noted in the list
     that is given, and `showing` looks at the note.
     """
-    with ending.soon():
+    with signals.soon():
         try:
-            yield ending.received
+            yield signals.received
         except (KeyboardInterrupt, Exception) as error:
-            if not ending.received and not isinstance(error, KeyboardInterrupt):
+            if not signals.received and not isinstance(error, KeyboardInterrupt):
                 raise
-            ending.tell()
-            sys.exit(ending.exit_code(error))
+            signals.tell()
+            sys.exit(signals.exit_code(error))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from rotkeras.cli import ending
+from rotkeras.cli import signals
 from rotkeras.cli.advice import places_as_options
 from rotkeras.evaluate import tables
 from rotkeras.evaluate.intervals import share_margin
@@ -39,21 +39,21 @@ class EvaluateConsole:
         places: dict[str, str | None] | None = None,
     ) -> None:
         """Evaluate the run in a folder and print its tables."""
-        from rotkeras.cli.watching import Watching
-        from rotkeras.run import Run
+        from rotkeras.cli.progress import Watching
+        from rotkeras.run.folder import Run
 
         run = Run(folder)
         run.check_ended()
         check_writable(run.path, "The run folder", folder=True)
-        from rotkeras.data.loading import interpret
-        from rotkeras.run_images import recipe_of_images
+        from rotkeras.data.interpret import interpret
+        from rotkeras.run.images import recipe_of_images
 
         command: Words = ["rotkeras", "evaluate", folder]
         if labelled is None:  # mistakes are reported before TensorFlow starts
             recipe_of_images(run, places, data_dir=data_dir, command=command)
         else:
             interpret(labelled, data_dir or run.load_recipe().data.data_dir)
-        from rotkeras import devices
+        from rotkeras.training import devices
 
         devices.check_backend()
         self.console.print(f"{run.path}: starting {devices.library()} …")
@@ -78,7 +78,7 @@ class EvaluateConsole:
             self.console.print(f"note: {note}", markup=False)
         name = file_name(source, labelled)
         watching = Watching(self.console)
-        with contextlib.closing(watching), ending.saying(lambda: _INTERRUPTED):
+        with contextlib.closing(watching), signals.saying(lambda: _INTERRUPTED):
             content = evaluate(
                 run,
                 wanted,

@@ -104,10 +104,10 @@ def export(
     rotkeras export runs/quickstart
     rotkeras export runs/cifar10-cpu --profile int8 --profile learner --classes 20 -o device
     """
-    from rotkeras import devices
     from rotkeras.export.target import check_target, resolved
-    from rotkeras.run import Run
-    from rotkeras.run_images import recipe_of_images
+    from rotkeras.run.folder import Run
+    from rotkeras.run.images import recipe_of_images
+    from rotkeras.training import devices
 
     run = Run(run_folder)
     run.check_ended()  # mistakes are reported before the seconds that TensorFlow takes to start
@@ -147,10 +147,10 @@ def _settings(run: Any, options: dict[str, Any]) -> "Export":
     recipe has none."""
     from pydantic import ValidationError
 
+    from rotkeras.arguments.sentences import clause, complete
     from rotkeras.errors import UserError
     from rotkeras.export.profiles import PROFILES, profile
     from rotkeras.recipe.models import Export
-    from rotkeras.sentences import clause, complete
 
     recipe = run.load_recipe()
     content = (

@@ -15,7 +15,7 @@ from rotkeras.text import Words, command_line
 
 if TYPE_CHECKING:
     from rotkeras.export import Exported
-    from rotkeras.run import Run
+    from rotkeras.run.folder import Run
 
 
 class ExportConsole:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rotkeras.accepted import OnBadImage
+from rotkeras.arguments.accepted import OnBadImage
 from rotkeras.cli.embed import image_options, interruptible, new_console, showing, start
 from rotkeras.cli.skipped import tell_skipped
 

@@ -9,7 +9,7 @@ import click
 from rotkeras.files import as_text, expanded
 
 if TYPE_CHECKING:
-    from rotkeras.orient import Oriented
+    from rotkeras.orient.files import Oriented
 
 _SHOWN = 20
 _WIDTH = 80
@@ -82,9 +82,9 @@ def orient(
     from rotkeras.device.notes import without_notes
     from rotkeras.embedding.feature_file import check_file
     from rotkeras.errors import UserError
-    from rotkeras.orient import Wishes, check_copies, find_images, write_table
-    from rotkeras.orient import orient as tell
-    from rotkeras.orientation_network import find_orientation_file, load_orienter
+    from rotkeras.orient.files import Wishes, check_copies, find_images, write_table
+    from rotkeras.orient.files import orient as tell
+    from rotkeras.orient.network import find_orientation_file, load_orienter
 
     if fix is None and (copy_all or pixels):
         raise click.UsageError(

@@ -6,7 +6,7 @@ import click
 
 
 def _parse(_context: Any, _parameter: Any, overrides: tuple[str, ...]) -> dict[str, str | None]:
-    from rotkeras.run_images import parse_locations
+    from rotkeras.run.images import parse_locations
 
     return parse_locations(overrides)
 

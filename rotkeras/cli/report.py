@@ -50,8 +50,8 @@ def report(
     """
     from rotkeras.files import check_writable
     from rotkeras.page import check_page
-    from rotkeras.report.gathering import gather_all
-    from rotkeras.run import Run
+    from rotkeras.report.collect import gather_all
+    from rotkeras.run.folder import Run
 
     if places and not pictures:
         raise click.UsageError("--no-pictures reads no images: leave it out, or leave --set out.")
@@ -68,7 +68,7 @@ def report(
     console = new_console()
     with interruptible():
         if pictures:
-            from rotkeras import devices
+            from rotkeras.training import devices
 
             console.print("starting TensorFlow …")
             devices.quiet()

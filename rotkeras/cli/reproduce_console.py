@@ -12,8 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
-from rotkeras.cli import ending
-from rotkeras.cli.watching import Watching
+from rotkeras.cli import signals
+from rotkeras.cli.progress import Watching
 from rotkeras.files import write_text, write_whole
 from rotkeras.reproduce.paper import TABLES, Table
 from rotkeras.reproduce.scale import Scale
@@ -56,7 +56,7 @@ class ReproduceConsole(Watching):
             build_recipe(
                 base, network, scale, 0, overrides, data_dir
             )  # a mistake is reported at once
-        from rotkeras import devices
+        from rotkeras.training import devices
 
         devices.check_backend()
         self.console.print(f"{table.title}\n{words}\nstarting {devices.library()} …")
@@ -64,9 +64,9 @@ class ReproduceConsole(Watching):
         devices.keep_freed_memory()
         if full.train.deterministic:
             devices.make_deterministic()  # JAX reads it when it starts
-        from rotkeras.building import load_source
         from rotkeras.reproduce.cifar10 import is_cifar10
-        from rotkeras.reproduce.reproducing import reproduce, suffix
+        from rotkeras.reproduce.reproduce import reproduce, suffix
+        from rotkeras.training.build import load_source
 
         if scale.full and not devices.accelerators():
             self.console.print(
@@ -82,7 +82,7 @@ class ReproduceConsole(Watching):
             )
             self.console.print(words)
         source = scale.shrink(whole)
-        with contextlib.closing(self), ending.saying(lambda: _INTERRUPTED):
+        with contextlib.closing(self), signals.saying(lambda: _INTERRUPTED):
             numbers, runs = reproduce(
                 table,
                 folder,
@@ -103,7 +103,7 @@ class ReproduceConsole(Watching):
             self.console.print(f"\npre-training {network}, seed {seed}: there already")
             return ()
         self.console.print(f"\npre-training {network}, seed {seed}")
-        from rotkeras.callbacks import Progress
+        from rotkeras.training.callbacks import Progress
 
         self._progress = Progress(self.console)
         return [self._progress]
@@ -130,7 +130,7 @@ class ReproduceConsole(Watching):
         words: str,
         conclusive: bool,
     ) -> None:
-        from rotkeras.reproduce import plotting, writing
+        from rotkeras.reproduce import plot, tables
 
         curve = curve_of(runs) if table.name == "figure5a" else []
         summaries = [run.load_summary() or {} for run in runs]
@@ -161,17 +161,17 @@ class ReproduceConsole(Watching):
         }
         stem = folder / f"{table.name}-{base}{suffix}"
         paths = [stem.with_name(stem.name + ending) for ending in (".md", ".csv", ".png")]
-        write_text(paths[0], writing.as_markdown(table, numbers, facts, conclusive, curve))
-        write_text(paths[1], writing.as_csv(numbers, conclusive))
-        write_whole(paths[2], lambda path: plotting.plot(path, table, numbers, words, curve))
+        write_text(paths[0], tables.as_markdown(table, numbers, facts, conclusive, curve))
+        write_text(paths[1], tables.as_csv(numbers, conclusive))
+        write_whole(paths[2], lambda path: plot.plot(path, table, numbers, words, curve))
         if curve:
             paths.append(stem.with_name(stem.name + "-curve.csv"))
-            write_text(paths[-1], writing.curve_csv(curve))
+            write_text(paths[-1], tables.curve_csv(curve))
         self.console.print(self._grid(table, numbers, conclusive))
         self.console.print(f"{words}\nwritten: {', '.join(str(path) for path in paths)}")
 
     def _grid(self, table: Table, numbers: Sequence[Any], conclusive: bool) -> Grid:
-        from rotkeras.reproduce.writing import cells
+        from rotkeras.reproduce.tables import cells
 
         plain = not self.console.is_terminal
         grid = Grid(
@@ -205,7 +205,7 @@ class ReproduceConsole(Watching):
 def curve_of(runs: Sequence[Any]) -> list[dict[str, Any]]:
     """The points of figure 5a from the logs of runs: {"seed", "epoch", "rotation", "probe"}, the
     probe None between two."""
-    from rotkeras.callbacks.metrics_log import read_metrics
+    from rotkeras.training.callbacks.metrics_log import read_metrics
 
     return [
         {

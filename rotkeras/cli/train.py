@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import click
 
-from rotkeras.cli import ending
+from rotkeras.cli import signals
 from rotkeras.errors import UserError
 from rotkeras.files import expanded, is_full
 from rotkeras.text import Words, command_line
@@ -59,9 +59,9 @@ def train(
     rotkeras train cifar10 --hosts one:1234,two:1234 --host-id 0     # and on the host two:
     --host-id 1
     """
-    from rotkeras import devices, hosts
     from rotkeras import recipe as recipes
-    from rotkeras.run import Run
+    from rotkeras.run.folder import Run
+    from rotkeras.training import devices, hosts
 
     chosen = recipes.load(recipe, overrides, data_dir)
     run = Run(run_dir or Path("runs") / chosen.name)
@@ -89,16 +89,16 @@ def train(
     try:
         # An interrupt that arrives while a library calls back into Python can be swallowed there or
         # come out as another error: training looks after every step whether one was received.
-        with ending.soon(), ending.saying(lambda: _interrupted(run, together)):
-            console.run(chosen, run, ending.received)
+        with signals.soon(), signals.saying(lambda: _interrupted(run, together)):
+            console.run(chosen, run, signals.received)
     except (KeyboardInterrupt, Exception) as error:
-        interrupted = ending.received or isinstance(error, KeyboardInterrupt)
+        interrupted = signals.received or isinstance(error, KeyboardInterrupt)
         if together and not interrupted:
             _leave(error)
         if together:
             if together.number == 0:
-                ending.tell()
-            os._exit(ending.exit_code(error))  # at a common exit the others would be waited for
+                signals.tell()
+            os._exit(signals.exit_code(error))  # at a common exit the others would be waited for
         if not interrupted and is_full(error):
             raise UserError(_full(run)) from None
         raise
@@ -108,7 +108,7 @@ def train(
 
 def _interrupted(run: Any, together: Any) -> str:
     """What is said when a training is interrupted."""
-    from rotkeras import devices
+    from rotkeras.training import devices
 
     if not run.recipe.exists():
         return "Interrupted before training began; nothing was written."
@@ -131,7 +131,7 @@ def _interrupted(run: Any, together: Any) -> str:
 def _check_places(chosen: Any, run: Any) -> None:
     """Raise a `UserError` when the images of a run to resume are no longer where the recipe
     says."""
-    from rotkeras.run_images import check_places
+    from rotkeras.run.images import check_places
 
     command: Words = ["rotkeras", "train", run.recipe, "--run-dir", run.path, "--resume"]
     recorded = run.recorded_images()
@@ -153,7 +153,7 @@ def _leave(error: BaseException) -> NoReturn:
     the others."""
     import traceback
 
-    from rotkeras import hosts
+    from rotkeras.training import hosts
 
     code = 1
     if isinstance(error, UserError):

@@ -15,11 +15,11 @@ from rotkeras.errors import UserError, brief
 from rotkeras.evaluate.intervals import share_margin
 from rotkeras.probes.choice import describe
 from rotkeras.recipe import Recipe
-from rotkeras.run import Run
+from rotkeras.run.folder import Run
 from rotkeras.text import Words, clock, command_line
 
 if TYPE_CHECKING:
-    from rotkeras.hosts import Hosts
+    from rotkeras.training.hosts import Hosts
 
 
 class TrainConsole:
@@ -63,7 +63,7 @@ class TrainConsole:
                     f"no export: make it with {command_line('rotkeras', 'export', run.path)}"
                 )
             return finished
-        from rotkeras import devices, hosts
+        from rotkeras.training import devices, hosts
 
         self.console.print(f"{recipe.name}: starting {devices.library()} …")
         devices.quiet()
@@ -72,7 +72,7 @@ class TrainConsole:
             devices.make_deterministic()  # JAX reads it when it starts
         import keras
 
-        from rotkeras import callbacks, train
+        from rotkeras.training import callbacks, trainer
 
         source = self._load(recipe)
         self._describe(recipe, source, run)
@@ -81,7 +81,7 @@ class TrainConsole:
         )
         progress = callbacks.Progress(self.console, initial_epoch=self._done(run))
         try:
-            summary = train.train(recipe, run, source, [progress, stop], tell=self.console.print)
+            summary = trainer.train(recipe, run, source, [progress, stop], tell=self.console.print)
         finally:
             progress.close()
         if self.together:
@@ -101,12 +101,12 @@ class TrainConsole:
         """What the first process says, in all of them."""
         import numpy as np
 
-        from rotkeras import hosts
+        from rotkeras.training import hosts
 
         return [bool(value) for value in hosts.from_first(np.asarray(values))]
 
     def _meet(self, together: "Hosts", recipe: Recipe) -> None:
-        from rotkeras import devices, hosts
+        from rotkeras.training import devices, hosts
 
         if recipe.train.deterministic:
             devices.make_deterministic()  # JAX reads it when it starts
@@ -206,8 +206,8 @@ class TrainConsole:
 
     def _changed_images(self, recipe: Recipe, run: Run) -> UserError | None:
         """The error when a run that has ended was trained on other images than the recipe's."""
-        from rotkeras import devices
-        from rotkeras.run_images import NEW_RUN, NOT_RECORDED, check_images
+        from rotkeras.run.images import NEW_RUN, NOT_RECORDED, check_images
+        from rotkeras.training import devices
 
         if run.recorded_images() is None:
             self.console.print(NOT_RECORDED)
@@ -221,7 +221,7 @@ class TrainConsole:
         return None
 
     def _load(self, recipe: Recipe) -> Source:
-        from rotkeras.run_images import load_source
+        from rotkeras.run.images import load_source
 
         columns = (
             TextColumn("reading images"),
@@ -255,8 +255,8 @@ class TrainConsole:
             self.console.print(f"note: {note}", markup=False)
         if source.skipped:
             self.console.print(f"{left_out(len(source.skipped))}; listed at the end")
-        from rotkeras import devices
-        from rotkeras.train import why_no_probes
+        from rotkeras.training import devices
+        from rotkeras.training.trainer import why_no_probes
 
         if reason := why_no_probes(source):
             self.console.print(f"no probes: {reason}; rotation accuracy shows the progress")

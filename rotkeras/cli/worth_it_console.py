@@ -10,8 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from rotkeras.cli import ending
-from rotkeras.cli.watching import Watching
+from rotkeras.cli import signals
+from rotkeras.cli.progress import Watching
 from rotkeras.files import check_writable
 from rotkeras.text import Words, clock
 
@@ -39,21 +39,21 @@ class WorthItConsole:
         places: dict[str, str | None] | None = None,
     ) -> None:
         """Compare, print the table and the verdict, and write `worth-it.json`."""
-        from rotkeras.run import Run
+        from rotkeras.run.folder import Run
 
         run = Run(folder)
         run.check_ended()
         check_writable(run.path, "The run folder", folder=True)
-        from rotkeras.data.loading import interpret
-        from rotkeras.run_images import recipe_of_images
+        from rotkeras.data.interpret import interpret
+        from rotkeras.run.images import recipe_of_images
 
         command: Words = ["rotkeras", "worth-it", folder]
         if labelled is None:  # mistakes are reported before TensorFlow starts
             recipe_of_images(run, places, data_dir=data_dir, command=command)
         else:
             interpret(labelled, data_dir or run.load_recipe().data.data_dir)
-        from rotkeras import devices
         from rotkeras.files import write_json
+        from rotkeras.training import devices
 
         devices.check_backend()
         self.console.print(f"{run.path}: starting {devices.library()} …")
@@ -61,7 +61,7 @@ class WorthItConsole:
         devices.keep_freed_memory()
         if run.load_recipe().train.deterministic:
             devices.make_deterministic()  # JAX reads it when it starts
-        from rotkeras import taps
+        from rotkeras.backbones import taps
         from rotkeras.evaluate import evaluate, worth_it
         from rotkeras.evaluate.evaluation import check_source, load_network
         from rotkeras.evaluate.labelled import file_name, load_labelled
@@ -85,7 +85,7 @@ class WorthItConsole:
             self.console.print(worth_it.verdict({}, evaluated, seeds, 0.0))
             return
         watching = Watching(self.console)
-        with contextlib.closing(watching), ending.saying(lambda: _INTERRUPTED):
+        with contextlib.closing(watching), signals.saying(lambda: _INTERRUPTED):
             options = worth_it.options(counts, seeds, budget, tap)
             content = evaluate(
                 run,

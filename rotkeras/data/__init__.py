@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rotkeras.data import augmentation
     from rotkeras.data.epochs import Pipeline
-    from rotkeras.data.loading import load
+    from rotkeras.data.interpret import load
     from rotkeras.data.pipelines import evaluation_pipeline, pipeline
     from rotkeras.data.source import BadImage, Images, Source, split
 
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "load": "loading",
+    "load": "interpret",
     "pipeline": "pipelines",
     "evaluation_pipeline": "pipelines",
     "Pipeline": "epochs",

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import ImageSize, NotNegative, Range, ShareRange, Text
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import ImageSize, NotNegative, Range, ShareRange, Text
+from rotkeras.arguments.checked import checked
 from rotkeras.data import draws, keyed
 from rotkeras.data.keyed import Key
 from rotkeras.errors import UserError

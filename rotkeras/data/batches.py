@@ -16,13 +16,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from rotkeras.data.at_exit import ending
 from rotkeras.data.augmentation import Augmentation, chain
-from rotkeras.data.ending import ending
-from rotkeras.data.epochs import Pipeline, count_steps
+from rotkeras.data.epochs import Pipeline, count_steps, makes_numpy
 from rotkeras.data.input_wait import InputWait
 from rotkeras.data.keyed import Key
 from rotkeras.data.numpy_batches import numpy_evaluation, steps_of_images
-from rotkeras.data.pipelines import makes_numpy
 from rotkeras.data.randomness import permute
 from rotkeras.data.source import Images
 

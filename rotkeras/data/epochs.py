@@ -73,3 +73,8 @@ def count_steps(images: int, images_per_batch: int, steps_per_execution: int = 1
             f" {steps_per_execution}."
         )
     return steps - steps % steps_per_execution
+
+
+def makes_numpy(*steps: Any) -> bool:
+    """Whether tasks and augmentations take NumPy arrays."""
+    return all(getattr(step, "in_numpy", False) for step in steps)

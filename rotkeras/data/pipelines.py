@@ -7,10 +7,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import NotNegative, Positive, Seed, Task
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import NotNegative, Positive, Seed, Task
+from rotkeras.arguments.checked import checked
 from rotkeras.data.augmentation import Augmentation
-from rotkeras.data.epochs import Pipeline
+from rotkeras.data.epochs import Pipeline, makes_numpy
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError
 
@@ -166,11 +166,6 @@ def _check_images(task: Any, images: Images) -> None:
     """A task that holds images by itself says so when they are others."""
     if hasattr(task, "check_images"):
         task.check_images(images)
-
-
-def makes_numpy(*steps: Any) -> bool:
-    """Whether tasks and augmentations take NumPy arrays."""
-    return all(getattr(step, "in_numpy", False) for step in steps)
 
 
 def _on_tensorflow() -> bool:

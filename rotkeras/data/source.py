@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import Fraction, ImageBatch, LabelVector, Seed, Split
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import Fraction, ImageBatch, LabelVector, Seed, Split
+from rotkeras.arguments.checked import checked
 from rotkeras.data.fingerprint import Fingerprint, fingerprint
 from rotkeras.data.stratify import stratified
 from rotkeras.errors import UserError, must

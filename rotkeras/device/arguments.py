@@ -1,4 +1,4 @@
-"""Checks of arguments, in the words of `rotkeras.checks`, which a device does not have."""
+"""Checks of arguments, in the words of `rotkeras.arguments`, which a device does not have."""
 
 import numbers
 import os

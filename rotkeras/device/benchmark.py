@@ -17,7 +17,7 @@ from typing import Any
 from rotkeras.device.arguments import check_number, check_path, check_text, check_whole
 from rotkeras.device.head_file import sha256
 from rotkeras.device.host import Host, describe_host
-from rotkeras.device.measuring import Timing
+from rotkeras.device.latency import Timing
 from rotkeras.device.whole_file import check
 from rotkeras.errors import UserError, brief, must
 from rotkeras.files import expanded
@@ -114,7 +114,7 @@ def measure_latency(
 def _in_fresh_process(wanted: dict[str, Any]) -> dict[str, Any]:
     # -P: a file numpy.py in the folder one happens to be in is not NumPy. The package is found
     # where this one was.
-    command = [sys.executable, "-P", "-m", "rotkeras.device.measuring", json.dumps(wanted)]
+    command = [sys.executable, "-P", "-m", "rotkeras.device.latency", json.dumps(wanted)]
     here = str(Path(__file__).parents[2])
     paths = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
     done = subprocess.run(

@@ -5,13 +5,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rotkeras.embedding.chunks import Chunk, stream
     from rotkeras.embedding.contact_sheet import write_sheet
     from rotkeras.embedding.encoder import Encoder, load_encoder
     from rotkeras.embedding.feature_file import Embedded, embed
     from rotkeras.embedding.image_list import ImageList
+    from rotkeras.embedding.image_sources import open_images
     from rotkeras.embedding.neighbours import Neighbours, nearest, write_neighbours
-    from rotkeras.embedding.opening import open_images
-    from rotkeras.embedding.streaming import Chunk, stream
 
 __all__ = [
     "Chunk",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Chunk": "streaming",
+    "Chunk": "chunks",
     "Embedded": "feature_file",
     "Encoder": "encoder",
     "ImageList": "image_list",
@@ -37,8 +37,8 @@ _HOMES = {
     "embed": "feature_file",
     "load_encoder": "encoder",
     "nearest": "neighbours",
-    "open_images": "opening",
-    "stream": "streaming",
+    "open_images": "image_sources",
+    "stream": "chunks",
     "write_neighbours": "neighbours",
     "write_sheet": "contact_sheet",
 }

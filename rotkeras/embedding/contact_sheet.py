@@ -6,8 +6,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from rotkeras.accepted import AnyPath
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import AnyPath
+from rotkeras.arguments.checked import checked
 from rotkeras.data.decode import ordered_map
 from rotkeras.embedding.feature_file import check_file
 from rotkeras.embedding.image_list import ImageList

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import AnyPath, Positive
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import AnyPath, Positive
+from rotkeras.arguments.checked import checked
 from rotkeras.embedding.keras_file import Forward, load_keras
 from rotkeras.errors import UserError, brief, must
 from rotkeras.files import check_regular, expanded

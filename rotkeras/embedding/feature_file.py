@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rotkeras.accepted import AnyPath, OnBadImage, Positive, Text
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import AnyPath, OnBadImage, Positive, Text
+from rotkeras.arguments.checked import checked
 from rotkeras.data.decode import Progress
 from rotkeras.data.source import BadImage
+from rotkeras.embedding.chunks import Chunk, stream
 from rotkeras.embedding.encoder import IMAGES_PER_BATCH, Encoder, find_encoder, load_encoder
 from rotkeras.embedding.formats import FORMATS
 from rotkeras.embedding.image_list import ImageList
-from rotkeras.embedding.opening import open_images
-from rotkeras.embedding.streaming import Chunk, stream
+from rotkeras.embedding.image_sources import open_images
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable, write_whole
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from rotkeras.data.names import Names
-from rotkeras.embedding.streaming import Chunk
+from rotkeras.embedding.chunks import Chunk
 
 _ROW_GROUP_BYTES = 2**24
 _NEEDS_QUOTES = re.compile('[,"\r\n]')

@@ -37,7 +37,7 @@ def load_keras(path: Path) -> tuple[tuple[int | None, ...], Forward]:
     if len(inputs) != 1 or len(outputs) != 1:
         raise UserError(
             f"{str(path)!r} has {len(inputs)} inputs and {len(outputs)} outputs: {_EXPECTED}; cut"
-            " it with rotkeras.taps.cut(model, tap)."
+            " it with rotkeras.backbones.taps.cut(model, tap)."
         )
     given, output = inputs[0], outputs[0]
     shape = tuple(given.shape)

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import AnyPath, OnBadImage, Positive
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import AnyPath, OnBadImage, Positive
+from rotkeras.arguments.checked import checked
 from rotkeras.data.decode import Progress
+from rotkeras.embedding.chunks import stream
 from rotkeras.embedding.encoder import Encoder
 from rotkeras.embedding.feature_file import check_file, nothing_read
 from rotkeras.embedding.formats import csv_line
 from rotkeras.embedding.image_list import ImageList
-from rotkeras.embedding.streaming import stream
 from rotkeras.errors import UserError
 from rotkeras.files import write_whole
 

@@ -12,10 +12,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from rotkeras import devices, run_images, taps
-from rotkeras.accepted import Text
-from rotkeras.building import build_augmentation
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import Text
+from rotkeras.arguments.checked import checked
+from rotkeras.backbones import taps
 from rotkeras.data import Images, Source
 from rotkeras.data.fingerprint import sampled_digest, source_fingerprint
 from rotkeras.errors import UserError
@@ -23,10 +22,13 @@ from rotkeras.evaluate.options import ALL_PROBES, Options, Unit, plan
 from rotkeras.evaluate.record import KEY, Record, result
 from rotkeras.files import check_writable, one_writer, write_whole
 from rotkeras.probes import FittedProbe, PooledFeatures, extract, fit
-from rotkeras.probes.fitting import neighbours_of
+from rotkeras.probes.fits import neighbours_of
 from rotkeras.probes.linear import check_labels
 from rotkeras.probes.measurable import measurable
-from rotkeras.run import Run
+from rotkeras.run import images as run_images
+from rotkeras.run.folder import Run
+from rotkeras.training import devices
+from rotkeras.training.build import build_augmentation
 
 Watch = Callable[[int, Sequence[Unit]], Sequence[keras.callbacks.Callback]]
 Done = Callable[[Unit, list[dict[str, Any]]], None]
@@ -53,7 +55,7 @@ def evaluate(
         options: what to evaluate; of several, all is fitted before the test part is read.
         source: labelled images with a validation part; None loads those of the run.
         data: without `source`, where the run's images lie if they have moved, such as
-            {"folder": "photos"}; see `rotkeras.run_images.load_run_images`.
+            {"folder": "photos"}; see `rotkeras.run.images.load_run_images`.
         watch: called before each fit with (its number from 0, all that are to be fitted); gives
             callbacks for its training.
         done: called after each fit with the unit and its new rows.

@@ -7,11 +7,11 @@ from typing import Any
 from rotkeras.data import Source, load
 from rotkeras.data.fingerprint import sampled_digest
 from rotkeras.data.folder import check_folder
-from rotkeras.data.loading import interpret
+from rotkeras.data.interpret import interpret
 from rotkeras.errors import UserError
 from rotkeras.files import expanded
-from rotkeras.run import Run
-from rotkeras.run_images import Locations, Tell, load_run_images, silent
+from rotkeras.run.folder import Run
+from rotkeras.run.images import Locations, Tell, load_run_images, silent
 from rotkeras.text import Words
 
 LABELLED_VALIDATION, FEW_IMAGES = 0.2, 1000

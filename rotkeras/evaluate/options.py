@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rotkeras.accepted import Budget, Positive, ProbeName, Seed, Share, Text
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import Budget, Positive, ProbeName, Seed, Share, Text
+from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError, nearest
 from rotkeras.evaluate.names import MODE_NAMES, MODES
-from rotkeras.probes.fitting import check_name, is_trained
+from rotkeras.probes.fits import check_name, is_trained
 from rotkeras.probes.settings import Settings, settings_for
 
 Mode = Literal["frozen", "fine_tuned", "random", "scratch"]

@@ -4,12 +4,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rotkeras.export.exporting import Exported, export
     from rotkeras.export.of_run import export_run
     from rotkeras.export.parts import Parts, parts_of
     from rotkeras.export.profiles import PROFILES, Profile
     from rotkeras.export.saved_model import to_saved_model
     from rotkeras.export.tflite import to_tflite
+    from rotkeras.export.write import Exported, export
 
 __all__ = [
     "PROFILES",
@@ -25,10 +25,10 @@ __all__ = [
 
 _HOMES = {
     "PROFILES": "profiles",
-    "Exported": "exporting",
+    "Exported": "write",
     "Parts": "parts",
     "Profile": "profiles",
-    "export": "exporting",
+    "export": "write",
     "export_run": "of_run",
     "parts_of": "parts",
     "to_saved_model": "saved_model",

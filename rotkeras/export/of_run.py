@@ -4,19 +4,19 @@ from typing import Any
 
 import keras
 
-from rotkeras import run_images
-from rotkeras.accepted import AnyPath, Text
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import AnyPath, Text
+from rotkeras.arguments.checked import checked
 from rotkeras.data.source import Source
 from rotkeras.errors import UserError, brief
 from rotkeras.export.card import Origin
-from rotkeras.export.exporting import Exported, Tell, export
 from rotkeras.export.parts import parts_of
 from rotkeras.export.target import check_target, resolved
+from rotkeras.export.write import Exported, Tell, export
 from rotkeras.files import read_json
 from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.models import Export
-from rotkeras.run import Run
+from rotkeras.run import images as run_images
+from rotkeras.run.folder import Run
 from rotkeras.text import Words, command_line
 
 _GRID = ", on a grid of the map, not on this file's vector"
@@ -47,7 +47,7 @@ def export_run(
         folder: where to; None for `export/` in the run folder.
         data_dir: where tensorflow-datasets keeps prepared sets, when they have moved.
         data: where the run's images lie, if they have moved, such as {"folder": "photos"}; see
-            `rotkeras.run_images.load_run_images`.
+            `rotkeras.run.images.load_run_images`.
         overwrite: replace an export that is there.
         source: the run's images, when they are loaded already.
         command: that the model card names.

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import keras
 
-from rotkeras import taps
-from rotkeras.accepted import Angles, InputSize, Text
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import Angles, InputSize, Text
+from rotkeras.arguments.checked import checked
+from rotkeras.backbones import taps
 from rotkeras.errors import UserError, brief
 
 Pooling = Literal["average", "max"]
@@ -155,8 +155,8 @@ def in_float32(network: keras.Model) -> keras.Model:
 
 
 def as_parts(network: "keras.Model | Parts") -> Parts:
-    """The parts of what a user has: an encoder (one vector per image, such as `rotkeras.taps.cut`
-    makes), or a network with taps.
+    """The parts of what a user has: an encoder (one vector per image, such as
+    `rotkeras.backbones.taps.cut` makes), or a network with taps.
 
     Raises:
         UserError: as of `parts_of`.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from rotkeras.accepted import ProfileName
+from rotkeras.arguments.accepted import ProfileName
 from rotkeras.errors import UserError, nearest
 
 

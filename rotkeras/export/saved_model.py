@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from rotkeras.accepted import AnyPath
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import AnyPath
+from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError
 from rotkeras.export.parts import Parts, as_parts
 from rotkeras.files import as_text, check_writable, full_disk, is_full

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rotkeras import taps
+from rotkeras.backbones import taps
 from rotkeras.data.source import Source
 from rotkeras.export.parts import Parts
 from rotkeras.probes.choice import choose

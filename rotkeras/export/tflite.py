@@ -11,12 +11,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import AnyPath, Classes, ImageBatch, ProfileName
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import AnyPath, Classes, ImageBatch, ProfileName
+from rotkeras.arguments.checked import checked
 from rotkeras.data.source import Images
 from rotkeras.device.notes import without_notes
 from rotkeras.errors import UserError, brief
-from rotkeras.export.describing import describe
+from rotkeras.export.descriptions import describe
 from rotkeras.export.metadata import Description, add_metadata
 from rotkeras.export.operators import foreign_operators
 from rotkeras.export.parts import Parts, as_parts, of_float_pixels
@@ -47,8 +47,8 @@ def to_tflite(
     """Write one TFLite file: uint8 RGB in, batch 1, normalisation inside, builtin operators only.
 
     Args:
-        network: an encoder such as `rotkeras.taps.cut` makes, a backbone or classifier with taps,
-            or its `parts_of`.
+        network: an encoder such as `rotkeras.backbones.taps.cut` makes, a backbone or classifier
+            with taps, or its `parts_of`.
         path: the file to write; it is written whole or not at all.
         profile: a name of `PROFILES`.
         calibration: at least 100 training images, uint8 (n, S, S, 3), for the profiles that compute
@@ -69,7 +69,7 @@ def to_tflite(
 
     Example:
         source = rotkeras.data.load("cifar10")
-        encoder = rotkeras.taps.cut(backbone, "conv2")
+        encoder = rotkeras.backbones.taps.cut(backbone, "conv2")
         rotkeras.export.to_tflite(encoder, "encoder.tflite", "int8", calibration=source.train)
 
     Raises:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rotkeras.data.source import Images
 from rotkeras.device.notes import without_notes
 from rotkeras.device.tflite_file import TFLiteFile
-from rotkeras.export.judging import agreement, compare
+from rotkeras.export.compare import agreement, compare
 from rotkeras.export.operators import operators_of
 from rotkeras.export.parts import Parts
 from rotkeras.export.profiles import Profile

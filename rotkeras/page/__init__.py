@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rotkeras.page.figures import Figure, new_axes, to_figure
+    from rotkeras.page.html import check_page, render, write_page
     from rotkeras.page.pictures import Picture, to_picture
-    from rotkeras.page.rendering import check_page, render, write_page
     from rotkeras.page.tables import Cell, Table
 
 __all__ = [
@@ -28,12 +28,12 @@ _HOMES = {
     "Figure": "figures",
     "Picture": "pictures",
     "Table": "tables",
-    "check_page": "rendering",
+    "check_page": "html",
     "new_axes": "figures",
-    "render": "rendering",
+    "render": "html",
     "to_figure": "figures",
     "to_picture": "pictures",
-    "write_page": "rendering",
+    "write_page": "html",
 }
 
 

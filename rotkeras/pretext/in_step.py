@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rotkeras.accepted import Fraction, Task
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import Fraction, Task
+from rotkeras.arguments.checked import checked
 from rotkeras.data import Images, draws
 from rotkeras.data.augmentation import Augmentation, key_of_step
 from rotkeras.errors import UserError

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import Angles, Fraction, Views
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import Angles, Fraction, Views
+from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError
 from rotkeras.pretext.views import quarter_turn, rotate_and_enlarge
 

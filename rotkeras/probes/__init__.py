@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rotkeras.probes.features import PooledFeatures, extract
-    from rotkeras.probes.fitting import FittedProbe, fit
+    from rotkeras.probes.fits import FittedProbe, fit
     from rotkeras.probes.knn_probe import KnnProbe, knn
     from rotkeras.probes.linear import LinearProbe, logistic, ridge
     from rotkeras.probes.settings import Settings
@@ -24,12 +24,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "FittedProbe": "fitting",
+    "FittedProbe": "fits",
     "LinearProbe": "linear",
     "PooledFeatures": "features",
     "Settings": "settings",
     "extract": "features",
-    "fit": "fitting",
+    "fit": "fits",
     "KnnProbe": "knn_probe",
     "knn": "knn_probe",
     "logistic": "linear",

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras import taps
-from rotkeras.accepted import Positive
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import Positive
+from rotkeras.arguments.checked import checked
+from rotkeras.backbones import taps
 from rotkeras.data.source import Images
 
 Features = dict[str, NDArray[np.float32]]
@@ -21,9 +21,9 @@ def extract(extractor: keras.Model, images: Images, images_per_batch: Positive =
     """Run a model of several outputs over images.
 
     Args:
-        extractor: a model of `rotkeras.taps.extractor` or `.maps`: uint8 (B, H, W, 3) -> {tap: (B,
-            …)}. Batch norm uses its moving statistics; nothing of the model changes. Made outside
-            the scope of a strategy, whose replicas would each run it.
+        extractor: a model of `rotkeras.backbones.taps.extractor` or `.maps`: uint8 (B, H, W, 3) ->
+            {tap: (B, …)}. Batch norm uses its moving statistics; nothing of the model changes. Made
+            outside the scope of a strategy, whose replicas would each run it.
         images: the images, in memory or in a cache.
         images_per_batch: images in one forward pass.
 
@@ -66,7 +66,7 @@ class PooledFeatures:
         self._found: dict[int, tuple[Images, Features]] = {}
 
     def __call__(self, images: Images) -> Features:
-        """{tap: float32 (N, d)} of the images, see `rotkeras.taps.extractor`."""
+        """{tap: float32 (N, d)} of the images, see `rotkeras.backbones.taps.extractor`."""
         # The images are kept beside the features: an id is theirs only as long as they live.
         if id(images) not in self._found:
             self._found[id(images)] = images, extract(self._extractor, images)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from rotkeras import taps
+from rotkeras.backbones import taps
 from rotkeras.backbones.nin import convolution
 
 LINEAR_FEATURES = 9600

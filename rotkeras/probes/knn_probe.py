@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import FeatureMatrix, LabelVector, Positive, PositiveNumber
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import FeatureMatrix, LabelVector, Positive, PositiveNumber
+from rotkeras.arguments.checked import checked
 from rotkeras.probes.linear import Features, Labels, check_labels, check_pair, standardise
 
 TEMPERATURE = 0.07

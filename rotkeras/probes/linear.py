@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.accepted import FeatureMatrix, LabelVector, Penalties, PositiveNumber
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import FeatureMatrix, LabelVector, Penalties, PositiveNumber
+from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError
 
 Features = NDArray[np.float32]

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from rotkeras.accepted import NotNegativeNumber, Positive, PositiveNumber, Text
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import NotNegativeNumber, Positive, PositiveNumber, Text
+from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError, nearest
 
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from rotkeras.accepted import AnyPath
-from rotkeras.checks import checked
+from rotkeras.arguments.accepted import AnyPath
+from rotkeras.arguments.checked import checked
+from rotkeras.arguments.sentences import clause, complete
 from rotkeras.errors import UserError, nearest, received
 from rotkeras.files import check_regular, expanded
-from rotkeras.recipe import reading
+from rotkeras.recipe import read
 from rotkeras.recipe.models import SOURCES, Recipe
-from rotkeras.sentences import clause, complete
 
 _TAGS = {
     "pad_crop_flip",
@@ -84,7 +84,7 @@ def load(name: AnyPath, overrides: Sequence[str] = (), data_dir: AnyPath | None 
             valid name.
     """
     path = find(name)
-    content = reading.read_mapping(path)
+    content = read.read_mapping(path)
     content.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._") or "run")
     for override in overrides:
         apply_override(content, override)
@@ -146,7 +146,7 @@ def _value_of(text: str, keys: list[str], content: dict[str, Any], key_path: str
     if not text.strip():
         hint = "null or another value" if takes_null else "a value"
         raise UserError(f"--set {key_path} is empty; write {hint} after the =.")
-    value = reading.parse(text, f"--set {key_path}")
+    value = read.parse(text, f"--set {key_path}")
     if value is None and text.strip() != "null":
         raise UserError(f"--set {key_path} has no value, got {text!r}; write null for none.")
     return value
@@ -224,7 +224,7 @@ def validate(content: dict[str, Any], name: str, overrides: Sequence[str] = ()) 
     """A recipe of plain content.
 
     Args:
-        content: what `reading.read_mapping` gives.
+        content: what `read.read_mapping` gives.
         name: the file to blame for a mistake.
         overrides: key paths that came from `--set`, which is blamed for them instead.
 
@@ -311,4 +311,4 @@ def _resolve(place: Any, schema: Any) -> Any:
 def dump(recipe: Recipe, header: str = "") -> str:
     """A recipe as YAML, every field resolved; `header` lines become comments at its top."""
     comments = "".join(f"# {line}\n" for line in header.splitlines())
-    return comments + reading.write(recipe.model_dump(mode="json"))
+    return comments + read.write(recipe.model_dump(mode="json"))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from rotkeras.accepted import (
+from rotkeras.arguments.accepted import (
     STRICT,
     Blocks,
     Budget,

@@ -4,11 +4,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rotkeras.report.writing import write_report
+    from rotkeras.report.page import write_report
 
 __all__ = ["write_report"]
 
-_HOMES = {"write_report": "writing"}
+_HOMES = {"write_report": "page"}
 
 
 def __getattr__(name: str) -> Any:

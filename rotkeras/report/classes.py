@@ -5,7 +5,7 @@ from typing import Any
 from rotkeras.evaluate import tables
 from rotkeras.evaluate.names import MODE_NAMES
 from rotkeras.page import Cell, Table
-from rotkeras.report.gathering import Evaluation
+from rotkeras.report.collect import Evaluation
 from rotkeras.report.scores import chosen_rows, describe, untrained_twin
 
 MOST_CLASSES = 20

@@ -5,7 +5,7 @@ from typing import Any
 
 from rotkeras.page import Cell, Figure, Table, new_axes, to_figure
 from rotkeras.page.figures import MARKERS, PALE, SERIES, plain
-from rotkeras.report.gathering import Gathered
+from rotkeras.report.collect import Gathered
 
 Line = tuple[str, list[tuple[int, float]]]
 """A name, and its (epoch, share) points."""

@@ -6,8 +6,8 @@ from rotkeras.evaluate import tables
 from rotkeras.evaluate.names import MODE_NAMES
 from rotkeras.page import Cell, Figure, Table, new_axes, to_figure
 from rotkeras.page.figures import MARKERS, SERIES, plain
+from rotkeras.report.collect import Evaluation
 from rotkeras.report.curves import put_legend
-from rotkeras.report.gathering import Evaluation
 
 
 def label_efficiency(evaluation: Evaluation, name: str) -> Figure | Table | None:

@@ -13,7 +13,7 @@ from rotkeras.embedding import Encoder
 from rotkeras.files import read_json
 from rotkeras.page import Cell, Table
 from rotkeras.probes.choice import describe
-from rotkeras.report.gathering import Gathered
+from rotkeras.report.collect import Gathered
 from rotkeras.text import readable_size
 
 

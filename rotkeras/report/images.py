@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras import run_images
 from rotkeras.data.source import Images
 from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError
 from rotkeras.files import expanded
 from rotkeras.recipe import Recipe
-from rotkeras.run import Run
+from rotkeras.run import images as run_images
+from rotkeras.run.folder import Run
 from rotkeras.text import Words
 
 
@@ -112,7 +112,7 @@ def draw_sample(
     if recipe.data.kind == "tfds":
         return _of_tfds(recipe, size, count, seed, data_dir, found)
     from rotkeras.data.folder_layout import find_parts
-    from rotkeras.embedding.opening import open_images
+    from rotkeras.embedding.image_sources import open_images
 
     data = recipe.data
     where: Any = data.test_folder or getattr(data, data.kind) or "digits"

@@ -8,8 +8,8 @@ from rotkeras.page import Cell, Figure, Table, new_axes, to_figure
 from rotkeras.page.figures import MARKERS, SERIES, plain
 from rotkeras.probes.choice import choose
 from rotkeras.probes.choice import describe as choice_in_words
+from rotkeras.report.collect import Evaluation, Gathered
 from rotkeras.report.curves import put_legend
-from rotkeras.report.gathering import Evaluation, Gathered
 
 _DRAWN = ("ridge", "knn-20", "nonlinear", "conv")
 

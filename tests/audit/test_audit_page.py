@@ -9,8 +9,8 @@ from PIL import Image
 from rotkeras import audit
 from rotkeras.audit import network
 from rotkeras.audit.charts import shortcut_figure
+from rotkeras.audit.page import folder_table, page
 from rotkeras.audit.sheets import sheet
-from rotkeras.audit.writing import folder_table, page
 from rotkeras.errors import UserError
 
 

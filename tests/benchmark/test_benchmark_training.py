@@ -6,7 +6,8 @@ from click.testing import CliRunner
 from small_training import SMALL, three_taps
 
 from rotkeras import backbones, recipe
-from rotkeras.benchmark import benchmark_training, measuring, peer, training
+from rotkeras.benchmark import benchmark_training, peer, train
+from rotkeras.benchmark import measure as measure_part
 from rotkeras.benchmark.results import PeerSetting, Spread
 from rotkeras.cli import main
 from rotkeras.errors import UserError
@@ -26,15 +27,15 @@ def in_this_process():
     def measure(part, wanted, tell):
         wanted = json.loads(json.dumps(wanted))
         quick = {"seconds": 0.0} if part == "machine" else {}
-        parts[part] = json.loads(json.dumps(measuring.PARTS[part](**wanted, **quick, tell=tell)))
+        parts[part] = json.loads(json.dumps(measure_part.PARTS[part](**wanted, **quick, tell=tell)))
         return parts[part]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.fresh_process, "measure", measure)
-        patch.setattr(measuring, "_SECONDS_OF_AN_INPUT_REPEAT", 0.0)
+        patch.setattr(train.new_process, "measure", measure)
+        patch.setattr(measure_part, "_SECONDS_OF_AN_INPUT_REPEAT", 0.0)
         patch.setitem(backbones.NAMES, "nin", lambda **_: three_taps())
         patch.setattr(
-            "rotkeras.devices.keep_freed_memory", lambda: None
+            "rotkeras.training.devices.keep_freed_memory", lambda: None
         )  # it would hold for the tests after these
         tf.config.run_functions_eagerly(True)
         yield parts
@@ -66,8 +67,8 @@ def measured(in_this_process, tmp_path_factory):
     made up."""
     folder = tmp_path_factory.mktemp("benchmark")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "find_torch", lambda python: peer.Torch(python, "2.13.0"))
-        patch.setattr(training, "run_peer", lambda *_: PEER)
+        patch.setattr(train, "find_torch", lambda python: peer.Torch(python, "2.13.0"))
+        patch.setattr(train, "run_peer", lambda *_: PEER)
         options = (
             "--steps",
             "2",
@@ -193,7 +194,7 @@ def test_the_table_fits_a_terminal(measured):
 
 
 def test_json_instead_of_a_table(measured, in_this_process, tmp_path, monkeypatch):
-    monkeypatch.setattr(training.fresh_process, "measure", lambda part, *_: in_this_process[part])
+    monkeypatch.setattr(train.new_process, "measure", lambda part, *_: in_this_process[part])
     result = call(tmp_path, "--steps", "2", "--repeats", "2", "--json")
     content = json.loads(result.stdout)
     assert content["peer"] is None
@@ -212,20 +213,20 @@ def test_executions_are_whole_and_images_may_lie_on_the_device(in_this_process, 
     train = {**SMALL["train"], "steps_per_execution": 2, "placement": "resident"}
     content = recipe.validate({**SMALL, "train": train}, "test").model_dump(mode="json")
     batch_file = str(tmp_path / "batch.npz")
-    both = measuring.measure_both(content, 3, 1, batch_file, time.time(), lambda _: None)
+    both = measure_part.measure_both(content, 3, 1, batch_file, time.time(), lambda _: None)
     assert both["part"]["steps"] == (4,)  # three, rounded up to whole executions
     assert (
         both["bytes_per_view"] == 4 + (4 + 2 * 4) / 4
     )  # a label, and a quarter of a row and two draws
     assert both["views_per_step"] == 64
     sizes = {name: both[name] for name in ("images", "validation", "image_shape", "shape")}
-    assert measuring.measure_step(content, 3, 1, batch_file, **sizes, tell=lambda _: None)["part"][
-        "steps"
-    ] == (4,)
+    assert measure_part.measure_step(content, 3, 1, batch_file, **sizes, tell=lambda _: None)[
+        "part"
+    ]["steps"] == (4,)
 
 
 def test_a_stand_in_holds_one_image():
-    source = measuring._stand_in(1000, 100, (32, 32, 3))
+    source = measure_part._stand_in(1000, 100, (32, 32, 3))
     assert (len(source.train), len(source.validation)) == (1000, 100)
     assert source.train.array.strides[0] == 0
 
@@ -243,7 +244,7 @@ def test_an_interrupt_is_a_sentence(monkeypatch, tmp_path):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.fresh_process, "measure", interrupt)
+    monkeypatch.setattr(train.new_process, "measure", interrupt)
     result = call(tmp_path)
     assert result.exit_code == 130
     assert result.output.strip() == "Interrupted; no unfinished file was left."

@@ -15,7 +15,7 @@ from rotkeras import backbones, recipe
 from rotkeras.cli import main
 from rotkeras.cli.advice import places_as_options
 from rotkeras.cli.train_console import TrainConsole
-from rotkeras.run import Run
+from rotkeras.run.folder import Run
 
 FOLDER = "my photos & more"
 QUICK = {

@@ -73,7 +73,7 @@ def test_doctor_finds_everything_here():
 )
 def test_another_library_is_refused_in_a_sentence(command, said, trained, monkeypatch):
     _, run = trained
-    monkeypatch.setattr("rotkeras.devices.backend", lambda: "torch")
+    monkeypatch.setattr("rotkeras.training.devices.backend", lambda: "torch")
     result = call(*[str(run.path) if word == "RUN" else word for word in command])
     assert result.exit_code == 2
     assert said in result.stderr
@@ -89,7 +89,7 @@ def test_another_library_is_refused_in_a_sentence(command, said, trained, monkey
     ],
 )
 def test_doctor_says_whether_bfloat16_is_worth_it(lines, said, monkeypatch):
-    from rotkeras import devices
+    from rotkeras.training import devices
 
     monkeypatch.setattr(devices, "open", lambda path: io.StringIO(lines), raising=False)
     monkeypatch.setattr(
@@ -325,7 +325,7 @@ def test_the_command_that_is_printed_next_can_be_pasted(folder, trained):
     from rich.console import Console
 
     from rotkeras.cli.train_console import TrainConsole
-    from rotkeras.run import Run
+    from rotkeras.run.folder import Run
 
     summary, _ = trained
     console = Console(file=io.StringIO(), width=80, soft_wrap=True, markup=False)

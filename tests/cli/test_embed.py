@@ -123,7 +123,7 @@ def test_an_interrupt_leaves_nothing(
         return whole(self, images)
 
     monkeypatch.setattr(Encoder, "embed", interrupted)
-    monkeypatch.setattr("rotkeras.embedding.streaming._MOST_IMAGES", 1)
+    monkeypatch.setattr("rotkeras.embedding.chunks._MOST_IMAGES", 1)
     before = signal.getsignal(number)
     result = call(
         embed, encoder_file, photographs, "-o", tmp_path / "a.csv", "--images-per-batch", "1"

@@ -15,7 +15,7 @@ from rotkeras.cli.evaluate_console import (
     notes,
     tap_tables,
 )
-from rotkeras.cli.watching import Watching
+from rotkeras.cli.progress import Watching
 from rotkeras.cli.worth_it_console import WorthItConsole
 from rotkeras.evaluate.options import Unit
 from rotkeras.probes.settings import FAST

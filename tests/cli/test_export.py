@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from rotkeras.cli import main
 from rotkeras.cli.export_console import _with_floats
-from rotkeras.run import Run
+from rotkeras.run.folder import Run
 
 
 def ask(*arguments):
@@ -41,9 +41,8 @@ def test_one_file_and_its_proof_in_a_terminal_of_eighty_columns(run):
 
 
 def test_a_rejected_export_is_exit_code_one(run, monkeypatch):
-    from rotkeras.export import exporting
 
-    monkeypatch.setattr(exporting, "exceeds", lambda record, points: True)
+    monkeypatch.setattr("rotkeras.export.write.exceeds", lambda record, points: True)
     result = ask(run, "--profile", "float32", "--no-saved-model")
     assert result.exit_code == 1
     assert "REJECTED: encoder-float32.tflite: ridge +0.00 points of accuracy lost" in result.output
@@ -101,9 +100,9 @@ def test_a_run_that_is_none(tmp_path):
 
 
 def test_a_recipe_with_the_section_exports_when_training_ends(run):
-    from rotkeras.building import load_source
     from rotkeras.cli.train_console import TrainConsole
     from rotkeras.recipe.models import Export
+    from rotkeras.training.build import load_source
 
     made = Run(run)
     recipe = made.load_recipe()

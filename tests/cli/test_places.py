@@ -11,8 +11,8 @@ from rotkeras import UserError
 from rotkeras.cli import main
 from rotkeras.data import load
 from rotkeras.report.images import sample_of_run
-from rotkeras.run import Run
-from rotkeras.run_images import NOT_RECORDED, load_source
+from rotkeras.run.folder import Run
+from rotkeras.run.images import NOT_RECORDED, load_source
 
 COMMANDS = {
     "evaluate": ["--probe", "ridge", "--tap", "conv1"],

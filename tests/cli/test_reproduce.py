@@ -20,7 +20,7 @@ def test_an_npz_is_judged_when_it_holds_the_images_of_cifar10(known, tmp_path, m
         test_labels=np.arange(40) % 10,
     )
     judged, text = [], io.StringIO()
-    monkeypatch.setattr("rotkeras.reproduce.reproducing.reproduce", lambda *_, **__: ([], []))
+    monkeypatch.setattr("rotkeras.reproduce.reproduce.reproduce", lambda *_, **__: ([], []))
     monkeypatch.setattr(
         ReproduceConsole, "_write", lambda self, *arguments: judged.append(arguments[-1])
     )

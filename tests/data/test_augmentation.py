@@ -193,7 +193,7 @@ def test_the_global_generator_is_put_back():
 
 @pytest.mark.parametrize("name", sorted(recipe.shipped()))
 def test_one_number_sets_the_image_size_of_every_shipped_recipe(name):
-    from rotkeras.building import build_augmentation, training_shape
+    from rotkeras.training.build import build_augmentation, training_shape
 
     made = recipe.load(name, ["data.image_size=40"])
     source = load(np.zeros((20, 48, 40, 3), np.uint8), image_size=made.data.image_size)

@@ -9,12 +9,7 @@ from PIL import Image
 
 from rotkeras.data import Images, fingerprint, load
 from rotkeras.data.digests import digests, examples
-from rotkeras.data.fingerprint import (
-    difference,
-    hashed_positions,
-    names_digest,
-    source_difference,
-)
+from rotkeras.data.fingerprint import difference, hashed_positions, names_digest, source_difference
 from rotkeras.data.fingerprint import source_fingerprint as recorded
 from rotkeras.files import as_text
 

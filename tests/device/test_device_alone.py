@@ -17,7 +17,7 @@ learner.classify(images)
 rotkeras.device.Encoder(folder + "/encoder-int8.tflite").embed(images)
 rotkeras.device.Orienter(folder + "/orient.tflite")
 rotkeras.device.measure_latency
-import rotkeras.device.measuring
+import rotkeras.device.latency
 print(sorted(sys.modules))
 """
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from rotkeras.cli.benchmark import benchmark
-from rotkeras.device import measure_latency, measuring
+from rotkeras.device import latency, measure_latency
 from rotkeras.device.host import describe_host
 from rotkeras.errors import UserError
 
@@ -52,20 +52,20 @@ def test_runs_are_so_many_and_so_long_at_least_and_capped(
     clock = iter(
         np.arange(0, 1000, 0.5)
     )  # read before and after each run, which so takes half a second, as does each pause
-    monkeypatch.setattr(measuring.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: float(next(clock)))
     ran = []
-    times = measuring._times(lambda: ran.append(1), least, seconds, deadline=limit)
+    times = latency._times(lambda: ran.append(1), least, seconds, deadline=limit)
     assert times == [0.5] * expected
     assert len(ran) == expected
 
 
 def test_noise_is_the_same_each_time():
-    noise = measuring._noise(np.dtype("uint8"), (1, 16, 16, 3))
-    np.testing.assert_array_equal(noise, measuring._noise(np.dtype("uint8"), (1, 16, 16, 3)))
+    noise = latency._noise(np.dtype("uint8"), (1, 16, 16, 3))
+    np.testing.assert_array_equal(noise, latency._noise(np.dtype("uint8"), (1, 16, 16, 3)))
     assert noise.dtype == np.uint8
     assert noise.min() < 10
     assert noise.max() > 245
-    assert measuring._noise(np.dtype("int32"), (3,)).tolist() == [0, 0, 0]
+    assert latency._noise(np.dtype("int32"), (3,)).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from rotkeras.errors import UserError
 def expected(exported, exported_run, digit_source):
     import keras
 
-    from rotkeras import taps
+    from rotkeras.backbones import taps
 
     tap = json.loads((exported / "verify.json").read_text())["encoder"]["tap"]
     encoder = taps.cut(keras.models.load_model(exported_run.model, compile=False), tap)

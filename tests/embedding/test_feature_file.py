@@ -96,7 +96,7 @@ def test_an_interrupted_or_failed_run_leaves_nothing_new(
     if there:
         path.write_text("old")
     monkeypatch.setattr(
-        "rotkeras.embedding.streaming._MOST_IMAGES", 4
+        "rotkeras.embedding.chunks._MOST_IMAGES", 4
     )  # three chunks, of which the first is written
 
     def interrupt(done, _all):

@@ -26,7 +26,7 @@ def brute(encoder, queries, images, k):
 
 
 def test_equal_to_sorting_everything(quick_encoder, monkeypatch):
-    monkeypatch.setattr("rotkeras.embedding.streaming._MOST_IMAGES", 16)  # many chunks
+    monkeypatch.setattr("rotkeras.embedding.chunks._MOST_IMAGES", 16)  # many chunks
     queries, images = pictures(5, seed=1), pictures(203)
     found = nearest(quick_encoder, open_images(queries)(SIZE), open_images(images)(SIZE), k=7)
     order, distances = brute(quick_encoder, queries, images, 7)
@@ -107,7 +107,7 @@ def test_no_share_without_classes_on_both_sides(quick_encoder, photographs):
 
 
 def test_ties_keep_the_order_and_zeros_have_no_direction(tmp_path, monkeypatch):
-    monkeypatch.setattr("rotkeras.embedding.streaming._MOST_IMAGES", 4)  # two chunks
+    monkeypatch.setattr("rotkeras.embedding.chunks._MOST_IMAGES", 4)  # two chunks
     encoder = Encoder(tmp_path, 2, 3, 4, lambda images: images[:, 0, 0].astype(np.float32))
     images = np.zeros((6, 2, 2, 3), np.uint8)
     images[[1, 3], 0, 0] = [[10, 0, 0], [20, 0, 0]]  # the same direction

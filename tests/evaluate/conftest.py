@@ -1,9 +1,9 @@
 import pytest
 from small_training import SMALL, three_taps
 
-from rotkeras.building import load_source
 from rotkeras.recipe.files import validate
-from rotkeras.run import Run
+from rotkeras.run.folder import Run
+from rotkeras.training.build import load_source
 
 
 @pytest.fixture(scope="session")

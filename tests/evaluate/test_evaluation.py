@@ -6,14 +6,15 @@ import keras
 import numpy as np
 import pytest
 
-from rotkeras import UserError, data, taps
+from rotkeras import UserError, data
+from rotkeras.backbones import taps
 from rotkeras.data import load
 from rotkeras.data.fingerprint import sampled_digest, source_fingerprint
 from rotkeras.evaluate import Options, evaluate, worth_it
 from rotkeras.evaluate.record import Record, result
 from rotkeras.probes import extract, ridge
 from rotkeras.probes.settings import FAST
-from rotkeras.run import Run
+from rotkeras.run.folder import Run
 
 CHEAP = Options(probes=("ridge", "knn-5"))
 

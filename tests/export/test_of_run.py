@@ -7,7 +7,7 @@ from rotkeras.errors import UserError
 from rotkeras.export import export_run
 from rotkeras.export.of_run import origin_of
 from rotkeras.recipe.models import Export
-from rotkeras.run import Run
+from rotkeras.run.folder import Run
 
 
 @pytest.fixture

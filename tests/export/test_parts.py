@@ -140,7 +140,7 @@ def test_float_pixels_give_the_same(classifier, images):
 
 
 def test_an_encoder_of_ones_own_is_taken_as_it_is(classifier, images):
-    from rotkeras import taps
+    from rotkeras.backbones import taps
 
     encoder = taps.cut(classifier, "conv2")
     parts = as_parts(encoder)

@@ -122,7 +122,7 @@ def test_buffers_are_aligned_for_interpreters_that_do_not_copy(exported):
 
 
 def test_ones_own_encoder_is_exported_in_a_line(tmp_path, digit_source):
-    from rotkeras import taps
+    from rotkeras.backbones import taps
 
     encoder = taps.cut(three_taps(), "conv2")
     path = to_tflite(encoder, tmp_path / "mine.tflite", "int8", calibration=digit_source.train)

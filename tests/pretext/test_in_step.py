@@ -11,11 +11,11 @@ import pytest
 import tensorflow as tf
 
 from rotkeras import UserError, data
-from rotkeras.callbacks import RunCheckpoint
-from rotkeras.callbacks.run_checkpoint import restore
 from rotkeras.data import augmentation
 from rotkeras.data.keyed import Key
 from rotkeras.pretext import InStep, Rotation
+from rotkeras.training.callbacks import RunCheckpoint
+from rotkeras.training.callbacks.run_checkpoint import restore
 
 
 @pytest.fixture(scope="module")

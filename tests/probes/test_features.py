@@ -1,6 +1,6 @@
 import numpy as np
 
-from rotkeras import taps
+from rotkeras.backbones import taps
 from rotkeras.data import Images
 from rotkeras.probes import extract
 

@@ -2,7 +2,7 @@ import pytest
 
 from rotkeras import UserError
 from rotkeras.probes.settings import FAST, PUBLISHED, settings_for
-from rotkeras.probes.training import _sgd
+from rotkeras.probes.train import _sgd
 
 
 def rates(settings, steps_per_epoch=10):

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from rotkeras import UserError, recipe
-from rotkeras.recipe import reading
+from rotkeras.recipe import read
 from rotkeras.recipe.files import apply_override
 
 MISTAKES = [
@@ -77,7 +77,7 @@ def test_what_is_dumped_is_the_same_recipe_again():
         first = recipe.load(str(path))
         text = recipe.dump(first, "made by a test")
         assert text.startswith("# made by a test\n")
-        assert recipe.validate(reading.parse(text, "again"), "again") == first
+        assert recipe.validate(read.parse(text, "again"), "again") == first
         assert recipe.validate(yaml.safe_load(text), "another reader") == first
 
 
@@ -261,10 +261,10 @@ def test_recipes_ship_inside_a_wheel():
     assert "rotkeras.recipes = recipes" in setup["options"]["package_dir"]
     assert setup["options.package_data"]["rotkeras.recipes"] == "*.yaml"
     assert setup["options.package_data"]["rotkeras"] == "py.typed"
+    root = Path(__file__).parents[2]
     packages = {
-        f"rotkeras.{path.name}"
-        for path in (Path(__file__).parents[2] / "rotkeras").iterdir()
-        if (path / "__init__.py").exists()
+        ".".join(path.parent.relative_to(root).parts)
+        for path in (root / "rotkeras").rglob("__init__.py")
     }
     listed = set(setup["options"]["packages"].split())
     assert packages | {"rotkeras", "rotkeras.recipes"} == listed

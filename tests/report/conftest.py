@@ -5,7 +5,7 @@ import pytest
 from small_training import SMALL
 
 from rotkeras.recipe.files import validate
-from rotkeras.run import Run
+from rotkeras.run.folder import Run
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +28,9 @@ def evaluated_run(tmp_path_factory):
 
 
 def make_evaluated_run(run):
-    from rotkeras.building import load_source
     from rotkeras.evaluate import Options, evaluate
-    from rotkeras.train import train
+    from rotkeras.training.build import load_source
+    from rotkeras.training.trainer import train
 
     changes = {
         "train": {**SMALL["train"], "epochs": 2},

@@ -1,5 +1,6 @@
 import pytest
 
+from rotkeras.report.collect import gather
 from rotkeras.report.curves import (
     best_probe_curve,
     equivariance_curve,
@@ -7,7 +8,6 @@ from rotkeras.report.curves import (
     probe_curves,
     rotation_curve,
 )
-from rotkeras.report.gathering import gather
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rotkeras.embedding import load_encoder
+from rotkeras.report.collect import gather
 from rotkeras.report.encoders import embed_once, encoder_table
-from rotkeras.report.gathering import gather
 
 
 @pytest.fixture

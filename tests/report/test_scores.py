@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rotkeras.report.classes import MOST_CLASSES, class_table, confusion_table
+from rotkeras.report.collect import Evaluation
 from rotkeras.report.efficiency import label_efficiency
-from rotkeras.report.gathering import Evaluation
 from rotkeras.report.scores import chosen_rows, taps_by_probe, taps_figure
 
 

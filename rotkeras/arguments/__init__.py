@@ -1,0 +1,1 @@
+"""What arguments and settings accept: declared once, for signatures and recipes alike."""

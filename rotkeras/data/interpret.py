@@ -1,0 +1,311 @@
+"""One loader for the four kinds of source."""
+
+import importlib.util
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rotkeras.arguments.accepted import (
+    AnyPath,
+    Fraction,
+    ImageSize,
+    Labels,
+    OnBadImage,
+    Positive,
+    Seed,
+    Split,
+)
+from rotkeras.arguments.checked import checked
+from rotkeras.data.decode import Progress
+from rotkeras.data.source import Images, Source
+from rotkeras.data.source import split as split_images
+from rotkeras.data.unmeasured import unmeasured
+from rotkeras.errors import UserError, nearest
+from rotkeras.files import as_text, check_regular, expanded
+from rotkeras.images.formats import ending_of, extensions
+
+if TYPE_CHECKING:
+    from rotkeras.data.folder_layout import Parts
+
+Kind = Literal["tfds", "folder", "arrays", "embedded"]
+FOLDER_IMAGE_SIZE = 96
+
+
+def interpret(source: Any, data_dir: str | os.PathLike[str] | None = None) -> tuple[Kind, Any]:
+    """What a source given by position means: its kind, and the source without a prefix.
+
+    Args:
+        source: a path, arrays, `"digits"`, or a name of tensorflow-datasets. `"embedded:digits"`
+            and `"tfds:NAME"` name a set where a folder has the same name; `"./NAME"` or a `Path`
+            names the folder.
+        data_dir: where tensorflow-datasets keeps prepared sets.
+
+    Returns:
+        (kind, source), such as ("tfds", "cifar10") for `"tfds:cifar10"`.
+
+    Raises:
+        UserError: for an empty source, and for a word that names both a path and a set.
+    """
+    if not isinstance(source, str | os.PathLike):
+        if source is None:
+            raise UserError(f"The images must be {_SOURCES}, got None.")
+        return "arrays", source
+    text = os.fspath(source)
+    if not text.strip():
+        raise UserError(f"The images must be {_SOURCES}, got {text!r}.")
+    for kind in ("embedded", "tfds"):
+        if isinstance(source, str) and text.startswith(f"{kind}:"):
+            return kind, _named(kind, text.removeprefix(f"{kind}:"))
+    path = expanded(text)
+    check_regular(path)
+    exists = os.path.lexists(path)
+    if text.endswith(".npz") and not path.is_dir():
+        return "arrays", source
+    is_path = text.startswith((".", "~", os.sep)) or text.endswith(os.sep)
+    if is_path or isinstance(source, os.PathLike) or ending_of(text) in extensions():
+        return "folder", source
+    if exists and text == "digits":
+        raise _ambiguous(text, "the digits that ship with scikit-learn", "embedded:digits")
+    if exists and _names_a_set(text, data_dir):
+        raise _ambiguous(text, "a set of tensorflow-datasets", f"tfds:{text}")
+    if text == "digits":
+        return "embedded", source
+    return ("folder" if exists or not _SET.fullmatch(text) else "tfds"), source
+
+
+_SOURCES = (
+    "a folder, an .npz file, arrays, 'digits' or a name of tensorflow-datasets such as 'cifar10'"
+)
+
+
+_SET = re.compile(r"([\w-]+:)?\w+(/[\w=.-]+)*(:(\d+|\*)(\.(\d+|\*)){2})?")
+"""What tensorflow-datasets takes as a name: mnist, imagenette/full-size-v2, mnist:3.0.1."""
+
+
+def _named(kind: str, name: Any) -> Any:
+    """The name of a set or a path; a `UserError` for an empty one."""
+    if not isinstance(name, str) or not name.strip():
+        expected = {"tfds": "a name such as 'cifar10'", "embedded": "'digits'", "arrays": "arrays"}
+        raise UserError(
+            f"The source of kind {kind!r} must be {expected.get(kind, 'a path')}, got {name!r}."
+        )
+    return name
+
+
+def _ambiguous(text: str, what: str, prefixed: str) -> UserError:
+    place = "folder" if Path(text).is_dir() else "file"
+    return UserError(
+        f"{text!r} is both a {place} here and {what}; write ./{text} for the {place}, or"
+        f" {prefixed} for the set."
+    )
+
+
+def _names_a_set(text: str, data_dir: str | os.PathLike[str] | None) -> bool:
+    """Whether tensorflow-datasets knows a name; read from its files, since importing it takes
+    seconds. With a configuration, as in "imagenette/full-size-v2", the set must be prepared: a path
+    with a separator is a folder otherwise."""
+    name, _, inside = text.partition("/")
+    inside = inside.rstrip("/")
+    # Names such as Cifar10 are taken too.
+    name = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name.split(":")[0]).lower()
+    home = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    prepared = expanded(home) / name / inside
+    if prepared.is_dir() and prepared.resolve() != Path(text).resolve():
+        return True
+    found = importlib.util.find_spec("tensorflow_datasets")
+    if inside or text.endswith("/") or found is None or not found.submodule_search_locations:
+        return False
+    package = Path(found.submodule_search_locations[0])
+    listed = (package / "datasets" / name, package / "url_checksums" / f"{name}.txt")
+    return any(each.exists() for each in listed)
+
+
+def guess_kind(source: Any) -> Kind:
+    """The kind of source that a value given by position means; see `interpret`."""
+    return interpret(source)[0]
+
+
+@checked
+def load(
+    source: Any,
+    *,
+    kind: Kind | None = None,
+    data_dir: AnyPath | None = None,
+    test_folder: AnyPath | None = None,
+    image_size: ImageSize | None = None,
+    labels: Labels = "auto",
+    validation_fraction: Fraction = 0.1,
+    train_images: Positive | None = None,
+    split_seed: Seed = 0,
+    split: Split = "stratified",
+    on_bad_image: OnBadImage = "skip",
+    cache: AnyPath | None = None,
+    progress: Progress | None = None,
+) -> Source:
+    """Load images: a TFDS name, a folder, an `.npz` file or NumPy arrays, or the embedded
+    `"digits"`.
+
+    Args:
+        source: `"cifar10"` (any tensorflow-datasets image set), a folder's path, a path that ends
+            in `.npz`, a uint8 array (N, H, W, 3), a pair (images, labels), a pair of such pairs
+            ((images, labels), (images, labels)) for train and test, or `"digits"`. Labels are class
+            numbers, strings or one-hot rows. If a folder and a set have the same name,
+            `"./cifar10"` or a `Path` is the folder, and `"tfds:cifar10"` or `"embedded:digits"` the
+            set.
+        kind: "tfds", "folder", "arrays" or "embedded"; None tells it from `source`.
+        data_dir: where tensorflow-datasets keeps prepared sets; nothing is downloaded when the set
+            is prepared there.
+        test_folder: a second folder whose images are the test part (folders only).
+        image_size: pixels of each side after a centred square cut; None keeps what the source has
+            (folders: 96).
+        labels: for folders: "folders" takes the first folder below the top as the class, "auto"
+            decides, "none" has none. For the other kinds "none" drops the labels.
+        validation_fraction: share of the training images that is split off as validation.
+        train_images: keep a seeded draw of this many training images after the split; None keeps
+            all.
+        split_seed: seed of the split and of the draw, apart from any training seed.
+        split: "stratified" keeps the proportions of the classes in the parts and in the draw, where
+            there are labels; "random" does not, as in earlier versions.
+        on_bad_image: "skip" leaves out, counts and names files that cannot be read; "error" stops
+            at the first.
+        cache: folder that keeps the decoded images of a folder or a tensorflow-datasets set on
+            disk, for later runs too. None holds them in memory when they take at most half of what
+            is available, and else keeps them in `~/.cache/rotkeras` (or
+            `$XDG_CACHE_HOME/rotkeras`); `Source.kept` says which.
+        progress: called with (images read, images in all).
+
+    Returns:
+        A `Source` with `train`, `validation` and (read on first use) `test`.
+
+    Raises:
+        UserError: one sentence for anything missing, empty, or of the wrong form.
+    """
+    if kind is None:
+        kind, source = interpret(source, data_dir)
+    elif isinstance(source, str | None):
+        source = _named(kind, source)
+    if cache is not None and kind in ("arrays", "embedded"):
+        raise UserError(
+            f"cache needs images that are decoded from files, got cache={str(cache)!r} for kind"
+            f" {kind!r}; remove it."
+        )
+    if test_folder is not None and kind != "folder":
+        raise UserError(
+            f"test_folder needs a folder as the source, got kind {kind!r}; remove test_folder."
+        )
+    data_dir, test_folder, cache = (
+        None if each is None else Path(each) for each in (data_dir, test_folder, cache)
+    )
+    skipped: list[Any] = []
+    notes: list[str] = []
+    validation: Images | None = None
+    if kind == "tfds":
+        from rotkeras.data.tfds_source import open_builder, read_split, test_split_name
+
+        builder = open_builder(str(source), data_dir)
+        name = str(source)
+        everything = read_split(builder, "train", image_size, progress, cache=cache)
+        test_name = test_split_name(builder)
+
+        def read_test() -> Images | None:
+            return read_split(builder, test_name, image_size, cache=cache) if test_name else None
+
+    elif kind == "folder":
+        from rotkeras.data.folder import check_folder, read_folder
+        from rotkeras.data.folder_layout import find_parts
+
+        size = image_size or FOLDER_IMAGE_SIZE
+        folder = expanded(source)
+        check_folder(folder)
+        name = as_text(folder.resolve().name)
+        parts = find_parts(folder)
+        if parts is not None:
+            notes += _notes_of(parts, test_folder)
+            folder, test_folder = parts.train, parts.test
+        how = (on_bad_image, cache)
+        everything, bad = read_folder(folder, size, labels, None, *how, progress, notes)
+        skipped += bad
+        names = everything.class_names or None
+        known = labels if names else "none"
+        if parts is not None and parts.validation is not None:
+            validation, bad = read_folder(
+                parts.validation, size, known, names, *how, progress, notes
+            )
+            skipped += bad
+
+        def read_test() -> Images | None:
+            if test_folder is None:
+                return None
+            images, bad = read_folder(test_folder, size, known, names, *how, None, notes)
+            skipped.extend(bad)
+            return images
+
+    elif kind == "arrays":
+        everything, read_test, name = _arrays(source, image_size)
+    else:
+        from rotkeras.data.arrays import read_digits
+
+        if source != "digits":
+            raise UserError(
+                f"data.embedded: {source!r} is not an embedded set:"
+                f" {nearest(str(source), ['digits'])}"
+            )
+        digits, held_out = split_images(read_digits(image_size), 0.2, seed=0, how="random")
+        everything, name = digits, "digits"
+
+        def read_test() -> Images | None:
+            return held_out
+
+    if labels == "none":
+        everything = _without_labels(everything)
+    found = len(everything) + (len(validation) if validation is not None else 0)
+    if validation is None:
+        train, validation = split_images(everything, validation_fraction, split_seed, split)
+    else:
+        train = everything
+    if train_images is not None:
+        train = train.draw(train_images, split_seed, split)
+    if validation is not None:
+        notes += unmeasured(train, validation)
+
+    def test() -> Images | None:
+        images = read_test()
+        return _without_labels(images) if images is not None and labels == "none" else images
+
+    return Source(name, train, validation, skipped, test, notes, found)
+
+
+def _notes_of(parts: "Parts", test_folder: Any) -> list[str]:
+    """What is said of a folder with parts, and `UserError` for a second test part."""
+    if test_folder is not None and parts.test is not None:
+        raise UserError(
+            f"There are two test parts: data.test_folder={os.fspath(test_folder)!r} and the folder"
+            f" {parts.test.name}/ among the images. Remove data.test_folder, or rename the folder."
+        )
+    notes = [parts.describe()]
+    if parts.validation is not None:
+        notes.append("data.validation_fraction is not used: validation images have a folder")
+    if parts.beside:
+        count = len(parts.beside)
+        notes.append(
+            f"{count:,} file{'s' if count > 1 else ''} beside these folders, such as"
+            f" {parts.beside[0]!r}, belong{'' if count > 1 else 's'} to no part"
+        )
+    return notes
+
+
+def _arrays(source: Any, image_size: int | None) -> tuple[Images, Any, str]:
+    from rotkeras.data.arrays import given_arrays, read_npz
+
+    if isinstance(source, str | os.PathLike):
+        images = read_npz(Path(source), "train", image_size)
+        assert images is not None  # read_npz raises for a train part that is not there
+        return images, lambda: read_npz(Path(source), "test", image_size), Path(source).stem
+    train, test = given_arrays(source, image_size)
+    return train, lambda: test, "arrays"
+
+
+def _without_labels(images: Images) -> Images:
+    return replace(images, labels=None, class_names=())

@@ -1,0 +1,471 @@
+"""From a network to a folder of proven files: written and checked in a temporary folder, put in
+place when all of them hold."""
+
+import functools
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from rotkeras import __version__
+from rotkeras.arguments.accepted import (
+    Angles,
+    AnyPath,
+    CalibrationImages,
+    Classes,
+    InputSize,
+    Percent,
+    Positive,
+    Profiles,
+    Seed,
+    Text,
+)
+from rotkeras.arguments.checked import checked
+from rotkeras.data.source import Images, Source
+from rotkeras.errors import UserError, brief
+from rotkeras.export import card
+from rotkeras.export.compare import exceeds, proves
+from rotkeras.export.descriptions import describe
+from rotkeras.export.golden import write_golden
+from rotkeras.export.learner import statistics
+from rotkeras.export.parts import Parts, Pooling, parts_of
+from rotkeras.export.profiles import PROFILES, Profile
+from rotkeras.export.profiles import profile as profile_of
+from rotkeras.export.saved_model import to_saved_model
+from rotkeras.export.tap_choice import choose_tap
+from rotkeras.export.target import check_target, clean, put, rejected_folder, resolved
+from rotkeras.export.tflite import CLASSES, FEWEST_IMAGES, check_length, to_tflite
+from rotkeras.export.verify import Reference, embed, refer, verify_file, verify_saved_model
+from rotkeras.files import as_text, beside, one_writer, temporary_folder, unfinished, write_json
+
+SAVED_MODEL = "saved_model"
+_PROBE_IMAGES = 5000
+_MOST_ERROR, _MOST_SHARE = 1e-2, 1e-3
+"""Of a learner's signatures against NumPy, and of a SavedModel's against Keras, as a share of the
+largest number."""
+
+Tell = Callable[[str, int, int], None]
+"""Called with (what is being done, done, in all)."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export left.
+
+    Attributes:
+        folder: where its files lie: the requested folder, or the rejected one when something
+            was rejected.
+        proof: the content of `verify.json`.
+        rejected: the files that lost more than was allowed, with what they lost.
+    """
+
+    folder: Path
+    proof: dict[str, Any]
+    rejected: dict[str, str] = field(default_factory=dict)
+
+
+@checked
+def export(
+    model: keras.Model,
+    source: Source,
+    folder: AnyPath,
+    *,
+    profiles: Profiles = ("float32", "int8"),
+    saved_model: bool = True,
+    tap: Text | None = None,
+    pooling: Pooling = "average",
+    l2_normalization: bool = False,
+    angles: Angles = (0, 90, 180, 270),
+    input_size: InputSize | None = None,
+    resize: bool = False,
+    calibration_images: CalibrationImages = 200,
+    verify_images: Positive = 2000,
+    max_drop: Percent = 0.5,
+    classes: Classes = CLASSES,
+    seed: Seed = 0,
+    origin: Callable[[str], card.Origin] | None = None,
+    overwrite: bool = False,
+    tell: Tell | None = None,
+) -> Exported:
+    """Export an encoder as SavedModel and TFLite files, with proof that they answer as Keras does.
+
+    Args:
+        model: a functional backbone with taps, or the classifier of a rotation task on one.
+        source: its images, of the files' input size. Calibration is drawn from `train`; proof is
+            made on `validation`, or, where there is none, on training images that calibrated
+            nothing. The test part is not read.
+        folder: where the files go.
+        profiles: names of `PROFILES`.
+        saved_model: whether to write a SavedModel too.
+        tap: where to cut; None for the tap whose pooled vectors a linear probe reads best on
+            validation, see `choose_tap`.
+        pooling, l2_normalization, angles, input_size, resize: see `parts_of`.
+        calibration_images: training images that find the ranges of int8 activations, 100 to 1000.
+        verify_images: most held-out images.
+        max_drop: percentage points that a probe, or the rotation head, may lose against Keras.
+        classes: of the profile learner, the most classes that its head can tell apart.
+        seed: of the draws.
+        origin: gives, for the tap, where the network comes from: for the model card and the
+            metadata.
+        overwrite: replace an export that is there, with all that lies in its folder.
+        tell: called as the work goes on.
+
+    Returns:
+        An `Exported`. When a file lost more than `max_drop` (and more than chance explains),
+        nothing of the folder is touched, and everything lies in `<folder>-rejected` instead.
+
+    Raises:
+        UserError: for settings, images or a network that do not fit, for a folder that is there,
+            and when it cannot be written.
+    """
+    target = resolved(folder)
+    kinds = [profile_of(name) for name in dict.fromkeys(profiles)]
+    check_target(target, overwrite)
+    if not 0 <= max_drop <= 100:
+        raise UserError(
+            f"max_drop must be from 0 to 100 percentage points, got {max_drop}; 0.5 is usual."
+        )
+    check(
+        model,
+        source,
+        profiles,
+        tap,
+        saved_model,
+        l2_normalization,
+        angles,
+        input_size,
+        resize,
+        calibration_images,
+        classes,
+    )
+    cut = functools.partial(
+        parts_of,
+        model,
+        pooling=pooling,
+        l2_normalization=l2_normalization,
+        angles=tuple(angles),
+        input_size=input_size,
+        resize=resize,
+    )
+    parts = cut(tap)
+    if source.image_shape[:2] != (parts.input_size, parts.input_size):
+        raise UserError(
+            f"The images are {source.image_shape[0]}×{source.image_shape[1]} and the files take"
+            f" {parts.input_size}×{parts.input_size}: load them with image_size={parts.input_size}."
+        )
+    calibration, held_out, labelled = _draws(source, kinds, calibration_images, verify_images, seed)
+    scores: dict[str, float] = {}
+    choice: dict[str, Any] | None = None
+    if tap is None:
+        if tell is not None:
+            tell("comparing taps", 0, 0)
+        best, scores, choice = choose_tap(parts, model, source, seed)
+        parts = cut(best)
+    come_from = (
+        card.Origin(name=model.name, source=source.name) if origin is None else origin(parts.tap)
+    )
+    working = beside(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with one_writer(target), unfinished(working):
+            clean(target)
+            working.mkdir()
+            proof = _write(
+                working,
+                parts,
+                kinds,
+                saved_model,
+                calibration,
+                held_out,
+                labelled,
+                classes,
+                seed,
+                come_from,
+                tell,
+            )
+            proof["held_out"]["part"] = "validation" if source.validation is not None else "train"
+            proof["encoder"]["taps"] = scores or None
+            proof["encoder"]["choice"] = choice
+            rejected = _rejected(proof, max_drop)
+            undecided = _undecided(proof, max_drop)
+            proof["gate"] = {
+                "max_drop": max_drop,
+                "passed": not rejected,
+                "rejected": rejected,
+                "undecided": undecided,
+            }
+            write_json(working / "verify.json", proof)
+            card.write(working, parts, kinds, proof, come_from)
+            place = rejected_folder(target) if rejected else target
+            put(working, place)
+            if not rejected:  # that of an earlier try
+                shutil.rmtree(rejected_folder(target), ignore_errors=True)
+    except OSError as error:
+        raise _unwritable(target, error.strerror or str(error)) from error
+    except Exception as error:
+        # TensorFlow writes files too, and tells a full disk by errors of its own.
+        if type(error).__module__.startswith("tensorflow") and type(error).__name__ in _FULL:
+            raise _unwritable(target, brief(error)) from error
+        raise
+    return Exported(place, proof, rejected)
+
+
+_FULL = (
+    "DataLossError",
+    "FailedPreconditionError",
+    "OutOfRangeError",
+    "PermissionDeniedError",
+    "ResourceExhaustedError",
+    "UnknownError",
+)
+
+
+def _unwritable(target: Path, why: str) -> UserError:
+    return UserError(
+        f"The export could not be written to {target} ({why}). Give another folder with -o, or free"
+        " space on its disk and in the folder for temporary files. What was there is unchanged."
+    )
+
+
+def check(
+    model: keras.Model,
+    source: Source,
+    profiles: Sequence[str],
+    tap: str | None,
+    saved_model: bool,
+    l2_normalization: bool,
+    angles: Sequence[int],
+    input_size: int | None,
+    resize: bool,
+    calibration_images: int,
+    classes: int,
+) -> None:
+    """Raise a `UserError` for what cannot be exported: settings, a tap, an input size, a head, too
+    few images.
+
+    The arguments are those of `export`; of the source, only how many images it has is looked at.
+    """
+    kinds = [profile_of(name) for name in dict.fromkeys(profiles)]
+    if not kinds and not saved_model:
+        raise UserError(
+            "Nothing is left to export: expected a profile or a SavedModel; name one of "
+            + ", ".join(PROFILES)
+            + "."
+        )
+    if classes < 2:
+        raise UserError(f"classes must be at least 2 for a learner, got {classes}.")
+    for kind in kinds:
+        check_length(kind, l2_normalization)
+    if resize and input_size is None:
+        raise UserError("resize needs input_size, the side in pixels of the images to resize.")
+    parts = parts_of(model, tap, angles=tuple(angles), input_size=input_size, resize=resize)
+    for kind in kinds:
+        if kind.role == "orient" and parts.rotation is None:
+            raise UserError(
+                f"The profile orient needs a head named rotation with {len(parts.angles)} classes,"
+                f" one for each of the angles {list(parts.angles)}, and {model.name!r} has none:"
+                " leave the profile out, or pass the classifier of a rotation task and its angles."
+            )
+    _check_calibration(source, [kind.name for kind in kinds if kind.calibrated], calibration_images)
+
+
+def _check_calibration(source: Source, calibrated: Sequence[str], calibration_images: int) -> None:
+    if not calibrated:
+        return
+    if not FEWEST_IMAGES <= calibration_images <= 1000:
+        raise UserError(
+            f"calibration_images must be from {FEWEST_IMAGES} to 1000, got {calibration_images};"
+            " 200 to 500 are usual."
+        )
+    if len(source.train) < calibration_images:
+        raise UserError(
+            f"The profiles {', '.join(calibrated)} are calibrated on {calibration_images} training"
+            f" images, and there are {len(source.train)}: give more images, set calibration_images"
+            f" lower (at least {FEWEST_IMAGES}), or take"
+            f" {', '.join(name for name, each in PROFILES.items() if not each.calibrated)}."
+        )
+
+
+def _draws(
+    source: Source, kinds: Sequence[Profile], calibration_images: int, verify_images: int, seed: int
+) -> tuple[Images | None, Images, Images]:
+    """(calibration images, held-out images, images that probes are fitted on); the first two have
+    none in common."""
+    if verify_images < 1:
+        raise UserError(f"verify_images must be at least 1, got {verify_images}.")
+    calibration, rest = None, source.train
+    if any(kind.calibrated for kind in kinds):
+        calibration = source.train.draw(calibration_images, seed)
+        rest = source.train.part(np.flatnonzero(~np.isin(source.train.rows, calibration.rows)))
+    if source.validation is not None:
+        return (
+            calibration,
+            source.validation.draw(verify_images, seed),
+            source.train.draw(_PROBE_IMAGES, seed),
+        )
+    if len(rest) < 2:
+        raise UserError(
+            "No image is left to prove the export on. Set data.validation_fraction, or lower"
+            " calibration_images."
+        )
+    held_out = rest.draw(min(verify_images, len(rest) // 2), seed)
+    return (
+        calibration,
+        held_out,
+        rest.part(np.flatnonzero(~np.isin(rest.rows, held_out.rows))).draw(_PROBE_IMAGES, seed),
+    )
+
+
+def _write(
+    folder: Path,
+    parts: Parts,
+    kinds: Sequence[Profile],
+    saved_model: bool,
+    calibration: Images | None,
+    held_out: Images,
+    labelled: Images,
+    classes: int,
+    seed: int,
+    origin: card.Origin,
+    tell: Tell | None,
+) -> dict[str, Any]:
+    """Write all files and prove them; the content of `verify.json`."""
+
+    def say(what: str, done: int = 0, total: int = 0) -> None:
+        if tell is not None:
+            tell(what, done, total)
+
+    say("evaluating Keras")
+    reference = refer(parts, labelled, held_out)
+    proof = _head(parts, held_out, labelled, reference, origin)
+    if saved_model:
+        say(SAVED_MODEL)
+        to_saved_model(parts, folder / SAVED_MODEL)
+        proof["saved_model"] = verify_saved_model(folder / SAVED_MODEL, parts, reference)
+    if calibration is not None:
+        names = (
+            None
+            if calibration.names is None
+            else [as_text(calibration.names[row]) for row in calibration.rows]
+        )
+        content = {
+            "source": origin.source,
+            "part": "train",
+            "seed": seed,
+            "rows": calibration.rows.tolist(),
+            "names": names,
+        }
+        write_json(folder / "calibration.json", content)
+    images = None if calibration is None else calibration.take(slice(None))
+    ranges = None if images is None else statistics(embed(parts, images))
+    with temporary_folder() as work:
+        for kind in kinds:
+            say(f"converting {kind.name}")
+            description = describe(parts, kind, origin.name, origin.author, origin.licence)
+            file = to_tflite(
+                parts,
+                folder / kind.file,
+                kind.name,
+                calibration=images,
+                classes=classes,
+                description=description,
+                work_folder=work,
+            )
+            proof["files"][kind.file] = verify_file(
+                file,
+                kind,
+                reference,
+                lambda done, total, kind=kind: say(f"proving {kind.name}", done, total),  # type: ignore[misc]
+                ranges,
+            )
+    if kinds:
+        write_golden(folder, {kind.file: kind for kind in kinds}, reference.images)
+    return proof
+
+
+def _head(
+    parts: Parts, held_out: Images, labelled: Images, reference: Reference, origin: card.Origin
+) -> dict[str, Any]:
+    from rotkeras.device.host import describe_host
+    from rotkeras.run.folder import versions
+
+    machine = describe_host()
+    return {
+        "name": origin.name,
+        "command": origin.command,
+        "rotkeras": __version__,
+        "versions": {**versions(), "ai-edge-litert": machine.ai_edge_litert},
+        "machine": {
+            "processor": machine.processor,
+            "cores": machine.cores,
+            "platform": machine.system,
+        },
+        "encoder": {
+            "tap": parts.tap,
+            "pooling": parts.pooling,
+            "l2_normalization": parts.l2_normalization,
+            "dimensions": parts.dimensions,
+            "input_size": parts.input_size,
+            "trained_size": parts.trained_size,
+            "resize": parts.resize,
+            "angles": list(parts.angles) if parts.rotation is not None else None,
+            "parameters": parts.parameters,
+        },
+        "held_out": {
+            "source": origin.source,
+            "images": len(held_out),
+            "fingerprint": held_out.fingerprint().digest,
+        },
+        "probes": {
+            "ask": reference.asks,
+            "fitted_on": len(labelled),
+            "embeddings": "of Keras, for every file",
+        },
+        "files": {},
+    }
+
+
+def _rejected(proof: dict[str, Any], max_drop: float) -> dict[str, str]:
+    """File name -> what it lost too much of, or got wrong."""
+    found = {}
+    for name, record in proof["files"].items():
+        lost = [
+            f"{probe} {drop['drop']:+.2f} points of accuracy lost ({100 * drop['keras']:.1f} ->"
+            f" {100 * drop['file']:.1f} %)"
+            for probe, drop in record["drops"].items()
+            if exceeds(drop, max_drop)
+        ]
+        lost += [
+            f"signature {signature} differs from NumPy by {error:.2g}"
+            for signature, error in record.get("learns", {}).items()
+            if not error <= _MOST_ERROR
+        ]
+        if lost:
+            found[name] = "; ".join(lost)
+    shares = proof.get("saved_model", {}).get("share", {})
+    wrong = [
+        f"signature {name} differs from Keras by {share:.2g} of its largest number"
+        for name, share in shares.items()
+    ]
+    wrong = [
+        words
+        for words, share in zip(wrong, shares.values(), strict=True)
+        if not share <= _MOST_SHARE
+    ]
+    if wrong:
+        found[SAVED_MODEL] = "; ".join(wrong)
+    return found
+
+
+def _undecided(proof: dict[str, Any], max_drop: float) -> list[str]:
+    """The files whose images are too few to exclude a loss of more than `max_drop`."""
+    files = proof["files"].items()
+    return [
+        name
+        for name, each in files
+        if not all(proves(drop, max_drop) for drop in each["drops"].values())
+    ]

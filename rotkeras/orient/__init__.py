@@ -1,0 +1,1 @@
+"""Images to the angles they are turned by, and upright copies of them."""

@@ -1,0 +1,153 @@
+"""The objects a recipe describes: images, augmentation, pretext task, compiled model and
+batches."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import keras
+import numpy as np
+
+from rotkeras import backbones, pretext
+from rotkeras.backbones.weight_decay import add_l2
+from rotkeras.data import Pipeline, Source, evaluation_pipeline, pipeline
+from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
+from rotkeras.data.epochs import count_steps, even_batch
+from rotkeras.errors import UserError
+from rotkeras.recipe import Recipe
+from rotkeras.run.images import load_source as load_source
+from rotkeras.training import devices, hosts, initial_weights, placement
+from rotkeras.training.optimizers import build_optimizer
+
+
+def build_augmentation(recipe: Recipe) -> list[Any]:
+    """The augmentations of a recipe, in order."""
+    steps = []
+    for step in recipe.augmentation:
+        arguments = step.model_dump(exclude={"name"})
+        if step.name == "keras_cv":
+            arguments = {"layer": step.layer, **step.arguments}
+        make: Any = AUGMENTATIONS[step.name]
+        steps.append(make(**arguments))
+    return steps
+
+
+def training_shape(source: Source, augmentation: Sequence[Any]) -> tuple[int, int, int]:
+    """(H, W, 3) that the network sees: what the augmentations make of the source's images."""
+    from rotkeras.data.augmentation import chain
+    from rotkeras.data.epochs import makes_numpy
+    from rotkeras.data.keyed import Key
+
+    image = source.train.take(slice(0, 1))
+    if makes_numpy(*augmentation):
+        one = chain(list(augmentation))(image, Key(np.int64(0), np.int64(0), np.zeros(1, np.int64)))
+    else:
+        import tensorflow as tf
+
+        zero = tf.constant(0, tf.int64)
+        one = chain(list(augmentation))(
+            tf.constant(image), Key(zero, zero, tf.zeros([1], tf.int64))
+        )
+    _, height, width, channels = one.shape
+    return height, width, channels
+
+
+def build_task(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> Any:
+    """The pretext task of a recipe; where `train.placement` wants it, an `InStep` that makes the
+    views inside the step.
+
+    Raises:
+        UserError: for a placement that cannot be.
+    """
+    task = pretext.NAMES[recipe.task.name](**recipe.task.model_dump(exclude={"name"}))
+    where = placement.choose(
+        recipe.train.placement, task, list(augmentation), source, compiled=_compiled(recipe)
+    )
+    return placement.place(where, task, list(augmentation), source)
+
+
+def _compiled(recipe: Recipe) -> bool:
+    return (
+        recipe.train.xla or devices.backend() != "tensorflow"
+    )  # other backends run compiled, or very slowly
+
+
+def build(
+    recipe: Recipe, source: Source, shape: tuple[int, int, int], augmentation: Sequence[Any] = ()
+) -> tuple[Any, keras.Model]:
+    """The pretext task of a recipe and its compiled model, on the devices that the recipe wants.
+
+    Args:
+        recipe: what to train.
+        source: the images; their number sets the schedule, and they may be put into the memory of
+            the device.
+        shape: (H, W, 3) that the network sees, as `training_shape` gives it.
+        augmentation: of the recipe, for the step to apply where it is not left to the host.
+
+    Returns:
+        (task, model); the model has its optimizer's state and no weight but the initial ones.
+
+    Raises:
+        UserError: for devices or settings that do not fit.
+    """
+    settings = recipe.train
+    task = build_task(recipe, source, augmentation)
+    strategy = devices.strategy(settings.devices, settings.images_per_batch)
+    if strategy and settings.xla:
+        raise UserError(
+            f"train.xla must be false with {strategy.num_replicas_in_sync} devices, got true; XLA"
+            " compiles for one device: set train.devices to 1, or train.xla to false."
+        )
+    scope = strategy.scope() if strategy else nullcontext()
+    steps = count_steps(len(source.train), settings.images_per_batch, settings.steps_per_execution)
+    with scope, devices.precision(settings.precision):
+        backbone = backbones.NAMES[recipe.backbone.name](
+            input_shape=shape,
+            synchronized_batch_norm=settings.synchronized_batch_norm,
+            **recipe.backbone.model_dump(exclude={"name"}),
+        )
+        model = task.build_model(backbone)
+        initial_weights.draw(model, settings.seed)
+        backbones.fuse_batch_norm(model)
+        if settings.optimizer.weight_decay_as == "l2_in_gradient":
+            add_l2(model, settings.optimizer.weight_decay)
+        model.compile(
+            build_optimizer(settings, steps),
+            task.loss(settings.label_smoothing),
+            metrics=task.metrics(),
+            jit_compile=_compiled(recipe),
+            steps_per_execution=settings.steps_per_execution,
+        )
+        # Else its state is made inside the first step, and TensorFlow traces every step twice.
+        model.optimizer.build(model.trainable_variables)
+    return task, model
+
+
+def build_pipeline(
+    recipe: Recipe, source: Source, task: Any, augmentation: Sequence[Any], initial_epoch: int = 0
+) -> Pipeline:
+    """The training batches of a recipe, from an epoch on."""
+    settings = recipe.train
+    return pipeline(
+        source.train,
+        task,
+        images_per_batch=settings.images_per_batch,
+        seed=settings.seed,
+        augmentation=() if isinstance(task, pretext.InStep) else augmentation,
+        initial_epoch=initial_epoch,
+        steps_per_execution=settings.steps_per_execution,
+        shard=hosts.processes(),
+    )
+
+
+def build_validation(recipe: Recipe, source: Source, task: Any) -> Any:
+    """The validation batches of a recipe, for `fit`; None where the source has no such images."""
+    if source.validation is None:
+        return None
+    part, size, several = source.validation, recipe.train.images_per_batch, 1
+    if (distribution := keras.distribution.distribution()) is not None:  # each device gets as many
+        several = distribution.device_mesh.devices.size
+        part = part.part(np.arange(len(part) - len(part) % several))
+    if _compiled(recipe):
+        size = even_batch(len(part), size, several)
+    return evaluation_pipeline(part, task, images_per_batch=size, shard=hosts.processes())

@@ -1,0 +1,58 @@
+"""Initial weights that do not depend on the library that Keras runs on."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from rotkeras.backbones.taps import hashed_seed
+
+
+def draw(model: keras.Model, seed: int) -> None:
+    """Draw the kernels of a model anew, by each layer's own initializer, with NumPy: TensorFlow and
+    JAX draw differently.
+
+    Args:
+        model: built; changed in place. Weights that are not called `kernel`, and initializers other
+            than `VarianceScaling` (Glorot, He, LeCun), stay as they are.
+        seed: the same seed gives the same weights on every backend and machine.
+
+    Reference:
+        the distributions are those of `keras.initializers.VarianceScaling`.
+    """
+    for number, layer in enumerate(_with_kernel(model)):
+        generator = np.random.default_rng(hashed_seed(seed, "weights", number))
+        layer.kernel.assign(_values(layer.kernel_initializer, layer.kernel.shape, generator))
+
+
+def _with_kernel(model: keras.Model) -> Iterator[Any]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _with_kernel(layer)
+        elif isinstance(
+            getattr(layer, "kernel_initializer", None), keras.initializers.VarianceScaling
+        ):
+            yield layer
+
+
+def _values(initializer: Any, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
+    field = math.prod(shape[:-2])
+    fan_in, fan_out = field * shape[-2], field * shape[-1]
+    fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[
+        initializer.mode
+    ]
+    variance = initializer.scale / max(1.0, fan)
+    match initializer.distribution:
+        case "uniform":
+            limit = math.sqrt(3 * variance)
+            values = generator.uniform(-limit, limit, shape)
+        case "untruncated_normal":
+            values = generator.normal(0, math.sqrt(variance), shape)
+        case _:  # cut at two standard deviations, whose loss of variance the constant makes good
+            values = generator.normal(0, 1, shape)
+            while (far := np.abs(values) > 2).any():
+                values[far] = generator.normal(0, 1, int(far.sum()))
+            values *= math.sqrt(variance) / 0.87962566103423978
+    return values.astype(np.float32)

@@ -1,0 +1,416 @@
+"""Train a recipe: compile, fit, callbacks, and a run folder."""
+
+import importlib.util
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import keras
+import numpy as np
+
+from rotkeras import __version__
+from rotkeras.arguments.checked import checked
+from rotkeras.backbones import taps
+from rotkeras.data import Source
+from rotkeras.data.digests import digests
+from rotkeras.data.fingerprint import source_difference, source_fingerprint
+from rotkeras.errors import UserError
+from rotkeras.files import check_writable, one_writer, write_whole
+from rotkeras.recipe import Recipe
+from rotkeras.run import images as run_images
+from rotkeras.run.folder import Run, versions
+from rotkeras.training import devices, hosts, placement
+from rotkeras.training.build import (
+    build,
+    build_augmentation,
+    build_pipeline,
+    build_validation,
+    load_source,
+    training_shape,
+)
+from rotkeras.training.callbacks import (
+    AttentionMaps,
+    EncoderCheckpoint,
+    InOneProcess,
+    MetricsLog,
+    ProbeAccuracy,
+    RunCheckpoint,
+    StopOnBadLoss,
+    Throughput,
+)
+from rotkeras.training.callbacks.run_checkpoint import restore
+from rotkeras.training.optimizers import schedule_note
+
+
+@checked
+def train(
+    recipe: Recipe,
+    run: Run,
+    source: Source | None = None,
+    callbacks: Sequence[Any] = (),
+    tell: Callable[[str], None] = lambda _line: None,
+) -> dict[str, Any]:
+    """Train a recipe into an opened run folder, from its last checkpoint on.
+
+    Args:
+        recipe: what to train.
+        run: a folder that `run.check(recipe, …)` found free, or to be resumed. It is written to
+            once everything else is in order.
+        source: the images, when they are loaded already.
+        callbacks: more Keras callbacks, called after those of the recipe.
+        tell: called with a line when views are not made by the input pipeline, and when a
+            `ModelCheckpoint` writes models without the recipe's weight decay.
+
+    Returns:
+        The summary, as `summary.json` holds it. Of several processes that train together
+        (`keras.distribution.initialize` on JAX), the first writes the run folder and returns it,
+        and the others return {}.
+
+    Raises:
+        UserError: for images, devices or settings that do not fit, for a loss that is not finite,
+            and while another process trains in the folder.
+    """
+    devices.check_backend()
+    if hosts.processes()[0] > 0:
+        return _train(recipe, run, source, callbacks, tell)
+    check_writable(run.path, "The run folder", folder=True)
+    run.path.parent.mkdir(parents=True, exist_ok=True)
+    with one_writer(run.path):  # two trainings in one folder would mix their epochs
+        return _train(recipe, run, source, callbacks, tell)
+
+
+def _train(
+    recipe: Recipe,
+    run: Run,
+    source: Source | None,
+    callbacks: Sequence[Any],
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    started = time.perf_counter()
+    settings = recipe.train
+    if settings.deterministic:
+        devices.make_deterministic()
+    keras.utils.set_random_seed(settings.seed)
+    number, count = hosts.processes()
+    first = number == 0
+
+    source = source or load_source(recipe)
+    _check_images(run, source, tell)
+    if note := schedule_note(settings):
+        tell(note)
+    augmentation = build_augmentation(recipe)
+    shape = training_shape(source, augmentation)
+    if shape != source.image_shape and source.validation is not None:
+        height, width, _ = source.image_shape
+        raise UserError(
+            f"The augmentation makes images of {shape[0]}×{shape[1]} from {height}×{width}, and"
+            " validation sees those. Remove the size from the augmentation, so that it follows"
+            f" data.image_size, or set data.image_size to {shape[0]}."
+        )
+
+    with devices.parallel(settings.devices, settings.images_per_batch):
+        task, model, state, log = _fit(
+            recipe, run, source, augmentation, shape, callbacks, tell, started
+        )
+    if not first:
+        return {}
+    classifier = task.classifier(model)
+    # A model that was never compiled: its file names no class that a reader would have to import
+    # from here.
+    plain = keras.Model(classifier.input, classifier.output, name=classifier.name)
+    write_whole(run.model, plain.save)
+    summary = {**_summary(recipe, source, task, plain, state, log), "processes": count}
+    run.write_summary(summary)
+    return summary
+
+
+def _fit(
+    recipe: Recipe,
+    run: Run,
+    source: Source,
+    augmentation: Sequence[Any],
+    shape: tuple[int, int, int],
+    callbacks: Sequence[Any],
+    tell: Callable[[str], None],
+    started: float,
+) -> tuple[Any, keras.Model, dict[str, Any], MetricsLog]:
+    """(task, trained model, state, log). Of several processes, the first alone probes and
+    writes."""
+    settings = recipe.train
+    number, count = hosts.processes()
+    first = number == 0
+    probe = _probe(recipe, source, augmentation) if first else None
+    for note in probe.notes if probe else ():
+        if note not in source.notes:  # which were shown when the images were loaded
+            tell(note)
+    task, model = build(recipe, source, shape, augmentation)
+    if line := placement.describe(task, source):
+        tell(line)
+    if line := _not_in_files(recipe, callbacks):
+        tell(line)
+    if recipe.encoder.tap != "best":
+        taps.check(model, recipe.encoder.tap)
+    if recipe.export is not None and devices.backend() == "tensorflow":
+        check_export(recipe, task.classifier(model), source)
+
+    if settings.precision != "float32":
+        with hosts.alone() if count > 1 else nullcontext():
+            network = keras.models.clone_model(taps.flat(model)) if count > 1 else taps.flat(model)
+            devices.check_compiled(network)
+    restored = restore(run.checkpoints, model) if count == 1 and run.resuming else None
+    if count > 1:
+        restored = _restore_in_all(recipe, run, source, shape, augmentation, model)
+    state = restored or {"epoch": 0, "seconds": 0.0}
+    done = state["epoch"]
+    batches = build_pipeline(recipe, source, task, augmentation, done)
+    encoder = EncoderCheckpoint(
+        run.path,
+        recipe.encoder.tap,
+        recipe.encoder.pooling,
+        recipe.probe.probes[0],
+        probe,
+    )
+    encoder.best, encoder.last = state.get("best"), state.get("last")
+    if probe:
+        probe.untrained = state.get("untrained")
+        probe.results = {int(epoch): result for epoch, result in state.get("probed", {}).items()}
+    attention = _attention(recipe, run, source, model) if first else None
+    log = MetricsLog(run.metrics)
+
+    record = run_images.record(recipe, source)
+    hashed, images = (record["fingerprint"]["train"][key] for key in ("pixels_of", "images"))
+    if hashed < images:
+        tell(
+            "to notice changed images, all names and labels are recorded, and the pixels of"
+            f" {hashed:,} of {images:,} training images"
+        )
+
+    def summarise() -> dict[str, Any]:
+        return {
+            "best": encoder.best,
+            "last": encoder.last,
+            "untrained": probe.untrained if probe else None,
+            "probed": probe.results if probe else {},
+            "probed_images": len(probe.validation) if probe else None,
+            "seconds": state["seconds"] + time.perf_counter() - started,
+            "images": record,
+        }
+
+    writing: list[Any] = []
+    if first:
+        run.begin(recipe)
+        if not run.digests.exists():
+            arrays: Any = digests(source)
+            write_whole(run.digests, lambda path: np.savez(path, **arrays))
+        looking: list[Any] = [each for each in (probe, attention) if each]
+        writing = [
+            log,
+            encoder,
+            *(
+                [keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)]
+                if _has_tensorflow()
+                else []
+            ),
+            RunCheckpoint(run.checkpoints, summarise),
+        ]
+        if keras.distribution.distribution() is not None:
+            looking = [InOneProcess(each, on_a_copy=True) for each in looking]
+            writing = [InOneProcess(each) for each in writing]
+        writing = looking + writing
+    if done < settings.epochs:
+        speed = Throughput(settings.images_per_batch * task.views_per_image(), batches.input_wait)
+        model.fit(
+            batches.dataset,
+            steps_per_epoch=batches.steps_per_epoch,
+            epochs=settings.epochs,
+            initial_epoch=done,
+            validation_data=build_validation(recipe, source, task),
+            shuffle=False,
+            verbose=0,
+            callbacks=[StopOnBadLoss(), speed, *writing, *callbacks],
+        )
+        state = summarise()
+    return task, model, state, log
+
+
+def _check_images(run: Run, source: Source, tell: Callable[[str], None]) -> None:
+    """Raise a `UserError` when the run to resume was trained on other images, or when several
+    processes read different ones; in all processes alike, so that none waits for another."""
+    number, count = hosts.processes()
+    if count == 1:
+        if run.resuming:
+            run_images.check_images(run, source, remedy=run_images.NEW_RUN, tell=tell)
+        return
+    then = run.recorded_images() if number == 0 and run.resuming else None
+    if number == 0 and run.state.exists() and run.resuming and then is None:
+        tell(run_images.NOT_RECORDED)
+    mine = {"now": source_fingerprint(source), "then": then}
+    first, *others = [json.loads(text) for text in hosts.gather(json.dumps(mine))]
+    for process, other in enumerate(others, 1):
+        when = ("in process 0", f"in process {process}")
+        if differs := source_difference(first["now"], other["now"], when=when):
+            raise UserError(
+                f"The processes read different images: {differs}. Give all of them the same images."
+            )
+    if first["then"] is not None:
+        run_images.check_record(first["then"], source, remedy=run_images.NEW_RUN)
+
+
+def _restore_in_all(
+    recipe: Recipe,
+    run: Run,
+    source: Source,
+    shape: tuple[int, int, int],
+    augmentation: Sequence[Any],
+    model: keras.Model,
+) -> dict[str, Any] | None:
+    """Put the checkpoint that the first process has into the model of all of them; the others need
+    no run folder."""
+    state, values = None, None
+    variables = [*model.weights, *model.optimizer.variables]
+    if hosts.processes()[0] == 0 and run.resuming:
+        with hosts.alone():
+            _, there = build(recipe, source, shape, augmentation)
+            state = restore(run.checkpoints, there)
+            values = [np.asarray(value) for value in (*there.weights, *there.optimizer.variables)]
+    epoch = int(hosts.from_first(np.asarray(state["epoch"] if state else 0)))
+    if not epoch:
+        return None
+    values = values or [np.zeros(variable.shape, variable.dtype) for variable in variables]
+    for variable, value in zip(variables, hosts.from_first(values), strict=True):
+        variable.assign(value)
+    return state or {"epoch": epoch, "seconds": 0.0}
+
+
+def _not_in_files(recipe: Recipe, callbacks: Sequence[Any]) -> str:
+    """A line about what the models of a `ModelCheckpoint` lack, else nothing."""
+    whole = [
+        each
+        for each in callbacks
+        if isinstance(each, keras.callbacks.ModelCheckpoint) and not each.save_weights_only
+    ]
+    optimizer = recipe.train.optimizer
+    if whole and optimizer.weight_decay_as == "l2_in_gradient" and optimizer.weight_decay:
+        return (
+            "ModelCheckpoint: the files do not contain the weight decay; after load_model call"
+            f" rotkeras.backbones.weight_decay.add_l2(model, {optimizer.weight_decay:g})"
+        )
+    return ""
+
+
+def _has_tensorflow() -> bool:
+    return importlib.util.find_spec("tensorflow") is not None
+
+
+def check_export(recipe: Recipe, model: keras.Model, source: Source) -> None:
+    """Raise a `UserError`, before the first step, for what an export at the end of this training
+    could not make."""
+    from rotkeras.export.write import check
+
+    settings = recipe.export
+    assert settings is not None
+    check(
+        model,
+        source,
+        settings.profiles,
+        settings.tap,
+        settings.saved_model,
+        settings.l2_normalization,
+        recipe.task.angles,
+        settings.input_size,
+        settings.resize,
+        settings.calibration_images,
+        settings.classes,
+    )
+
+
+def why_no_probes(source: Source) -> str:
+    """Why the features cannot be probed on these images, in words; "" where they can."""
+    train, validation = source.train, source.validation
+    if train.labels is None:
+        return "the images have no labels"
+    if validation is None or validation.labels is None:
+        return "there are no labelled validation images"
+    if len(set(train.labels.tolist())) < 2:
+        return "all training images are of one class"
+    if len(set(train.labels.tolist()) & set(validation.labels.tolist())) < 2:
+        return "the training and validation images share fewer than two classes"
+    return ""
+
+
+def _probe(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> ProbeAccuracy | None:
+    """The probe callback, or None when the images do not allow one."""
+    if why_no_probes(source):
+        return None
+    settings = recipe.probe
+    return ProbeAccuracy(
+        source,
+        settings.every_epochs,
+        settings.train_images,
+        settings.probes,
+        settings.budget,
+        augmentation,
+        recipe.train.seed,
+    )
+
+
+def _attention(recipe: Recipe, run: Run, source: Source, model: Any) -> AttentionMaps | None:
+    """The callback that draws attention, or None when it is not wanted or the views have no common
+    shape."""
+    settings = recipe.attention
+    height, width, _ = source.image_shape
+    if settings is None or height != width or taps.flat(model).input.shape[1:3] != (height, width):
+        return None
+    for tap in settings.taps or ():
+        taps.check(model, tap)
+    return AttentionMaps(
+        source.validation or source.train,
+        settings.every_epochs,
+        settings.images,
+        settings.taps,
+        settings.powers,
+        folder=run.attention,
+        tensorboard=run.tensorboard / "attention" if _has_tensorflow() else None,
+        seed=recipe.train.seed,
+    )
+
+
+def _summary(
+    recipe: Recipe, source: Source, task: Any, model: Any, state: dict[str, Any], log: MetricsLog
+) -> dict[str, Any]:
+    from rotkeras.training.callbacks.metrics_log import read_metrics
+
+    rows = log.rows or read_metrics(log.path)
+    probed = {int(epoch): result for epoch, result in state["probed"].items()}
+    last = max(probed, default=None)
+    return {
+        "name": recipe.name,
+        "source": source.name,
+        "images": {
+            "train": len(source.train),
+            "validation": len(source.validation) if source.validation else 0,
+            "skipped": [vars(bad) for bad in source.skipped],
+            "record": run_images.record(recipe, source),
+        },
+        "placement": placement.of(task),
+        "epochs": len(rows),
+        "seconds": round(state["seconds"], 1),
+        "parameters": model.count_params(),
+        "metrics": rows[-1],
+        "probes": {
+            "part": "validation",
+            "epoch": last,
+            "trained": probed[last] if last else None,
+            "untrained": state["untrained"],
+            "images": state.get("probed_images"),
+        },
+        "encoder": {"best": state["best"], "last": state["last"]},
+        "rotkeras": __version__,
+        "versions": versions(),
+        "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
+        "backend": devices.backend(),
+    }
