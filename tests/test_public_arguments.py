@@ -35,6 +35,7 @@ RESULTS = {
 
 OTHERWISE = {
     "recipe.Recipe": "a pydantic model: made by load and validate",
+    "recipe.Export": "a pydantic model: tests/recipe/test_models.py",
     "pretext.PretextTask": "a protocol",
 }
 

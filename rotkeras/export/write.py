@@ -6,24 +6,13 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from rotkeras import __version__
-from rotkeras.arguments.accepted import (
-    Angles,
-    AnyPath,
-    CalibrationImages,
-    Classes,
-    InputSize,
-    Percent,
-    Positive,
-    Profiles,
-    Seed,
-    Text,
-)
+from rotkeras.arguments.accepted import Angles, AnyPath, Seed
 from rotkeras.arguments.checked import checked
 from rotkeras.data.source import Images, Source
 from rotkeras.errors import UserError, brief
@@ -32,15 +21,16 @@ from rotkeras.export.compare import exceeds, proves
 from rotkeras.export.descriptions import describe
 from rotkeras.export.golden import write_golden
 from rotkeras.export.learner import statistics
-from rotkeras.export.parts import Parts, Pooling, parts_of
+from rotkeras.export.parts import Parts, parts_of
 from rotkeras.export.profiles import PROFILES, Profile
 from rotkeras.export.profiles import profile as profile_of
 from rotkeras.export.saved_model import to_saved_model
 from rotkeras.export.tap_choice import choose_tap
 from rotkeras.export.target import check_target, clean, put, rejected_folder, resolved
-from rotkeras.export.tflite import CLASSES, FEWEST_IMAGES, check_length, to_tflite
+from rotkeras.export.tflite import FEWEST_IMAGES, check_length, to_tflite
 from rotkeras.export.verify import Reference, embed, refer, verify_file, verify_saved_model
 from rotkeras.files import as_text, beside, one_writer, temporary_folder, unfinished, write_json
+from rotkeras.recipe.models import Export
 
 SAVED_MODEL = "saved_model"
 _PROBE_IMAGES = 5000
@@ -73,19 +63,9 @@ def export(
     model: keras.Model,
     source: Source,
     folder: AnyPath,
+    settings: Export | None = None,
     *,
-    profiles: Profiles = ("float32", "int8"),
-    saved_model: bool = True,
-    tap: Text | None = None,
-    pooling: Pooling = "average",
-    l2_normalization: bool = False,
     angles: Angles = (0, 90, 180, 270),
-    input_size: InputSize | None = None,
-    resize: bool = False,
-    calibration_images: CalibrationImages = 200,
-    verify_images: Positive = 2000,
-    max_drop: Percent = 0.5,
-    classes: Classes = CLASSES,
     seed: Seed = 0,
     origin: Callable[[str], card.Origin] | None = None,
     overwrite: bool = False,
@@ -99,15 +79,10 @@ def export(
             made on `validation`, or, where there is none, on training images that calibrated
             nothing. The test part is not read.
         folder: where the files go.
-        profiles: names of `PROFILES`.
-        saved_model: whether to write a SavedModel too.
-        tap: where to cut; None for the tap whose pooled vectors a linear probe reads best on
+        settings: what to export, as section `export` of a recipe; None for its defaults. Without
+            a tap the network is cut at the one whose pooled vectors a linear probe reads best on
             validation, see `choose_tap`.
-        pooling, l2_normalization, angles, input_size, resize: see `parts_of`.
-        calibration_images: training images that find the ranges of int8 activations, 100 to 1000.
-        verify_images: most held-out images.
-        max_drop: percentage points that a probe, or the rotation head, may lose against Keras.
-        classes: of the profile learner, the most classes that its head can tell apart.
+        angles: see `parts_of`.
         seed: of the draws.
         origin: gives, for the tap, where the network comes from: for the model card and the
             metadata.
@@ -122,45 +97,30 @@ def export(
         UserError: for settings, images or a network that do not fit, for a folder that is there,
             and when it cannot be written.
     """
+    settings = settings or Export()
     target = resolved(folder)
-    kinds = [profile_of(name) for name in dict.fromkeys(profiles)]
     check_target(target, overwrite)
-    if not 0 <= max_drop <= 100:
-        raise UserError(
-            f"max_drop must be from 0 to 100 percentage points, got {max_drop}; 0.5 is usual."
-        )
-    check(
-        model,
-        source,
-        profiles,
-        tap,
-        saved_model,
-        l2_normalization,
-        angles,
-        input_size,
-        resize,
-        calibration_images,
-        classes,
-    )
+    check(model, source, settings, angles)
     cut = functools.partial(
         parts_of,
         model,
-        pooling=pooling,
-        l2_normalization=l2_normalization,
+        pooling=settings.pooling,
+        l2_normalization=settings.l2_normalization,
         angles=tuple(angles),
-        input_size=input_size,
-        resize=resize,
+        input_size=settings.input_size,
+        resize=settings.resize,
     )
-    parts = cut(tap)
+    parts = cut(settings.tap)
     if source.image_shape[:2] != (parts.input_size, parts.input_size):
         raise UserError(
             f"The images are {source.image_shape[0]}×{source.image_shape[1]} and the files take"
             f" {parts.input_size}×{parts.input_size}: load them with image_size={parts.input_size}."
         )
-    calibration, held_out, labelled = _draws(source, kinds, calibration_images, verify_images, seed)
+    kinds = _kinds(settings)
+    draws = _draw(source, settings, seed)
     scores: dict[str, float] = {}
     choice: dict[str, Any] | None = None
-    if tap is None:
+    if settings.tap is None:
         if tell is not None:
             tell("comparing taps", 0, 0)
         best, scores, choice = choose_tap(parts, model, source, seed)
@@ -174,26 +134,14 @@ def export(
         with one_writer(target), unfinished(working):
             clean(target)
             working.mkdir()
-            proof = _write(
-                working,
-                parts,
-                kinds,
-                saved_model,
-                calibration,
-                held_out,
-                labelled,
-                classes,
-                seed,
-                come_from,
-                tell,
-            )
+            proof = _write(working, parts, settings, draws, come_from, tell)
             proof["held_out"]["part"] = "validation" if source.validation is not None else "train"
             proof["encoder"]["taps"] = scores or None
             proof["encoder"]["choice"] = choice
-            rejected = _rejected(proof, max_drop)
-            undecided = _undecided(proof, max_drop)
+            rejected = _rejected(proof, settings.max_drop)
+            undecided = _undecided(proof, settings.max_drop)
             proof["gate"] = {
-                "max_drop": max_drop,
+                "max_drop": settings.max_drop,
                 "passed": not rejected,
                 "rejected": rejected,
                 "undecided": undecided,
@@ -231,38 +179,32 @@ def _unwritable(target: Path, why: str) -> UserError:
     )
 
 
-def check(
-    model: keras.Model,
-    source: Source,
-    profiles: Sequence[str],
-    tap: str | None,
-    saved_model: bool,
-    l2_normalization: bool,
-    angles: Sequence[int],
-    input_size: int | None,
-    resize: bool,
-    calibration_images: int,
-    classes: int,
-) -> None:
+def _kinds(settings: Export) -> list[Profile]:
+    return [profile_of(name) for name in dict.fromkeys(settings.profiles)]
+
+
+def check(model: keras.Model, source: Source, settings: Export, angles: Sequence[int]) -> None:
     """Raise a `UserError` for what cannot be exported: settings, a tap, an input size, a head, too
     few images.
 
     The arguments are those of `export`; of the source, only how many images it has is looked at.
     """
-    kinds = [profile_of(name) for name in dict.fromkeys(profiles)]
-    if not kinds and not saved_model:
+    kinds = _kinds(settings)
+    if not kinds and not settings.saved_model:
         raise UserError(
-            "Nothing is left to export: expected a profile or a SavedModel; name one of "
-            + ", ".join(PROFILES)
-            + "."
+            f"Nothing is left to export. Set saved_model, or a profile of {', '.join(PROFILES)}."
         )
-    if classes < 2:
-        raise UserError(f"classes must be at least 2 for a learner, got {classes}.")
     for kind in kinds:
-        check_length(kind, l2_normalization)
-    if resize and input_size is None:
+        check_length(kind, settings.l2_normalization)
+    if settings.resize and settings.input_size is None:
         raise UserError("resize needs input_size, the side in pixels of the images to resize.")
-    parts = parts_of(model, tap, angles=tuple(angles), input_size=input_size, resize=resize)
+    parts = parts_of(
+        model,
+        settings.tap,
+        angles=tuple(angles),
+        input_size=settings.input_size,
+        resize=settings.resize,
+    )
     for kind in kinds:
         if kind.role == "orient" and parts.rotation is None:
             raise UserError(
@@ -270,79 +212,69 @@ def check(
                 f" one for each of the angles {list(parts.angles)}, and {model.name!r} has none:"
                 " leave the profile out, or pass the classifier of a rotation task and its angles."
             )
-    _check_calibration(source, [kind.name for kind in kinds if kind.calibrated], calibration_images)
-
-
-def _check_calibration(source: Source, calibrated: Sequence[str], calibration_images: int) -> None:
-    if not calibrated:
-        return
-    if not FEWEST_IMAGES <= calibration_images <= 1000:
+    calibrated = [kind.name for kind in kinds if kind.calibrated]
+    if calibrated and len(source.train) < settings.calibration_images:
         raise UserError(
-            f"calibration_images must be from {FEWEST_IMAGES} to 1000, got {calibration_images};"
-            " 200 to 500 are usual."
-        )
-    if len(source.train) < calibration_images:
-        raise UserError(
-            f"The profiles {', '.join(calibrated)} are calibrated on {calibration_images} training"
-            f" images, and there are {len(source.train)}: give more images, set calibration_images"
-            f" lower (at least {FEWEST_IMAGES}), or take"
+            f"The profiles {', '.join(calibrated)} are calibrated on"
+            f" {settings.calibration_images} training images, and there are {len(source.train)}."
+            f" Add images, lower calibration_images (at least {FEWEST_IMAGES}), or use"
             f" {', '.join(name for name, each in PROFILES.items() if not each.calibrated)}."
         )
 
 
-def _draws(
-    source: Source, kinds: Sequence[Profile], calibration_images: int, verify_images: int, seed: int
-) -> tuple[Images | None, Images, Images]:
-    """(calibration images, held-out images, images that probes are fitted on); the first two have
-    none in common."""
-    if verify_images < 1:
-        raise UserError(f"verify_images must be at least 1, got {verify_images}.")
+class _Draws(NamedTuple):
+    """Images of an export.
+
+    Attributes:
+        calibration: those that find ranges of activations; None where no profile needs them.
+        held_out: those of the proof; none of them calibrates.
+        labelled: those that probes are fitted on.
+        seed: of the draws.
+    """
+
+    calibration: Images | None
+    held_out: Images
+    labelled: Images
+    seed: int
+
+
+def _draw(source: Source, settings: Export, seed: int) -> _Draws:
     calibration, rest = None, source.train
-    if any(kind.calibrated for kind in kinds):
-        calibration = source.train.draw(calibration_images, seed)
+    if any(kind.calibrated for kind in _kinds(settings)):
+        calibration = source.train.draw(settings.calibration_images, seed)
         rest = source.train.part(np.flatnonzero(~np.isin(source.train.rows, calibration.rows)))
     if source.validation is not None:
-        return (
-            calibration,
-            source.validation.draw(verify_images, seed),
-            source.train.draw(_PROBE_IMAGES, seed),
-        )
+        held_out = source.validation.draw(settings.verify_images, seed)
+        return _Draws(calibration, held_out, source.train.draw(_PROBE_IMAGES, seed), seed)
     if len(rest) < 2:
         raise UserError(
             "No image is left to prove the export on. Set data.validation_fraction, or lower"
             " calibration_images."
         )
-    held_out = rest.draw(min(verify_images, len(rest) // 2), seed)
-    return (
-        calibration,
-        held_out,
-        rest.part(np.flatnonzero(~np.isin(rest.rows, held_out.rows))).draw(_PROBE_IMAGES, seed),
-    )
+    held_out = rest.draw(min(settings.verify_images, len(rest) // 2), seed)
+    others = rest.part(np.flatnonzero(~np.isin(rest.rows, held_out.rows)))
+    return _Draws(calibration, held_out, others.draw(_PROBE_IMAGES, seed), seed)
 
 
 def _write(
     folder: Path,
     parts: Parts,
-    kinds: Sequence[Profile],
-    saved_model: bool,
-    calibration: Images | None,
-    held_out: Images,
-    labelled: Images,
-    classes: int,
-    seed: int,
+    settings: Export,
+    draws: _Draws,
     origin: card.Origin,
     tell: Tell | None,
 ) -> dict[str, Any]:
     """Write all files and prove them; the content of `verify.json`."""
+    kinds, calibration = _kinds(settings), draws.calibration
 
     def say(what: str, done: int = 0, total: int = 0) -> None:
         if tell is not None:
             tell(what, done, total)
 
     say("evaluating Keras")
-    reference = refer(parts, labelled, held_out)
-    proof = _head(parts, held_out, labelled, reference, origin)
-    if saved_model:
+    reference = refer(parts, draws.labelled, draws.held_out)
+    proof = _head(parts, draws.held_out, draws.labelled, reference, origin)
+    if settings.saved_model:
         say(SAVED_MODEL)
         to_saved_model(parts, folder / SAVED_MODEL)
         proof["saved_model"] = verify_saved_model(folder / SAVED_MODEL, parts, reference)
@@ -355,7 +287,7 @@ def _write(
         content = {
             "source": origin.source,
             "part": "train",
-            "seed": seed,
+            "seed": draws.seed,
             "rows": calibration.rows.tolist(),
             "names": names,
         }
@@ -371,7 +303,7 @@ def _write(
                 folder / kind.file,
                 kind.name,
                 calibration=images,
-                classes=classes,
+                classes=settings.classes,
                 description=description,
                 work_folder=work,
             )

@@ -1,6 +1,6 @@
 """Recipes: one training as a strict YAML file and a frozen, typed object."""
 
 from rotkeras.recipe.files import dump, find, load, shipped, validate
-from rotkeras.recipe.models import Recipe
+from rotkeras.recipe.models import Export, Recipe
 
-__all__ = ["Recipe", "dump", "find", "load", "shipped", "validate"]
+__all__ = ["Export", "Recipe", "dump", "find", "load", "shipped", "validate"]

@@ -311,21 +311,8 @@ def check_export(recipe: Recipe, model: keras.Model, source: Source) -> None:
     could not make."""
     from rotkeras.export.write import check
 
-    settings = recipe.export
-    assert settings is not None
-    check(
-        model,
-        source,
-        settings.profiles,
-        settings.tap,
-        settings.saved_model,
-        settings.l2_normalization,
-        recipe.task.angles,
-        settings.input_size,
-        settings.resize,
-        settings.calibration_images,
-        settings.classes,
-    )
+    assert recipe.export is not None
+    check(model, source, recipe.export, recipe.task.angles)
 
 
 def why_no_probes(source: Source) -> str:

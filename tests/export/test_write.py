@@ -9,8 +9,9 @@ from small_training import three_taps
 
 from rotkeras.data.source import Images, Source
 from rotkeras.errors import UserError
-from rotkeras.export import PROFILES, export, to_tflite, write
+from rotkeras.export import PROFILES, to_tflite, write
 from rotkeras.pretext import Rotation
+from rotkeras.recipe import Export
 
 
 def everything(folder):
@@ -111,6 +112,13 @@ def network():
 @pytest.fixture
 def source(digit_source):
     return Source("digits", digit_source.train.draw(300), digit_source.validation.draw(100))
+
+
+def export(network, source, folder, *, overwrite=False, angles=(0, 90, 180, 270), **settings):
+    """`rotkeras.export.export` with its settings as arguments."""
+    return write.export(
+        network, source, folder, Export(**settings), overwrite=overwrite, angles=angles
+    )
 
 
 def test_a_file_that_loses_too_much_is_kept_aside_and_the_old_export_stays(
