@@ -228,7 +228,7 @@ def test_other_backends_are_refused_at_once(name, message, tmp_path):
 
 
 def test_several_devices_of_one_process_whatever_is_left_over(tmp_path):
-    """Three devices: neither the validation part nor the probes' batches split evenly. Views are
+    """Three devices: neither the validation set nor the probes' batches split evenly. Views are
     made inside the step."""
     pytest.importorskip("jax", reason="JAX is not installed: pip install 'rotkeras[jax]'")
     train_settings = {

@@ -39,7 +39,11 @@ def checked(target: Function) -> Function:
 
     @functools.wraps(target)
     def with_checks(*positional: Any, **named: Any) -> Any:
-        bound = signature.bind(*positional, **named)
+        try:
+            bound = signature.bind(*positional, **named)
+        except TypeError as error:
+            name = target.__qualname__.removesuffix(".__init__")
+            raise TypeError(f"{name}() {error}") from None
         if not checks:
             checks.update(
                 (name, checker(hint))

@@ -23,7 +23,7 @@ from rotkeras.images import fit_square, load_pixels, open_image, orientation, to
 FOLDER_IMAGE_SIZE = 64
 """Pixels of each side for image files when nothing is said: that of the recipe `folder`."""
 
-TOP, TEST = "(top)", "(test part)"
+TOP, TEST = "(top)", "(test set)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Collection:
         folders: names of the groups that figures are given for: the first folder below the top, or
             the class.
         folder_of: int64 (N,), each image's place in `folders`.
-        trained_on: bool (N,); False for a test part, which is searched for duplicates alone.
+        trained_on: bool (N,); False for a test set, which is searched for duplicates alone.
         read: position -> `Picture`; raises for a file that is no image.
         is_files: whether there are files with headers.
         unreadable: folders that could not be listed, and files that are not read.

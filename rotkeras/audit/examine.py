@@ -185,7 +185,7 @@ def _notes(collection: Collection, read: Scan, copies: Duplicates, up: Up | None
     trained_on = collection.trained_on[read.positions]
     across = (trained_on[copies.first] != trained_on[copies.second]).sum()
     if across:
-        notes.append(f"{across:,} images of the test part are copies of training images.")
+        notes.append(f"{across:,} images of the test set are copies of training images.")
     folder_of = collection.folder_of[read.positions]
     between = (
         (folder_of[copies.first] != folder_of[copies.second])

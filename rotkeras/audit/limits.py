@@ -40,7 +40,7 @@ TURNED_DUPLICATES_SHARE = 0.005
 %."""
 
 DUPLICATES_SHARE = 0.05
-"""Share of images that are an upright copy of another. Natural: 0.0 %; a validation part split from
+"""Share of images that are an upright copy of another. Natural: 0.0 %; a validation set split from
 more is none."""
 
 SHORTCUT_ACCURACY = {"border": 0.35, "mark": 0.35, "colour": 0.60, "grid": 0.40, "residue": 0.44}

@@ -100,7 +100,7 @@ def folder_table(folders: list[Folder]) -> Table:
     key = {
         "up": "rotation accuracy of the small network with its 95 % interval; chance is 25 %",
         "ambiguous": "images without a likely way up",
-        "turned": "images of whose four views all agree that they are turned already",
+        "turned": "images that are already rotated, according to all four views",
         "corners": "images with the empty corners of a rotation by interpolation",
         "copies": "images that are an upright copy of an earlier one",
         "turned copies": "images that are a turned copy of an earlier one",

@@ -36,7 +36,7 @@ class Up:
 
     @property
     def turned(self) -> NDArray[np.bool_]:
-        """bool (n,): images of whose four views all agree that they are turned already."""
+        """bool (n,): images that are already rotated, according to all four views."""
         return np.asarray(self.way_up[:, 1:].max(axis=1) >= TURNED_FROM)
 
     def accuracy(self, rows: NDArray[np.bool_] | slice = slice(None)) -> tuple[float, float]:

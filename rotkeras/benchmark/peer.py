@@ -101,7 +101,7 @@ def request(
     Args:
         recipe: what it should train.
         shape: (H, W, 3) of a view.
-        images: in the training part.
+        images: in the training set.
         steps, repeats: as of `benchmark_training`.
         cores: workers of its loader.
     """

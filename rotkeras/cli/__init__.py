@@ -5,6 +5,7 @@ import errno
 import importlib
 import itertools
 import traceback
+import warnings
 from typing import Any, NoReturn
 
 import click
@@ -27,7 +28,7 @@ COMMANDS = {
     "attend": "Draw attention maps of images.",
     "report": "Make the page of one run, or of several side by side.",
     "reproduce": "Reproduce a table of the paper and compare the numbers.",
-    "recipes": "List the recipes that ship, or print one.",
+    "recipes": "List the built-in recipes, or print one.",
     "schema": "Print the JSON schema of recipes.",
     "doctor": "Show versions, devices and missing packages.",
 }
@@ -51,6 +52,11 @@ def _refuse_empty(arguments: list[str], context: click.Context) -> None:
             raise click.UsageError(
                 f"{what}; give a value, or leave it out. Is a shell variable not set?", context
             )
+
+
+def _in_one_line(message: Any, *_: Any, **__: Any) -> str:
+    """A warning without the place in the code that gave it."""
+    return f"warning: {message}\n"
 
 
 class _Group(click.Group):
@@ -80,6 +86,7 @@ class _Group(click.Group):
 
     def main(self, args: Any = None, *more: Any, **settings: Any) -> Any:
         streams.prepare()
+        warnings.formatwarning = _in_one_line
         # Arguments that come from the command line, and not from a caller in Python, mean that the
         # process ends with the command.
         with signals.soon(until_exit=args is None):
@@ -149,5 +156,5 @@ def with_option(message: str, command: click.Command | None) -> str:
 def main() -> None:
     """Self-supervised pre-training by predicting image rotations.
 
-    Begin with: rotkeras train quickstart
+    Start with: rotkeras train quickstart
     """

@@ -67,7 +67,7 @@ METHODS = ("activation", "gradcam", "gradcam++", "layercam", "scorecam", "salien
     default=100,
     show_default=True,
     type=click.IntRange(1),
-    help="Most images to draw; of more, evenly spread ones.",
+    help="Largest number of images; of more, evenly spaced ones are drawn.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace pictures that are there.")
 def attend(

@@ -46,7 +46,7 @@ from rotkeras.files import expanded
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Of the draw and the networks.",
+    help="Random seed.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 def audit(

@@ -81,7 +81,7 @@ def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tup
     "--draw",
     type=click.Choice(["first", "seeded"]),
     default="first",
-    help="Which K: the first, as published, or drawn.",
+    help="How the images are chosen: the first K of a class, as published, or drawn by the seed.",
 )
 @click.option(
     "--seeds",
@@ -93,7 +93,7 @@ def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tup
     "--budget",
     type=click.Choice(["fast", "published"]),
     default="fast",
-    help="Schedules of trained probes.",
+    help="Training schedule of the probes: fast, or as published.",
 )
 @click.option(
     "--labelled",
@@ -107,7 +107,7 @@ def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tup
 @click.option(
     "--test-folder",
     metavar="FOLDER",
-    help="With --labelled FOLDER: class folders that are the test part.",
+    help="With --labelled FOLDER: class folders that are the test set.",
 )
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
 @places
@@ -126,10 +126,10 @@ def evaluate(
     data_dir: str | None,
     places: dict[str, str | None],
 ) -> None:
-    """Tell how good the features of RUN are: probes on every tap, beside an untrained network.
+    """Evaluate the features of RUN: probes on every tap, beside an untrained network.
 
-    Writes RUN/evaluation.json. Validation chooses, and the test part is read once, after all
-    fitting. Called again it adds what is missing and repeats nothing; so does a call after an
+    Writes RUN/evaluation.json. Models are selected on validation; the test set is read once, after
+    all fitting. Called again it adds what is missing and repeats nothing; so does a call after an
     interruption.
 
     \b

@@ -222,17 +222,17 @@ def notes(
         )
     if part == "test":
         found.append(
-            "The test part was read once for each row, after all probes had been fitted. The epochs"
+            "The test set was read once for each row, after all probes had been fitted. The epochs"
             " of trained probes were chosen on validation images; with few labels the last epoch is"
             " used."
         )
     elif test_part in ("none", "without labels"):
-        what = "There is no test part" if test_part == "none" else "The test part has no labels"
+        what = "There is no test set" if test_part == "none" else "The test set has no labels"
         found.append(
             f"{what}: these are validation images, which also chose the epochs of trained probes."
         )
     else:
-        found.append("Not every row has been evaluated on the test part; repeat the command.")
+        found.append("Not every row has been evaluated on the test set; repeat the command.")
     return found
 
 

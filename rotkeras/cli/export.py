@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     help="Training images that set int8 ranges, 100 to 1000. [default: 200]",
 )
 @click.option(
-    "--images", "verify_images", type=int, help="Most held-out images of the proof. [default: 2000]"
+    "--images", "verify_images", type=int, help="Largest number of held-out images. [default: 2000]"
 )
 @click.option(
     "--max-drop",
@@ -84,7 +84,7 @@ if TYPE_CHECKING:
 @click.option(
     "--overwrite",
     is_flag=True,
-    help="Replace an export that is there, with all that lies in its folder.",
+    help="Overwrite an existing export, with all files in its folder.",
 )
 def export(
     run_folder: Path,

@@ -72,12 +72,15 @@ class ExportConsole:
             asked = (
                 "classes"
                 if proof["probes"]["ask"] == "classes"
-                else "the rotation of an image (there are no labels)"
+                else (
+                    "the rotation of images (there are no labels), each of"
+                    f" {_probed_images(proof)} images in 4 rotations; chance: 25 %"
+                )
             )
             part = (
                 "held-out images"
                 if proof["held_out"]["part"] == "validation"
-                else "training images (there is no validation part)"
+                else "training images (there is no validation set)"
             )
             keras = {
                 name: drop["keras"]
@@ -86,11 +89,11 @@ class ExportConsole:
             }
             self.console.print(
                 f"{proof['held_out']['images']:,} {part}; ms: median of single images, one thread."
-                " drop: accuracy drop\nagainst Keras in percentage points, ± half the 95 %"
-                f" interval. Probes predict {asked}."
+                " cosine: similarity\nwith Keras. drop: accuracy drop against Keras in percentage"
+                f" points, ± half the 95 %\nconfidence interval. Probes predict {asked}."
             )
             self.console.print(
-                "from Keras: "
+                "accuracy of the Keras encoder (one vector per image): "
                 + ", ".join(f"{name} {100 * value:.1f} %" for name, value in keras.items())
             )
         self._encoder(proof["encoder"], run)
@@ -109,11 +112,12 @@ class ExportConsole:
             self.console.print("or try more --calibration-images, or another --tap")
             return
         self.console.print(
-            f"passed: no accuracy drop above {limit} points beyond chance ({seconds:.0f} s)"
+            f"passed: no significant accuracy drop above {limit} points ({seconds:.0f} s)"
         )
         if undecided := proof["gate"]["undecided"]:
             self.console.print(
-                f"too few images to exclude a drop of {limit} points: {', '.join(undecided)}"
+                f"but there are too few images to exclude a drop of {limit} points in"
+                f" {', '.join(undecided)}"
             )
         self.console.print(
             f"exported: {_from_here(exported.folder)}, with verify.json and model_card.md"
@@ -169,6 +173,12 @@ class ExportConsole:
                 *(f"{drop['drop']:+.1f} ±{drop['margin']:.1f}" if drop else "" for drop in drops),
             )
         return table
+
+
+def _probed_images(proof: dict[str, Any]) -> int:
+    """Held-out images whose rotations the probes predict."""
+    drops = (drop for each in proof["files"].values() for drop in each["drops"].values())
+    return min((int(drop["images"]) for drop in drops), default=0)
 
 
 def _with_floats(rejected: Path, run: "Run", options: Words) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     default=8,
     show_default=True,
     type=click.IntRange(1),
-    help="Of more queries take so many, evenly spread.",
+    help="Largest number of queries; of more, evenly spaced ones are used.",
 )
 @click.option(
     "-o",

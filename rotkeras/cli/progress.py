@@ -61,14 +61,14 @@ class Watching:
         )
 
     def tested(self, done: int, count: int) -> None:
-        """Say that the test part is read, and how far it is."""
+        """Say that the test set is read, and how far it is."""
         if done == 0:
             self.console.print(
-                f"all probes are fitted; reading the test part for {count}"
+                f"all probes are fitted; reading the test set for {count}"
                 f" row{'s' if count > 1 else ''} …"
             )
         if self.console.is_terminal:
-            self._show("test part", done / count)
+            self._show("test set", done / count)
 
     def _show(self, description: str, share: float, left: str = "") -> None:
         """Set the bar, and begin it when there is none."""

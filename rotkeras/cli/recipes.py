@@ -6,7 +6,7 @@ import click
 @click.command()
 @click.argument("name", required=False)
 def recipes(name: str | None) -> None:
-    """List the recipes that ship, or print the file of the recipe NAME, to keep and change.
+    """List the built-in recipes, or print the file of the recipe NAME, to save and change.
 
     \b
     rotkeras recipes

@@ -56,7 +56,7 @@ def report(
     if places and not pictures:
         raise click.UsageError("--no-pictures reads no images: leave it out, or leave --set out.")
     if page is None and len(runs) > 1:
-        raise click.UsageError("Several runs have no page of their own: name one with -o.")
+        raise click.UsageError("A report of several runs needs an output file: -o PAGE.html.")
     own = check_writable(Run(runs[0]).report, "The page")
     file = own if page is None else check_page(page, overwrite, "-o")
     gather_all(

@@ -13,7 +13,10 @@ NAMES = ("table1", "table2", "table3", "table9", "figure5a", "figure5b")
     "--scale",
     type=float,
     default=1.0,
-    help="Share of images and epochs, the width by its root; 1 is as published.",
+    help=(
+        "Share of the images and epochs; the width is multiplied by its square root. 1 is as"
+        " published."
+    ),
 )
 @click.option("--images", type=float, help="Share of the images alone.")
 @click.option("--width", type=float, help="Share of the width alone.")

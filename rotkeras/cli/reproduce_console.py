@@ -147,7 +147,7 @@ class ReproduceConsole(Watching):
                 f" {', '.join(str(seed) for seed in seeds)}"
             ),
             "protocol": (
-                "epochs were chosen on validation, few-label probes took the last; the test part"
+                "epochs were chosen on validation, few-label probes took the last; the test set"
                 " was read once for each row"
             ),
             "seconds of pre-training": ", ".join(seconds),

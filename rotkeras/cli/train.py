@@ -50,7 +50,7 @@ def train(
     addresses: str | None,
     number: int | None,
 ) -> None:
-    """Pre-train RECIPE, a YAML file or the name of one that ships, and leave a run folder.
+    """Pre-train RECIPE, a YAML file or the name of a built-in recipe, and write a run folder.
 
     \b
     rotkeras train quickstart

@@ -176,19 +176,19 @@ class TrainConsole:
         from rotkeras.report import write_report
 
         again = command_line("rotkeras", "report", run.path)
-        self.console.print("making the page …")
+        self.console.print("writing the report …")
         try:
-            self.console.print(f"open:    {write_report([run.path], run.report)}")
+            self.console.print(f"report:  {write_report([run.path], run.report)}")
         except KeyboardInterrupt:
-            self.console.print(f"no page; make it with: {again}")
+            self.console.print(f"no report; make it with: {again}")
             raise
         except UserError as error:
-            self.console.print(f"no page: {error}")
+            self.console.print(f"no report: {error}")
         except Exception as error:  # the run has ended well, and is whole
             reason = " ".join(str(error).split())[:160]
             self.console.print(
-                f"no page, because of an internal error ({type(error).__name__}: {reason}); {again}"
-                " shows it"
+                f"no report, because of an internal error ({type(error).__name__}: {reason});"
+                f" {again} shows it"
             )
 
     def _check(self, interrupted: Sequence[int]) -> None:
@@ -284,6 +284,9 @@ class TrainConsole:
             f"\nrotation accuracy {100 * rotation:.1f} % on {part} images"
             f" (chance: {100 / angles:.1f} %), {epochs}, {clock(summary['seconds'])}"
         )
+        count = summary["images"][part]
+        if rotation - share_margin(rotation, count * angles) <= 1 / angles:
+            print_("this is not better than chance: train longer, or on more images")
         if probes["trained"]:
             print_(probe_table(probes, plain=not self.console.is_terminal))
             count = probes.get("images") or summary["images"]["validation"]
@@ -292,10 +295,10 @@ class TrainConsole:
             margin = 100 * share_margin(best_probe, count)
             self._wrapped(
                 f"Accuracy in % on {count:,} validation images (95 % interval of the highest:"
-                f" ±{margin:.1f}). Each number is that of a probe, a classifier fitted on the"
-                " features of one tap (the output of a block), of a network with random weights"
-                " (untrained) and of this one (trained). The accuracy of the last block may be"
-                " lower, because it specialises on rotations. The test part has not been read."
+                f" ±{margin:.1f}). A probe is a classifier fitted on the features of one tap (the"
+                " output of a block): untrained is a network with random weights, trained is this"
+                " one. The accuracy of the last block may be lower, because it specialises on"
+                " rotations."
             )
         best = summary["encoder"]["best"]
         reason = (

@@ -24,7 +24,7 @@ from rotkeras.cli.places import places
 @click.option(
     "--test-folder",
     metavar="FOLDER",
-    help="With --labelled FOLDER: class folders of the test part.",
+    help="With --labelled FOLDER: class folders of the test set.",
 )
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
 @places
@@ -33,7 +33,7 @@ from rotkeras.cli.places import places
     "labels",
     callback=label_numbers,
     metavar="K,K,…",
-    help="Default: 5,20,100,400 as far as they go.",
+    help="Default: 5,20,100,400, up to the labels there are.",
 )
 @click.option(
     "--seeds",

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from rotkeras.cli import signals
 from rotkeras.cli.progress import Watching
+from rotkeras.errors import UserError
 from rotkeras.files import check_writable
 from rotkeras.text import Words, clock
 
@@ -82,8 +83,7 @@ class WorthItConsole:
         check_source(source, network)
         name = file_name(source, labelled)
         if (evaluated := len(source.test or source.validation or ())) < worth_it.LEAST_IMAGES:
-            self.console.print(worth_it.verdict({}, evaluated, seeds, 0.0))
-            return
+            raise UserError(worth_it.verdict({}, evaluated, seeds, 0.0))
         watching = Watching(self.console)
         with contextlib.closing(watching), signals.saying(lambda: _INTERRUPTED):
             options = worth_it.options(counts, seeds, budget, tap)

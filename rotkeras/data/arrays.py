@@ -62,7 +62,7 @@ def as_images(
 
 
 def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | None:
-    """The train or test part of an `.npz` file; None when it has no test part.
+    """The train or test set of an `.npz` file; None when it has no test set.
 
     Keys: `images` and `labels`, `test_images` and `test_labels`; or `x_train`, `y_train`, `x_test`,
         `y_test`. `class_names`,
@@ -113,7 +113,7 @@ def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | No
 
 
 def _words(file: Any) -> tuple[str, ...]:
-    """The classes of a file whose training labels are strings, so that the test part has the same
+    """The classes of a file whose training labels are strings, so that the test set has the same
     numbers; empty for other labels."""
     key = next((key for key in _LABEL_KEYS["train"] if key in file.files), None)
     labels = file[key] if key else np.empty(0)
@@ -152,7 +152,7 @@ def _class_names(name: str, file: Any) -> tuple[str, ...]:
 
 
 def given_arrays(source: Any, image_size: int | None) -> tuple[Images, Images | None]:
-    """The train and test part of arrays that are given in Python.
+    """The train and test set of arrays that are given in Python.
 
     Args:
         source: images; a pair (images, labels); or ((images, labels), (images, labels)) of train

@@ -99,7 +99,7 @@ def notes_on_others(others: Counter[str], folder: Path) -> tuple[str, ...]:
     """What is said of the files in a folder that are no images; nothing if there are none."""
     if not others:
         return ()
-    are = "are not images" if others.total() > 1 else "is no image"
+    are = "are not images" if others.total() > 1 else "is not an image"
     return (f"{describe_others(others)} in {folder.name} {are}",)
 
 

@@ -44,7 +44,7 @@ class Parts:
         if self.validation:
             named.append(f"{self.validation.name}/ is validation")
         if self.test:
-            named.append(f"{self.test.name}/ is the test part")
+            named.append(f"{self.test.name}/ is the test set")
         return f"{', '.join(named)}"
 
 

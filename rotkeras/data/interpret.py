@@ -157,7 +157,7 @@ def load(
         kind: "tfds", "folder", "arrays" or "embedded"; None tells it from `source`.
         data_dir: where tensorflow-datasets keeps prepared sets; nothing is downloaded when the set
             is prepared there.
-        test_folder: a second folder whose images are the test part (folders only).
+        test_folder: a second folder whose images are the test set (folders only).
         image_size: pixels of each side after a centred square cut; None keeps what the source has
             (folders: 96).
         labels: for folders: "folders" takes the first folder below the top as the class, "auto"
@@ -278,10 +278,10 @@ def load(
 
 
 def _notes_of(parts: "Parts", test_folder: Any) -> list[str]:
-    """What is said of a folder with parts, and `UserError` for a second test part."""
+    """What is said of a folder with parts, and `UserError` for a second test set."""
     if test_folder is not None and parts.test is not None:
         raise UserError(
-            f"There are two test parts: data.test_folder={os.fspath(test_folder)!r} and the folder"
+            f"There are two test sets: data.test_folder={os.fspath(test_folder)!r} and the folder"
             f" {parts.test.name}/ among the images. Remove data.test_folder, or rename the folder."
         )
     notes = [parts.describe()]

@@ -188,7 +188,7 @@ class Source:
 
     @cached_property
     def test(self) -> Images | None:
-        """The test part, read from its source only on first use; None when the source has
+        """The test set, read from its source only on first use; None when the source has
         none."""
         return self.read_test()
 
@@ -207,11 +207,11 @@ class Source:
 def split(
     images: Images, fraction: Fraction, seed: Seed = 0, how: Split = "stratified"
 ) -> tuple[Images, Images | None]:
-    """Split a validation part from training: the same images for the same images, fraction and
+    """Split a validation set from training: the same images for the same images, fraction and
     seed.
 
     Args:
-        images: the training part as its source gives it.
+        images: the training set as its source gives it.
         fraction: share of the images that become validation, 0 ≤ fraction < 1; 0 for none.
         seed: of the draw. It is not the training seed, so that runs with other seeds share their
             validation images.
@@ -231,7 +231,7 @@ def split(
     if not 0 < count < len(images):
         raise UserError(
             f"validation_fraction={fraction} of {len(images)} images leaves a part empty. Add"
-            " images, or set it to 0 for no validation part."
+            " images, or set it to 0 for no validation set."
         )
     several = images.labels is not None and len(np.unique(images.labels)) < len(images)
     if how == "stratified" and images.labels is not None and several:

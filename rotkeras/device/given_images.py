@@ -47,6 +47,8 @@ def each_image(images: Images, size: int, taker: object) -> tuple[int, Iterator[
             raise _wrong_kind(images, size, taker)
     elif isinstance(images, Iterable):
         items = list(images)
+        if not items:
+            raise UserError("images must not be empty, got a list without images.")
         for item in items:
             if not isinstance(item, str | os.PathLike):
                 array = np.asarray(item)

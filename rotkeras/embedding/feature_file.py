@@ -174,5 +174,5 @@ def nothing_read(images: ImageList) -> UserError:
     count, first = len(images.skipped), images.skipped[0]
     return UserError(
         f"None of the image files could be read ({count:,}); the first: {first.path}"
-        f" ({first.reason}): give whole images."
+        f" ({first.reason}). Give intact image files."
     )

@@ -163,7 +163,7 @@ def _arrays(source: Any, kind: str, part: str, resize: bool) -> Opened:
             found = as_images(source, image_size=size)
         if found is None:
             raise UserError(
-                f"{name!r} has no test part, which would be arrays named 'test_images' or 'x_test';"
+                f"{name!r} has no test set, which would be arrays named 'test_images' or 'x_test';"
                 " leave --split out."
             )
         return found

@@ -52,14 +52,14 @@ def evaluate(
 
     Args:
         run: a run that has ended.
-        options: what to evaluate; of several, all is fitted before the test part is read.
-        source: labelled images with a validation part; None loads those of the run.
+        options: what to evaluate; of several, all is fitted before the test set is read.
+        source: labelled images with a validation set; None loads those of the run.
         data: without `source`, where the run's images lie if they have moved, such as
             {"folder": "photos"}; see `rotkeras.run.images.load_run_images`.
         watch: called before each fit with (its number from 0, all that are to be fitted); gives
             callbacks for its training.
         done: called after each fit with the unit and its new rows.
-        tested: called while the test part is read with (rows evaluated, rows in all), first with 0.
+        tested: called while the test set is read with (rows evaluated, rows in all), first with 0.
         name: of the file, `<name>.json`, and of the folder of fitted classifiers. "evaluation" is
             of the run's own images; give another name for other images.
         tell: called with a line when the images are not where the recipe says, cannot be compared
@@ -163,7 +163,7 @@ def weights_digest(network: keras.Model) -> str:
 
 
 def check_source(source: Source, network: keras.Model) -> None:
-    """Raise a `UserError` unless the images have labels of two classes, a validation part, and the
+    """Raise a `UserError` unless the images have labels of two classes, a validation set, and the
     network's size."""
     if source.train.labels is None:
         raise UserError(
@@ -280,7 +280,7 @@ class _Work:
         return self._network[1], self._network[2]
 
     def _keep(self, unit: Unit, probe: FittedProbe) -> str | None:
-        """Write the classifier, for the test part is read later, perhaps by another process; kNN is
+        """Write the classifier, for the test set is read later, perhaps by another process; kNN is
         fitted again instead."""
         if probe.model is None:
             return None
@@ -293,7 +293,7 @@ class _Work:
         return path.name
 
     def drop_lost(self) -> None:
-        """Take out rows that wait for the test part and whose classifier is gone: they are fitted
+        """Take out rows that wait for the test set and whose classifier is gone: they are fitted
         again when asked for."""
         waiting = [row for row in self.record.rows if row["test"] is None and row["classifier"]]
         self.record.drop([row for row in waiting if not (self.folder / row["classifier"]).exists()])
@@ -301,7 +301,7 @@ class _Work:
     def read_test(
         self, tested: Tested | None = None, tell: run_images.Tell = run_images.silent
     ) -> None:
-        """Evaluate every row that has no test result on the test part; rows of one fit are written
+        """Evaluate every row that has no test result on the test set; rows of one fit are written
         together."""
         groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
         for row in self.record.rows:

@@ -34,8 +34,8 @@ def load_labelled(
     Args:
         run: a run that has ended.
         labelled: what `rotkeras.data.load` takes, or None for the run's own images. A fifth becomes
-            validation; half, of fewer than 1000 without a test part.
-        test_folder: the test part of a folder.
+            validation; half, of fewer than 1000 without a test set.
+        test_folder: the test set of a folder.
         data_dir: where tensorflow-datasets keeps prepared sets; None for what the recipe says.
         progress: called with (images read, images in all).
         data: where the run's own images lie now, if they have moved.

@@ -1,4 +1,4 @@
-"""`evaluation.json`: rows of results, each added whole, and how often the test part was read."""
+"""`evaluation.json`: rows of results, each added whole, and how often the test set was read."""
 
 import datetime
 import json
@@ -15,9 +15,9 @@ KEY = ("tap", "probe", "mode", "labels_per_class", "draw", "seed", "budget")
 
 PROTOCOL = (
     "Validation images, split from training, chose the epoch of trained probes that had all labels;"
-    " probes of few labels took the last epoch, for a validation part larger than the labels would"
-    " be labels by another name. A tap or a setting is to be chosen by the validation column. Each"
-    " row was evaluated on the test part once, after all the requested fitting;"
+    " probes of few labels took the last epoch, for a validation set larger than the labels would"
+    " act as extra labels. Choose a tap or a setting by the validation column. Each"
+    " row was evaluated on the test set once, after all the requested fitting;"
     " test_reads says when, and for how many rows."
 )
 
@@ -115,15 +115,15 @@ class Record:
             self.write()
 
     def begin_test(self, count: int, test: Images, measured: int | None = None) -> None:
-        """Record that the test part is about to be read for so many rows.
+        """Record that the test set is about to be read for so many rows.
 
         Args:
             count: of rows.
-            test: the test part.
+            test: the test set.
             measured: how many of its images the rows are evaluated on; None for all.
 
         Raises:
-            UserError: when earlier rows were evaluated on another test part.
+            UserError: when earlier rows were evaluated on another test set.
         """
         images, current = self.content["images"], test.fingerprint().content
         then = images.get("test_fingerprint")
@@ -172,7 +172,7 @@ def result(labels: Any, predicted: Any, class_names: tuple[str, ...]) -> dict[st
     """
     import numpy as np
 
-    # The test part may have a class that training has not.
+    # The test set may have a class that training has not.
     names = [
         *class_names,
         *(

@@ -145,8 +145,8 @@ def verdict(compared: dict[int, Any], images: int, seeds: int, seconds: float) -
     """The result in one sentence."""
     if images < LEAST_IMAGES:
         return (
-            f"Too few images to compare: the accuracy is measured on {images}, and at least"
-            f" {LEAST_IMAGES} are needed. Label more images."
+            f"Too few images to compare: accuracy is measured on {images} images, and at least"
+            f" {LEAST_IMAGES} are needed. Add labelled images to the validation or test set."
         )
     if seeds == 1:
         return (

@@ -28,7 +28,7 @@ def choose_tap(
     Args:
         parts: of `parts_of`, with any tap: only its pooling matters.
         network: whose taps they are.
-        source: labelled images of the files' input size, with a validation part.
+        source: labelled images of the files' input size, with a validation set.
         seed: of the draw of at most 5,000 images of each part.
 
     Returns:

@@ -77,7 +77,7 @@ def export(
         model: a functional backbone with taps, or the classifier of a rotation task on one.
         source: its images, of the files' input size. Calibration is drawn from `train`; proof is
             made on `validation`, or, where there is none, on training images that calibrated
-            nothing. The test part is not read.
+            nothing. The test set is not read.
         folder: where the files go.
         settings: what to export, as section `export` of a recipe; None for its defaults. Without
             a tap the network is cut at the one whose pooled vectors a linear probe reads best on

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rotkeras.arguments.accepted import Angles, Fraction, Views
 from rotkeras.arguments.checked import checked
-from rotkeras.errors import UserError
+from rotkeras.errors import UserError, must
 from rotkeras.pretext.views import quarter_turn, rotate_and_enlarge
 
 Tensor = Any
@@ -154,6 +154,8 @@ class Rotation:
         """
         import keras
 
+        if not isinstance(backbone, keras.Model):
+            raise must("backbone", "be a Keras model", backbone)
         self._check_square(backbone.input_shape[1:3])
         count = len(self.angles)
         pooled = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
@@ -215,6 +217,6 @@ class Rotation:
     def _check_square(self, size: Sequence[int | None]) -> None:
         if size[0] != size[1]:
             raise UserError(
-                f"The rotation task needs square images, received {size[0]}×{size[1]}: set"
+                f"The rotation task needs square images, got {size[0]}×{size[1]}; set"
                 " data.image_size, which cuts a square."
             )

@@ -116,15 +116,9 @@ def describe(tap: str, record: Mapping[str, Any]) -> str:
         if record.get("by") == "default"
         else "It is taken because its accuracy is the highest."
     )
-    needed = record.get("needed")
-    advice = (
-        f"Use at least {needed:,} validation images to decide."
-        if needed
-        else "Use more validation images to decide."
-    )
     return (
         f"The choice of tap {tap} is arbitrary: on {images} its accuracy does not differ"
-        f" significantly from that of {names}. {reason} {advice}"
+        f" significantly from that of {names}. {reason} Use more validation images to decide."
     )
 
 

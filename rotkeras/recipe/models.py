@@ -40,7 +40,6 @@ from rotkeras.arguments.accepted import (
 from rotkeras.arguments.sentences import clause, complete
 from rotkeras.errors import UserError, nearest
 
-
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass
 else:
@@ -57,7 +56,7 @@ class _Refusing(ModelMetaclass):
             mistake = error.errors()[0]
             if mistake["type"] == "extra_forbidden":
                 key = str(mistake["loc"][-1])
-                hint = nearest(key, self.model_fields)
+                hint = nearest(key, getattr(self, "model_fields"))  # noqa: B009
                 raise UserError(f"{self.__name__} has no setting {key!r}; {hint}") from None
             path = ".".join(map(str, mistake["loc"])) or self.__name__
             raise UserError(complete(path, clause(mistake))) from None
@@ -111,7 +110,7 @@ class Data(Section):
         None, description="Folder of images: class folders, or photographs without labels."
     )
     test_folder: Text | None = Field(
-        None, description="Second folder whose images are the test part."
+        None, description="Second folder whose images are the test set."
     )
     arrays: Text | None = Field(
         None, description="An .npz file with images and, when there are, labels."
@@ -330,7 +329,7 @@ class Train(Section):
 
 
 class Probe(Section):
-    """How features are evaluated during training, on the validation part; needs labels."""
+    """How features are evaluated during training, on the validation set; needs labels."""
 
     every_epochs: NotNegative = Field(
         10, description="Besides the last epoch; 0 for the last alone."
@@ -345,7 +344,9 @@ class Probe(Section):
             " first picks the tap."
         ),
     )
-    budget: Budget = Field("fast", description="Schedules of trained probes.")
+    budget: Budget = Field(
+        "fast", description="Training schedule of the probes: fast, or as published."
+    )
 
 
 class Encoder(Section):
@@ -430,7 +431,9 @@ class Export(Section):
     calibration_images: CalibrationImages = Field(
         200, description="Training images that set int8 ranges."
     )
-    verify_images: Positive = Field(2000, description="Most held-out images of the proof.")
+    verify_images: Positive = Field(
+        2000, description="Largest number of held-out images of the proof."
+    )
     max_drop: Percent = Field(
         0.5, description="Percentage points of accuracy that a file may lose against Keras."
     )

@@ -74,13 +74,13 @@ def confusion_table(evaluation: Evaluation) -> Table | None:
                     f"{100 * count / total:.0f}" if count else "",
                     count / total,
                     count / total,
-                    title=f"{names[true]} taken for {names[predicted]}: {count:,}",
+                    title=f"true {names[true]}, predicted {names[predicted]}: {count:,}",
                 )
                 for predicted, count in enumerate(counts)
             ]
             lines.append([names[true], *cells])
         return Table(
-            f"Rows are the true class, columns what it was taken for, % of the row, {about}.",
+            f"Rows are the true class, columns the predicted class, % of the row, {about}.",
             ["", *names],
             lines,
             sortable=False,
@@ -100,6 +100,6 @@ def confusion_table(evaluation: Evaluation) -> Table | None:
     ]
     return Table(
         f"The pairs confused most, {about}.",
-        ["class", "taken for", "% of the class", "images"],
+        ["class", "predicted", "% of the class", "images"],
         lines,
     )

@@ -54,7 +54,8 @@ def add_pictures(
         return
     section["sample"] = (
         f"{len(sample.images):,} images drawn from {sample.of:,} of the"
-        f" {'test part' if sample.part == 'test' else 'source'}; they choose nothing."
+        f" {'test set' if sample.part == 'test' else 'source'}; they are not used for model"
+        " selection."
     )
     tell(f"{run.name}: attention")
     section["attention"], section["equivariance"] = pictures.attention(
@@ -65,7 +66,7 @@ def add_pictures(
         embedded = encoders.embed_once(load_encoder(run.run.path), sample.images.array)
         section["encoders"] = encoders.encoder_table(run, embedded)
         section["neighbours"], section["alike"] = pictures.neighbours(
-            run, embedded.encoder, sample.images
+            run, embedded.encoder, sample.images, sample.part
         )
         section["map"] = pictures.embedding_map(
             embedded.features, sample.images, f"{run.key}-map", run.recipe.train.seed

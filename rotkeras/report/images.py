@@ -25,7 +25,7 @@ class Sample:
 
     Attributes:
         images: uint8 (n, S, S, 3) with labels, classes and names where the source has them.
-        part: "test", or "source" for folders and arrays without a test part.
+        part: "test", or "source" for folders and arrays without a test set.
         of: how many there are to draw from.
     """
 
@@ -93,9 +93,9 @@ def draw_sample(
     data_dir: str | None = None,
     found: Found = lambda _names, _count, _part: None,
 ) -> Sample:
-    """Draw images of a recipe's source: of its test part if it has one, else of all its images.
+    """Draw images of a recipe's source: of its test set if it has one, else of all its images.
 
-    They are looked at and choose nothing, so the test part keeps its worth.
+    They are looked at and choose nothing, so the test set keeps its worth.
 
     Args:
         recipe: names the source.

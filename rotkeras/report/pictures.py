@@ -67,7 +67,7 @@ def attention(
         [tap, *(_score(mean_correlation(each[tap])) for each in (before, maps))] for tap in wanted
     ]
     caption = (
-        f"Equivariance score on {len(scored)} images: correlation of the four maps turned back; 1"
+        f"Equivariance score on {len(scored)} images: correlation of the four maps rotated back; 1"
         " when they turn with the image."
     )
     return picture, Table(caption, ["tap", "untrained", "trained"], rows)
@@ -119,15 +119,13 @@ def filters(networks: dict[str, keras.Model]) -> tuple[list[Picture], Table]:
         "orientation spread": "entropy of the preferred orientations, 0 … 1",
         "frequency spread": "entropy of the preferred frequencies, 0 … 1",
     }
-    caption = (
-        "Variety of the filters. Noise spreads too, but is not selective: read the three together."
-    )
+    caption = "Filter statistics. Noise also has a high spread, so compare all three."
     return pictures, Table(caption, ["network", *key], rows, key=key)
 
 
-def neighbours(run: Gathered, encoder: Encoder, images: Images) -> tuple[Picture, str]:
-    """Some images with those that the encoder takes for most alike, and what share of these have
-    the query's class."""
+def neighbours(run: Gathered, encoder: Encoder, images: Images, part: str) -> tuple[Picture, str]:
+    """Some images with their nearest neighbours, and, unless they are of the test set, the share of
+    neighbours with the query's class."""
     count = run.recipe.report.queries if run.recipe.report else 6
     listed = as_list(images)
     found = nearest(encoder, listed, listed, k=5, most_queries=count)
@@ -142,7 +140,8 @@ def neighbours(run: Gathered, encoder: Encoder, images: Images) -> tuple[Picture
     picture = to_picture(
         sheet, f"Query images with their five nearest. {'; '.join(lines)}.", "", lossless=False
     )
-    share = found.share_of_class()
+    # Labels of a test set are for evaluations alone.
+    share = None if part == "test" else found.share_of_class()
     sentences = (
         f" {100 * share[0]:.0f} % of these have the query's class; of images drawn at random"
         f" {100 * share[1]:.0f} % would."

@@ -171,7 +171,7 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
         part = evaluation.part(chosen)
         mean = sum(row[part]["accuracy"] for row in chosen) / len(chosen)
         words += (
-            f" Validation chooses {chosen[0]['probe']} on {chosen[0]['tap']}: accuracy"
+            f" Best on validation: {chosen[0]['probe']} on {chosen[0]['tap']}: accuracy"
             f" {100 * mean:.1f} % on {part} images."
         )
     return to_figure(figure, name, "Accuracy by tap, trained and untrained", words, values)

@@ -7,13 +7,13 @@ import numpy as np
 from rotkeras.data import Images, Source
 
 _DIGESTS = ("5d2ebc13286e5dadfb7866769fe043a8", "2b3e8f42c7346eeac47288a09131295a")
-"""Of the training and the test part, as tensorflow-datasets prepares version 3.0.2 from the
+"""Of the training and the test set, as tensorflow-datasets prepares version 3.0.2 from the
 published archive."""
 
 
 def is_cifar10(source: Source) -> bool:
     """Whether a source is CIFAR-10, whole and with its labels: 50,000 training images, validation
-    among them, and the test part.
+    among them, and the test set.
 
     In any order: tensorflow-datasets, Keras and the published archive each have their own.
 

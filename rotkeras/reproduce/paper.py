@@ -215,7 +215,7 @@ def _figure5b() -> Table:
         )
     )
     note = (
-        "Row “all” is 5,000 labels per class in the paper; here the validation part takes 500 of"
+        "Row “all” is 5,000 labels per class in the paper; here the validation set takes 500 of"
         " them. “Paper” is the survey's list of the figure."
     )
     return Table(

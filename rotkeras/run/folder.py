@@ -32,12 +32,12 @@ PACKAGES = (
 class Run:
     """The names of a run's files, and the rules that keep them safe.
 
-    recipe.yaml          the recipe as resolved, with versions
+    recipe.yaml          the recipe with all defaults, with versions
     metrics.jsonl        one object per epoch
     summary.json         what came out: accuracies, time, versions, machine
     model.keras          backbone and head after the last epoch
     encoder.keras        the best encoder on validation; encoder-last.keras that of the last epoch
-    checkpoints/         what --resume goes on from
+    checkpoints/         what --resume continues from
     tensorboard/         logs for TensorBoard
     attention/           attention maps, a picture for each epoch that was due
     export/              what `rotkeras export` makes: files for servers and devices, with proof
@@ -100,7 +100,7 @@ class Run:
                 self.resuming = True
             elif not overwrite:
                 raise UserError(
-                    f"The run folder {self.path} holds a run already: add --resume to go on with"
+                    f"The run folder {self.path} already holds a run: add --resume to go on with"
                     " it, --overwrite to delete it, or --run-dir for another folder."
                 )
         elif self.path.exists() and any(self.path.iterdir()):

@@ -321,7 +321,7 @@ def check_names(run: Run, names: Sequence[str] | None, count: int, part: str = "
 
 
 def recorded_test(run: Run) -> dict[str, Any] | None:
-    """The fingerprint of the test part that `evaluation.json` recorded, or None."""
+    """The fingerprint of the test set that `evaluation.json` recorded, or None."""
     try:
         found: dict[str, Any] = read_json(run.path / "evaluation.json")["images"][
             "test_fingerprint"

@@ -79,7 +79,7 @@ def test_arrays_with_classes_and_a_test_part(tmp_path, crops):
         test_labels=[0, 1],
     )
     found = open_collection(tmp_path / "a.npz")
-    assert found.folders == ("0", "1", "2", "(test part)")
+    assert found.folders == ("0", "1", "2", "(test set)")
     assert found.folder_of.tolist() == [0, 1, 1, 0, 2, 2, 3, 3]
     assert found.trained_on.tolist() == [True] * 6 + [False] * 2
     assert found.names[5:7] == ["5", "test 0"]
@@ -102,7 +102,7 @@ def test_arrays_without_classes(crops):
 
 def test_digits_have_both_parts():
     found = open_collection("digits")
-    assert (len(found), found.size, found.folders) == (1797, 8, (*"0123456789", "(test part)"))
+    assert (len(found), found.size, found.folders) == (1797, 8, (*"0123456789", "(test set)"))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rotkeras.errors import UserError
 
 @pytest.fixture(scope="module")
 def digits():
-    """The 1438 digits of the training part at 16 × 16, and their classes."""
+    """The 1438 digits of the training set at 16 × 16, and their classes."""
     train = load("digits", image_size=16, validation_fraction=0).train
     return train.take(slice(None)), train.labels
 
@@ -114,9 +114,9 @@ def test_copies_across_parts(tmp_path, crops):
         test_images=np.concatenate([crops[5:8], crops[40:45]]),
     )
     report = audit.audit(tmp_path / "a.npz")
-    assert "3 images of the test part are copies of training images." in report.notes
-    assert report.whole.duplicates == 0.0  # those of the training part alone
-    assert report.folders[-1].name == "(test part)"
+    assert "3 images of the test set are copies of training images." in report.notes
+    assert report.whole.duplicates == 0.0  # those of the training set alone
+    assert report.folders[-1].name == "(test set)"
     assert report.folders[-1].duplicates == 3 / 8
     assert report.undecided
     assert not report.fit

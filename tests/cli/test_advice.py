@@ -129,7 +129,7 @@ def test_a_labelled_run_is_to_be_evaluated(here):
     Run(FOLDER).path.rename("moved away")
     printed = works(evaluate, "--probe", "ridge", "--set", "data.folder=moved away")
     assert "The choice of tap is arbitrary for ridge (trained)" in printed.replace("\n", " ")
-    assert "There is no test part" in printed
+    assert "There is no test set" in printed
     (report,) = suggested(printed)
     assert report[-2:] == ["--set", "data.folder=moved away"]
     works(report)

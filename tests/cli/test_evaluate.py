@@ -77,11 +77,11 @@ def test_notes_say_what_the_numbers_are():
     def text(part, test_part, seeds=1):
         return " ".join(notes(rows(seeds), part, 1000, test_part))
 
-    assert "The test part was read once for each row" in text("test", "judged")
-    assert "There is no test part: these are validation images, which also" in text(
+    assert "The test set was read once for each row" in text("test", "judged")
+    assert "There is no test set: these are validation images, which also" in text(
         "validation", "none"
     )
-    assert "The test part has no labels" in text("validation", "without labels")
+    assert "The test set has no labels" in text("validation", "without labels")
     assert "repeat the command" in text("validation", None)
     assert "95 % interval of one seed on 1,000 images: ±3.1 at 50 %" in text("test", "judged")
     assert "over up to 3 seeds of probes, drawn labels and untrained networks" in text(

@@ -42,7 +42,8 @@ def test_every_help_is_printed(command, encoding):
 
 
 @ENCODINGS
-def test_an_error_with_a_name_is_printed(encoding):
+def test_an_error_with_a_name_is_printed(encoding, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pipes(encoding) as (_, error), pytest.raises(SystemExit) as ended:
         main(["train", "quickstart", "--set", "data.folder=фото"])
     assert ended.value.code == 2

@@ -28,7 +28,7 @@ def test_folders_of_parts_are_parts(validation, tmp_path):
     assert source.train.array[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
     assert source.validation.array[:, 0, 0, 0].tolist() == [4, 5, 6, 7]
     assert source.notes == [
-        f"train/ is training, {validation}/ is validation, test/ is the test part",
+        f"train/ is training, {validation}/ is validation, test/ is the test set",
         "data.validation_fraction is not used: validation images have a folder",
     ]
 
@@ -36,7 +36,7 @@ def test_folders_of_parts_are_parts(validation, tmp_path):
 def test_without_a_validation_folder_the_training_images_are_split(tmp_path):
     source = load(parted(tmp_path, "train", "test"), image_size=8, validation_fraction=0.5)
     assert (len(source.train), len(source.validation), len(source.test)) == (2, 2, 4)
-    assert source.notes == ["train/ is training, test/ is the test part"]
+    assert source.notes == ["train/ is training, test/ is the test set"]
 
 
 def test_parts_without_class_folders_have_no_labels(tmp_path):
@@ -56,9 +56,7 @@ def test_files_beside_the_parts_are_named(tmp_path):
 def test_two_test_parts_are_refused(tmp_path):
     parted(tmp_path / "a", "train", "test")
     make(tmp_path / "b", *CLASSES)
-    with pytest.raises(
-        UserError, match="two test parts: data.test_folder=.*b' and the folder test"
-    ):
+    with pytest.raises(UserError, match="two test sets: data.test_folder=.*b' and the folder test"):
         load(tmp_path / "a", image_size=8, test_folder=tmp_path / "b")
 
 

@@ -168,7 +168,7 @@ def test_what_is_missing_or_wrong(tmp_path, photographs):
     assert "has no parts, received --split test" in refused(photographs, split="test")
     assert "has no split 'tset': did you mean 'test'?" in refused("digits", split="tset")
     np.savez(tmp_path / "a.npz", images=np.zeros((2, 12, 12, 3), np.uint8))
-    assert "has no test part" in refused(tmp_path / "a.npz", split="test")
+    assert "has no test set" in refused(tmp_path / "a.npz", split="test")
     assert "must be a uint8 array" in refused(np.zeros((2, 12, 12, 3)))
     words = refused("no_such_set_anywhere")
     assert words.startswith(

@@ -41,7 +41,7 @@ def test_rows_are_the_probes_and_the_test_part_is_judged_by_them(run, source):
     assert row["validation"]["accuracy"] == probe.accuracy(
         validation["conv2"], source.validation.labels
     )
-    # the test part is read through the classifier on disk: the same scores in float32
+    # the test set is read through the classifier on disk: the same scores in float32
     assert row["test"]["accuracy"] == pytest.approx(
         probe.accuracy(test["conv2"], source.test.labels), abs=0.003
     )
@@ -94,7 +94,7 @@ def test_an_interruption_keeps_finished_rows_and_leaves_the_test_part_unread(run
         source.train,
         source.validation,
         [],
-        lambda: pytest.fail("the test part was read"),
+        lambda: pytest.fail("the test set was read"),
     )
     with pytest.raises(StoppedError):
         evaluate(run, CHEAP, unread, done=stop)

@@ -70,7 +70,7 @@ class AttentionMaps(keras.callbacks.Callback):
         seed: Seed = 0,
     ) -> None:
         super().__init__()
-        if images is None:  # the test part of a source that has none, say
+        if images is None:  # the test set of a source that has none, say
             raise UserError(
                 "AttentionMaps needs images, got None; pass another part of the source, such as"
                 " validation."

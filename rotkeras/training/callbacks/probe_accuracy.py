@@ -25,7 +25,7 @@ Result = dict[str, dict[str, float]]
 
 
 class ProbeAccuracy(keras.callbacks.Callback):
-    """Probe accuracy of every tap on the validation part, while the network trains: an online
+    """Probe accuracy of every tap on the validation set, while the network trains: an online
     number, not the published protocol.
 
     Validation images of classes without a training image are left out, since no probe can predict
@@ -36,7 +36,7 @@ class ProbeAccuracy(keras.callbacks.Callback):
 
     Args:
         source: labelled images; the probes are fitted on `train` and evaluated on `validation`.
-            The test part is not read.
+            The test set is not read.
         every_epochs: probe after every so many epochs, and after the last; 0 for the last alone.
         train_images: most training images to fit on: a seeded draw that keeps the proportions of
             the classes.
@@ -56,10 +56,10 @@ class ProbeAccuracy(keras.callbacks.Callback):
         results: {epoch, counted from 1: result}.
         correct: {tap: {probe: bool (N,)}}, which validation images the latest result has correct.
         validation: the validation images that are probed, N.
-        notes: a line for classes of the validation part that are left out.
+        notes: a line for classes of the validation set that are left out.
 
     Raises:
-        UserError: when the source has no labels, one class, or no validation part with two classes
+        UserError: when the source has no labels, one class, or no validation set with two classes
             that training has, or there is no probe of a name.
 
     Reference:
@@ -82,7 +82,7 @@ class ProbeAccuracy(keras.callbacks.Callback):
         check_labels(source.train.labels)
         if source.validation is None:
             raise UserError(
-                "ProbeAccuracy needs a validation part: load the source with validation_fraction"
+                "ProbeAccuracy needs a validation set: load the source with validation_fraction"
                 " above 0."
             )
         for probe in probes:
