@@ -227,6 +227,31 @@ def one_writer(path: Path) -> Iterator[None]:
             return
 
 
+def check_keeps(output: Path, option: str, *inputs: str | os.PathLike[str]) -> None:
+    """Raise a `UserError` if writing an output would replace what is read: the same file, a file of
+    a folder that is read, or, of a folder, one that is read or a run.
+
+    Args:
+        output: the file or folder to write.
+        option: that names it, such as "-o".
+        *inputs: paths of files and folders that are read; other names are ignored.
+    """
+    place = output.resolve()
+    for each in inputs:
+        source = expanded(each)
+        if not source.exists():
+            continue
+        source = source.resolve()
+        inside = source.is_dir() and place.is_file() and source in place.parents
+        beside = place.is_dir() and source.is_file() and place == source.parent
+        if place == source or inside or beside:
+            raise UserError(
+                f"{option} {as_text(str(output))!r} would replace what is read. Give another path."
+            )
+    if place.is_dir() and (place / "recipe.yaml").is_file():
+        raise UserError(f"{option} {as_text(str(output))!r} is a run folder. Give another path.")
+
+
 def check_writable(path: str | os.PathLike[str], what: str, folder: bool = False) -> Path:
     """Check, before any work, that a file or folder can be written; nothing is left behind.
 

@@ -48,7 +48,7 @@ assert keras.config.backend() == "jax"
 made = recipe.validate(json.loads(sys.stdin.read()), "test")
 run = Run(sys.argv[1])
 if "evaluate" in sys.argv:
-    from rotkeras.building import load_source
+    from rotkeras.training.build import load_source
     from rotkeras.evaluate import Options, evaluate
 
     print(json.dumps(evaluate(run, [Options(**each) for each in json.loads(sys.argv[-1])], load_source(made))))

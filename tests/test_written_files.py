@@ -1,10 +1,11 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from rotkeras import UserError
+from rotkeras import UserError, files
 from rotkeras.files import one_writer, read_json_lines, write_json, write_text, write_whole
 
 
@@ -54,3 +55,30 @@ def test_a_writer_that_was_killed_holds_nothing(tmp_path):
     with one_writer(tmp_path / "x"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("output", "inputs"),
+    [
+        ("a.npz", ["a.npz"]),
+        ("./photos/../a.npz", ["a.npz"]),
+        ("photos/1.png", ["photos"]),
+        ("photos/deep/2.png", ["photos"]),
+        ("photos", ["photos"]),
+        ("photos", ["photos/1.png"]),
+        ("link.npz", ["a.npz"]),
+        ("run", ["a.npz"]),
+    ],
+)
+def test_what_is_read_is_not_written_to(output, inputs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos" / "deep").mkdir(parents=True)
+    (tmp_path / "run").mkdir()
+    for name in ("a.npz", "photos/1.png", "photos/deep/2.png", "run/recipe.yaml"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "link.npz").symlink_to("a.npz")
+    with pytest.raises(UserError, match=r"-o .* (would replace what is read|is a run folder)"):
+        files.check_keeps(Path(output), "-o", *inputs, "cifar10")
+    # A new file beside the images is none of them.
+    files.check_keeps(Path("photos/new.npz"), "-o", "photos", "a.npz", "cifar10")
+    files.check_keeps(Path("maps"), "-o", "photos/1.png", "photos")

@@ -141,6 +141,10 @@ _REFUSALS = (
 )
 
 
+_OF_LISTS = {"probes[": "--probe", "only[": "--tap", "taps[": "--tap"}
+"""Options that are given several times, by the argument that takes them all."""
+
+
 def with_option(message: str, command: click.Command | None) -> str:
     """An error about an argument of a function, with the option of the command that sets it:
     "image_size must be …" becomes "--image-size must be …"."""
@@ -148,6 +152,10 @@ def with_option(message: str, command: click.Command | None) -> str:
     for each in command.params if command else ():
         if isinstance(each, click.Option) and each.name == name and rest.startswith("must "):
             return f"{max(each.opts, key=len)}{space}{rest}"
+    for start, option in _OF_LISTS.items():
+        has = any(option in each.opts for each in (command.params if command else ()))
+        if has and name.startswith(start):
+            return f"{option}{space}{rest}"
     return message
 
 

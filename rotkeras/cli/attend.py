@@ -101,7 +101,7 @@ def attend(
     from rotkeras.cli.skipped import tell_skipped
     from rotkeras.embedding.image_sources import open_images
     from rotkeras.errors import UserError
-    from rotkeras.files import check_writable
+    from rotkeras.files import check_keeps, check_writable
 
     given = [network, *([beside] if beside else [])]
     for path in given:  # before the seconds that TensorFlow takes to start
@@ -109,6 +109,7 @@ def attend(
     folder = check_writable(folder, "-o", folder=True)
     if folder.exists() and not folder.is_dir():
         raise click.BadParameter(f"{folder} is a file: give a folder.", param_hint="-o")
+    check_keeps(folder, "-o", *images, *given)
     opened = [open_images(image, resize=True) for image in images]
     make_folder(folder)
     if target is not None and set(methods) == {"activation"}:

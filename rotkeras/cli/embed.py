@@ -98,9 +98,11 @@ def embed(
     from rotkeras.embedding.feature_file import embed as write
     from rotkeras.embedding.formats import FORMATS
     from rotkeras.embedding.image_sources import open_images
+    from rotkeras.files import check_keeps
 
     # before the seconds that TensorFlow takes to start
     path = check_file(path, tuple(FORMATS), overwrite, "-o")
+    check_keeps(path, "-o", images, *([encoder] if encoder.is_file() else []))
     found = find_encoder(encoder)
     opened = open_images(
         images, split=split, data_dir=data_dir, resize=resize, on_bad_image=on_bad_image

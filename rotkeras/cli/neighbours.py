@@ -75,12 +75,16 @@ def neighbours(
     from rotkeras.embedding.contact_sheet import check_sheet_size
     from rotkeras.embedding.encoder import find_encoder
     from rotkeras.embedding.feature_file import check_file
+    from rotkeras.files import check_keeps
 
+    files = [encoder] if encoder.is_file() else []
     # before the seconds that TensorFlow takes to start
     if sheet is not None:
         sheet = check_file(sheet, (".png",), overwrite, "-o")
+        check_keeps(sheet, "-o", query, images, *files)
     if table is not None:
         table = check_file(table, (".csv",), overwrite, "--csv")
+        check_keeps(table, "--csv", query, images, *files)
     file = find_encoder(encoder)
     how: dict[str, Any] = {"data_dir": data_dir, "resize": resize, "on_bad_image": on_bad_image}
     asked, searched = (

@@ -86,6 +86,10 @@ def orient(
     from rotkeras.orient.files import orient as tell
     from rotkeras.orient.network import find_orientation_file, load_orienter
 
+    if not 0 <= confidence <= 1:  # nan
+        raise click.UsageError(f"--confidence must be from 0 to 1, got {confidence:g}.")
+    if fix is not None and table is not None and fix.resolve() == table.resolve():
+        raise click.UsageError("--csv and --fix must be different paths.")
     if fix is None and (copy_all or pixels):
         raise click.UsageError(
             f"--{'copy-all' if copy_all else 'pixels'} needs --fix FOLDER: add it, or leave the"

@@ -53,9 +53,11 @@ class TrainConsole:
         if changed:
             raise changed
         if finished:
+            run.check_ended()
+            count = finished["epochs"]
             self.console.print(
-                f"This run has ended after {finished['epochs']} epochs; there is nothing to"
-                " resume.\n"
+                f"This run has ended after {count} epoch{'s' if count > 1 else ''}; there is"
+                " nothing to resume.\n"
             )
             self.show(finished, run)
             if recipe.export is not None and not run.export.exists():
@@ -284,7 +286,7 @@ class TrainConsole:
             f"\nrotation accuracy {100 * rotation:.1f} % on {part} images"
             f" (chance: {100 / angles:.1f} %), {epochs}, {clock(summary['seconds'])}"
         )
-        count = summary["images"][part]
+        count = summary["images"]["validation" if part == "validation" else "train"]
         if rotation - share_margin(rotation, count * angles) <= 1 / angles:
             print_("this is not better than chance: train longer, or on more images")
         if probes["trained"]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.arguments.accepted import ImageSize, NotNegative, Range, ShareRange, Text
+from rotkeras.arguments.accepted import ImageSize, Padding, Range, ShareRange, Text
 from rotkeras.arguments.checked import checked
 from rotkeras.data import draws, keyed
 from rotkeras.data.keyed import Key
@@ -30,7 +30,7 @@ FIRST_FREE_STREAM = 8
 
 
 @checked
-def pad_crop_flip(padding: NotNegative = 4, flip: bool = True) -> Augmentation:
+def pad_crop_flip(padding: Padding = 4, flip: bool = True) -> Augmentation:
     """Pad with black, cut a random crop of the old size, and flip half of the images from left to
     right.
 

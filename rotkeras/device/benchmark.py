@@ -123,14 +123,11 @@ def _in_fresh_process(wanted: dict[str, Any]) -> dict[str, Any]:
     if done.returncode == 2 and done.stderr.strip():
         raise UserError(done.stderr.strip().splitlines()[-1])
     if done.returncode:
-        last = brief(
-            RuntimeError(
-                (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
-            )
-        )
+        lines = [line for line in done.stderr.strip().splitlines() if not line.startswith("INFO:")]
+        last = brief(RuntimeError((lines or [f"it ended with {done.returncode}"])[-1]))
         raise UserError(
             f"{wanted['path']!r} could not be measured with {wanted['threads']} threads ({last})."
-            " Export it again."
+            " Use fewer threads, or export it again."
         )
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return {

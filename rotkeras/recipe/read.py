@@ -54,6 +54,8 @@ def parse(text: str, name: str) -> Any:
         if node is not None:
             _check_keys(node, "", name, ())
         return yaml.load(text, _Loader)  # a subclass of SafeLoader
+    except RecursionError:
+        raise UserError(f"{name}: not valid YAML (nested too deeply).") from None
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, UserError):
             raise
@@ -78,10 +80,7 @@ def _check_keys(node: yaml.Node, path: str, name: str, above: tuple[yaml.Node, .
         return
     seen = set()
     for key, value in node.value:
-        where = (
-            f"{name}:{key.start_mark.line + 1}:"
-            f" {path}{key.value if isinstance(key, yaml.ScalarNode) else '…'}"
-        )
+        where = f"{name}:{key.start_mark.line + 1}: {path}{_shown(key)}"
         if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
             raise UserError(f"{where}: a key must be a word, got {key.tag.rsplit(':', 1)[-1]}.")
         if key.value in seen:
@@ -93,6 +92,12 @@ def _check_keys(node: yaml.Node, path: str, name: str, above: tuple[yaml.Node, .
                 " key."
             )
         _check_keys(value, f"{path}{key.value}.", name, above)
+
+
+def _shown(key: yaml.Node) -> str:
+    """A key in a message: of a file that is no recipe nothing but a word is repeated."""
+    word = key.value if isinstance(key, yaml.ScalarNode) else ""
+    return word if re.fullmatch(r"[\w.-]{1,40}", word) else "…"
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
         part = evaluation.part(chosen)
         mean = sum(row[part]["accuracy"] for row in chosen) / len(chosen)
         words += (
-            f" Best on validation: {chosen[0]['probe']} on {chosen[0]['tap']}: accuracy"
+            f" Chosen on validation: {chosen[0]['probe']} on {chosen[0]['tap']}: accuracy"
             f" {100 * mean:.1f} % on {part} images."
         )
     return to_figure(figure, name, "Accuracy by tap, trained and untrained", words, values)

@@ -32,13 +32,13 @@ class Scale:
         for name in ("images", "width", "epochs"):
             if not 0 < getattr(self, name) <= 1:
                 raise UserError(
-                    f"The scale of the {name} must be greater than 0 and at most 1, got"
+                    f"--scale must be greater than 0 and at most 1 for {name}, got"
                     f" {getattr(self, name):g}."
                 )
         if self.images * TRAIN_IMAGES < 100:
             raise UserError(
-                f"--scale leaves {self.images:g} of {TRAIN_IMAGES:,} images, and at least 100 are"
-                " needed; raise it."
+                f"--scale leaves {self.images * TRAIN_IMAGES:.0f} of {TRAIN_IMAGES:,} images, and"
+                " at least 100 are needed; raise it."
             )
 
     @classmethod

@@ -100,7 +100,7 @@ class Run:
                 self.resuming = True
             elif not overwrite:
                 raise UserError(
-                    f"The run folder {self.path} already holds a run: add --resume to go on with"
+                    f"The run folder {self.path} already holds a run: add --resume to continue"
                     " it, --overwrite to delete it, or --run-dir for another folder."
                 )
         elif self.path.exists() and any(self.path.iterdir()):
@@ -134,6 +134,11 @@ class Run:
             raise UserError(
                 f"{self.path} {what}. Give a folder that `rotkeras train` wrote, such as"
                 " runs/quickstart."
+            )
+        if not self.model.exists() and self.summary.exists():
+            raise UserError(
+                f"The run {self.path} has ended, but its model.keras is missing. Restore it from a"
+                " copy, or train again with --overwrite."
             )
         if not self.model.exists() and not self.checkpoints.exists():
             raise UserError(f"{self.path} has no model.keras. Give the folder of a finished run.")

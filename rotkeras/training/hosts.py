@@ -74,7 +74,7 @@ def find(addresses: str | None = None, number: int | None = None) -> Hosts | Non
         not host or not port.isdigit() for host, _, port in (part.rpartition(":") for part in parts)
     ):
         raise UserError(
-            f"{said} must be host:port with commas between them, such as a:1234,b:1234, got"
+            f"{said.partition(' and ')[0]} must be host:port pairs, such as a:1234,b:1234, got"
             f" {addresses!r}."
         )
     if len(parts) == 1 and said.startswith("KERAS"):  # where all meet is enough
@@ -82,8 +82,9 @@ def find(addresses: str | None = None, number: int | None = None) -> Hosts | Non
         parts += tuple(f"process {each} of {parts[0]}" for each in range(1, count))
     if number is None or not 0 <= number < len(parts):
         raise UserError(
-            f"{said} must be the number of this process, 0 to {len(parts) - 1}, got"
-            f" {'none' if number is None else number}; give each process its own."
+            f"{said.rpartition(' and ')[2]} must be the number of this process, 0 to"
+            f" {len(parts) - 1}, got {'none' if number is None else number}; give each process its"
+            " own."
         )
     return Hosts(parts, number) if len(parts) > 1 else None
 

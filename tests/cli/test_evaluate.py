@@ -66,7 +66,7 @@ def test_mistakes_are_one_sentence(tmp_path):
     assert "must be whole numbers of at least 1 or all" in refused(
         "evaluate", "x", "--labels-per-class", "20,zero"
     )
-    assert "The scale of the images must be greater than 0 and at most 1, got 2" in refused(
+    assert "--scale must be greater than 0 and at most 1 for images, got 2" in refused(
         "reproduce", "table1", "--scale", "2"
     )
     assert "Invalid value" in refused("reproduce", "table4")

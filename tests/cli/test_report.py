@@ -42,7 +42,7 @@ def test_another_page_is_not_replaced_unasked(run, tmp_path):
     ("arguments", "message"),
     [
         (["nowhere"], "nowhere does not exist"),
-        (["a", "b"], "name one with -o"),
+        (["a", "b"], "needs an output file: -o PAGE.html"),
         ([], "Missing argument"),
         (["{run}", "-o", "x.txt"], "The page 'x.txt' must end in .html, got .txt."),
     ],

@@ -41,7 +41,7 @@ def test_hidden_files_and_folders_and_other_files_are_ignored(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     notes = []
     assert list(read_folder(tmp_path, 8, notes=notes)[0].names) == ["a.png"]
-    assert notes == [f"1 other file (.txt) in {tmp_path.name} is no image"]
+    assert notes == [f"1 other file (.txt) in {tmp_path.name} is not an image"]
 
 
 def test_extensions_are_case_insensitive(tmp_path):

@@ -40,7 +40,8 @@ def test_one_image_is_a_row(exported, images):
     np.testing.assert_array_equal(encoder.embed([images[2], images[0]]), expected[[2, 0]])
     np.testing.assert_array_equal(encoder.embed(images[::-1]), expected[::-1])
     assert encoder.embed(images[:0]).shape == (0, encoder.dimensions)
-    assert encoder.embed([]).shape == (0, encoder.dimensions)
+    with pytest.raises(UserError, match="images must not be empty"):
+        encoder.embed([])
 
 
 def test_files_are_turned_upright_cut_and_resized(exported, images, tmp_path):

@@ -89,7 +89,7 @@ def test_the_images_that_judge_are_part_of_the_interval_and_one_seed_tells_nothi
 def test_too_few_images_to_judge_on_are_said():
     compared = compare({5: (0.3, 0.3, 0.31)}, images=20)
     assert not compared["counts"][5]["significant"]
-    assert "Too few images to compare: the accuracy is measured on 20" in compared["verdict"]
+    assert "Too few images to compare: accuracy is measured on 20" in compared["verdict"]
 
 
 def test_validation_judges_when_there_is_no_test_part():

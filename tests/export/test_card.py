@@ -15,7 +15,7 @@ def test_the_card_says_what_was_measured(exported):
         "## Proof",
         "## Intended use",
         "## Limits",
-        "not orientation-blind",
+        "not rotation-invariant",
         "A. Author",
         "CC0-1.0",
         "width: 0.0416",

@@ -58,7 +58,7 @@ def test_what_is_not_offered_is_refused(arguments, words):
 
 
 def test_oblong_images_are_refused():
-    with pytest.raises(UserError, match="square images, received 8×9"):
+    with pytest.raises(UserError, match="square images, got 8×9"):
         Rotation().views(tf.zeros((1, 8, 9, 3), tf.uint8), key(1))
 
 

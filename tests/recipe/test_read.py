@@ -85,3 +85,11 @@ def test_text_of_any_characters_is_written_and_read_back():
     for _ in range(2000):
         text = "".join(draw.choices(letters, k=draw.randint(1, 5)))
         assert parse(write({"folder": text}), "test") == {"folder": text}
+
+
+def test_the_content_of_a_file_that_is_no_recipe_is_not_repeated(tmp_path):
+    with pytest.raises(UserError) as error:
+        parse("secret:$6$hash with blanks:\n", "shadow")
+    assert "hash" not in str(error.value)
+    with pytest.raises(UserError, match="nested too deeply"):
+        parse("[" * 5000, "deep")

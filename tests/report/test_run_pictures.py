@@ -95,7 +95,7 @@ def test_filters_of_each_network(model):
 
 def test_neighbours_name_their_classes(gathered, sample):
     encoder = load_encoder(gathered.run.path)
-    picture, told = pictures.neighbours(gathered, encoder, sample.images)
+    picture, told = pictures.neighbours(gathered, encoder, sample.images, "validation")
     assert "among 40 images" in told
     assert "% of these have the query's class" in told
     assert picture.alternative.count(":") == 2  # two queries, as the recipe says
@@ -104,6 +104,8 @@ def test_neighbours_name_their_classes(gathered, sample):
     order = np.argsort(-(unit[0] @ unit.T), kind="stable")[1:6]
     names = [sample.images.class_names[sample.images.labels[position]] for position in order]
     assert f": {', '.join(names)}" in picture.alternative
+    # Labels of a test set are for evaluations alone.
+    assert "class" not in pictures.neighbours(gathered, encoder, sample.images, "test")[1]
 
 
 def test_the_map_puts_equal_embeddings_near_each_other(digit_source):

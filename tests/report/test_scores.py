@@ -103,7 +103,8 @@ def test_taps_figure_says_what_validation_chose():
         "x",
     )
     assert (
-        "Validation chooses ridge on conv1: accuracy 50.0 % on test images." in figure.description
+        "Chosen on validation: ridge on conv1: accuracy 50.0 % on test images."
+        in figure.description
     )
     assert figure.svg.count('class="point"') == 2
     assert "ridge, trained, conv2: 70.0 ±" in figure.svg
@@ -119,7 +120,7 @@ def test_classes_beside_the_untrained_twin():
 def test_the_confusion_matrix_is_in_shares_of_its_rows():
     table = confusion_table(evaluation(row(confusion=[[3, 1], [0, 5]])))
     assert cells(table) == [["a", "75", "25"], ["b", "", "100"]]
-    assert table.cells[0][2].title == "a taken for b: 1"
+    assert table.cells[0][2].title == "true a, predicted b: 1"
 
 
 def test_of_many_classes_the_pairs_confused_most():
@@ -166,7 +167,7 @@ def test_an_evaluation_that_was_interrupted_before_test():
         row("conv1", "linear", validation=0.9, test=None),
     ]
     assert (
-        "Validation chooses linear on conv1: accuracy 90.0 % on validation images."
+        "Chosen on validation: linear on conv1: accuracy 90.0 % on validation images."
         in taps_figure(evaluation(*rows), "x").description
     )
 

@@ -51,9 +51,9 @@ def test_the_scale_is_said():
 @pytest.mark.parametrize(
     ("share", "words"),
     [
-        (0, r"The scale of the images must be greater than 0 and at most 1, got 0\."),
-        (1.5, r"The scale of the images must be greater than 0 and at most 1, got 1\.5\."),
-        (0.001, r"--scale leaves 0\.001 of 45,000 images, and at least 100 are needed;"),
+        (0, r"--scale must be greater than 0 and at most 1 for images, got 0\."),
+        (1.5, r"--scale must be greater than 0 and at most 1 for images, got 1\.5\."),
+        (0.001, r"--scale leaves 45 of 45,000 images, and at least 100 are needed;"),
     ],
 )
 def test_impossible_scales(share, words):

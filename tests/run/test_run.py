@@ -30,7 +30,7 @@ def test_an_existing_run_is_never_overwritten_unasked(tmp_path):
     begin(run)
     write_json(run.summary, {"epochs": 3})
     with pytest.raises(
-        UserError, match="holds a run already: add --resume .* --overwrite .* --run-dir"
+        UserError, match="already holds a run: add --resume .* --overwrite .* --run-dir"
     ):
         run.check(RECIPE)
     assert run.load_summary() == {"epochs": 3}
@@ -142,3 +142,11 @@ def test_a_run_of_an_earlier_version_without_a_source_was_trained_on_the_digits(
 def test_a_run_folder_must_be_named(path):
     with pytest.raises(UserError, match="run folder must not be empty"):
         Run(path)
+
+
+def test_an_ended_run_without_its_model_is_not_said_to_train(tmp_path):
+    run = Run(tmp_path / "run")
+    begin(run)
+    run.write_summary({"epochs": 3})
+    with pytest.raises(UserError, match=r"has ended, but its model\.keras is missing"):
+        run.check_ended()

@@ -189,15 +189,15 @@ def test_a_batch_that_does_not_split_is_refused_before_anyone_is_waited_for(fold
     [
         (
             ("a:1,b:2", None),
-            "--hosts and --host-id must be the number of this process, 0 to 1, got none;",
+            "--host-id must be the number of this process, 0 to 1, got none;",
         ),
         (
             ("a:1,b:2", 2),
-            "--hosts and --host-id must be the number of this process, 0 to 1, got 2;",
+            "--host-id must be the number of this process, 0 to 1, got 2;",
         ),
         (
             ("a,b:2", 0),
-            r"--hosts and --host-id must be host:port with commas between them, such as a:1234,b:1234, got 'a,b:2'\.",
+            r"--hosts must be host:port pairs, such as a:1234,b:1234, got 'a,b:2'\.",
         ),
         (
             (None, 0),
