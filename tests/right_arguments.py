@@ -87,6 +87,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "benchmark.benchmark_training": {"recipe": lambda: made.recipe},
     "benchmark.count_flops": MODEL,
     "callbacks.AttentionMaps": {"images": lambda: made.images},
+    "callbacks.EmbeddingSpread": {"images": lambda: made.images},
     "callbacks.EncoderCheckpoint": {"folder": "run"},
     "callbacks.InOneProcess": {"callback": lambda: made.callback},
     "callbacks.MetricsLog": {"path": "metrics.csv"},
@@ -100,6 +101,9 @@ RIGHT: dict[str, dict[str, Any]] = {
     "data.augmentation.keras_cv": {"layer": "RandomGaussianBlur"},
     "data.augmentation.pad_crop_flip": {},
     "data.augmentation.random_flip": {},
+    "data.augmentation.color_jitter": {},
+    "data.augmentation.gaussian_blur": {},
+    "data.augmentation.random_grayscale": {},
     "data.augmentation.random_resized_crop": {},
     "data.evaluation_pipeline": {
         "images": lambda: made.images, "task": lambda: made.task, "images_per_batch": 4
@@ -139,6 +143,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "export.to_tflite": {"network": lambda: made.model, "path": "encoder.tflite"},
     "pretext.InStep": {"task": lambda: made.task},
     "pretext.Rotation": {},
+    "pretext.SimCLR": {},
     "probes.PooledFeatures": {"network": lambda: made.model},
     "probes.Settings": {"budget": "mine", "epochs": 2, "at_epochs": (1,)},
     "probes.extract": {"extractor": lambda: made.model, "images": lambda: made.images},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rotkeras.errors import UserError, brief
 from rotkeras.files import check_regular, expanded
+from rotkeras.pretext import of_section
 from rotkeras.run.folder import Run
 
 if TYPE_CHECKING:
@@ -107,7 +108,5 @@ def load_network(path: str | os.PathLike[str], tap: str | None = None) -> Networ
     run = Run(file.parent)
     if file != run.model or not run.recipe.exists():
         return Network(model, file.stem, (), output)
-    angles = run.load_recipe().task.angles
-    return Network(
-        model, file.parent.resolve().name, tuple(f"{angle}°" for angle in angles), output
-    )
+    names = of_section(run.load_recipe().task).class_names or ()
+    return Network(model, file.parent.resolve().name, tuple(names), output)

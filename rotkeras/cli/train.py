@@ -102,7 +102,7 @@ def train(
         if not interrupted and is_full(error):
             raise UserError(_full(run)) from None
         raise
-    if console.rejected:
+    if console.rejected or console.collapsed:
         sys.exit(1)
 
 

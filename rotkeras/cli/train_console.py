@@ -13,7 +13,9 @@ from rotkeras.cli.skipped import left_out, tell_skipped
 from rotkeras.data.source import BadImage, Source
 from rotkeras.errors import UserError, brief
 from rotkeras.evaluate.intervals import share_margin
+from rotkeras.pretext import Monitor, of_section
 from rotkeras.probes.choice import describe
+from rotkeras.quality import Spread
 from rotkeras.recipe import Recipe
 from rotkeras.run.folder import Run
 from rotkeras.text import Words, clock, command_line
@@ -35,6 +37,8 @@ class TrainConsole:
         self.together = together
         self.rejected = False
         """Whether an export was requested and failed."""
+        self.collapsed = False
+        """Whether the embeddings of different images became equal."""
 
     def run(self, recipe: Recipe, run: Run, interrupted: Sequence[int] = ()) -> dict[str, Any]:
         """Train, print the table, and return the summary; stop after the step in which
@@ -81,7 +85,9 @@ class TrainConsole:
         stop = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: self._check(interrupted)  # noqa: ARG005
         )
-        progress = callbacks.Progress(self.console, initial_epoch=self._done(run))
+        progress = callbacks.Progress(
+            self.console, initial_epoch=self._done(run), monitor=of_section(recipe.task).monitor
+        )
         try:
             summary = trainer.train(recipe, run, source, [progress, stop], tell=self.console.print)
         finally:
@@ -261,7 +267,8 @@ class TrainConsole:
         from rotkeras.training.trainer import why_no_probes
 
         if reason := why_no_probes(source):
-            self.console.print(f"no probes: {reason}; rotation accuracy shows the progress")
+            words = of_section(recipe.task).monitor.words
+            self.console.print(f"no probes: {reason}; {words} shows the progress")
 
         if (
             recipe.train.precision == "mixed_bfloat16"
@@ -278,17 +285,35 @@ class TrainConsole:
         """Print the results, and commands for what to do next."""
         print_ = self.console.print
         metrics, probes = summary["metrics"], summary["probes"]
-        rotation = metrics.get("val_accuracy", metrics["accuracy"])
-        part = "validation" if "val_accuracy" in metrics else "training"
-        angles = sum(key.startswith("accuracy/") for key in metrics)
+        monitor = (
+            Monitor(**summary["monitor"])
+            if "monitor" in summary
+            else of_section(run.load_recipe().task).monitor
+        )
+        part = "validation" if f"val_{monitor.metric}" in metrics else "training"
+        value = metrics[("val_" if part == "validation" else "") + monitor.metric]
+        chance = "" if monitor.chance is None else f" (chance: {monitor.show(monitor.chance)})"
         epochs = f"{summary['epochs']} epoch{'s' if summary['epochs'] > 1 else ''}"
         print_(
-            f"\nrotation accuracy {100 * rotation:.1f} % on {part} images"
-            f" (chance: {100 / angles:.1f} %), {epochs}, {clock(summary['seconds'])}"
+            f"\n{monitor.words} {monitor.show(value)} on {part} images{chance}, {epochs},"
+            f" {clock(summary['seconds'])}"
         )
         count = summary["images"]["validation" if part == "validation" else "train"]
-        if rotation - share_margin(rotation, count * angles) <= 1 / angles:
+        if monitor.chance is not None and value - share_margin(value, count) <= monitor.chance:
             print_("this is not better than chance: train longer, or on more images")
+        if "spread/rank" in metrics:
+            spread = Spread(*(metrics[f"spread/{each}"] for each in ("std", "rank", "cosine")))
+            print_(
+                f"embeddings: effective rank {spread.rank:.1f}, mean cosine similarity of"
+                f" different images {spread.cosine:.2f}"
+            )
+            if spread.collapsed:
+                self.collapsed = True
+                self._wrapped(
+                    "The embeddings have collapsed: different images have nearly the same one, so"
+                    " the encoder is of no use. Lower train.learning_rate, use more images in a"
+                    " batch, or stronger augmentation."
+                )
         if probes["trained"]:
             print_(probe_table(probes, plain=not self.console.is_terminal))
             count = probes.get("images") or summary["images"]["validation"]
@@ -300,11 +325,16 @@ class TrainConsole:
                 f" ±{margin:.1f}). A probe is a classifier fitted on the features of one tap (the"
                 " output of a block): untrained is a network with random weights, trained is this"
                 " one. The accuracy of the last block may be lower, because it specialises on"
-                " rotations."
+                " the pretext task."
             )
         best = summary["encoder"]["best"]
         reason = (
-            f"{best['measure']} {100 * best['value']:.1f} %"
+            f"{best['measure']} "
+            + (
+                monitor.show(best["value"])
+                if best["measure"] == monitor.words
+                else f"{100 * best['value']:.1f} %"
+            )
             if best["measure"] != "epoch"
             else "the last epoch"
         )

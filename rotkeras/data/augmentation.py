@@ -7,17 +7,19 @@ step: `draw(key)` makes its integers on the host, int32 (B, D), `apply(images, d
 pixels of them by `keras.ops`, and `undrawn` are the D integers that leave an image as it is.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.arguments.accepted import ImageSize, Padding, Range, ShareRange, Text
+from rotkeras.arguments.accepted import Padding, Text
 from rotkeras.arguments.checked import checked
 from rotkeras.data import draws, keyed
+from rotkeras.data.blur import gaussian_blur
+from rotkeras.data.color import color_jitter, random_grayscale
 from rotkeras.data.keyed import Key
+from rotkeras.data.resized_crop import random_resized_crop
 from rotkeras.errors import UserError
 
 Tensor = Any
@@ -25,7 +27,7 @@ Augmentation = Callable[[Tensor, Key], Tensor]
 """(uint8 (B, H, W, 3), key) -> uint8 (B, H', W', 3)."""
 
 # Streams of randomness within one step; `chain` gives each step of a list a seed of its own.
-_TOP, _LEFT, _FLIP, _AREA, _RATIO, _CROP_X, _CROP_Y = range(1, 8)
+_TOP, _LEFT, _FLIP = range(1, 4)
 FIRST_FREE_STREAM = 8
 
 
@@ -130,65 +132,6 @@ def random_flip() -> Augmentation:
 
 
 @checked
-def random_resized_crop(
-    size: ImageSize | None = None,
-    scale: ShareRange = (0.08, 1.0),
-    ratio: Range = (3 / 4, 4 / 3),
-    flip: bool = True,
-) -> Augmentation:
-    """Cut a box of random area and aspect ratio, resize it (bilinear), and flip half of the images.
-
-    Args:
-        size: pixels of each side of the result; None keeps the height and width of the images.
-        scale: least and greatest area of the box, as a share of the image.
-        ratio: least and greatest width over height; drawn uniformly in its logarithm.
-        flip: whether to flip.
-
-    Reference:
-        Szegedy et al., Going Deeper with Convolutions, CVPR 2015, section 6.
-    """
-
-    def apply(images: Tensor, key: Key) -> Tensor:
-        import tensorflow as tf
-
-        from rotkeras.data import randomness
-
-        rows, columns = (size or images.shape[1]), (size or images.shape[2])
-        height, width = float(images.shape[1]), float(images.shape[2])
-        area = randomness.uniform(key, _AREA, *scale) * height * width
-        aspect = tf.exp(randomness.uniform(key, _RATIO, *(math.log(each) for each in ratio)))
-        # A box that does not fit is cut to the image, so that the draw always ends.
-        box_height = tf.minimum(tf.sqrt(area / aspect), height)
-        box_width = tf.minimum(tf.sqrt(area * aspect), width)
-        top = randomness.uniform(key, _CROP_Y) * (height - box_height)
-        left = randomness.uniform(key, _CROP_X) * (width - box_width)
-        right = left + box_width
-        if flip:
-            flipped = randomness.integers(key, _FLIP, 2) == 1
-            left, right = tf.where(flipped, right, left), tf.where(flipped, left, right)
-        # crop_and_resize samples between the centres of the outermost pixels; half a source step
-        # inward makes each output pixel the centre of its own cell, so the box is covered evenly
-        # whichever way it is turned.
-        step_y, step_x = box_height / rows, (right - left) / columns
-        boxes = tf.stack(
-            [
-                (top + step_y / 2 - 0.5) / (height - 1),
-                (left + step_x / 2 - 0.5) / (width - 1),
-                (top + box_height - step_y / 2 - 0.5) / (height - 1),
-                (right - step_x / 2 - 0.5) / (width - 1),
-            ],
-            axis=1,
-        )
-        boxes = tf.clip_by_value(boxes, 0.0, 1.0)
-        cut = tf.image.crop_and_resize(
-            images, boxes, tf.range(tf.shape(images)[0]), [rows, columns]
-        )
-        return tf.cast(tf.round(tf.clip_by_value(cut, 0.0, 255.0)), tf.uint8)
-
-    return apply
-
-
-@checked
 def keras_cv(layer: Text, **arguments: Any) -> Augmentation:
     """Any augmentation layer of keras-cv, by its name and with its own arguments.
 
@@ -212,6 +155,9 @@ NAMES = {
     "pad_crop_flip": pad_crop_flip,
     "random_flip": random_flip,
     "random_resized_crop": random_resized_crop,
+    "color_jitter": color_jitter,
+    "random_grayscale": random_grayscale,
+    "gaussian_blur": gaussian_blur,
     "keras_cv": keras_cv,
 }
 """Augmentations by the name that a recipe uses."""

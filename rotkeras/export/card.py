@@ -39,6 +39,7 @@ class Origin:
         recipe: the resolved recipe in YAML; empty without a run.
         training: sentences on how training went.
         numbers: (what, value in percent, how it was measured) of this encoder.
+        method: how it was pre-trained, after "by"; empty when that is not known.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Origin:
     recipe: str = ""
     training: Sequence[str] = ()
     numbers: Sequence[tuple[str, str, str]] = ()
+    method: str = ""
 
 
 def write(

@@ -6,7 +6,12 @@ from rotkeras.export.profiles import Profile
 
 
 def describe(
-    parts: Parts, kind: Profile, name: str = "RotNet encoder", author: str = "", licence: str = ""
+    parts: Parts,
+    kind: Profile,
+    name: str = "encoder",
+    author: str = "",
+    licence: str = "",
+    method: str = "",
 ) -> Description:
     """What a file says of itself, from its parts and profile."""
     size, d = parts.input_size, parts.dimensions
@@ -46,7 +51,7 @@ def describe(
         else {}
     )
     text = (
-        f"{kind.what[0].upper()}{kind.what[1:]}. Learned without labels by predicting image"
-        f" rotations (RotNet, Gidaris et al., ICLR 2018) with rotkeras; profile {kind.name}."
+        f"{kind.what[0].upper()}{kind.what[1:]}. Pre-trained without labels"
+        f"{' by ' + method if method else ''} with rotkeras; profile {kind.name}."
     )
     return Description(f"{name} ({kind.name})", text, "1", author, licence, tensors, labels)

@@ -13,6 +13,7 @@ from rotkeras.export.parts import parts_of
 from rotkeras.export.target import check_target, resolved
 from rotkeras.export.write import Exported, Tell, export
 from rotkeras.files import read_json
+from rotkeras.pretext import angles_of, of_section
 from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.models import Export
 from rotkeras.run import images as run_images
@@ -71,7 +72,7 @@ def export_run(
             f"Keras could not load {str(run.model)!r} ({brief(error)}). Train it again."
         ) from error
     chosen = settings.tap or (recipe.encoder.tap if recipe.encoder.tap != "best" else None)
-    angles = recipe.task.angles
+    angles = angles_of(of_section(recipe.task)) or (0, 90, 180, 270)
     size = parts_of(
         model, chosen, angles=tuple(angles), input_size=settings.input_size, resize=settings.resize
     ).input_size
@@ -103,18 +104,19 @@ def origin_of(
     images, metrics = summary.get("images") or {}, summary.get("metrics") or {}
     training, numbers = [], []
     if summary:
-        rotation = metrics.get("val_accuracy")
+        monitor = of_section(recipe.task).monitor
+        value = metrics.get(f"val_{monitor.metric}")
         training.append(
             f"Trained by rotkeras {summary['rotkeras']} in {summary['epochs']} epochs"
             f" ({summary['seconds'] / 60:.0f} minutes on {summary['machine']['cores']} cores,"
             f" {summary['machine']['platform']}), seed {recipe.train.seed}, by this recipe:"
         )
-        if rotation is not None:
+        if value is not None and monitor.percent:
             numbers.append(
                 (
-                    "rotation accuracy",
-                    f"{100 * rotation:.1f}",
-                    f"{images['validation']:,} validation images, each angle",
+                    monitor.words,
+                    f"{100 * value:.1f}",
+                    f"{images['validation']:,} validation images",
                 )
             )
         for state in ("untrained", "trained"):
@@ -139,6 +141,7 @@ def origin_of(
         ),  # of this machine alone
         training,
         numbers,
+        of_section(recipe.task).method,
     )
 
 

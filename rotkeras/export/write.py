@@ -297,7 +297,9 @@ def _write(
     with temporary_folder() as work:
         for kind in kinds:
             say(f"converting {kind.name}")
-            description = describe(parts, kind, origin.name, origin.author, origin.licence)
+            description = describe(
+                parts, kind, origin.name, origin.author, origin.licence, origin.method
+            )
             file = to_tflite(
                 parts,
                 folder / kind.file,

@@ -1,10 +1,41 @@
-"""What every pretext task is: data plus head.
+"""The form of a pretext task: data plus a model.
 
-A task makes (x, y) of a batch of images on the host, and a Keras model that learns them with stock
-`compile` and `fit`.
+A task makes (x, y) of a batch of images, and a Keras model that stock `compile` and `fit` train.
+Everything outside this package asks the task object, and never what task it is.
 """
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """The metric that tells whether a task learns.
+
+    Attributes:
+        metric: its name in the logs of `fit`; that of the validation set has `val_` in front.
+        words: what people read: "rotation accuracy".
+        short: the same in an epoch's line: "rotation".
+        mode: whether higher or lower values are better.
+        chance: its value for a network that has learned nothing; None if there is no such value.
+        percent: whether the value is a share, shown in percent.
+    """
+
+    metric: str
+    words: str
+    short: str
+    mode: Literal["max", "min"] = "max"
+    chance: float | None = None
+    percent: bool = True
+
+    def show(self, value: float) -> str:
+        """A value with its unit: "95.2 %"."""
+        return f"{100 * value:.1f} %" if self.percent else f"{value:.3g}"
+
+    def rank(self, value: float) -> float:
+        """A number that is higher for better values."""
+        return value if self.mode == "max" else -value
 
 
 class PretextTask(Protocol):
@@ -19,7 +50,20 @@ class PretextTask(Protocol):
         labels(draws): y of the batch, on the host: (B, V), or (B,) where an image has one view.
         apply(images, draws): the views, by `keras.ops`: (B·V, H, W, 3), those of an image side by
         side.
+
+    Attributes:
+        monitor: the metric that tells whether it learns.
+        class_names: what the kept network predicts for one image, ("0°", "90°", …); None if it
+            predicts nothing.
+        method: how it learns, with the paper, after "pre-trained by", for model cards.
+        joint_embedding: whether its model returns embeddings, which may collapse: all images then
+            have one. Training watches their spread.
     """
+
+    monitor: Monitor
+    class_names: Sequence[str] | None
+    method: str
+    joint_embedding: bool
 
     def views(self, images: Any, key: Any) -> tuple[Any, Any]:
         """(x, y) of a batch of images: tensors inside `tf.data`, or, with `in_numpy`, arrays.
@@ -31,22 +75,36 @@ class PretextTask(Protocol):
         ...
 
     def views_per_image(self) -> int:
-        """Views that pass through the backbone for each image of a batch."""
+        """Passes through the backbone for each image of a batch."""
         ...
 
-    def build_model(self, backbone: Any) -> Any:
-        """The Keras model to compile and fit: x in, predictions of y out."""
+    def build_model(self, backbone: Any, images: int | None = None) -> Any:
+        """The Keras model to compile and fit: x in, predictions of y out.
+
+        Args:
+            backbone: a functional Keras model, uint8 (B, H, W, 3) -> feature map (B, h, w, C).
+            images: number of training images, for tasks that keep something for each of them.
+        """
         ...
 
-    def classifier(self, model: Any) -> Any:
-        """The flat model to keep, of one view: backbone and head without what only training
-        needs."""
+    def network(self, model: Any) -> Any:
+        """What is kept: a flat functional model of stock layers, one uint8 image in, taps named.
+        Its output is the prediction for one image, or, where `class_names` is None, the last
+        feature map."""
         ...
 
     def loss(self, label_smoothing: float = 0.0) -> Any:
-        """The loss for `compile`."""
+        """The loss for `compile`; a `UserError` for settings that it does not have."""
         ...
 
     def metrics(self) -> list[Any]:
-        """The metrics for `compile`; the first is named `accuracy`."""
+        """The metrics for `compile`; `monitor` names one of them, or "loss"."""
+        ...
+
+    def callbacks(self, images: Any) -> list[Any]:
+        """Callbacks for `fit`, for tasks that work between epochs.
+
+        Args:
+            images: the training images (`rotkeras.data.Images`).
+        """
         ...

@@ -45,7 +45,7 @@ class InStep:
         model.compile("sgd", task.loss(), metrics=task.metrics())
         batches = pipeline(source.train, task, images_per_batch=128)
         model.fit(batches.dataset, steps_per_epoch=batches.steps_per_epoch)
-        task.classifier(model).save("model.keras")
+        task.network(model).save("model.keras")
     """
 
     in_numpy = True
@@ -74,8 +74,8 @@ class InStep:
         )
         if resident and first:
             raise UserError(
-                "Resident images are augmented inside the step by pad_crop_flip and random_flip"
-                " alone, received others; send the images, or leave out the other augmentations."
+                "Resident images cannot be augmented by layers of keras-cv, which run on the host;"
+                " send the images, or leave out those layers."
             )
         if any(part.array is not resident[0].array for part in resident):
             raise UserError("Resident images must be parts of one source, which share an array.")
@@ -137,12 +137,13 @@ class InStep:
             x["draws"] = _beside(drawn)
         return x, self.task.labels(of_task)
 
-    def build_model(self, backbone: Any) -> Any:
+    def build_model(self, backbone: Any, images: int | None = None) -> Any:
         """The model of the task behind a layer that makes its views.
 
         Args:
             backbone: as the task wants it; without resident images, of images of the size that
                 `on_host` gives.
+            images: as the task takes it.
 
         Returns:
             A Keras model of the dict that `views` makes -> predictions (B, V, …), or (B, …) for one
@@ -152,7 +153,7 @@ class InStep:
 
         from rotkeras.pretext.make_views import MakeViews
 
-        flat = self.task.build_model(backbone)
+        flat = self.task.build_model(backbone, images)
         inputs: dict[str, Any] = {}
         if self.resident:
             inputs["rows"] = keras.Input((), dtype="int32", name="rows")
@@ -169,11 +170,11 @@ class InStep:
             predictions = keras.ops.reshape(predictions, (-1, count, *predictions.shape[1:]))
         return keras.Model(inputs, predictions, name="in_step")
 
-    def classifier(self, model: Any) -> Any:
+    def network(self, model: Any) -> Any:
         """The flat model to keep, of one view, inside a model that `build_model` made."""
         import keras
 
-        return self.task.classifier(
+        return self.task.network(
             next(layer for layer in model.layers if isinstance(layer, keras.Model))
         )
 
@@ -219,6 +220,32 @@ class InStep:
     def loss(self, label_smoothing: Fraction = 0.0) -> Any:
         """That of the task."""
         return self.task.loss(label_smoothing)
+
+    @property
+    def monitor(self) -> Any:
+        """That of the task."""
+        return self.task.monitor
+
+    @property
+    def class_names(self) -> Any:
+        """Those of the task."""
+        return self.task.class_names
+
+    @property
+    def joint_embedding(self) -> bool:
+        """Whether the task's model returns embeddings."""
+        return bool(self.task.joint_embedding)
+
+    @property
+    def method(self) -> str:
+        """That of the task."""
+        words: str = self.task.method
+        return words
+
+    def callbacks(self, images: Any) -> list[Any]:
+        """Those of the task."""
+        made: list[Any] = self.task.callbacks(images)
+        return made
 
     def metrics(self) -> list[Any]:
         """Those of the task."""

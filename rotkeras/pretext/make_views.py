@@ -8,12 +8,17 @@ import keras
 import numpy as np
 
 from rotkeras.data.augmentation import _PadCropFlip
+from rotkeras.data.blur import GaussianBlur
+from rotkeras.data.color import ColorJitter, RandomGrayscale
+from rotkeras.data.resized_crop import RandomResizedCrop
 from rotkeras.errors import UserError
 from rotkeras.pretext.rotation import Rotation
+from rotkeras.pretext.simclr import SimCLR
 
 # rotkeras.data does not import Keras.
 keras.saving.register_keras_serializable(package="rotkeras", name="PadCropFlip")(_PadCropFlip)
-keras.saving.register_keras_serializable(package="rotkeras")(Rotation)
+for _each in (ColorJitter, GaussianBlur, RandomGrayscale, RandomResizedCrop, Rotation, SimCLR):
+    keras.saving.register_keras_serializable(package="rotkeras")(_each)
 
 
 @keras.saving.register_keras_serializable(package="rotkeras")
@@ -144,7 +149,7 @@ def steps_config(steps: Sequence[Any]) -> list[Any]:
             raise UserError(
                 f"A model with views of {type(step).__name__} cannot be saved: give the class"
                 " get_config and from_config and register it with"
-                " keras.saving.register_keras_serializable, or save task.classifier(model)."
+                " keras.saving.register_keras_serializable, or save task.network(model)."
             )
     return [keras.saving.serialize_keras_object(step) for step in steps]
 

@@ -17,6 +17,8 @@ from typing import Any
 # imported for the first time by such a module, which is then not ready yet.
 MODULES = (
     "rotkeras.pretext.angle_accuracy",
+    "rotkeras.pretext.contrastive",
+    "rotkeras.pretext.layers",
     "rotkeras.pretext.make_views",
     "rotkeras.pretext.smoothed_crossentropy",
 )

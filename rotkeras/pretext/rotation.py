@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rotkeras.arguments.accepted import Angles, Fraction, Views
 from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError, must
+from rotkeras.pretext.base import Monitor
 from rotkeras.pretext.views import quarter_turn, rotate_and_enlarge
 
 Tensor = Any
@@ -36,6 +37,9 @@ class Rotation:
         Rotations, ICLR 2018, section 3.1 and equation 3; the angles of table 2.
     """
 
+    joint_embedding = False
+    method = "predicting image rotations (RotNet: Gidaris, Singh, Komodakis, ICLR 2018)"
+
     @checked
     def __init__(
         self,
@@ -45,6 +49,10 @@ class Rotation:
         self.angles = tuple(angles)
         self.exact = all(angle % 90 == 0 for angle in self.angles)
         self.view_choice = views
+        self.class_names = tuple(f"{angle}°" for angle in self.angles)
+        self.monitor = Monitor(
+            "accuracy", "rotation accuracy", "rotation", chance=1 / len(self.angles)
+        )
         self.in_numpy = self.in_step = self.exact
         """Whether `views` takes NumPy arrays too, and views can be made inside the step: quarter
         turns need no resampling."""
@@ -142,12 +150,13 @@ class Rotation:
             return views
         return ops.reshape(ops.stack(self._rotated(images, ops), axis=1), (-1, *images.shape[1:]))
 
-    def build_model(self, backbone: Any) -> Any:
+    def build_model(self, backbone: Any, images: int | None = None) -> Any:
         """Backbone, global average pooling and a dense layer of K logits.
 
         Args:
             backbone: a functional Keras model of square uint8 images with a feature map (B, h, w,
                 C) as its output.
+            images: not used.
 
         Returns:
             A Keras model, flat: uint8 (B, S, S, 3) -> logits (B, K).
@@ -164,9 +173,13 @@ class Rotation:
         logits = keras.layers.Dense(count, name="rotation", dtype="float32")(pooled)
         return keras.Model(backbone.input, logits, name="classifier")
 
-    def classifier(self, model: Any) -> Any:
+    def network(self, model: Any) -> Any:
         """The flat classifier (B, S, S, 3) -> logits (B, K): the model itself."""
         return model
+
+    def callbacks(self, images: Any) -> list[Any]:
+        """None."""
+        return []
 
     @checked
     def loss(self, label_smoothing: Fraction = 0.0) -> Any:

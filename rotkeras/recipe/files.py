@@ -12,21 +12,13 @@ from pydantic import BaseModel, ValidationError
 from rotkeras.arguments.accepted import AnyPath
 from rotkeras.arguments.checked import checked
 from rotkeras.arguments.sentences import clause, complete
+from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.errors import UserError, nearest, received
 from rotkeras.files import check_regular, expanded
 from rotkeras.recipe import read
-from rotkeras.recipe.models import SOURCES, Recipe
+from rotkeras.recipe.models import SOURCES, TASKS, Recipe
 
-_TAGS = {
-    "pad_crop_flip",
-    "random_flip",
-    "random_resized_crop",
-    "keras_cv",
-    "constant",
-    "steps",
-    "cosine",
-    "one_cycle",
-}
+_TAGS = {*AUGMENTATIONS, *TASKS, "constant", "steps", "cosine", "one_cycle"}
 
 
 def shipped_folder() -> Path:
@@ -275,7 +267,9 @@ def _without_tags(location: tuple[Any, ...]) -> list[str]:
     words = []
     for position, key in enumerate(location):
         before = location[position - 1] if position else None
-        tag = before == "schedule" or (isinstance(before, int) and location[0] == "augmentation")
+        tag = before in ("schedule", "task") or (
+            isinstance(before, int) and location[0] == "augmentation"
+        )
         if not (tag and key in _TAGS):
             words.append(str(key))
     return words

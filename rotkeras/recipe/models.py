@@ -1,12 +1,13 @@
 """The sections of a recipe, as frozen objects. Every field says what it is; `rotkeras schema`
 prints it for editors."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+import typing
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from rotkeras import pretext
 from rotkeras.arguments.accepted import (
-    STRICT,
     Blocks,
     Budget,
     CalibrationImages,
@@ -28,62 +29,22 @@ from rotkeras.arguments.accepted import (
     ProfileName,
     Rising,
     Seed,
-    Share,
     Split,
     Text,
-    Views,
     Width,
     Wrong,
-    check_angles,
-    check_order,
 )
-from rotkeras.arguments.sentences import clause, complete
-from rotkeras.errors import UserError, nearest
+from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
+from rotkeras.data.augmentation import keras_cv
+from rotkeras.recipe.derive import one_of, section
+from rotkeras.recipe.section import Section
 
-if TYPE_CHECKING:
-    from pydantic._internal._model_construction import ModelMetaclass
-else:
-    ModelMetaclass = type(BaseModel)
+TASKS = {name: section(name, task) for name, task in pretext.NAMES.items()}
+"""Sections of pretext tasks, by their names."""
 
-
-class _Refusing(ModelMetaclass):
-    """Sections that are made in Python refuse what a recipe refuses, in the same sentence."""
-
-    def __call__(self, *positional: Any, **settings: Any) -> Any:
-        try:
-            return super().__call__(*positional, **settings)
-        except ValidationError as error:
-            mistake = error.errors()[0]
-            if mistake["type"] == "extra_forbidden":
-                key = str(mistake["loc"][-1])
-                hint = nearest(key, getattr(self, "model_fields"))  # noqa: B009
-                raise UserError(f"{self.__name__} has no setting {key!r}; {hint}") from None
-            path = ".".join(map(str, mistake["loc"])) or self.__name__
-            raise UserError(complete(path, clause(mistake))) from None
-
-
-class Section(BaseModel, metaclass=_Refusing):
-    """A frozen section that refuses unknown keys and converts nothing but whole numbers to
-    floats.
-
-    Raises:
-        UserError: when it is made in Python with settings that it does not have or accept.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, **STRICT)
-
-
-class Task(Section):
-    """The pretext task."""
-
-    name: Literal["rotation"] = "rotation"
-    angles: Annotated[list[int], AfterValidator(check_angles)] = Field(
-        [0, 90, 180, 270], description="Degrees counter-clockwise, distinct multiples of 45."
-    )
-    views: Views = Field(
-        "all", description="all: every angle of each image, side by side. one: a drawn angle."
-    )
-
+Task: typing.TypeAlias = Any
+if not typing.TYPE_CHECKING:
+    Task = one_of(*TASKS.values())
 
 SOURCES: tuple[Literal["tfds", "folder", "arrays", "embedded"], ...] = (
     "tfds",
@@ -172,39 +133,6 @@ class Data(Section):
         return next(kind for kind in SOURCES if getattr(self, kind) is not None)
 
 
-class PadCropFlip(Section):
-    """Pad with black, random crop of the old size, flip half of the images."""
-
-    name: Literal["pad_crop_flip"]
-    padding: NotNegative = 4
-    flip: bool = True
-
-
-class RandomFlip(Section):
-    """Flip half of the images from left to right."""
-
-    name: Literal["random_flip"]
-
-
-class RandomResizedCrop(Section):
-    """Cut a box of random area and shape, resize it, flip half of the images."""
-
-    name: Literal["random_resized_crop"]
-    size: ImageSize | None = Field(
-        None, description="Pixels of each side of the result; null for the size of the images."
-    )
-    scale: Annotated[
-        list[Share], Field(min_length=2, max_length=2), AfterValidator(check_order)
-    ] = [0.08, 1.0]
-    ratio: Annotated[
-        list[PositiveNumber], Field(min_length=2, max_length=2), AfterValidator(check_order)
-    ] = [
-        0.75,
-        1.3333333333333333,
-    ]
-    flip: bool = True
-
-
 class KerasCV(Section):
     """Any augmentation layer of keras-cv, with its own arguments."""
 
@@ -215,9 +143,12 @@ class KerasCV(Section):
     )
 
 
-Augmentation = Annotated[
-    PadCropFlip | RandomFlip | RandomResizedCrop | KerasCV, Field(discriminator="name")
-]
+Augmentation: typing.TypeAlias = Any
+if not typing.TYPE_CHECKING:
+    Augmentation = one_of(
+        *(section(each, make) for each, make in AUGMENTATIONS.items() if make is not keras_cv),
+        KerasCV,
+    )
 
 
 class Backbone(Section):
@@ -454,7 +385,7 @@ class Recipe(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
         "run", description="Of the run folder, runs/<name>."
     )
-    task: Task = Task()
+    task: Task = Field(TASKS["rotation"](), description="The pretext task.")
     data: Data
     augmentation: list[Augmentation] = Field(
         [], description="Applied to each image before its views are made, in this order."
@@ -489,6 +420,9 @@ class Recipe(Section):
             content = {**content, "data": {**content["data"], "split": "random"}}
         # Before `train.placement`, section task said where views are made.
         task, train = content.get("task", {}), content.get("train", {})
+        if isinstance(task, dict) and task and "name" not in task:
+            content = {**content, "task": {"name": "rotation", **task}}
+            task = content["task"]
         both = isinstance(task, dict) and isinstance(train, dict)
         if both and task.get("rotate") in ("host", "device"):
             task = dict(task)

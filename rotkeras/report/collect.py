@@ -2,12 +2,15 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rotkeras.errors import UserError
 from rotkeras.evaluate.record import KEY
 from rotkeras.files import expanded, read_json_lines
+from rotkeras.pretext import of_section
+from rotkeras.pretext.base import Monitor, PretextTask
 from rotkeras.recipe import Recipe
 from rotkeras.run.folder import Run
 
@@ -69,10 +72,23 @@ class Gathered:
     evaluations: list[Evaluation]
     notes: list[str] = field(default_factory=list)
 
+    @cached_property
+    def task(self) -> PretextTask:
+        """The pretext task of its recipe."""
+        return of_section(self.recipe.task)
+
     @property
-    def angles(self) -> int:
-        """How many rotations the network tells apart."""
-        return len(self.recipe.task.angles)
+    def monitor(self) -> Monitor:
+        """The metric that tells whether the task learns."""
+        return self.task.monitor
+
+    def monitored(self) -> tuple[float | None, str]:
+        """(the last value of the monitor, "validation" or "training")."""
+        last = self.metrics[-1] if self.metrics else {}
+        for part, key in (("validation", "val_"), ("training", "")):
+            if (value := last.get(key + self.monitor.metric)) is not None:
+                return value, part
+        return None, "training"
 
     def series(self, key: str) -> list[tuple[int, float]]:
         """(epoch, value) of one name of the logs, where it is there and finite."""

@@ -10,19 +10,17 @@ from rotkeras.report.collect import Gathered
 from rotkeras.report.scores import column_of, with_all_labels
 from rotkeras.text import clock
 
-_ROTATION = (("val_accuracy", ""), ("accuracy", " (training)"))
-
 
 def side_by_side(runs: Sequence[Gathered]) -> list[Table]:
     """Tables that compare runs: what each was and what came out, and their taps under the probes
     that all have."""
     lines: list[list[Any]] = []
+    same = len({run.monitor.words for run in runs}) == 1
     for run in runs:
         summary = run.summary or {}
-        metrics = run.metrics[-1] if run.metrics else {}
-        rotation, on = next(
-            ((metrics[key], on) for key, on in _ROTATION if key in metrics), (None, "")
-        )
+        value, part = run.monitored()
+        on = " (training)" if part == "training" else ""
+        words = "" if same else f" {run.monitor.short}"
         seconds = summary.get("seconds")
         best = (summary.get("encoder") or {}).get("best")
         line: list[Any] = [
@@ -31,7 +29,7 @@ def side_by_side(runs: Sequence[Gathered]) -> list[Table]:
             Cell(f"{len(run.metrics)} of {run.recipe.train.epochs}", len(run.metrics)),
             Cell(clock(seconds), seconds) if seconds else None,
             summary.get("parameters"),
-            None if rotation is None else Cell(f"{100 * rotation:.1f}{on}", rotation),
+            None if value is None else Cell(f"{run.monitor.show(value)}{words}{on}", value),
             best["tap"] if best else None,
             (
                 Cell(f"{100 * best['value']:.1f}", best["value"], title=best["measure"])
@@ -46,7 +44,7 @@ def side_by_side(runs: Sequence[Gathered]) -> list[Table]:
         "epochs",
         "time",
         "parameters",
-        "rotation, %",
+        runs[0].monitor.words if same else "monitor",
         "encoder's tap",
         "its online score, %",
     ]

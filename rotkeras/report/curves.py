@@ -1,4 +1,4 @@
-"""Figures over epochs: rotation and probe accuracy, equivariance (figure 5a of the paper)."""
+"""Figures over epochs: the task's monitor, probes, equivariance (figure 5a of the paper)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,16 @@ Line = tuple[str, list[tuple[int, float]]]
 """A name, and its (epoch, share) points."""
 
 
-def rotation_curve(runs: Sequence[Gathered], name: str) -> Figure | None:
-    """Rotation accuracy over epochs: training and validation of one run, or validation of
-    several."""
+def monitor_curve(runs: Sequence[Gathered], name: str) -> Figure | None:
+    """The monitor of the task over epochs: training and validation of one run, or validation of
+    several of one task; None for runs of different tasks."""
     lines: list[Line] = []
+    monitor = runs[0].monitor
+    if len({each.monitor.words for each in runs}) > 1:
+        return None
     for each in runs:
-        validation, training = each.series("val_accuracy"), each.series("accuracy")
+        validation = each.series(f"val_{monitor.metric}")
+        training = each.series(monitor.metric)
         if len(runs) == 1:
             lines += [("validation", validation)] if validation else []
             lines += [("training, augmented", training)] if training else []
@@ -24,10 +28,12 @@ def rotation_curve(runs: Sequence[Gathered], name: str) -> Figure | None:
             lines.append(
                 (each.name if validation else f"{each.name} (training)", validation or training)
             )
-    angles = {each.angles for each in runs}
-    level = ("chance", 1 / angles.pop()) if len(angles) == 1 else None
-    title = "Rotation accuracy over epochs"
-    return over_epochs(lines, name, title, "rotation accuracy, %", level=level)
+    chances = {each.monitor.chance for each in runs}
+    chance = chances.pop() if len(chances) == 1 else None
+    level = None if chance is None else ("chance", chance)
+    title = f"{monitor.words[:1].upper()}{monitor.words[1:]} over epochs"
+    unit = f"{monitor.words}, %" if monitor.percent else monitor.words
+    return over_epochs(lines, name, title, unit, level=level, percent=monitor.percent)
 
 
 def probe_curves(run: Gathered, name: str) -> list[Figure]:

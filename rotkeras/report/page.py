@@ -74,7 +74,7 @@ def write_report(
             [
                 each
                 for each in (
-                    curves.rotation_curve(gathered, "all-rotation"),
+                    curves.monitor_curve(gathered, "all-monitor"),
                     curves.best_probe_curve(gathered, "all-probe"),
                 )
                 if each
@@ -107,7 +107,7 @@ def _section(run: Gathered) -> dict[str, Any]:
         for number, each in enumerate(run.evaluations)
     ]
     figures = [
-        curves.rotation_curve([run], f"{run.key}-rotation"),
+        curves.monitor_curve([run], f"{run.key}-monitor"),
         *curves.probe_curves(run, f"{run.key}-probe"),
     ]
     figures.append(curves.equivariance_curve(run, f"{run.key}-equivariance"))

@@ -9,18 +9,18 @@ from rotkeras.text import clock
 
 
 def lead(run: Gathered) -> str:
-    """The run in a sentence or two: rotation accuracy, and accuracy of its features."""
+    """The run in a sentence or two: the monitor of the task, and accuracy of its features."""
     if not run.metrics:
         return "No epoch has ended yet."
     last = run.metrics[-1]
-    part = "validation" if "val_accuracy" in last else "training"
-    rotation: float = last.get("val_accuracy", last.get("accuracy", 0.0))
+    value, part = run.monitored()
+    monitor = run.monitor
     seconds = (run.summary or {}).get("seconds")
     took = f" in {clock(seconds)}" if seconds else ""
     epochs = f"{last['epoch']} epoch{'s' if last['epoch'] != 1 else ''}"
     sentences = (
-        f"After {epochs}{took} the rotation accuracy is {100 * rotation:.1f} % on {part} images"
-        f" (chance: {100 / run.angles:.1f} %)."
+        f"After {epochs}{took} the {monitor.words} is {monitor.show(value or 0.0)} on {part} images"
+        + (f" (chance: {monitor.show(monitor.chance)})." if monitor.chance is not None else ".")
     )
     for evaluation in run.evaluations[:1]:
         rows = scores.chosen_rows(evaluation)
@@ -46,11 +46,12 @@ def facts(run: Gathered) -> list[tuple[str, str]]:
     images = summary.get("images") or {}
     source = summary.get("source") or getattr(recipe.data, recipe.data.kind) or "digits"
     settings = recipe.train
+    names = run.task.class_names
     backbone = (
         f"{recipe.backbone.name}, {recipe.backbone.blocks} blocks, width {recipe.backbone.width:g}"
     )
     found = [
-        ("task", f"{recipe.task.name}: {', '.join(f'{angle}°' for angle in recipe.task.angles)}"),
+        ("task", ": ".join([recipe.task.name, *([", ".join(names)] if names else [])])),
         ("images", source),
         ("backbone", backbone),
         ("epochs", f"{len(run.metrics)} of {settings.epochs}"),

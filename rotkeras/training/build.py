@@ -59,7 +59,7 @@ def build_task(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> A
     Raises:
         UserError: for a placement that cannot be.
     """
-    task = pretext.NAMES[recipe.task.name](**recipe.task.model_dump(exclude={"name"}))
+    task = pretext.of_section(recipe.task)
     where = placement.choose(
         recipe.train.placement, task, list(augmentation), source, compiled=_compiled(recipe)
     )
@@ -106,7 +106,7 @@ def build(
             synchronized_batch_norm=settings.synchronized_batch_norm,
             **recipe.backbone.model_dump(exclude={"name"}),
         )
-        model = task.build_model(backbone)
+        model = task.build_model(backbone, len(source.train))
         initial_weights.draw(model, settings.seed)
         backbones.fuse_batch_norm(model)
         if settings.optimizer.weight_decay_as == "l2_in_gradient":

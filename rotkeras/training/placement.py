@@ -47,8 +47,8 @@ def choose(
         )
     if wanted == "resident" and not ready:
         raise UserError(
-            "train.placement must be device or host for these augmentations, got resident; only"
-            " pad_crop_flip and random_flip are made inside the step."
+            "train.placement must be device or host for these augmentations, got resident; layers"
+            " of keras-cv run on the host."
         )
     if wanted == "resident" and several:
         raise UserError(

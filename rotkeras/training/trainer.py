@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -20,6 +21,7 @@ from rotkeras.data.digests import digests
 from rotkeras.data.fingerprint import source_difference, source_fingerprint
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable, one_writer, write_whole
+from rotkeras.pretext import angles_of, of_section
 from rotkeras.recipe import Recipe
 from rotkeras.run import images as run_images
 from rotkeras.run.folder import Run, versions
@@ -34,6 +36,7 @@ from rotkeras.training.build import (
 )
 from rotkeras.training.callbacks import (
     AttentionMaps,
+    EmbeddingSpread,
     EncoderCheckpoint,
     InOneProcess,
     MetricsLog,
@@ -118,7 +121,7 @@ def _train(
         )
     if not first:
         return {}
-    classifier = task.classifier(model)
+    classifier = task.network(model)
     # A model that was never compiled: its file names no class that a reader would have to import
     # from here.
     plain = keras.Model(classifier.input, classifier.output, name=classifier.name)
@@ -155,7 +158,7 @@ def _fit(
     if recipe.encoder.tap != "best":
         taps.check(model, recipe.encoder.tap)
     if recipe.export is not None and devices.backend() == "tensorflow":
-        check_export(recipe, task.classifier(model), source)
+        check_export(recipe, task.network(model), source)
 
     if settings.precision != "float32":
         with hosts.alone() if count > 1 else nullcontext():
@@ -173,6 +176,7 @@ def _fit(
         recipe.encoder.pooling,
         recipe.probe.probes[0],
         probe,
+        task.monitor,
     )
     encoder.best, encoder.last = state.get("best"), state.get("last")
     if probe:
@@ -206,7 +210,12 @@ def _fit(
         if not run.digests.exists():
             arrays: Any = digests(source)
             write_whole(run.digests, lambda path: np.savez(path, **arrays))
-        looking: list[Any] = [each for each in (probe, attention) if each]
+        spread = (
+            EmbeddingSpread(source.validation or source.train, seed=settings.seed)
+            if task.joint_embedding
+            else None
+        )
+        looking: list[Any] = [each for each in (probe, attention, spread) if each]
         writing = [
             log,
             encoder,
@@ -231,7 +240,13 @@ def _fit(
             validation_data=build_validation(recipe, source, task),
             shuffle=False,
             verbose=0,
-            callbacks=[StopOnBadLoss(), speed, *writing, *callbacks],
+            callbacks=[
+                *task.callbacks(source.train),
+                StopOnBadLoss(),
+                speed,
+                *writing,
+                *callbacks,
+            ],
         )
         state = summarise()
     return task, model, state, log
@@ -312,7 +327,7 @@ def check_export(recipe: Recipe, model: keras.Model, source: Source) -> None:
     from rotkeras.export.write import check
 
     assert recipe.export is not None
-    check(model, source, recipe.export, recipe.task.angles)
+    check(model, source, recipe.export, angles_of(of_section(recipe.task)) or (0, 90, 180, 270))
 
 
 def why_no_probes(source: Source) -> str:
@@ -387,6 +402,7 @@ def _summary(
         "epochs": len(rows),
         "seconds": round(state["seconds"], 1),
         "parameters": model.count_params(),
+        "monitor": asdict(task.monitor),
         "metrics": rows[-1],
         "probes": {
             "part": "validation",

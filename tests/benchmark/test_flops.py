@@ -86,4 +86,4 @@ def test_views_made_on_the_device_change_nothing():
     task = InStep(Rotation())
     flat = count_flops(Rotation().build_model(backbone()))
     whole = task.build_model(backbone())
-    assert count_flops(task.classifier(whole)) == flat == count_flops(whole)
+    assert count_flops(task.network(whole)) == flat == count_flops(whole)

@@ -96,7 +96,7 @@ def test_pixels_and_labels_are_those_of_the_host_bit_for_bit(
 
 
 def test_what_only_the_host_can_do_stays_there_with_all_that_comes_before(source):
-    crop = augmentation.random_resized_crop(12)
+    crop = augmentation.keras_cv("RandomCutout", height_factor=0.5, width_factor=0.5)
     list_ = [augmentation.random_flip(), crop, augmentation.pad_crop_flip(2)]
     inside = InStep(Rotation(), list_)
     assert inside.on_host == list_[:2]
@@ -163,7 +163,7 @@ def test_logits_loss_and_gradients_are_those_of_the_host(digit_source, small_bac
     part = digit_source.train
     inside = InStep(task, resident=(part,))
     model = inside.build_model(small_backbone)
-    flat = inside.classifier(model)
+    flat = inside.network(model)
     key = Key(np.int64(0), np.int64(0), part.rows[:6])
     results = []
     for each, network, images in ((task, flat, part.take(slice(0, 6))), (inside, model, None)):
@@ -212,7 +212,7 @@ def test_a_checkpoint_holds_no_images_and_goes_on_with_views_made_elsewhere(
             keras.utils.set_random_seed(epoch)  # what is drawn here is replaced by the checkpoint
             quick_backbone.set_weights(weights)
             model = task.build_model(keras.models.clone_model(quick_backbone))
-            task.classifier(model).set_weights(
+            task.network(model).set_weights(
                 [*weights, np.full((8, 4), 0.1) * np.arange(4), np.zeros(4)]
             )
             model.compile(keras.optimizers.Adam(0.01), task.loss())
@@ -252,7 +252,7 @@ def test_it_has_the_form_of_the_task_it_wraps(source):
     assert inside.views_per_image() == 4
     model = inside.build_model(pixels_alone())
     assert model.output_shape == (None, 4, 4)
-    assert inside.classifier(model).output_shape == (None, 4)
+    assert inside.network(model).output_shape == (None, 4)
     assert [metric.name for metric in inside.metrics()] == [
         metric.name for metric in Rotation().metrics()
     ]
@@ -289,8 +289,13 @@ def test_images_that_do_not_lie_there_are_refused_before_another_is_shown_for_th
             "InStep supports angles of 0, 90, 180 and 270 alone;",
         ),
         (
-            {"augmentation": [augmentation.random_resized_crop(12)], "resident": True},
-            "by pad_crop_flip and random_flip alone",
+            {
+                "augmentation": [
+                    augmentation.keras_cv("RandomGaussianBlur", kernel_size=3, factor=0.5)
+                ],
+                "resident": True,
+            },
+            "cannot be augmented by layers of keras-cv",
         ),
         (
             {"resident": "two"},

@@ -67,7 +67,7 @@ def test_the_model_is_flat_and_its_logits_are_float32_under_mixed_precision(smal
     model = task.build_model(small_backbone)
     assert not any(isinstance(layer, keras.Model) for layer in model.layers)
     assert model.output_shape == (None, 4)
-    assert task.classifier(model) is model
+    assert task.network(model) is model
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         assert Rotation().build_model(small_backbone).output.dtype == "float32"

@@ -4,9 +4,9 @@ from rotkeras.report.collect import gather
 from rotkeras.report.curves import (
     best_probe_curve,
     equivariance_curve,
+    monitor_curve,
     over_epochs,
     probe_curves,
-    rotation_curve,
 )
 
 
@@ -16,7 +16,7 @@ def gathered(evaluated_run):
 
 
 def test_rotation_of_training_and_validation(gathered):
-    figure = rotation_curve([gathered], "x")
+    figure = monitor_curve([gathered], "x")
     assert figure.table.columns == ["epoch", "validation", "training, augmented"]
     expected = [f"{100 * row['val_accuracy']:.1f} %" for row in gathered.metrics]
     assert [line[1].text for line in figure.table.cells] == expected
@@ -38,7 +38,7 @@ def test_equivariance_of_the_drawn_taps(gathered):
 
 
 def test_several_runs_share_a_figure(gathered):
-    figure = rotation_curve([gathered, gathered], "x")
+    figure = monitor_curve([gathered, gathered], "x")
     assert len(figure.table.columns) == 3
     best = best_probe_curve([gathered], "x")
     highest = max(

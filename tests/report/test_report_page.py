@@ -153,9 +153,9 @@ def test_two_runs_side_by_side(run, tmp_path):
     assert {
         "run1",
         "run2",
-        "all-rotation-figure_1",
-        "run1-rotation-figure_1",
-        "run2-rotation-figure_1",
+        "all-monitor-figure_1",
+        "run1-monitor-figure_1",
+        "run2-monitor-figure_1",
     } <= set(ids)
     assert not reader.of("img")
 

@@ -7,7 +7,10 @@ from rotkeras.data import Images, Source, augmentation
 from rotkeras.pretext import InStep, Rotation
 from rotkeras.training import devices, hosts, placement
 
-CROP, RESIZED = augmentation.pad_crop_flip(4), augmentation.random_resized_crop(16)
+CROP, RESIZED = (
+    augmentation.pad_crop_flip(4),
+    augmentation.keras_cv("RandomGaussianBlur", kernel_size=3, factor=0.5),
+)
 
 
 @pytest.fixture

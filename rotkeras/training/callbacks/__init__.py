@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rotkeras.training.callbacks.attention_maps import AttentionMaps
+    from rotkeras.training.callbacks.embedding_spread import EmbeddingSpread
     from rotkeras.training.callbacks.encoder_checkpoint import EncoderCheckpoint
     from rotkeras.training.callbacks.in_one_process import InOneProcess
     from rotkeras.training.callbacks.metrics_log import MetricsLog
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttentionMaps",
+    "EmbeddingSpread",
     "EncoderCheckpoint",
     "InOneProcess",
     "MetricsLog",
@@ -28,6 +30,7 @@ __all__ = [
 
 _HOMES = {
     "AttentionMaps": "attention_maps",
+    "EmbeddingSpread": "embedding_spread",
     "EncoderCheckpoint": "encoder_checkpoint",
     "InOneProcess": "in_one_process",
     "MetricsLog": "metrics_log",

@@ -9,6 +9,7 @@ from rotkeras.arguments.accepted import AnyPath, ProbeName, Text
 from rotkeras.arguments.checked import checked
 from rotkeras.backbones import taps
 from rotkeras.files import check_writable, write_whole
+from rotkeras.pretext.base import Monitor
 from rotkeras.probes.choice import choose
 from rotkeras.training.callbacks.probe_accuracy import ProbeAccuracy
 
@@ -19,8 +20,9 @@ class EncoderCheckpoint(keras.callbacks.Callback):
     """Cut the encoder after every epoch and write `encoder.keras` (the best on validation) and
     `encoder-last.keras`.
 
-    Best is by a probe in the logs (`ProbeAccuracy` before this callback), then by `val_accuracy`,
-    then the last epoch. The files hold stock layers alone and load with Keras without rotkeras.
+    Best is by a probe in the logs (`ProbeAccuracy` before this callback), then by the monitor of
+    the task on validation images, then the last epoch. The files hold stock layers alone and load
+    with Keras without rotkeras.
 
     Args:
         folder: where to write.
@@ -31,6 +33,7 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         probe_accuracy: the callback that probes. Its predictions show whether the taps differ
             significantly; where they do not, the second tap is taken (`rotkeras.probes.choice`).
             None takes the tap with the highest accuracy, and among equal ones the second.
+        monitor: of the task (`task.monitor`); None for a metric named `accuracy`.
 
     Attributes:
         best: {"epoch", "tap", "measure", "value"} of `encoder.keras`, or None before the first
@@ -52,6 +55,7 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         pooling: taps.Pooling = "average",
         probe: ProbeName = "ridge",
         probe_accuracy: ProbeAccuracy | None = None,
+        monitor: Monitor | None = None,
     ) -> None:
         super().__init__()
         self.folder = Path(folder)
@@ -59,6 +63,7 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         self.pooling: taps.Pooling = pooling
         self.probe = probe
         self.probe_accuracy = probe_accuracy
+        self.monitor = monitor or Monitor("accuracy", "accuracy", "accuracy")
         self.best: dict[str, Any] | None = None
         self.last: dict[str, Any] | None = None
         self._encoders: dict[str, keras.Model] = {}
@@ -96,12 +101,8 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         # Between two probed epochs the tap of the last probe goes on.
         fallback = self.best["tap"] if self.best else taps.default(self.model)
         tap = fallback if self.tap == "best" else self.tap
-        if "val_accuracy" in logs:
-            return {
-                "tap": tap,
-                "measure": "rotation accuracy",
-                "value": float(logs["val_accuracy"]),
-            }
+        if (value := logs.get(f"val_{self.monitor.metric}")) is not None:
+            return {"tap": tap, "measure": self.monitor.words, "value": float(value)}
         return {"tap": tap, "measure": "epoch", "value": 0.0}
 
     def _correct(self, wanted: list[str]) -> dict[str, Any] | None:
@@ -112,10 +113,9 @@ class EncoderCheckpoint(keras.callbacks.Callback):
         return {tap: found[tap][self.probe] for tap in wanted}
 
     def _rank(self, entry: dict[str, Any]) -> tuple[int, float]:
-        order = ("epoch", "rotation accuracy")
-        return order.index(entry["measure"]) if entry["measure"] in order else len(order), entry[
-            "value"
-        ]
+        if entry["measure"] == self.monitor.words:
+            return 1, self.monitor.rank(entry["value"])
+        return (0 if entry["measure"] == "epoch" else 2), entry["value"]
 
     def _write(self, name: str, tap: str) -> None:
         if tap not in self._encoders:

@@ -7,6 +7,7 @@ import keras
 
 from rotkeras.arguments.accepted import NotNegative
 from rotkeras.arguments.checked import checked
+from rotkeras.pretext.base import Monitor
 from rotkeras.text import clock
 
 
@@ -20,12 +21,18 @@ class Progress(keras.callbacks.Callback):
     """
 
     @checked
-    def __init__(self, console: Any = None, initial_epoch: NotNegative = 0) -> None:
+    def __init__(
+        self,
+        console: Any = None,
+        initial_epoch: NotNegative = 0,
+        monitor: Monitor | None = None,
+    ) -> None:
         super().__init__()
         from rich.console import Console
 
         self.console = console or Console(markup=False, emoji=False)
         self.initial_epoch = initial_epoch
+        self.monitor = monitor or Monitor("accuracy", "accuracy", "accuracy")
         self._bar: Any = None
         self._started = 0.0
         self._epoch = initial_epoch
@@ -71,7 +78,9 @@ class Progress(keras.callbacks.Callback):
             else f"{clock(time.monotonic() - self._started)} of training"
         )
         self.console.print(
-            epoch_line(epoch + 1, self._epochs(), logs or {}, left), highlight=False, soft_wrap=True
+            epoch_line(epoch + 1, self._epochs(), logs or {}, left, self.monitor),
+            highlight=False,
+            soft_wrap=True,
         )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -95,17 +104,16 @@ class Progress(keras.callbacks.Callback):
         return clock((time.monotonic() - self._started) * (total - done) / max(done, 1))
 
 
-def epoch_line(epoch: int, epochs: int, logs: dict[str, Any], left: str) -> str:
+def epoch_line(epoch: int, epochs: int, logs: dict[str, Any], left: str, monitor: Monitor) -> str:
     """One epoch in one line."""
     parts = [
         f"epoch {epoch:>{len(str(epochs))}}/{epochs}",
         f"loss {logs.get('loss', float('nan')):.3f}",
     ]
-    if "accuracy" in logs:
-        validated = (
-            f" (validation {100 * logs['val_accuracy']:.1f} %)" if "val_accuracy" in logs else ""
-        )
-        parts.append(f"rotation {100 * logs['accuracy']:.1f} %{validated}")
+    if monitor.metric in logs and monitor.metric != "loss":
+        validation = logs.get(f"val_{monitor.metric}")
+        validated = "" if validation is None else f" (validation {monitor.show(validation)})"
+        parts.append(f"{monitor.short} {monitor.show(logs[monitor.metric])}{validated}")
     probed = {
         key: value
         for key, value in logs.items()

@@ -185,7 +185,7 @@ def test_without_probes_rotation_accuracy_chooses_and_the_second_tap_is_cut(
     assert checkpoint.best == {
         "epoch": 2,
         "tap": "conv2",
-        "measure": "rotation accuracy",
+        "measure": "accuracy",
         "value": 0.9,
     }
     assert keras.models.load_model(tmp_path / "encoder.keras").output_shape == (None, 4, 4, 8)
@@ -313,7 +313,7 @@ def test_times_and_lines():
         "views_per_second": 1234.5,
         **probed(0.3, 0.8),
     }
-    line = epoch_line(3, 10, logs, "0:10 left")
+    line = epoch_line(3, 10, logs, "0:10 left", Rotation().monitor)
     assert (
         line
         == "epoch  3/10  loss 0.500  rotation 75.0 % (validation 70.0 %)  ridge probe conv2 80.0 % "

@@ -1,0 +1,176 @@
+"""Random resized crops, by Pillow on the host and by `keras.ops` inside the step.
+
+Both resample with a triangle filter that is widened where the crop is reduced (bilinear with
+antialiasing), from the drawn box alone, so they agree within one grey level.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from rotkeras.arguments.accepted import ImageSize, Range, ShareRange
+from rotkeras.arguments.checked import checked
+from rotkeras.data import keyed
+from rotkeras.data.keyed import Key
+
+Tensor = Any
+
+_TRIES = 10
+_STREAMS = np.arange(40, 40 + 2 * _TRIES + 3)
+"""Streams of randomness: areas, aspect ratios, top, left and flip."""
+
+WHOLE = 2**16
+"""Boxes are drawn in this fraction of the sides, as integers."""
+
+
+@checked
+def random_resized_crop(
+    size: ImageSize | None = None,
+    scale: ShareRange = (0.08, 1.0),
+    ratio: Range = (3 / 4, 4 / 3),
+    flip: bool = True,
+) -> "RandomResizedCrop":
+    """Cut a box of random area and aspect ratio, resize it (bilinear, antialiased), and flip half
+    of the images.
+
+    Up to ten areas and aspect ratios are drawn until the box fits into the image; otherwise it is
+    the whole image.
+
+    Args:
+        size: pixels of each side of the result; None keeps the height and width of the images.
+        scale: least and greatest area of the box, as a share of the image.
+        ratio: least and greatest aspect ratio of the box, as a share of that of the image; drawn
+            uniformly in its logarithm.
+        flip: whether to flip.
+
+    Reference:
+        Szegedy et al., Going Deeper with Convolutions, CVPR 2015, section 6; the definition of
+        RandomResizedCrop in the documentation of torchvision 0.24.
+    """
+    return RandomResizedCrop(size, scale, ratio, flip)
+
+
+class RandomResizedCrop:
+    """See `random_resized_crop`."""
+
+    in_numpy = True
+    in_step = True
+    undrawn = (0, 0, WHOLE, WHOLE, 0)
+
+    def __init__(
+        self,
+        size: int | None,
+        scale: tuple[float, float],
+        ratio: tuple[float, float],
+        flip: bool,
+    ) -> None:
+        self.size = size
+        self.scale = (float(scale[0]), float(scale[1]))
+        self.ratio = (float(ratio[0]), float(ratio[1]))
+        self.flip = flip
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        return {"size": self.size, "scale": self.scale, "ratio": self.ratio, "flip": self.flip}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "RandomResizedCrop":
+        """The augmentation of a config."""
+        return cls(config["size"], tuple(config["scale"]), tuple(config["ratio"]), config["flip"])
+
+    def draw(self, key: Key) -> Any:
+        """(top, left, height, width, flip) of each image, the first four in 1/65,536 of the side of
+        the image: int32 (B, 5)."""
+        if isinstance(key.index, np.ndarray):
+            return self._draw(key.seed, key.epoch, key.index)
+        import tensorflow as tf
+
+        drawn = tf.numpy_function(self._draw, [*key], tf.int32, stateful=False)
+        return tf.ensure_shape(drawn, (key.index.shape[0], 5))
+
+    def _draw(self, seed: Any, epoch: Any, index: NDArray[np.int64]) -> NDArray[np.int32]:
+        bits = keyed.mix(seed, epoch, _STREAMS, np.asarray(index)[:, None]) >> np.uint64(11)
+        unit = bits.astype(np.float64) / 2**53
+        areas = self.scale[0] + unit[:, :_TRIES] * (self.scale[1] - self.scale[0])
+        low, high = (math.log(each) for each in self.ratio)
+        aspects = np.exp(low + unit[:, _TRIES : 2 * _TRIES] * (high - low))
+        heights, widths = np.sqrt(areas / aspects), np.sqrt(areas * aspects)
+        fits = (heights <= 1) & (widths <= 1)
+        first, rows = fits.argmax(axis=1), np.arange(len(unit))
+        height = np.where(fits.any(axis=1), heights[rows, first], 1.0)
+        width = np.where(fits.any(axis=1), widths[rows, first], 1.0)
+        top, left = unit[:, -3] * (1 - height), unit[:, -2] * (1 - width)
+        boxes = np.stack([top, left, height, width], axis=1)
+        drawn = np.empty((len(unit), 5), np.int32)
+        drawn[:, :4] = np.rint(boxes * WHOLE)
+        drawn[:, :2] = np.minimum(drawn[:, :2], WHOLE - drawn[:, 2:4])
+        drawn[:, 4] = (unit[:, -1] >= 0.5) & self.flip
+        return drawn
+
+    def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
+        """The crops inside the step, by `keras.ops`: uint8 (B, H, W, 3) to (B, S, S, 3)."""
+        from keras import ops
+
+        height, width = images.shape[1:3]
+        boxes = ops.cast(drawn[:, :4], "float32") / WHOLE
+        rows = _weights(boxes[:, 0], boxes[:, 2], height, self.size or height)
+        columns = _weights(boxes[:, 1], boxes[:, 3], width, self.size or width)
+        columns = ops.where(drawn[:, 4, None, None] == 1, ops.flip(columns, axis=1), columns)
+        values = ops.cast(images, "float32")
+        # Pillow rounds between the two directions as well.
+        cut = ops.round(ops.einsum("bxw,bhwc->bhxc", columns, values))
+        cut = ops.einsum("byh,bhxc->byxc", rows, cut)
+        return ops.cast(ops.round(ops.clip(cut, 0.0, 255.0)), "uint8")
+
+    def __call__(self, images: Tensor, key: Key) -> Tensor:
+        """Crops of images: arrays of arrays, tensors of tensors."""
+        drawn = self.draw(key)
+        if isinstance(images, np.ndarray):
+            return self.cut(images, drawn)
+        import tensorflow as tf
+
+        made = tf.numpy_function(self.cut, [images, drawn], tf.uint8, stateful=False)
+        return tf.ensure_shape(
+            made,
+            (images.shape[0], self.size or images.shape[1], self.size or images.shape[2], 3),
+        )
+
+    def cut(self, images: NDArray[np.uint8], drawn: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """The crops on the host, by Pillow."""
+        count, height, width, _ = images.shape
+        size = (self.size or width, self.size or height)
+        made = np.empty((count, size[1], size[0], 3), np.uint8)
+        sides = np.array([height, width, height, width]) / WHOLE
+        boxes = drawn[:, :4] * sides
+        edges = np.stack(
+            [boxes[:, 1], boxes[:, 0], boxes[:, 1] + boxes[:, 3], boxes[:, 0] + boxes[:, 2]], axis=1
+        ).tolist()
+        flips = drawn[:, 4].tolist()
+        for number in range(count):
+            cut = Image.fromarray(images[number]).resize(
+                size, Image.Resampling.BILINEAR, edges[number]
+            )
+            made[number] = np.asarray(cut)[:, ::-1] if flips[number] else np.asarray(cut)
+        return made
+
+
+def _weights(begin: Tensor, share: Tensor, side: int, size: int) -> Tensor:
+    """How much each pixel of a side counts in each pixel of the result: float32 (B, size, side).
+
+    Args:
+        begin: (B,), where the box begins, as a share of the side.
+        share: (B,), its length, as a share of the side.
+        side: pixels of the image.
+        size: pixels of the result.
+    """
+    from keras import ops
+
+    step = share * (side / size)
+    centre = (begin * side)[:, None] + (ops.arange(size, dtype="float32") + 0.5) * step[:, None]
+    reach = ops.maximum(step, 1.0)[:, None, None]
+    distance = ops.arange(side, dtype="float32") + 0.5 - centre[:, :, None]
+    weights = ops.maximum(1.0 - ops.abs(distance) / reach, 0.0)
+    return weights / ops.sum(weights, axis=2, keepdims=True)

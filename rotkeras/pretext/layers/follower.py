@@ -1,0 +1,88 @@
+"""A copy of a model that trails it."""
+
+from typing import Any
+
+import keras
+
+from rotkeras.arguments.accepted import Strength
+
+
+@keras.saving.register_keras_serializable(package="rotkeras")
+class Follower(keras.layers.Layer):
+    """A copy of a model whose weights trail those of the model, without gradients of their own.
+
+    In training, before the copy is used, each of its weights becomes momentum · copy + (1 −
+    momentum) · model; running averages of batch norm too. The first use therefore sees the initial
+    weights of the model, whatever they were when this layer was made, because until then the copy
+    is equal to it.
+
+    Args:
+        model: the model to follow; it is trained elsewhere in the same graph.
+        momentum: from 0 (a frozen copy of the present weights) to 1 (of the first weights).
+        stop_gradient: whether no gradient passes through the output to the inputs. False with
+            momentum 0 is a frozen copy, through which inputs learn.
+        **arguments: of `keras.layers.Layer`.
+
+    Input shape: that of the model. Output shape: that of the model.
+
+    Reference:
+        He et al., Momentum Contrast for Unsupervised Visual Representation Learning, CVPR 2020,
+        equation 2; Grill et al., Bootstrap Your Own Latent, NeurIPS 2020, equation 1.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        momentum: Strength = 0.99,
+        stop_gradient: bool = True,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(**arguments)
+        self.momentum = momentum
+        self.stop_gradient = stop_gradient
+        # In a list of its own kind, Keras would track the followed model as a part of this layer.
+        self._followed = _Untracked(model)
+        self.copy = keras.models.clone_model(model)
+        self.copy.set_weights(model.get_weights())
+        self.copy.trainable = False
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The copy's output."""
+        if training:
+            for mine, theirs in zip(self.copy.weights, self._followed.model.weights, strict=True):
+                if mine.dtype.startswith(("float", "bfloat")):
+                    followed = keras.ops.stop_gradient(theirs.value)
+                    mine.assign(self.momentum * mine.value + (1 - self.momentum) * followed)
+        output = self.copy(inputs, training=False)
+        if not self.stop_gradient:
+            return output
+        return keras.tree.map_structure(keras.ops.stop_gradient, output)
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
+        """Of the copy, which needs no assignments to be traced."""
+        return self.copy.compute_output_spec(inputs, training=False)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor; the model by its own configuration."""
+        return {
+            **super().get_config(),
+            "model": keras.saving.serialize_keras_object(self._followed.model),
+            "momentum": self.momentum,
+            "stop_gradient": self.stop_gradient,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Follower":
+        """A follower of a model of the same form, which is not the one that trains: call
+        `follow(model)` with that one."""
+        model = keras.saving.deserialize_keras_object(config["model"])
+        return cls(**{**config, "model": model})
+
+    def follow(self, model: keras.Model) -> None:
+        """Follow another model of the same form, such as the one that was loaded beside this."""
+        self._followed = _Untracked(model)
+
+
+class _Untracked:
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model

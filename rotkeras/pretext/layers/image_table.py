@@ -1,0 +1,81 @@
+"""One row for each image."""
+
+from typing import Any
+
+import keras
+
+from rotkeras.arguments.accepted import Positive, Strength
+from rotkeras.pretext.gather import gather
+
+
+@keras.saving.register_keras_serializable(package="rotkeras")
+class ImageTable(keras.layers.Layer):
+    """A vector for each training image, as a weight that is saved with the model: a memory bank.
+
+    In training it returns the rows of the batch and then moves them towards new vectors: row =
+    momentum · row + (1 − momentum) · vector, divided by its length. Rows start as random
+    directions.
+
+    Args:
+        images: number of rows.
+        dimensions: length of a row.
+        momentum: from 0 (the latest vector) to 1 (no change).
+        seed: of the first rows.
+        **arguments: of `keras.layers.Layer`.
+
+    Input shape: a list of vectors (B, dimensions) and int32 positions (B,), each image once;
+    those of several devices are gathered. Output shape: (B, dimensions), the rows
+    before, without gradient.
+
+    Reference:
+        Wu, Xiong, Yu, Lin, Unsupervised Feature Learning via Non-Parametric Instance
+        Discrimination, CVPR 2018, section 3.2.
+    """
+
+    def __init__(
+        self,
+        images: Positive,
+        dimensions: Positive,
+        momentum: Strength = 0.5,
+        seed: int = 0,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(**arguments)
+        self.images, self.dimensions = images, dimensions
+        self.momentum, self.seed = momentum, seed
+        self.rows = self.add_weight(
+            (images, dimensions),
+            keras.initializers.RandomNormal(1.0, seed=seed),
+            trainable=False,
+            dtype="float32",
+            aggregation="only_first_replica",
+            name="rows",
+        )
+        self.rows.assign(keras.ops.normalize(self.rows.value, axis=1))
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The rows of the images, before they move."""
+        vectors, positions = inputs
+        before = keras.ops.stop_gradient(keras.ops.take(self.rows.value, positions, axis=0))
+        if training:
+            vectors = keras.ops.stop_gradient(keras.ops.cast(vectors, "float32"))
+            moved = self.momentum * before + (1 - self.momentum) * vectors
+            moved, _ = gather(keras.ops.normalize(moved, axis=1))
+            places, _ = gather(keras.ops.cast(positions, "int32"))
+            self.rows.assign(keras.ops.scatter_update(self.rows.value, places[:, None], moved))
+        return before
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
+        """float32 (B, dimensions)."""
+        return keras.KerasTensor((inputs[1].shape[0], self.dimensions), dtype="float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "images": self.images,
+            "dimensions": self.dimensions,
+            "momentum": self.momentum,
+            "seed": self.seed,
+        }

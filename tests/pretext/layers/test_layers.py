@@ -1,0 +1,146 @@
+"""Follower, Queue and ImageTable: by hand, and equal on TensorFlow, two replicas and JAX."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from small_training import QUICK_COMPILING
+
+from rotkeras.pretext.layers import Follower, ImageTable, Queue
+
+X = np.random.default_rng(0).normal(size=(8, 6)).astype(np.float32)
+
+
+def small_model():
+    return keras.Sequential([keras.Input((6,)), keras.layers.Dense(3), keras.layers.Dense(2)])
+
+
+def test_a_follower_trails_its_model():
+    model = small_model()
+    follower = Follower(model, 0.9)
+    first = [w.copy() for w in model.get_weights()]
+    np.testing.assert_array_equal(follower(X), model(X))
+    for weight in model.weights:
+        weight.assign(weight + 1.0)
+    np.testing.assert_array_equal(follower.copy.get_weights()[0], first[0])  # not in inference
+    follower(X, training=True)
+    for mine, old in zip(follower.copy.get_weights(), first, strict=True):
+        np.testing.assert_allclose(mine, 0.9 * old + 0.1 * (old + 1), rtol=1e-5)
+    assert not follower.trainable_weights
+    assert model.trainable_weights
+
+
+@pytest.mark.parametrize(("stop", "learns"), [(True, False), (False, True)])
+def test_a_frozen_copy_passes_gradients_or_none(stop, learns):
+    import tensorflow as tf
+
+    model = small_model()
+    follower = Follower(model, 0.0, stop_gradient=stop)
+    inputs = tf.Variable(X)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(follower(inputs, training=True) ** 2)
+    gradients = tape.gradient(loss, [inputs, *model.trainable_variables])
+    assert (gradients[0] is not None) == learns
+    assert gradients[1:] == [None] * 4
+
+
+def test_a_queue_returns_what_came_before():
+    queue = Queue(6, 2)
+    first = np.asarray(queue.vectors)
+    np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1, rtol=1e-6)
+    new = np.arange(8, dtype=np.float32).reshape(4, 2)
+    np.testing.assert_array_equal(queue(new, training=True), first)
+    expected = np.concatenate([new, first[:2]])
+    np.testing.assert_array_equal(queue(new + 9), expected)  # inference changes nothing
+    np.testing.assert_array_equal(queue(new[:3] + 9, training=True), expected)
+    np.testing.assert_array_equal(queue(new), np.concatenate([new[:3] + 9, expected[:3]]))
+
+
+def test_a_table_moves_the_rows_of_the_batch():
+    table = ImageTable(5, 2, momentum=0.25)
+    before = np.asarray(table.rows)
+    vectors, places = np.array([[3, 0], [0, -2]], np.float32), np.array([4, 1], np.int32)
+    np.testing.assert_array_equal(table([vectors, places], training=True), before[[4, 1]])
+    moved = 0.25 * before[[4, 1]] + 0.75 * vectors
+    expected = before.copy()
+    expected[[4, 1]] = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    np.testing.assert_allclose(table.rows, expected, rtol=1e-5)
+
+
+def test_they_are_saved_with_a_model(tmp_path):
+    inputs, places = keras.Input((6,)), keras.Input((), dtype="int32")
+    vectors = keras.layers.Dense(2)(inputs)
+    outputs = [
+        Follower(small_model(), 0.5)(inputs),
+        Queue(8, 2)(vectors),
+        ImageTable(8, 2)([vectors, places]),
+    ]
+    model = keras.Model([inputs, places], outputs)
+    given = [X, np.arange(8, dtype=np.int32)]
+    for _ in range(2):
+        model(given, training=True)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for one, other in zip(model(given), loaded(given), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+SCRIPT = """
+import json, sys, keras, numpy as np
+two, scope = sys.argv[1] == "two", None
+if two:
+    import tensorflow as tf
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+    scope = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope()
+from contextlib import nullcontext
+from rotkeras.pretext.layers import Follower, ImageTable, Queue
+rng = np.random.default_rng(0)
+x, places = rng.normal(size=(24, 6)).astype("float32"), np.arange(24, dtype="int32")
+with scope or nullcontext():
+    inputs, index = keras.Input((6,)), keras.Input((), dtype="int32")
+    net = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
+    net.set_weights([rng.normal(size=w.shape) for w in net.get_weights()])
+    z = net(inputs)
+    queue, table, follower = Queue(16, 3), ImageTable(24, 3), Follower(net, 0.9)
+    queue.set_weights([rng.normal(size=(16, 3))])
+    table.set_weights([rng.normal(size=(24, 3))])
+    scores = keras.ops.matmul(z, keras.ops.transpose(queue(z)))
+    output = keras.ops.concatenate([scores, z * table([z, index]), z * follower(inputs)], axis=1)
+    model = keras.Model([inputs, index], output)
+    model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=keras.backend.backend() == "jax")
+losses = model.fit(
+    [x, places], np.ones((24, 22), "float32"), batch_size=8, epochs=3, shuffle=False, verbose=0
+).history["loss"]
+sums = [float(np.abs(w).sum()) for layer in (queue, table, follower.copy) for w in layer.get_weights()]
+print(json.dumps([*losses, *sums]))
+"""
+
+
+def trained(backend, devices):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, devices],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": QUICK_COMPILING},
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def on_one_device():
+    return trained("tensorflow", "one")
+
+
+def test_two_replicas_train_as_one_device(on_one_device):
+    np.testing.assert_allclose(trained("tensorflow", "two"), on_one_device, rtol=1e-5)
+
+
+def test_jax_trains_as_tensorflow(on_one_device):
+    pytest.importorskip("jax")
+    np.testing.assert_allclose(trained("jax", "one"), on_one_device, rtol=1e-5)

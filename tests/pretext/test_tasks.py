@@ -1,0 +1,257 @@
+"""What every pretext task promises. A new task is a line in TASKS."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from small_training import LEAN, QUICK_COMPILING, three_taps
+
+from rotkeras import UserError, data, pretext, recipe
+from rotkeras.data.keyed import Key
+from rotkeras.pretext import InStep
+from rotkeras.run.folder import Run
+
+TASKS = {
+    "rotation": {},
+    "rotation, one view": {"views": "one"},
+    "rotation by eight": {"angles": [0, 45, 90, 135, 180, 225, 270, 315]},
+    "simclr": {"hidden_units": 8, "projection_units": 4},
+    "simclr, blurred": {"hidden_units": 8, "projection_units": 4, "blur": 0.5},
+}
+"""Settings of tasks; the name of the task is the first word of the line."""
+
+
+def name_of(line):
+    return line.replace(",", " ").split()[0]
+
+
+@pytest.fixture(params=TASKS)
+def line(request):
+    return request.param
+
+
+@pytest.fixture
+def task(line):
+    return pretext.NAMES[name_of(line)](**TASKS[line])
+
+
+@pytest.fixture
+def images(digit_source):
+    return digit_source.train.draw(24)
+
+
+def fitted(task, images, epochs=1, **compiled):
+    keras.utils.set_random_seed(0)
+    model = task.build_model(three_taps(), len(images))
+    model.compile(
+        keras.optimizers.SGD(0.05, momentum=0.9), task.loss(), metrics=task.metrics(), **compiled
+    )
+    batches = data.pipeline(images, task, images_per_batch=8, seed=0)
+    history = model.fit(
+        batches.dataset,
+        steps_per_epoch=batches.steps_per_epoch,
+        epochs=epochs,
+        validation_data=data.evaluation_pipeline(images, task, images_per_batch=8),
+        shuffle=False,
+        verbose=0,
+        callbacks=task.callbacks(images),
+    ).history
+    return model, history
+
+
+def test_it_has_the_form(task, images):
+    assert set(pretext.PretextTask.__annotations__) <= set(dir(task))
+    x, y = next(iter(data.pipeline(images, task, images_per_batch=4).dataset))
+    assert len(x) == 4 * task.views_per_image() == len(np.reshape(y, -1))
+    assert task.monitor.words
+    assert task.monitor.show(0.5) == "50.0 %"
+
+
+def test_it_trains_and_its_monitor_is_logged(task, images, eagerly):
+    _, history = fitted(task, images)
+    assert np.isfinite(history["loss"]).all()
+    for key in (task.monitor.metric, f"val_{task.monitor.metric}"):
+        assert 0 <= history[key][0] <= 1
+
+
+def test_the_same_seed_gives_the_same_weights(task, images, eagerly):
+    first, second = (fitted(task, images)[0].get_weights() for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_views_are_a_function_of_the_key_alone(task, images):
+    key = Key(np.int64(1), np.int64(2), images.rows)
+    if not task.in_numpy:
+        pytest.skip("views of this task are TensorFlow's")
+    x, y = task.views(images.take(slice(None)), key)
+    part = task.views(images.take(slice(3, 5)), key._replace(index=images.rows[3:5]))
+    count = task.views_per_image()
+    np.testing.assert_array_equal(part[0], x[3 * count : 5 * count])
+    assert x.dtype == np.uint8
+    assert np.asarray(y).dtype == np.int32
+
+
+def test_views_inside_the_step_are_those_of_the_host(task, images):
+    if not getattr(task, "in_step", False):
+        pytest.skip("views of this task are made on the host")
+    inside = InStep(task)
+    model = inside.build_model(three_taps(), len(images))
+    host = next(iter(data.pipeline(images, task, images_per_batch=6).dataset))
+    sent = next(iter(data.pipeline(images, inside, images_per_batch=6).dataset))
+    made = np.asarray(model.get_layer("views")(sent[0])).astype(int)
+    assert np.abs(made - np.asarray(host[0])).max() <= 1
+    np.testing.assert_array_equal(np.reshape(sent[1], -1), host[1])
+    assert inside.monitor == task.monitor
+    assert inside.network(model).input_shape == (None, 16, 16, 3)
+
+
+def test_what_is_kept_is_flat_stock_and_loads_without_rotkeras(task, tmp_path):
+    network = task.network(task.build_model(three_taps()))
+    assert not [each for each in network.layers if isinstance(each, keras.Model)]
+    assert [each.name for each in network.layers if each.name.startswith("conv")] == [
+        "conv1",
+        "conv2",
+        "conv3",
+    ]
+    if task.class_names is None:
+        assert len(network.output_shape) == 4
+    else:
+        assert network.output_shape == (None, len(task.class_names))
+    network.save(tmp_path / "network.keras")
+    code = (
+        "import keras, sys; m = keras.models.load_model(sys.argv[1], safe_mode=True);"
+        "print(m.count_params(), 'rotkeras' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "network.keras")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [str(network.count_params()), "False"]
+
+
+def test_a_compiled_model_loads_and_trains_on(task, images, tmp_path, eagerly):
+    model, _ = fitted(task, images)
+    model.save(tmp_path / "compiled.keras")
+    loaded = keras.models.load_model(tmp_path / "compiled.keras")
+    batches = data.pipeline(images, task, images_per_batch=8, seed=0, initial_epoch=1)
+    results = [
+        each.fit(batches.dataset, steps_per_epoch=2, shuffle=False, verbose=0).history
+        for each in (model, loaded)
+    ]
+    np.testing.assert_allclose(results[0]["loss"], results[1]["loss"], rtol=1e-6)
+
+
+def test_sixteen_bits_train_and_predict_finite_numbers(task, images, eagerly):
+    before = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        model, history = fitted(task, images)
+        assert np.isfinite(history["loss"]).all()
+        assert np.isfinite(model.predict(images.take(slice(0, 8)), verbose=0)).all()
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def test_wrong_arguments_are_one_sentence(line):
+    make = pretext.NAMES[name_of(line)]
+    for setting in TASKS[line]:
+        with pytest.raises(UserError, match=f"^{setting} must"):
+            make(**{setting: object()})
+    with pytest.raises(UserError, match=r"backbone must be a Keras model"):
+        make().build_model("nin")
+
+
+def section_of(line):
+    return {"name": name_of(line), **TASKS[line]}
+
+
+def test_recipe_python_and_schema_have_one_declaration(line):
+    made = recipe.validate({**LEAN, "task": section_of(line)}, "test")
+    task = pretext.of_section(made.task)
+    again = recipe.validate(made.model_dump(mode="json"), "test")
+    assert pretext.of_section(again.task).get_config() == task.get_config()
+    schema = recipe.Recipe.model_json_schema()["$defs"]
+    section = next(
+        each
+        for each in schema.values()
+        if each["properties"].get("name", {}).get("const") == name_of(line)
+    )
+    for key, field in section["properties"].items():
+        assert key == "name" or field["description"], key
+
+
+@pytest.mark.parametrize("line", ["rotation", "simclr"], indirect=True)
+def test_a_run_killed_and_resumed_has_the_weights_of_an_unbroken_one(line, tmp_path):
+    from rotkeras.training import train
+
+    content = {
+        **LEAN,
+        "task": section_of(line),
+        "data": {**LEAN["data"], "train_images": 64},
+        "train": {"epochs": 2, "images_per_batch": 16, "learning_rate": 0.02},
+        "probe": {"every_epochs": 0, "train_images": 50},
+    }
+    made = recipe.validate(content, "test")
+
+    class Kill(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    whole, broken = Run(tmp_path / "whole"), Run(tmp_path / "broken")
+    summary = train(made, whole)
+    assert summary["monitor"]["words"] == pretext.of_section(made.task).monitor.words
+    with pytest.raises(KeyboardInterrupt):
+        train(made, broken, callbacks=[Kill()])
+    broken.check(made, resume=True)
+    train(made, broken)
+    weights = [keras.models.load_model(run.model).get_weights() for run in (whole, broken)]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+ON_JAX = """
+import json, sys, keras, numpy as np
+sys.path.append(sys.argv[2])
+from small_training import three_taps
+from rotkeras import data, pretext
+images = data.load("digits", image_size=16).train.draw(24)
+found = {}
+for line, (name, settings) in json.loads(sys.argv[1]).items():
+    task = pretext.NAMES[name](**settings)
+    if not task.in_numpy:
+        continue
+    keras.utils.set_random_seed(0)
+    model = task.build_model(three_taps())
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(scale=0.1, size=w.shape) if w.ndim > 1 else w for w in model.get_weights()])
+    model.compile(keras.optimizers.SGD(0.05), task.loss(), jit_compile=keras.backend.backend() == "jax")
+    batches = data.pipeline(images, task, images_per_batch=8, seed=0)
+    found[line] = model.fit(batches.dataset, steps_per_epoch=1, epochs=3, shuffle=False, verbose=0).history["loss"]
+print(json.dumps(found))
+"""
+
+
+def test_first_losses_are_equal_on_tensorflow_and_jax():
+    pytest.importorskip("jax")
+    wanted = {line: (name_of(line), TASKS[line]) for line in ("rotation", "simclr")}
+    found = []
+    for backend in ("tensorflow", "jax"):
+        done = subprocess.run(
+            [sys.executable, "-c", ON_JAX, json.dumps(wanted), str(Path(__file__).parents[1])],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": QUICK_COMPILING},
+        )
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    for line in wanted:
+        np.testing.assert_allclose(found[0][line], found[1][line], rtol=1e-5)
