@@ -303,9 +303,10 @@ class TrainConsole:
             print_("this is not better than chance: train longer, or on more images")
         if "spread/rank" in metrics:
             spread = Spread(*(metrics[f"spread/{each}"] for each in ("std", "rank", "cosine")))
-            print_(
-                f"embeddings: effective rank {spread.rank:.1f}, mean cosine similarity of"
-                f" different images {spread.cosine:.2f}"
+            self._wrapped(
+                f"embeddings: spread {spread.std:.2f} (1: even), effective rank"
+                f" {spread.rank:.1f}, mean cosine similarity of different images"
+                f" {spread.cosine:.2f}"
             )
             if spread.collapsed:
                 self.collapsed = True

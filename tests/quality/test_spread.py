@@ -26,7 +26,7 @@ def test_pair_by_pair():
     [
         np.ones((20, 4)),
         np.zeros((20, 4)),
-        np.ones((20, 4)) + np.random.default_rng(0).normal(scale=0.01, size=(20, 4)),
+        np.ones((20, 4)) + np.random.default_rng(0).normal(scale=0.002, size=(20, 4)),
         np.outer(np.where(np.arange(20) % 2, 1, -1), [1, 2, 3, 4]),  # two opposite directions
     ],
     ids=["equal", "zero", "nearly equal", "one line"],
