@@ -104,7 +104,9 @@ def _angles_of_saved_model(folder: Path) -> tuple[int, ...]:
         return parse_angles(packed.read_bytes(), folder)
     home = folder.resolve().parent
     if (proof := home / "verify.json").exists():  # which `rotkeras export` writes beside it
-        angles = read_json(proof).get("encoder", {}).get("angles")
+        content = read_json(proof)
+        encoder = content.get("encoder") if isinstance(content, dict) else None
+        angles = encoder.get("angles") if isinstance(encoder, dict) else None
         if angles is None:
             raise UserError(f"The SavedModel {str(folder)!r} has no rotation head: {_EXPECTED}.")
         return tuple(angles)

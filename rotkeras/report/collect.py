@@ -112,7 +112,7 @@ def gather(path: Path, key: str, name: str | None = None) -> Gathered:
         run.recipe.read_text(encoding="utf-8")
     except ValueError:
         raise UserError(
-            f"{run.recipe} is not a text file; it must be the recipe that `rotkeras train` wrote."
+            f"{run.recipe} is not a text file; restore it from a copy, or train again."
         ) from None
     notes = []
     try:
@@ -122,8 +122,8 @@ def gather(path: Path, key: str, name: str | None = None) -> Gathered:
             raise ValueError("a row without epoch")
     except (ValueError, KeyError, OSError) as error:
         raise UserError(
-            f"{run.path} has a broken summary.json or metrics.jsonl ({error}); they must be those"
-            " that `rotkeras train` wrote."
+            f"{run.path} has a broken summary.json or metrics.jsonl ({error}). Restore them from a"
+            " copy, or train again."
         ) from None
     evaluations = []
     for file in sorted(

@@ -154,10 +154,25 @@ class Run:
         return validate(read_mapping(self.recipe), str(self.recipe))
 
     def load_summary(self) -> dict[str, Any] | None:
-        """What came out, or None when the run has not ended."""
+        """What came out, or None when the run has not ended.
+
+        Raises:
+            UserError: for a file that is damaged, or that holds other content.
+        """
         if not self.summary.exists():
             return None
-        summary: dict[str, Any] = json.loads(self.summary.read_text(encoding="utf-8"))
+        try:
+            summary = json.loads(self.summary.read_text(encoding="utf-8"))
+        except ValueError:
+            summary = None
+        if not isinstance(summary, dict) or any(
+            not isinstance(summary.get(key, 0), int | float)
+            for key in ("epochs", "seconds", "parameters")
+        ):
+            raise UserError(
+                f"{self.summary} is damaged. Restore it from a copy, or train again with"
+                " --overwrite."
+            )
         return summary
 
     def recorded_images(self) -> dict[str, Any] | None:

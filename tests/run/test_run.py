@@ -150,3 +150,12 @@ def test_an_ended_run_without_its_model_is_not_said_to_train(tmp_path):
     run.write_summary({"epochs": 3})
     with pytest.raises(UserError, match=r"has ended, but its model\.keras is missing"):
         run.check_ended()
+
+
+@pytest.mark.parametrize("content", ["[1]", "{", '{"epochs": "many"}', '{"seconds": null}'])
+def test_a_damaged_summary_is_a_sentence(tmp_path, content):
+    run = Run(tmp_path / "run")
+    begin(run)
+    run.summary.write_text(content)
+    with pytest.raises(UserError, match=r"summary\.json is damaged"):
+        run.load_summary()
