@@ -64,7 +64,7 @@ ALLOWED = {
     "backbones": SMALL,
     "pretext": {*SMALL, "data"},
     "recipe": {*SMALL, "data", "pretext"},
-    "run": {*SMALL, "data", "recipe"},
+    "run": {*SMALL, "data", "pretext", "recipe"},
     "embedding": {*SMALL, "data", "device", "images"},
     "probes": {*SMALL, "backbones", "data"},
     "audit": {*SMALL, "data", "images", "page"},

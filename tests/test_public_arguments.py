@@ -63,6 +63,7 @@ MORE_WRONG: dict[tuple[str, str], list[Any]] = {
     ("taps.cut", "tap"): ["conv9"],
     ("taps.maps", "only"): [["conv9"]],
     ("pretext.InStep", "task"): ["rotation", 3, int],
+    ("training.train", "task"): ["rotation", 3, int],
     ("data.pipeline", "task"): ["rotation", 3, int],
     ("data.evaluation_pipeline", "task"): ["rotation", 3, int],
 }

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from rotkeras.errors import UserError, brief
 from rotkeras.files import check_regular, expanded
-from rotkeras.pretext import of_section
 from rotkeras.run.folder import Run
 
 if TYPE_CHECKING:
@@ -108,5 +107,5 @@ def load_network(path: str | os.PathLike[str], tap: str | None = None) -> Networ
     run = Run(file.parent)
     if file != run.model or not run.recipe.exists():
         return Network(model, file.stem, (), output)
-    names = of_section(run.load_recipe().task).class_names or ()
+    names = run.task_facts().class_names or ()
     return Network(model, file.parent.resolve().name, tuple(names), output)

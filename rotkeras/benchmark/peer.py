@@ -12,7 +12,7 @@ from typing import Any
 from rotkeras.benchmark.new_process import lines
 from rotkeras.benchmark.results import Peer, PeerSetting, Spread, TrainingBenchmark
 from rotkeras.errors import UserError, brief
-from rotkeras.pretext import angles_of, of_section
+from rotkeras.pretext import facts_of_section
 from rotkeras.recipe import Recipe
 
 VARIABLE = "ROTKERAS_TORCH_PYTHON"
@@ -81,7 +81,7 @@ def find_torch(python: str | None = None) -> Torch:
 
 def check_alike(recipe: Recipe) -> None:
     """Raise a `UserError` for a recipe that the peer cannot train."""
-    angles = angles_of(of_section(recipe.task))
+    angles = facts_of_section(recipe.task).angles
     if recipe.backbone.name != "nin" or not angles or any(angle % 90 for angle in angles):
         raise UserError(
             "The peer is a NIN that predicts quarter turns: it needs backbone.name nin and"

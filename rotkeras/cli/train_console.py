@@ -286,9 +286,7 @@ class TrainConsole:
         print_ = self.console.print
         metrics, probes = summary["metrics"], summary["probes"]
         monitor = (
-            Monitor(**summary["monitor"])
-            if "monitor" in summary
-            else of_section(run.load_recipe().task).monitor
+            Monitor(**summary["monitor"]) if "monitor" in summary else run.task_facts().monitor
         )
         part = "validation" if f"val_{monitor.metric}" in metrics else "training"
         value = metrics[("val_" if part == "validation" else "") + monitor.metric]

@@ -13,7 +13,6 @@ from rotkeras.export.parts import parts_of
 from rotkeras.export.target import check_target, resolved
 from rotkeras.export.write import Exported, Tell, export
 from rotkeras.files import read_json
-from rotkeras.pretext import angles_of, of_section
 from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.models import Export
 from rotkeras.run import images as run_images
@@ -72,7 +71,7 @@ def export_run(
             f"Keras could not load {str(run.model)!r} ({brief(error)}). Train it again."
         ) from error
     chosen = settings.tap or (recipe.encoder.tap if recipe.encoder.tap != "best" else None)
-    angles = angles_of(of_section(recipe.task)) or (0, 90, 180, 270)
+    angles = run.task_facts().angles or (0, 90, 180, 270)
     size = parts_of(
         model, chosen, angles=tuple(angles), input_size=settings.input_size, resize=settings.resize
     ).input_size
@@ -104,7 +103,7 @@ def origin_of(
     images, metrics = summary.get("images") or {}, summary.get("metrics") or {}
     training, numbers = [], []
     if summary:
-        monitor = of_section(recipe.task).monitor
+        monitor = run.task_facts().monitor
         value = metrics.get(f"val_{monitor.metric}")
         training.append(
             f"Trained by rotkeras {summary['rotkeras']} in {summary['epochs']} epochs"
@@ -141,7 +140,7 @@ def origin_of(
         ),  # of this machine alone
         training,
         numbers,
-        of_section(recipe.task).method,
+        run.task_facts().method,
     )
 
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from rotkeras.device.orienter import SIGNATURE, Network, Orienter, parse_angles
 from rotkeras.errors import UserError, brief
 from rotkeras.files import check_regular, expanded, read_json, without_pattern
-from rotkeras.pretext import angles_of, of_section
 from rotkeras.run.folder import Run
 
 _EXPECTED = "give the path of an orient.tflite, a run folder or a SavedModel folder"
@@ -63,7 +62,7 @@ def find_orientation_file(path: str | os.PathLike[str]) -> OrientationFile:
     if not run.recipe.exists():
         raise UserError(f"The folder {str(given)!r} holds no network: {_EXPECTED}.")
     run.check_ended()
-    angles = angles_of(of_section(run.load_recipe().task))
+    angles = run.task_facts().angles
     if not angles:
         raise UserError(
             f"The run {str(given)!r} does not predict angles. Give a run of a task whose classes"

@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rotkeras.pretext.base import Monitor, PretextTask
+    from rotkeras.pretext.base import Monitor, PretextTask, TaskFacts
     from rotkeras.pretext.in_step import InStep
     from rotkeras.pretext.rotation import Rotation
     from rotkeras.pretext.simclr import SimCLR
@@ -32,15 +32,15 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'rotkeras.pretext' has no attribute {name!r}")
 
 
-def angles_of(task: "PretextTask") -> tuple[int, ...]:
-    """The angles, in degrees, that a task's network predicts; () if its classes are no angles."""
-    names = task.class_names or ()
-    degrees = [name.removesuffix("°") for name in names if name.endswith("°")]
-    return tuple(map(int, degrees)) if len(degrees) == len(names) else ()
-
-
 def of_section(section: Any) -> "PretextTask":
     """The task of a section `task` of a recipe."""
     tasks: dict[str, Any] = __getattr__("NAMES")
     task: PretextTask = tasks[section.name](**section.model_dump(exclude={"name"}))
     return task
+
+
+def facts_of_section(section: Any) -> "TaskFacts":
+    """What a section `task` of a recipe says of its task."""
+    from rotkeras.pretext.base import TaskFacts
+
+    return TaskFacts.of(of_section(section), section.name)

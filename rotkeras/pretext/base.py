@@ -38,6 +38,45 @@ class Monitor:
         return value if self.mode == "max" else -value
 
 
+@dataclass(frozen=True)
+class TaskFacts:
+    """What a run keeps of its task, so that it can be shown and exported without the task's code.
+
+    Attributes:
+        name: that the recipe uses, or the name of the class of a user's own task.
+        monitor, class_names, method: of the task.
+    """
+
+    name: str
+    monitor: Monitor
+    class_names: tuple[str, ...] | None
+    method: str
+
+    @classmethod
+    def of(cls, task: "PretextTask", name: str) -> "TaskFacts":
+        """The facts of a task."""
+        names = task.class_names
+        return cls(name, task.monitor, None if names is None else tuple(names), task.method)
+
+    @classmethod
+    def read(cls, content: dict[str, Any]) -> "TaskFacts":
+        """The facts that `asdict` made content of; KeyError and TypeError for other content."""
+        names = content["class_names"]
+        return cls(
+            content["name"],
+            Monitor(**content["monitor"]),
+            None if names is None else tuple(names),
+            content["method"],
+        )
+
+    @property
+    def angles(self) -> tuple[int, ...]:
+        """The angles in degrees that the network predicts; () if its classes are no angles."""
+        names = self.class_names or ()
+        degrees = [name.removesuffix("°") for name in names if name.endswith("°")]
+        return tuple(map(int, degrees)) if len(degrees) == len(names) else ()
+
+
 class PretextTask(Protocol):
     """The form of a pretext task. Nothing needs to inherit from it.
 

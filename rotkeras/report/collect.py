@@ -9,8 +9,7 @@ from typing import Any
 from rotkeras.errors import UserError
 from rotkeras.evaluate.record import KEY
 from rotkeras.files import expanded, read_json_lines
-from rotkeras.pretext import of_section
-from rotkeras.pretext.base import Monitor, PretextTask
+from rotkeras.pretext.base import Monitor, TaskFacts
 from rotkeras.recipe import Recipe
 from rotkeras.run.folder import Run
 
@@ -73,9 +72,9 @@ class Gathered:
     notes: list[str] = field(default_factory=list)
 
     @cached_property
-    def task(self) -> PretextTask:
-        """The pretext task of its recipe."""
-        return of_section(self.recipe.task)
+    def task(self) -> TaskFacts:
+        """What its pretext task is."""
+        return self.run.task_facts()
 
     @property
     def monitor(self) -> Monitor:

@@ -51,7 +51,7 @@ def facts(run: Gathered) -> list[tuple[str, str]]:
         f"{recipe.backbone.name}, {recipe.backbone.blocks} blocks, width {recipe.backbone.width:g}"
     )
     found = [
-        ("task", ": ".join([recipe.task.name, *([", ".join(names)] if names else [])])),
+        ("task", ": ".join([run.task.name, *([", ".join(names)] if names else [])])),
         ("images", source),
         ("backbone", backbone),
         ("epochs", f"{len(run.metrics)} of {settings.epochs}"),

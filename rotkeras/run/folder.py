@@ -12,6 +12,8 @@ from rotkeras import __version__
 from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable, expanded, read_json, write_json, write_text
+from rotkeras.pretext import facts_of_section
+from rotkeras.pretext.base import TaskFacts
 from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.files import validate
 from rotkeras.recipe.models import LOCATIONS
@@ -33,6 +35,7 @@ class Run:
     """The names of a run's files, and the rules that keep them safe.
 
     recipe.yaml          the recipe with all defaults, with versions
+    task.json            what the task is: its metric, classes and method
     metrics.jsonl        one object per epoch
     summary.json         what came out: accuracies, time, versions, machine
     model.keras          backbone and head after the last epoch
@@ -53,6 +56,7 @@ class Run:
             raise UserError(f"The run folder must not be empty, got {path!r}.")
         self.path = expanded(path)
         self.recipe = self.path / "recipe.yaml"
+        self.task = self.path / "task.json"
         self.metrics = self.path / "metrics.jsonl"
         self.summary = self.path / "summary.json"
         self.model = self.path / "model.keras"
@@ -152,6 +156,21 @@ class Run:
     def load_recipe(self) -> Recipe:
         """The recipe of the run in this folder."""
         return validate(read_mapping(self.recipe), str(self.recipe))
+
+    def task_facts(self) -> TaskFacts:
+        """What the run's task is; from its recipe for a run of an earlier version.
+
+        Raises:
+            UserError: for a damaged task.json.
+        """
+        if not self.task.exists():
+            return facts_of_section(self.load_recipe().task)
+        try:
+            return TaskFacts.read(read_json(self.task))
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f"{self.task} is damaged. Restore it from a copy, or train again with --overwrite."
+            ) from None
 
     def load_summary(self) -> dict[str, Any] | None:
         """What came out, or None when the run has not ended.

@@ -52,14 +52,14 @@ def training_shape(source: Source, augmentation: Sequence[Any]) -> tuple[int, in
     return height, width, channels
 
 
-def build_task(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> Any:
-    """The pretext task of a recipe; where `train.placement` wants it, an `InStep` that makes the
-    views inside the step.
+def build_task(recipe: Recipe, source: Source, augmentation: Sequence[Any], own: Any = None) -> Any:
+    """The pretext task of a recipe, or a user's `own` in its place; where `train.placement` wants
+    it, an `InStep` that makes the views inside the step.
 
     Raises:
         UserError: for a placement that cannot be.
     """
-    task = pretext.of_section(recipe.task)
+    task = pretext.of_section(recipe.task) if own is None else own
     where = placement.choose(
         recipe.train.placement, task, list(augmentation), source, compiled=_compiled(recipe)
     )
@@ -73,7 +73,11 @@ def _compiled(recipe: Recipe) -> bool:
 
 
 def build(
-    recipe: Recipe, source: Source, shape: tuple[int, int, int], augmentation: Sequence[Any] = ()
+    recipe: Recipe,
+    source: Source,
+    shape: tuple[int, int, int],
+    augmentation: Sequence[Any] = (),
+    own: Any = None,
 ) -> tuple[Any, keras.Model]:
     """The pretext task of a recipe and its compiled model, on the devices that the recipe wants.
 
@@ -83,6 +87,7 @@ def build(
             the device.
         shape: (H, W, 3) that the network sees, as `training_shape` gives it.
         augmentation: of the recipe, for the step to apply where it is not left to the host.
+        own: a task of the user's, in place of the recipe's.
 
     Returns:
         (task, model); the model has its optimizer's state and no weight but the initial ones.
@@ -91,7 +96,7 @@ def build(
         UserError: for devices or settings that do not fit.
     """
     settings = recipe.train
-    task = build_task(recipe, source, augmentation)
+    task = build_task(recipe, source, augmentation, own)
     strategy = devices.strategy(settings.devices, settings.images_per_batch)
     if strategy and settings.xla:
         raise UserError(

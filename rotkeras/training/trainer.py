@@ -14,14 +14,15 @@ import keras
 import numpy as np
 
 from rotkeras import __version__
+from rotkeras.arguments.accepted import Task
 from rotkeras.arguments.checked import checked
 from rotkeras.backbones import taps
 from rotkeras.data import Source
 from rotkeras.data.digests import digests
 from rotkeras.data.fingerprint import source_difference, source_fingerprint
 from rotkeras.errors import UserError
-from rotkeras.files import check_writable, one_writer, write_whole
-from rotkeras.pretext import angles_of, of_section
+from rotkeras.files import check_writable, one_writer, write_json, write_whole
+from rotkeras.pretext.base import TaskFacts
 from rotkeras.recipe import Recipe
 from rotkeras.run import images as run_images
 from rotkeras.run.folder import Run, versions
@@ -56,6 +57,7 @@ def train(
     source: Source | None = None,
     callbacks: Sequence[Any] = (),
     tell: Callable[[str], None] = lambda _line: None,
+    task: Task | None = None,
 ) -> dict[str, Any]:
     """Train a recipe into an opened run folder, from its last checkpoint on.
 
@@ -67,6 +69,8 @@ def train(
         callbacks: more Keras callbacks, called after those of the recipe.
         tell: called with a line when views are not made by the input pipeline, and when a
             `ModelCheckpoint` writes models without the recipe's weight decay.
+        task: a task of your own (`rotkeras.pretext.PretextTask`), in place of the recipe's; give it
+            again to resume. The run keeps what it says of itself (`task.json`).
 
     Returns:
         The summary, as `summary.json` holds it. Of several processes that train together
@@ -79,11 +83,11 @@ def train(
     """
     devices.check_backend()
     if hosts.processes()[0] > 0:
-        return _train(recipe, run, source, callbacks, tell)
+        return _train(recipe, run, source, callbacks, tell, task)
     check_writable(run.path, "The run folder", folder=True)
     run.path.parent.mkdir(parents=True, exist_ok=True)
     with one_writer(run.path):  # two trainings in one folder would mix their epochs
-        return _train(recipe, run, source, callbacks, tell)
+        return _train(recipe, run, source, callbacks, tell, task)
 
 
 def _train(
@@ -92,6 +96,7 @@ def _train(
     source: Source | None,
     callbacks: Sequence[Any],
     tell: Callable[[str], None],
+    own: Any,
 ) -> dict[str, Any]:
     started = time.perf_counter()
     settings = recipe.train
@@ -117,7 +122,7 @@ def _train(
 
     with devices.parallel(settings.devices, settings.images_per_batch):
         task, model, state, log = _fit(
-            recipe, run, source, augmentation, shape, callbacks, tell, started
+            recipe, run, source, augmentation, shape, callbacks, tell, started, own
         )
     if not first:
         return {}
@@ -140,6 +145,7 @@ def _fit(
     callbacks: Sequence[Any],
     tell: Callable[[str], None],
     started: float,
+    own: Any,
 ) -> tuple[Any, keras.Model, dict[str, Any], MetricsLog]:
     """(task, trained model, state, log). Of several processes, the first alone probes and
     writes."""
@@ -150,15 +156,16 @@ def _fit(
     for note in probe.notes if probe else ():
         if note not in source.notes:  # which were shown when the images were loaded
             tell(note)
-    task, model = build(recipe, source, shape, augmentation)
+    task, model = build(recipe, source, shape, augmentation, own)
     if line := placement.describe(task, source):
         tell(line)
     if line := _not_in_files(recipe, callbacks):
         tell(line)
     if recipe.encoder.tap != "best":
         taps.check(model, recipe.encoder.tap)
+    facts = TaskFacts.of(task, recipe.task.name if own is None else type(own).__name__)
     if recipe.export is not None and devices.backend() == "tensorflow":
-        check_export(recipe, task.network(model), source)
+        check_export(recipe, task.network(model), source, facts.angles)
 
     if settings.precision != "float32":
         with hosts.alone() if count > 1 else nullcontext():
@@ -166,7 +173,7 @@ def _fit(
             devices.check_compiled(network)
     restored = restore(run.checkpoints, model) if count == 1 and run.resuming else None
     if count > 1:
-        restored = _restore_in_all(recipe, run, source, shape, augmentation, model)
+        restored = _restore_in_all(recipe, run, source, shape, augmentation, model, own)
     state = restored or {"epoch": 0, "seconds": 0.0}
     done = state["epoch"]
     batches = build_pipeline(recipe, source, task, augmentation, done)
@@ -207,6 +214,7 @@ def _fit(
     writing: list[Any] = []
     if first:
         run.begin(recipe)
+        write_json(run.task, asdict(facts))
         if not run.digests.exists():
             arrays: Any = digests(source)
             write_whole(run.digests, lambda path: np.savez(path, **arrays))
@@ -282,6 +290,7 @@ def _restore_in_all(
     shape: tuple[int, int, int],
     augmentation: Sequence[Any],
     model: keras.Model,
+    own: Any,
 ) -> dict[str, Any] | None:
     """Put the checkpoint that the first process has into the model of all of them; the others need
     no run folder."""
@@ -289,7 +298,7 @@ def _restore_in_all(
     variables = [*model.weights, *model.optimizer.variables]
     if hosts.processes()[0] == 0 and run.resuming:
         with hosts.alone():
-            _, there = build(recipe, source, shape, augmentation)
+            _, there = build(recipe, source, shape, augmentation, own)
             state = restore(run.checkpoints, there)
             values = [np.asarray(value) for value in (*there.weights, *there.optimizer.variables)]
     epoch = int(hosts.from_first(np.asarray(state["epoch"] if state else 0)))
@@ -321,13 +330,15 @@ def _has_tensorflow() -> bool:
     return importlib.util.find_spec("tensorflow") is not None
 
 
-def check_export(recipe: Recipe, model: keras.Model, source: Source) -> None:
+def check_export(
+    recipe: Recipe, model: keras.Model, source: Source, angles: tuple[int, ...]
+) -> None:
     """Raise a `UserError`, before the first step, for what an export at the end of this training
     could not make."""
     from rotkeras.export.write import check
 
     assert recipe.export is not None
-    check(model, source, recipe.export, angles_of(of_section(recipe.task)) or (0, 90, 180, 270))
+    check(model, source, recipe.export, angles or (0, 90, 180, 270))
 
 
 def why_no_probes(source: Source) -> str:

@@ -1,0 +1,78 @@
+"""A pretext task as a user would write it, outside the package."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from small_training import LEAN, quick_nin
+
+import rotkeras as rk
+from rotkeras import backbones, recipe
+from rotkeras.pretext import Monitor
+
+
+class Brightness:
+    """Tell whether an image was made darker."""
+
+    monitor = Monitor("accuracy", "brightness accuracy", "brightness", chance=0.5)
+    class_names = ("as it is", "darker")
+    method = "telling darkened images"
+    joint_embedding = False
+    in_numpy = True
+
+    def views(self, images, key):
+        both = np.stack([images, images // 2], axis=1).reshape(-1, *images.shape[1:])
+        return both, np.tile(np.arange(2, dtype=np.int32), len(images))
+
+    def views_per_image(self):
+        return 2
+
+    def build_model(self, backbone, images=None):
+        pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
+        return keras.Model(backbone.input, keras.layers.Dense(2, dtype="float32")(pooled))
+
+    def network(self, model):
+        return model
+
+    def loss(self, label_smoothing=0.0):
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def metrics(self):
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    def callbacks(self, images):
+        return []
+
+
+def test_it_trains_by_plain_fit(digit_source, eagerly):
+    task = Brightness()
+    model = task.build_model(quick_nin())
+    model.compile(keras.optimizers.SGD(0.05), task.loss(), metrics=task.metrics())
+    batches = rk.data.pipeline(digit_source.train.draw(64), task, images_per_batch=16)
+    history = model.fit(
+        batches.dataset, steps_per_epoch=batches.steps_per_epoch, epochs=2, verbose=0
+    ).history
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_it_is_trained_probed_reported_and_exported_as_a_run(tmp_path, monkeypatch):
+    monkeypatch.setitem(backbones.NAMES, "nin", quick_nin)
+    made = recipe.validate(
+        {**LEAN, "train": {"epochs": 2, "images_per_batch": 16, "learning_rate": 0.05}}, "test"
+    )
+    run = rk.training.Run(tmp_path / "run")
+    summary = rk.training.train(made, run, task=Brightness())
+    assert summary["probes"]["trained"]
+    assert json.loads(run.task.read_text())["name"] == "Brightness"
+    assert run.task_facts().class_names == ("as it is", "darker")
+    page = rk.report.write_report([run.path], tmp_path / "report.html").read_text()
+    assert "Brightness accuracy over epochs" in page
+    assert "brightness accuracy is" in page
+    settings = rk.recipe.Export(profiles=["float32"], saved_model=False, max_drop=100.0)
+    done = rk.export.export_run(run, settings)
+    assert "telling darkened images" in (done.folder / "model_card.md").read_text()
+    with pytest.raises(rk.UserError, match="does not predict angles"):
+        from rotkeras.orient.network import find_orientation_file
+
+        find_orientation_file(run.path)
