@@ -100,8 +100,8 @@ def audit(
 
         if kind == "folder" and image_size is None:
             console.print(
-                f"images as {FOLDER_IMAGE_SIZE} × {FOLDER_IMAGE_SIZE}, as the recipe folder has"
-                " them; --image-size for another"
+                f"images are resized to {FOLDER_IMAGE_SIZE} × {FOLDER_IMAGE_SIZE}, as by the recipe"
+                " folder; change it with --image-size"
             )
         with ExitStack() as stack:
             shown: list[str] = []

@@ -71,7 +71,7 @@ def benchmark_file(
 ) -> None:
     """Measure the time and memory of a .tflite FILE on this machine.
 
-    Each number of threads is measured in a fresh process, which does not load TensorFlow.
+    Each number of threads is measured in a new process, which does not load TensorFlow.
 
     \b
     rotkeras benchmark export/encoder-int8.tflite
@@ -142,7 +142,7 @@ class _FileOrCommand(click.Group):
 def benchmark() -> None:
     """Measure the time and memory of a .tflite FILE on this machine, or how fast a RECIPE trains.
 
-    Each number of threads is measured in a fresh process, which does not load TensorFlow.
+    Each number of threads is measured in a new process, which does not load TensorFlow.
 
     \b
     rotkeras benchmark export/encoder-int8.tflite

@@ -66,7 +66,7 @@ def benchmark_train(
 ) -> None:
     """Measure how fast RECIPE trains on this machine: its input, its step, and both together.
 
-    Each is measured in a fresh process, beside what the machine reaches at its best. No run folder
+    Each is measured in a new process, beside what the machine reaches at its best. No run folder
     is left. Progress goes to the standard error stream.
 
     \b

@@ -55,8 +55,8 @@ def load_labelled(
         )
     if data:
         raise UserError(
-            f"--labelled {labelled} replaces the run's own images, and --set says where those lie:"
-            " give one of the two."
+            f"--labelled {labelled} and --set cannot be used together: --labelled replaces the"
+            " run's own images, and --set says where these are."
         )
     kind, given = interpret(labelled, data_dir or recipe.data.data_dir)
     if kind == "folder":

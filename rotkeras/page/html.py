@@ -55,8 +55,8 @@ def check_page(
         raise UserError(f"The page {str(file)!r} is a folder: give the name of a file in it.")
     if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
         raise UserError(
-            f"The folder {str(file.parent)!r} for {file.name} is not there or may not be written"
-            " to: give another one."
+            f"The folder {str(file.parent)!r} for {file.name} does not exist or cannot be written"
+            " to. Make it, or give another path."
         )
     if file.exists() and not overwrite:
         raise UserError(

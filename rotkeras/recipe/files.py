@@ -248,7 +248,7 @@ def _sentence(error: ValidationError) -> tuple[str, str]:
         case "union_tag_not_found":
             words = f"must be a section with a name, got {received(first['input'])}{see}"
         case "model_type" | "model_attributes_type":
-            words = f"must be a section of keys, got {received(first['input'])}{see}"
+            words = f"must be a mapping of keys, got {received(first['input'])}{see}"
         case "string_type":
             words = f"{clause(first)}; put it in quotes"
         case _:

@@ -89,7 +89,7 @@ def as_markdown(
     """
     lines = [f"# {table.title}", ""]
     if not conclusive:
-        lines += [f"**A walk at {facts['scale']}.**", ""]
+        lines += [f"**Run at {facts['scale']}: not compared with the paper.**", ""]
     titles = [
         table.row_title or "what",
         table.column_title or "",

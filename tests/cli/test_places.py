@@ -111,7 +111,7 @@ def test_places_that_nothing_reads_are_refused(run):
     labelled = str(run.path.parent / "same.npz")
     result = invoke("evaluate", run.path, "--labelled", labelled, "--set", place)
     assert result.exit_code == 2
-    assert "replaces the run's own images, and --set says where those lie" in result.output
+    assert "and --set cannot be used together" in result.output
 
 
 def test_resuming_a_run_that_has_ended_compares_its_images(run):

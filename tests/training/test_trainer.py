@@ -43,6 +43,7 @@ def test_a_run_learns_and_leaves_everything_behind(trained):
     names = {path.name for path in run.path.iterdir()}
     expected = {
         "recipe.yaml",
+        "task.json",
         "metrics.jsonl",
         "summary.json",
         "model.keras",
