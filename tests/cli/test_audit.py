@@ -50,7 +50,10 @@ def test_too_few_images_end_with_exit_code_3_and_a_page(photographs, tmp_path):
     result = call(photographs, "-o", tmp_path / "a.html", "--json", tmp_path / "a.json")
     assert result.exit_code == 3
     lines = result.output.splitlines()
-    assert "images are resized to 64 × 64, as by the recipe folder; change it with --image-size" in lines
+    assert (
+        "images are resized to 64 × 64, as by the recipe folder; change it with --image-size"
+        in lines
+    )
     assert any(line.startswith("dog [bold]x") for line in lines)
     assert any("1 of 30 files are rotated by their EXIF orientation" in line for line in lines)
     assert any(
