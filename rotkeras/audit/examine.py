@@ -74,12 +74,12 @@ def audit(
     collection = open_collection(source, data_dir, image_size, phase("loading images"))
     read = scan(collection, images, seed, phase("reading images"))
     copies = find_duplicates(read.digests, read.thumbnails, phase("searching duplicates"))
-    told: list[ShortcutResult] = []
+    results: list[ShortcutResult] = []
     up = None
     if len(read.pixels) >= limits.FEWEST_IMAGES:
         from rotkeras.audit.network import predict_unseen, shrink
 
-        told = shortcut_test(read.pixels, seed, phase("trying shortcuts"))
+        results = shortcut_test(read.pixels, seed, phase("trying shortcuts"))
         up = weigh(predict_unseen(shrink(read.pixels), seed, phase("training networks")))
     folders = _folders(collection, read, copies, up)
     return Report(
@@ -87,8 +87,8 @@ def audit(
         size=collection.size,
         seed=seed,
         folders=folders,
-        shortcuts=told,
-        findings=find(folders, told, collection.size),
+        shortcuts=results,
+        findings=find(folders, results, collection.size),
         notes=_notes(collection, read, copies, up),
         skipped=read.skipped,
         names=[collection.names[position] for position in read.positions],

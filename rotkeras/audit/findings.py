@@ -86,13 +86,13 @@ def _no_up(folders: Sequence[Folder]) -> list[Finding]:
     named = ", ".join(each.name for each in without[:3]) + (
         f" and {len(without) - 3} more" if len(without) > 3 else ""
     )
-    told = ", ".join(percent(each.accuracy) for each in without[:3])
+    reached = ", ".join(percent(each.accuracy) for each in without[:3])
     which = "folders or classes" if several else "folder or class"
     return [
         Finding(
             "no-up",
             f"the {which} {named} {'have' if several else 'has'} no upright orientation: a small"
-            f" network reaches {told} rotation accuracy, and chance is 25 %",
+            f" network reaches {reached} rotation accuracy, and chance is 25 %",
             "remove them from data.folder, or turn them upright",
         )
     ]
@@ -180,22 +180,22 @@ def _shortcuts(shortcuts: Sequence[ShortcutResult], size: int) -> list[Finding]:
         "small_crop": _CROP % "0.1, 0.4",
         "smaller": max(8, size * 2 // 3 // 8 * 8),
     }
-    told = {each.name: each for each in shortcuts if is_shortcut(each)}
+    shortcuts_found = {each.name: each for each in shortcuts if is_shortcut(each)}
     edge = max(
-        (each for name, each in told.items() if name in limits.EXCESS),
+        (each for name, each in shortcuts_found.items() if name in limits.EXCESS),
         key=lambda each: each.excess or 0.0,
         default=None,
     )
     if edge is not None:
         # Several predictors see the same cause. Report the one that explains most of it; the
         # others matter once it is removed.
-        colour = told.get("colour")
+        colour = shortcuts_found.get("colour")
         cause = (
             colour if colour and edge.accuracy - colour.accuracy < limits.COLOUR_EXPLAINS else edge
         )
-        told = {cause.name: cause}
+        shortcuts_found = {cause.name: cause}
     found = []
-    for name, each in told.items():
+    for name, each in shortcuts_found.items():
         what, fix = _SHORTCUTS[name]
         beside = "" if each.control is None else f", {each.control_sees} {percent(each.control)}"
         found.append(
@@ -225,25 +225,25 @@ def has_no_up(folder: Folder) -> bool:
     return folder.accuracy + deviations * folder.margin < limits.UP_ACCURACY
 
 
-def is_shortcut(told: ShortcutResult) -> bool:
+def is_shortcut(result: ShortcutResult) -> bool:
     """Whether the near ends of a predictor's intervals are beyond its limits."""
-    accuracy = told.accuracy - told.margin
+    accuracy = result.accuracy - result.margin
     excess = (
         None
-        if told.excess is None or told.excess_margin is None
-        else told.excess - told.excess_margin
+        if result.excess is None or result.excess_margin is None
+        else result.excess - result.excess_margin
     )
-    if told.name in limits.EXCESS:
+    if result.name in limits.EXCESS:
         return (
-            accuracy > limits.SHORTCUT_ACCURACY[told.name]
+            accuracy > limits.SHORTCUT_ACCURACY[result.name]
             and excess is not None
-            and excess > limits.EXCESS[told.name]
+            and excess > limits.EXCESS[result.name]
         )
-    if told.name == "residue" and excess is not None:
+    if result.name == "residue" and excess is not None:
         least, beyond = limits.RESIDUE_TOLD_AND_EXCESS
         if accuracy > least and excess > beyond:
             return True
-    return accuracy > limits.SHORTCUT_ACCURACY[told.name]
+    return accuracy > limits.SHORTCUT_ACCURACY[result.name]
 
 
 def percent(share: float | None) -> str:

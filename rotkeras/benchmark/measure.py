@@ -383,8 +383,7 @@ PARTS: dict[str, Callable[..., dict[str, Any]]] = {
 
 
 def main(wanted: dict[str, Any]) -> None:
-    """Measure the part that is wanted and print JSON lines: `tell` for what is being done, at last
-    `result`."""
+    """Measure the wanted part and print JSON lines: `tell` for progress, at last `result`."""
 
     def write(content: dict[str, Any]) -> None:
         print(json.dumps(content), flush=True)

@@ -247,14 +247,11 @@ def about_taps(rows: Sequence[dict[str, Any]], content: Mapping[str, Any]) -> st
             found[f"{column[0]} ({MODE_NAMES[column[1]]})"] = choice
     if not found:
         return ""
-    needed = [choice.needed for choice in found.values()]
-    known = [each for each in needed if each is not None]
-    enough = f"at least {max(known):,}" if len(known) == len(needed) else "more"
     return (
         f"The choice of tap is arbitrary for {', '.join(found)}: on"
         f" {content['images']['validation']:,} validation images the highest accuracy does not"
         " differ significantly from that of other taps. The second tap is used if it is among"
-        f" these. Use {enough} validation images to decide."
+        " these. Use more validation images to decide."
     )
 
 

@@ -13,11 +13,9 @@ _MOST_REASONS, _MOST_FILES = 5, 5
 
 def left_out(count: int) -> str:
     """How many files could not be read, in words."""
-    several = count > 1
-    return (
-        f"{count:,} file{'s' if several else ''} could not be read as images and"
-        f" {'are' if several else 'is'} left out"
-    )
+    if count == 1:
+        return "1 file could not be read as an image and is left out"
+    return f"{count:,} files could not be read as images and are left out"
 
 
 def tell_skipped(

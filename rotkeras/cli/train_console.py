@@ -13,7 +13,7 @@ from rotkeras.cli.skipped import left_out, tell_skipped
 from rotkeras.data.source import BadImage, Source
 from rotkeras.errors import UserError, brief
 from rotkeras.evaluate.intervals import share_margin
-from rotkeras.pretext import Monitor, of_section
+from rotkeras.pretext import of_section
 from rotkeras.probes.choice import describe
 from rotkeras.quality import Spread
 from rotkeras.recipe import Recipe
@@ -285,9 +285,7 @@ class TrainConsole:
         """Print the results, and commands for what to do next."""
         print_ = self.console.print
         metrics, probes = summary["metrics"], summary["probes"]
-        monitor = (
-            Monitor(**summary["monitor"]) if "monitor" in summary else run.task_facts().monitor
-        )
+        monitor = run.task_facts().monitor
         part = "validation" if f"val_{monitor.metric}" in metrics else "training"
         value = metrics[("val_" if part == "validation" else "") + monitor.metric]
         chance = "" if monitor.chance is None else f" (chance: {monitor.show(monitor.chance)})"

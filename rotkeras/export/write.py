@@ -6,10 +6,9 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
-import numpy as np
 
 from rotkeras import __version__
 from rotkeras.arguments.accepted import Angles, AnyPath, Seed
@@ -19,11 +18,11 @@ from rotkeras.errors import UserError, brief
 from rotkeras.export import card
 from rotkeras.export.compare import exceeds, proves
 from rotkeras.export.descriptions import describe
+from rotkeras.export.draws import Draws, draw, kinds_of
 from rotkeras.export.golden import write_golden
 from rotkeras.export.learner import statistics
 from rotkeras.export.parts import Parts, parts_of
-from rotkeras.export.profiles import PROFILES, Profile
-from rotkeras.export.profiles import profile as profile_of
+from rotkeras.export.profiles import PROFILES
 from rotkeras.export.saved_model import to_saved_model
 from rotkeras.export.tap_choice import choose_tap
 from rotkeras.export.target import check_target, clean, put, rejected_folder, resolved
@@ -33,7 +32,6 @@ from rotkeras.files import as_text, beside, one_writer, temporary_folder, unfini
 from rotkeras.recipe.models import Export
 
 SAVED_MODEL = "saved_model"
-_PROBE_IMAGES = 5000
 _MOST_ERROR, _MOST_SHARE = 1e-2, 1e-3
 """Of a learner's signatures against NumPy, and of a SavedModel's against Keras, as a share of the
 largest number."""
@@ -116,8 +114,8 @@ def export(
             f"The images are {source.image_shape[0]}×{source.image_shape[1]} and the files take"
             f" {parts.input_size}×{parts.input_size}: load them with image_size={parts.input_size}."
         )
-    kinds = _kinds(settings)
-    draws = _draw(source, settings, seed)
+    kinds = kinds_of(settings)
+    draws = draw(source, settings, seed)
     scores: dict[str, float] = {}
     choice: dict[str, Any] | None = None
     if settings.tap is None:
@@ -179,17 +177,13 @@ def _unwritable(target: Path, why: str) -> UserError:
     )
 
 
-def _kinds(settings: Export) -> list[Profile]:
-    return [profile_of(name) for name in dict.fromkeys(settings.profiles)]
-
-
 def check(model: keras.Model, source: Source, settings: Export, angles: Sequence[int]) -> None:
     """Raise a `UserError` for what cannot be exported: settings, a tap, an input size, a head, too
     few images.
 
     The arguments are those of `export`; of the source, only how many images it has is looked at.
     """
-    kinds = _kinds(settings)
+    kinds = kinds_of(settings)
     if not kinds and not settings.saved_model:
         raise UserError(
             f"Nothing is left to export. Set saved_model, or a profile of {', '.join(PROFILES)}."
@@ -222,50 +216,16 @@ def check(model: keras.Model, source: Source, settings: Export, angles: Sequence
         )
 
 
-class _Draws(NamedTuple):
-    """Images of an export.
-
-    Attributes:
-        calibration: those that find ranges of activations; None where no profile needs them.
-        held_out: those of the proof; none of them calibrates.
-        labelled: those that probes are fitted on.
-        seed: of the draws.
-    """
-
-    calibration: Images | None
-    held_out: Images
-    labelled: Images
-    seed: int
-
-
-def _draw(source: Source, settings: Export, seed: int) -> _Draws:
-    calibration, rest = None, source.train
-    if any(kind.calibrated for kind in _kinds(settings)):
-        calibration = source.train.draw(settings.calibration_images, seed)
-        rest = source.train.part(np.flatnonzero(~np.isin(source.train.rows, calibration.rows)))
-    if source.validation is not None:
-        held_out = source.validation.draw(settings.verify_images, seed)
-        return _Draws(calibration, held_out, source.train.draw(_PROBE_IMAGES, seed), seed)
-    if len(rest) < 2:
-        raise UserError(
-            "No image is left to prove the export on. Set data.validation_fraction, or lower"
-            " calibration_images."
-        )
-    held_out = rest.draw(min(settings.verify_images, len(rest) // 2), seed)
-    others = rest.part(np.flatnonzero(~np.isin(rest.rows, held_out.rows)))
-    return _Draws(calibration, held_out, others.draw(_PROBE_IMAGES, seed), seed)
-
-
 def _write(
     folder: Path,
     parts: Parts,
     settings: Export,
-    draws: _Draws,
+    draws: Draws,
     origin: card.Origin,
     tell: Tell | None,
 ) -> dict[str, Any]:
     """Write all files and prove them; the content of `verify.json`."""
-    kinds, calibration = _kinds(settings), draws.calibration
+    kinds, calibration = kinds_of(settings), draws.calibration
 
     def say(what: str, done: int = 0, total: int = 0) -> None:
         if tell is not None:

@@ -45,9 +45,10 @@ class ContrastiveAccuracy(keras.metrics.Mean):
         """Count the views of a batch."""
         views, others, offset = gathered(y_pred)
         logits, positives = similarities(views, 1.0, others, offset)
-        best = ops.max(logits, axis=1)
-        partner = ops.max(ops.where(positives, logits, -1e9 * ops.ones_like(logits)), axis=1)
-        super().update_state(ops.cast(partner >= best, "float32"))
+        partner = ops.max(ops.where(positives, logits, -1e9), axis=1)
+        other = ops.max(ops.where(positives, -1e9, logits), axis=1)
+        # A tie is no success: collapsed embeddings would have an accuracy of 100 %.
+        super().update_state(ops.cast(partner > other, "float32"))
 
 
 def gathered(y_pred: Tensor) -> tuple[Tensor, Tensor, Any]:

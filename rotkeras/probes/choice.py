@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,6 @@ from numpy.typing import NDArray
 
 LEVEL = 0.05
 """Significance level of the comparisons."""
-
-MOST_NEEDED = 1_000_000
-"""A number of images above which none is named."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +24,6 @@ class Choice:
         images: number of validation images, or None if it is not known.
         by: "accuracy", or "default" where the default tap was taken because it is a rival of the
             tap with the highest accuracy.
-        needed: about how many validation images would decide between the two, if the accuracies
-            stay as they are; None where the best tap is certain, and where no number can be given.
     """
 
     tap: str
@@ -37,7 +31,6 @@ class Choice:
     rivals: tuple[str, ...]
     images: int | None
     by: str
-    needed: int | None
 
     @property
     def arbitrary(self) -> bool:
@@ -51,7 +44,6 @@ class Choice:
             "rivals": list(self.rivals),
             "arbitrary": self.arbitrary,
             "by": self.by,
-            "needed": self.needed,
         }
 
 
@@ -90,17 +82,8 @@ def choose(
     rivals = tuple(tap for tap in accuracies if close[tap])
     by_default = len(rivals) > 1 and default in rivals
     tap = default if by_default and default is not None else leader
-    needed = None
-    if images and len(rivals) > 1:
-        others = [each for each in rivals if each != leader]
-        other = tap if tap != leader else max(others, key=lambda each: accuracies[each])
-        needed = (
-            _needed(best, best - accuracies[other], images)
-            if correct is None
-            else _needed_paired(*_differences(correct, leader, other), images, level)
-        )
     by = "default" if by_default else "accuracy"
-    return Choice(tap, float(accuracies[tap]), rivals, images, by, needed)
+    return Choice(tap, float(accuracies[tap]), rivals, images, by)
 
 
 def describe(tap: str, record: Mapping[str, Any]) -> str:
@@ -145,32 +128,3 @@ def wilson_margin(share: float, count: int) -> float:
 def _differences(correct: Mapping[str, NDArray[np.bool_]], one: str, other: str) -> tuple[int, int]:
     first, second = correct[one], correct[other]
     return int((first & ~second).sum()), int((~first & second).sum())
-
-
-def _needed(share: float, difference: float, images: int) -> int | None:
-    """How many images make half of the interval smaller than a difference."""
-    count = images + 1
-    while wilson_margin(share, count) >= difference:
-        if count > MOST_NEEDED:
-            return None
-        count = math.ceil(1.05 * count)
-    return _rounded_up(count)
-
-
-def _needed_paired(first: int, second: int, images: int, level: float) -> int | None:
-    """How many images make a difference significant, if the shares stay as they are: by the normal
-    distribution with continuity correction."""
-    count, difference = first + second, abs(first - second)
-    if not difference:
-        return None
-    z = NormalDist().inv_cdf(1 - level / 2)
-    # difference · f - 1 = z · √(count · f), for f times the images
-    root = (z * math.sqrt(count) + math.sqrt(z * z * count + 4 * difference)) / (2 * difference)
-    needed = max(images + 1, math.ceil(images * root * root))
-    return _rounded_up(needed) if needed <= MOST_NEEDED else None
-
-
-def _rounded_up(count: int) -> int:
-    """To two significant digits."""
-    unit: int = 10 ** max(0, len(str(count)) - 2)
-    return math.ceil(count / unit) * unit

@@ -18,7 +18,6 @@ from rotkeras.arguments.accepted import (
     InputSize,
     Labels,
     NotNegative,
-    NotNegativeNumber,
     OnBadImage,
     Percent,
     Pooling,
@@ -27,7 +26,6 @@ from rotkeras.arguments.accepted import (
     Power,
     ProbeName,
     ProfileName,
-    Rising,
     Seed,
     Split,
     Text,
@@ -37,6 +35,7 @@ from rotkeras.arguments.accepted import (
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.data.augmentation import keras_cv
 from rotkeras.recipe.derive import one_of, section
+from rotkeras.recipe.optimization import Constant, Optimizer, Schedule
 from rotkeras.recipe.section import Section
 
 TASKS = {name: section(name, task) for name, task in pretext.NAMES.items()}
@@ -157,54 +156,6 @@ class Backbone(Section):
     name: Literal["nin"] = "nin"
     blocks: Blocks = 4
     width: Width = Field(1.0, description="Multiplies every number of filters.")
-
-
-class Optimizer(Section):
-    """SGD or Adam. `weight_decay_as` says which of the two things called weight decay is meant."""
-
-    name: Literal["sgd", "adam"] = "sgd"
-    momentum: Fraction = Field(0.9, description="Of SGD.")
-    nesterov: bool = Field(True, description="Of SGD.")
-    weight_decay: NotNegativeNumber = Field(5e-4, description="On every trainable weight.")
-    weight_decay_as: Literal["l2_in_gradient", "decoupled"] = Field(
-        "l2_in_gradient",
-        description=(
-            "l2_in_gradient adds weight_decay·w to the gradient, as the published SGD does, by an"
-            " L2 term in the loss; decoupled subtracts learning_rate·weight_decay·w from the"
-            " weights, as Keras' argument does."
-        ),
-    )
-
-
-class Constant(Section):
-    """One learning rate throughout."""
-
-    name: Literal["constant"]
-
-
-class Steps(Section):
-    """Multiply the learning rate by a factor at each of some epochs."""
-
-    name: Literal["steps"]
-    at_epochs: Rising
-    factor: PositiveNumber = 0.2
-
-
-class Cosine(Section):
-    """Linear warm-up from 0, then half a cosine to 0."""
-
-    name: Literal["cosine"]
-    warmup_epochs: NotNegativeNumber = 0.0
-
-
-class OneCycle(Section):
-    """Linear warm-up from 1/25 of the peak, then half a cosine to 1/10000 of it."""
-
-    name: Literal["one_cycle"]
-    warmup_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
-
-
-Schedule = Annotated[Constant | Steps | Cosine | OneCycle, Field(discriminator="name")]
 
 
 class Train(Section):

@@ -2,8 +2,6 @@
 
 import importlib.util
 import json
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -13,7 +11,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from rotkeras import __version__
 from rotkeras.arguments.accepted import Task
 from rotkeras.arguments.checked import checked
 from rotkeras.backbones import taps
@@ -25,7 +22,7 @@ from rotkeras.files import check_writable, one_writer, write_json, write_whole
 from rotkeras.pretext.base import TaskFacts
 from rotkeras.recipe import Recipe
 from rotkeras.run import images as run_images
-from rotkeras.run.folder import Run, versions
+from rotkeras.run.folder import Run
 from rotkeras.training import devices, hosts, placement
 from rotkeras.training.build import (
     build,
@@ -48,6 +45,7 @@ from rotkeras.training.callbacks import (
 )
 from rotkeras.training.callbacks.run_checkpoint import restore
 from rotkeras.training.optimizers import schedule_note
+from rotkeras.training.summary import summarise as summary_of
 
 
 @checked
@@ -131,7 +129,7 @@ def _train(
     # from here.
     plain = keras.Model(classifier.input, classifier.output, name=classifier.name)
     write_whole(run.model, plain.save)
-    summary = {**_summary(recipe, source, task, plain, state, log), "processes": count}
+    summary = {**summary_of(recipe, source, task, plain, state, log), "processes": count}
     run.write_summary(summary)
     return summary
 
@@ -390,41 +388,3 @@ def _attention(recipe: Recipe, run: Run, source: Source, model: Any) -> Attentio
         tensorboard=run.tensorboard / "attention" if _has_tensorflow() else None,
         seed=recipe.train.seed,
     )
-
-
-def _summary(
-    recipe: Recipe, source: Source, task: Any, model: Any, state: dict[str, Any], log: MetricsLog
-) -> dict[str, Any]:
-    from rotkeras.training.callbacks.metrics_log import read_metrics
-
-    rows = log.rows or read_metrics(log.path)
-    probed = {int(epoch): result for epoch, result in state["probed"].items()}
-    last = max(probed, default=None)
-    return {
-        "name": recipe.name,
-        "source": source.name,
-        "images": {
-            "train": len(source.train),
-            "validation": len(source.validation) if source.validation else 0,
-            "skipped": [vars(bad) for bad in source.skipped],
-            "record": run_images.record(recipe, source),
-        },
-        "placement": placement.of(task),
-        "epochs": len(rows),
-        "seconds": round(state["seconds"], 1),
-        "parameters": model.count_params(),
-        "monitor": asdict(task.monitor),
-        "metrics": rows[-1],
-        "probes": {
-            "part": "validation",
-            "epoch": last,
-            "trained": probed[last] if last else None,
-            "untrained": state["untrained"],
-            "images": state.get("probed_images"),
-        },
-        "encoder": {"best": state["best"], "last": state["last"]},
-        "rotkeras": __version__,
-        "versions": versions(),
-        "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
-        "backend": devices.backend(),
-    }

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -321,13 +322,16 @@ def test_a_folder_called_like_a_set_stops_every_command(
 
 
 @pytest.mark.parametrize("folder", ["- x", "My #1 [y]", "it's", "Фото 📷"])
-def test_the_command_that_is_printed_next_can_be_pasted(folder, trained):
+def test_the_command_that_is_printed_next_can_be_pasted(folder, trained, tmp_path, monkeypatch):
     from rich.console import Console
 
     from rotkeras.cli.train_console import TrainConsole
     from rotkeras.run.folder import Run
 
-    summary, _ = trained
+    summary, run = trained
+    monkeypatch.chdir(tmp_path)
+    Path(folder).mkdir()
+    shutil.copy(run.recipe, folder)
     console = Console(file=io.StringIO(), width=80, soft_wrap=True, markup=False)
     TrainConsole(console).show(summary, Run(folder))
     text = console.file.getvalue()

@@ -287,7 +287,7 @@ def test_nothing_is_said_of_files_when_all_were_read():
     tell_skipped(console, [BadImage("a.jpg", "empty")])
     assert (
         console.file.getvalue()
-        == "1 file could not be read as images and is left out:\n  a.jpg: empty\n"
+        == "1 file could not be read as an image and is left out:\n  a.jpg: empty\n"
     )
 
 

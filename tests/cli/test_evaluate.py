@@ -98,8 +98,7 @@ def test_taps_that_validation_does_not_distinguish_are_named():
         "The choice of tap is arbitrary for ridge (trained), knn-20 (trained), linear (trained),"
         " nonlinear (trained), conv (trained): on 30 validation images"
     )
-    needed = int(re.search(r"at least ([\d,]+)", text(30))[1].replace(",", ""))
-    assert 30 < needed < 1000
+    assert text(30).endswith("Use more validation images to decide.")
 
 
 def test_options_become_modes(monkeypatch):

@@ -207,8 +207,8 @@ def test_a_run_killed_and_resumed_has_the_weights_of_an_unbroken_one(line, tmp_p
                 raise KeyboardInterrupt
 
     whole, broken = Run(tmp_path / "whole"), Run(tmp_path / "broken")
-    summary = train(made, whole)
-    assert summary["monitor"]["words"] == pretext.of_section(made.task).monitor.words
+    train(made, whole)
+    assert whole.task_facts().monitor == pretext.of_section(made.task).monitor
     with pytest.raises(KeyboardInterrupt):
         train(made, broken, callbacks=[Kill()])
     broken.check(made, resume=True)

@@ -35,7 +35,6 @@ def test_on_few_images_the_choice_is_arbitrary_and_the_default_is_taken():
         " default, the second tap. Use more"
         " validation images to decide."
     )
-    assert wilson_margin(0.66, found.needed) < 0.04 <= wilson_margin(0.66, found.needed // 2)
 
 
 def test_the_default_is_taken_among_some_rivals_and_else_the_best():
@@ -68,7 +67,6 @@ def test_taps_are_compared_on_the_same_images():
     of = correct(270, 274, images=300)  # four images: p = 2/2⁴
     found = choose(means(of), 300, "conv1", of)
     assert (found.tap, found.rivals, found.images) == ("conv1", ("conv1", "conv2"), 300)
-    assert 300 < found.needed <= 500  # six images: p = 2/2⁶
 
 
 def test_equal_taps_are_called_arbitrary():
@@ -90,13 +88,6 @@ def test_the_sign_test_is_scipys(first, second):
 
 def test_the_sign_test_of_many_images_is_near_the_exact_one():
     assert sign_test(560, 640) == pytest.approx(binomtest(560, 1200).pvalue, abs=1e-4)
-
-
-def test_without_a_difference_no_number_of_images_is_named():
-    of = correct(9, 9, images=18)
-    found = choose(means(of), 18, "conv2", of)
-    assert found.needed is None
-    assert "Use more validation images" in describe("conv2", found.record())
 
 
 def test_the_margin_is_wilsons():

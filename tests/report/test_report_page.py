@@ -100,7 +100,7 @@ def test_a_choice_that_validation_does_not_decide_is_called_arbitrary(run, tmp_p
     (run.path / "evaluation.json").rename(tmp_path / "evaluation.json")
     summary = run.load_summary()
     record = {"images": 18, "rivals": ["conv1", "conv2"], "arbitrary": True, "by": "default"}
-    summary["encoder"]["best"] |= {"tap": "conv2", **record, "needed": 410}
+    summary["encoder"]["best"] |= {"tap": "conv2", **record}
     run.write_summary(summary)
     page = write_report([run.path], tmp_path / "page.html", pictures=False)
     text = " ".join(Reader(page.read_text()).text.split())

@@ -6,6 +6,7 @@ import keras
 
 from rotkeras.arguments.accepted import Positive, Strength
 from rotkeras.pretext.gather import gather
+from rotkeras.pretext.layers.directions import add_directions
 
 
 @keras.saving.register_keras_serializable(package="rotkeras")
@@ -43,15 +44,7 @@ class ImageTable(keras.layers.Layer):
         super().__init__(**arguments)
         self.images, self.dimensions = images, dimensions
         self.momentum, self.seed = momentum, seed
-        self.rows = self.add_weight(
-            (images, dimensions),
-            keras.initializers.RandomNormal(1.0, seed=seed),
-            trainable=False,
-            dtype="float32",
-            aggregation="only_first_replica",
-            name="rows",
-        )
-        self.rows.assign(keras.ops.normalize(self.rows.value, axis=1))
+        self.rows = add_directions(self, images, dimensions, seed, "rows")
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:

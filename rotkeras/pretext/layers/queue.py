@@ -6,6 +6,7 @@ import keras
 
 from rotkeras.arguments.accepted import Positive
 from rotkeras.pretext.gather import gather
+from rotkeras.pretext.layers.directions import add_directions
 
 
 @keras.saving.register_keras_serializable(package="rotkeras")
@@ -35,15 +36,7 @@ class Queue(keras.layers.Layer):
     ) -> None:
         super().__init__(**arguments)
         self.size, self.dimensions, self.seed = size, dimensions, seed
-        self.vectors = self.add_weight(
-            (size, dimensions),
-            keras.initializers.RandomNormal(1.0, seed=seed),
-            trainable=False,
-            dtype="float32",
-            aggregation="only_first_replica",
-            name="vectors",
-        )
-        self.vectors.assign(keras.ops.normalize(self.vectors.value, axis=1))
+        self.vectors = add_directions(self, size, dimensions, seed, "vectors")
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:

@@ -212,9 +212,7 @@ def test_among_taps_that_do_not_differ_significantly_the_second_is_taken(
         "rivals": ["conv1", "conv2", "conv3"],
         "arbitrary": True,
         "by": "default",
-        "needed": checkpoint.best["needed"],
     }
-    assert 18 < checkpoint.best["needed"] < 1000
     json.dumps(checkpoint.best)
     probing.correct["conv1"]["ridge"] = images >= 0
     logs["probe/conv1/ridge"] = 1.0

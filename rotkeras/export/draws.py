@@ -1,0 +1,57 @@
+"""Which images calibrate an export, and which prove it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rotkeras.data.source import Images, Source
+from rotkeras.errors import UserError
+from rotkeras.export.profiles import Profile
+from rotkeras.export.profiles import profile as profile_of
+from rotkeras.recipe.models import Export
+
+_PROBE_IMAGES = 5000
+
+
+def kinds_of(settings: Export) -> list[Profile]:
+    """The profiles that are wanted, each once."""
+    return [profile_of(name) for name in dict.fromkeys(settings.profiles)]
+
+
+class Draws(NamedTuple):
+    """Images of an export.
+
+    Attributes:
+        calibration: those that find ranges of activations; None where no profile needs them.
+        held_out: those of the proof; none of them calibrates.
+        labelled: those that probes are fitted on.
+        seed: of the draws.
+    """
+
+    calibration: Images | None
+    held_out: Images
+    labelled: Images
+    seed: int
+
+
+def draw(source: Source, settings: Export, seed: int) -> Draws:
+    """Draw the images of an export, by the seed.
+
+    Raises:
+        UserError: when no image is left for the proof.
+    """
+    calibration, rest = None, source.train
+    if any(kind.calibrated for kind in kinds_of(settings)):
+        calibration = source.train.draw(settings.calibration_images, seed)
+        rest = source.train.part(np.flatnonzero(~np.isin(source.train.rows, calibration.rows)))
+    if source.validation is not None:
+        held_out = source.validation.draw(settings.verify_images, seed)
+        return Draws(calibration, held_out, source.train.draw(_PROBE_IMAGES, seed), seed)
+    if len(rest) < 2:
+        raise UserError(
+            "No image is left to prove the export on. Set data.validation_fraction, or lower"
+            " calibration_images."
+        )
+    held_out = rest.draw(min(settings.verify_images, len(rest) // 2), seed)
+    others = rest.part(np.flatnonzero(~np.isin(rest.rows, held_out.rows)))
+    return Draws(calibration, held_out, others.draw(_PROBE_IMAGES, seed), seed)

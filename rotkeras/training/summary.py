@@ -1,0 +1,58 @@
+"""What came out of a training, for `summary.json`."""
+
+import os
+import platform
+from typing import Any
+
+from rotkeras import __version__
+from rotkeras.data import Source
+from rotkeras.recipe import Recipe
+from rotkeras.run import images as run_images
+from rotkeras.run.folder import versions
+from rotkeras.training import devices, placement
+from rotkeras.training.callbacks.metrics_log import MetricsLog, read_metrics
+
+
+def summarise(
+    recipe: Recipe, source: Source, task: Any, model: Any, state: dict[str, Any], log: MetricsLog
+) -> dict[str, Any]:
+    """The content of `summary.json`.
+
+    Args:
+        recipe: that was trained.
+        source: its images.
+        task: the pretext task.
+        model: the network that is kept.
+        state: of the last checkpoint.
+        log: the rows of all epochs.
+    """
+    rows = log.rows or read_metrics(log.path)
+    probed = {int(epoch): result for epoch, result in state["probed"].items()}
+    last = max(probed, default=None)
+    return {
+        "name": recipe.name,
+        "source": source.name,
+        "images": {
+            "train": len(source.train),
+            "validation": len(source.validation) if source.validation else 0,
+            "skipped": [vars(bad) for bad in source.skipped],
+            "record": run_images.record(recipe, source),
+        },
+        "placement": placement.of(task),
+        "epochs": len(rows),
+        "seconds": round(state["seconds"], 1),
+        "parameters": model.count_params(),
+        "metrics": rows[-1],
+        "probes": {
+            "part": "validation",
+            "epoch": last,
+            "trained": probed[last] if last else None,
+            "untrained": state["untrained"],
+            "images": state.get("probed_images"),
+        },
+        "encoder": {"best": state["best"], "last": state["last"]},
+        "rotkeras": __version__,
+        "versions": versions(),
+        "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
+        "backend": devices.backend(),
+    }
