@@ -16,7 +16,7 @@ def trained(network, fused, steps=4):
     if fused:
         assert fuse_batch_norm(model) == 9
     model.compile(
-        keras.optimizers.SGD(0.1),
+        keras.optimizers.SGD(0.02),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,
     )
@@ -28,6 +28,9 @@ def trained(network, fused, steps=4):
 
 @pytest.fixture(scope="module")
 def network():
+    # Weights of their own: those of the global seed depend on the tests before, and one draw in
+    # many has a ReLU so near zero that rounding switches it.
+    keras.utils.set_random_seed(0)
     return nin(blocks=3, width=1 / 12, input_shape=(16, 16, 3))
 
 
