@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         attention,
         audit,
         backbones,
+        benchmark,
         data,
         device,
         embedding,
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
         export,
         pretext,
         probes,
+        quality,
         recipe,
+        report,
         training,
     )
     from rotkeras.backbones import taps
@@ -33,6 +36,7 @@ __all__ = [
     "attention",
     "audit",
     "backbones",
+    "benchmark",
     "callbacks",
     "data",
     "device",
@@ -41,7 +45,9 @@ __all__ = [
     "export",
     "pretext",
     "probes",
+    "quality",
     "recipe",
+    "report",
     "taps",
     "training",
 ]

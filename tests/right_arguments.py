@@ -84,6 +84,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "audit.write": {"report": lambda: made.report, "path": "audit.html"},
     "backbones.fuse_batch_norm": MODEL,
     "backbones.nin": {},
+    "backbones.with_input_shape": {**MODEL, "input_shape": (24, 24, 3)},
     "benchmark.benchmark_training": {"recipe": lambda: made.recipe},
     "benchmark.count_flops": MODEL,
     "callbacks.AttentionMaps": {"images": lambda: made.images},
@@ -151,6 +152,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "probes.knn": {"features": features, "labels": labels},
     "probes.logistic": {"features": features, "labels": labels},
     "probes.ridge": {"features": features, "labels": labels},
+    "quality.measure_spread": {"embeddings": features},
     "recipe.dump": {"recipe": lambda: made.recipe},
     "recipe.find": {"name": "quickstart"},
     "recipe.load": {"name": "quickstart"},
@@ -167,5 +169,6 @@ RIGHT: dict[str, dict[str, Any]] = {
     "taps.flat": MODEL,
     "taps.maps": MODEL,
     "taps.names": MODEL,
+    "taps.output": {**MODEL, "tap": "conv1"},
     "taps.untrained_copy": MODEL,
 }  # fmt: skip

@@ -34,10 +34,16 @@ def imports_of(path, typing=True):
             node.body = []  # before the walk comes to it
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            assert not node.level, f"{path}: a relative import"
+            module = node.module
+            if node.level:
+                # The peers run in a Python that knows nothing of rotkeras.
+                assert node.level == 1, f"{path}: a relative import"
+                assert "peers" in path.parts, f"{path}: a relative import"
+                folder = path.parent.relative_to(PACKAGE.parent)
+                module = ".".join([*folder.parts, module])
             for each in node.names:
-                name = f"{node.module}.{each.name}"
-                found.add(name if name in MODULES else node.module)
+                name = f"{module}.{each.name}"
+                found.add(name if name in MODULES else module)
         elif isinstance(node, ast.Import):
             found |= {each.name for each in node.names}
     return found
@@ -63,9 +69,10 @@ ALLOWED = {
     "data": {*SMALL, "images"},
     "backbones": SMALL,
     "pretext": {*SMALL, "data"},
-    "recipe": {*SMALL, "data", "pretext"},
+    "optimization": SMALL,
+    "recipe": {*SMALL, "backbones", "data", "optimization", "pretext"},
     "run": {*SMALL, "data", "pretext", "recipe"},
-    "embedding": {*SMALL, "data", "device", "images"},
+    "embedding": {*SMALL, "data", "device", "images", "pretext"},
     "probes": {*SMALL, "backbones", "data"},
     "audit": {*SMALL, "data", "images", "page"},
     "attention": {*SMALL, "backbones", "data", "embedding", "images", "pretext", "run"},
@@ -81,6 +88,7 @@ ALLOWED = {
             "backbones",
             "data",
             "export",
+            "optimization",
             "pretext",
             "probes",
             "quality",
@@ -155,7 +163,7 @@ def test_no_modules_import_each_other_in_a_circle():
         "backbones.taps",
         "probes",
         "training.callbacks",
-        "training.optimizers",
+        "training.optimizer",
     ],
 )
 def test_models_and_callbacks_need_keras_alone(room):

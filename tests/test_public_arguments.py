@@ -20,15 +20,15 @@ from right_arguments import RIGHT, images
 import rotkeras
 from rotkeras import UserError
 from rotkeras.arguments.accepted import Shape
-from rotkeras.arguments.checked import checker
+from rotkeras.arguments.checked import checker, parameter_hints
 
-ROOMS = [*(name for name in rotkeras.__all__ if name != "UserError"), "report", "benchmark"]
+ROOMS = [name for name in rotkeras.__all__ if name != "UserError"]
 
 RESULTS = {
     "attention.FilterVariety", "audit.Finding", "audit.Folder", "audit.Report", "audit.ShortcutResult",
     "benchmark.TrainingBenchmark", "benchmark.Work", "data.BadImage", "data.Pipeline",
     "device.GoldenCheck", "embedding.Chunk", "embedding.Embedded", "embedding.Encoder",
-    "embedding.ImageList", "embedding.Neighbours", "export.Exported", "export.Parts",
+    "embedding.ImageList", "embedding.Neighbours", "export.Exported", "export.Parts", "quality.Spread",
     "export.Profile", "probes.FittedProbe", "probes.KnnProbe", "probes.LinearProbe",
 }  # fmt: skip
 """Classes whose objects are returned, and not made by users."""
@@ -62,6 +62,8 @@ MORE_WRONG: dict[tuple[str, str], list[Any]] = {
     ("taps.check", "tap"): ["conv9"],
     ("taps.cut", "tap"): ["conv9"],
     ("taps.maps", "only"): [["conv9"]],
+    ("export.export", "task"): ["rotation", 3, int],
+    ("export.parts_of", "task"): ["rotation", 3, int],
     ("pretext.InStep", "task"): ["rotation", 3, int],
     ("training.train", "task"): ["rotation", 3, int],
     ("data.pipeline", "task"): ["rotation", 3, int],
@@ -100,7 +102,7 @@ PUBLIC = public()
 
 def hints_of(target):
     function = target.__init__ if inspect.isclass(target) else target
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = parameter_hints(function)
     kinds = {name: each.kind for name, each in inspect.signature(target).parameters.items()}
     variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     return {name: hints[name] for name, kind in kinds.items() if kind not in variable}

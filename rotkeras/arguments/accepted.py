@@ -77,6 +77,15 @@ def _check_task(task: Any) -> Any:
     return task
 
 
+def _check_known_task(task: Any) -> Any:
+    if isinstance(task, type) or not hasattr(task, "class_names"):
+        raise Wrong(
+            "must be a pretext task such as Rotation(), or the task_facts() of a run, got"
+            f" {received(task)}"
+        )
+    return task
+
+
 def check_order(pair: Sequence[float]) -> Sequence[float]:
     """The least and the greatest of a range; `Wrong` for the other order."""
     if pair[0] > pair[1]:
@@ -121,7 +130,9 @@ Budget = Literal["fast", "published"]
 ProbeName = Annotated[
     str, Field(pattern=r"^(ridge|logistic|linear|nonlinear|conv|knn-[1-9][0-9]*)$")
 ]
-ProfileName = Literal["float32", "float16", "dynamic", "int8", "mediapipe", "learner", "orient"]
+ProfileName = Literal[
+    "float32", "float16", "dynamic", "int8", "mediapipe", "learner", "classifier", "orient"
+]
 CamMethod = Literal["gradcam", "gradcam++", "layercam", "scorecam", "saliency"]
 Pooling = Literal["average", "none"]
 ExportPooling = Literal["average", "max"]
@@ -139,6 +150,7 @@ Strength = Annotated[float, Field(ge=0, le=1)]
 ShareRange = Annotated[tuple[Share, Share], AfterValidator(check_order)]
 Range = Annotated[tuple[PositiveNumber, PositiveNumber], AfterValidator(check_order)]
 Task = Annotated[Any, AfterValidator(_check_task)]
+KnownTask = Annotated[Any, AfterValidator(_check_known_task)]
 """A pretext task: an object with the methods of `rotkeras.pretext.PretextTask`."""
 
 ImageBatch = Annotated[NDArray[np.uint8], Shape(("N", "H", "W", 3))]

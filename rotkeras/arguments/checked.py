@@ -47,7 +47,7 @@ def checked(target: Function) -> Function:
         if not checks:
             checks.update(
                 (name, checker(hint))
-                for name, hint in typing.get_type_hints(target, include_extras=True).items()
+                for name, hint in parameter_hints(target).items()
                 if name in signature.parameters and signature.parameters[name].kind in _ONE_VALUE
             )
         for name, value in bound.arguments.items():
@@ -59,6 +59,18 @@ def checked(target: Function) -> Function:
         return target(*bound.args, **bound.kwargs)
 
     return typing.cast(Function, with_checks)
+
+
+def parameter_hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """{parameter: its annotation}. That of the returned value is left out: it may name a package
+    that is imported only when the function is called."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    annotations = dict(function.__annotations__)
+    annotations.pop("return", None)
+    holder = types.SimpleNamespace(__annotations__=annotations)
+    names: dict[str, Any] = getattr(function, "__globals__", {})
+    return typing.get_type_hints(holder, globalns=names, include_extras=True)
 
 
 _ONE_VALUE = (

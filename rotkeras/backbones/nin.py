@@ -1,12 +1,14 @@
 """Network in Network, the CIFAR-10 backbone of the RotNet paper."""
 
 import math
-
-import keras
+from typing import TYPE_CHECKING
 
 from rotkeras.arguments.accepted import Blocks, Channels, Positive, Spreads, Width
 from rotkeras.arguments.checked import checked
 from rotkeras.errors import must
+
+if TYPE_CHECKING:
+    import keras
 
 CIFAR10_MEAN = (125.3, 123.0, 113.9)
 CIFAR10_STANDARD_DEVIATION = (63.0, 62.1, 66.7)
@@ -20,7 +22,7 @@ def nin(
     mean: Channels = CIFAR10_MEAN,
     standard_deviation: Spreads = CIFAR10_STANDARD_DEVIATION,
     synchronized_batch_norm: bool = False,
-) -> keras.Model:
+) -> "keras.Model":
     """Network in Network with taps `conv1` … `conv<blocks>`: a flat functional model of stock
     layers.
 
@@ -51,6 +53,8 @@ def nin(
         section 4.1, with batch norm momentum 0.9, epsilon 1e-5 and the initial weights of their
         published code (normal, variance 2 / fan-out).
     """
+    import keras
+
     if input_shape[2] != 3 or min(input_shape[:2]) < 8:
         raise must("input_shape", "be (height, width, 3) of at least 8 pixels", input_shape)
 
@@ -91,7 +95,7 @@ def convolution(
     name: str,
     synchronized_batch_norm: bool = False,
     seed: int | None = None,
-) -> list[keras.layers.Layer]:
+) -> "list[keras.layers.Layer]":
     """The unit that NIN is made of: convolution without bias, batch norm, ReLU, each to be called
     in turn.
 
@@ -102,6 +106,8 @@ def convolution(
         synchronized_batch_norm: batch statistics over all replicas.
         seed: of the initial weights; None draws from Keras' global seed.
     """
+    import keras
+
     initializer = keras.initializers.VarianceScaling(
         2.0, "fan_out", "untruncated_normal", seed=seed
     )

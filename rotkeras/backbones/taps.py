@@ -8,7 +8,7 @@ the same features.
 import itertools
 import zlib
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 
@@ -25,6 +25,7 @@ __all__ = [
     "flat",
     "maps",
     "names",
+    "output",
     "untrained_copy",
 ]
 
@@ -72,6 +73,35 @@ def _check(model: keras.Model, tap: str, name: str) -> None:
 
 
 @checked
+def output(model: keras.Model, tap: Text) -> Any:
+    """The feature map of a tap as a symbolic tensor, to build other models on.
+
+    A layer that several models share (`rotkeras.backbones.with_input_shape`) has a tensor in each;
+    this is the one of the given model, where `layer.output` is that of the model built first.
+
+    Args:
+        model: a model with taps.
+        tap: the name of one, or of another layer with one output.
+
+    Raises:
+        UserError: for a name that is not there.
+    """
+    there = flat(model)
+    if tap not in {layer.name for layer in there.layers}:
+        check(there, tap)
+    open_tensors, seen = list(there.outputs), set()
+    while open_tensors:
+        tensor = open_tensors.pop()
+        layer, node, _ = tensor._keras_history
+        if layer.name == tap:
+            return tensor
+        if (layer.name, node) not in seen and hasattr(layer, "_inbound_nodes"):
+            seen.add((layer.name, node))
+            open_tensors += layer._inbound_nodes[node].input_tensors
+    raise UserError(f"The outputs of {there.name!r} do not depend on the layer {tap!r}.")
+
+
+@checked
 def cut(model: keras.Model, tap: Text, pooling: Pooling = "average") -> keras.Model:
     """Cut a model at a tap: the encoder, which shares its weights with the model.
 
@@ -88,7 +118,7 @@ def cut(model: keras.Model, tap: Text, pooling: Pooling = "average") -> keras.Mo
     """
     check(model, tap)
     model = flat(model)
-    features = model.get_layer(tap).output
+    features = output(model, tap)
     if pooling == "average":
         features = keras.layers.GlobalAveragePooling2D(name="embedding", dtype="float32")(features)
     else:
@@ -113,7 +143,7 @@ def extractor(model: keras.Model, features: Positive = 1024) -> keras.Model:
     flat_model = flat(model)
     outputs = {}
     for tap in names(flat_model):
-        x = flat_model.get_layer(tap).output
+        x = output(flat_model, tap)
         side = grid(x.shape[1:], features)
         x = keras.layers.AdaptiveAveragePooling2D(
             (side, side), dtype="float32", name=f"{tap}_grid"
@@ -146,7 +176,7 @@ def maps(model: keras.Model, only: Sequence[Text] | None = None) -> keras.Model:
     for number, tap in enumerate(wanted):
         _check(flat_model, tap, f"only[{number}]")
     return keras.Model(
-        flat_model.input, {tap: flat_model.get_layer(tap).output for tap in wanted}, name="maps"
+        flat_model.input, {tap: output(flat_model, tap) for tap in wanted}, name="maps"
     )
 
 

@@ -113,7 +113,7 @@ def measure_both(
     )
     batch["y"] = np.asarray(y)
     np.savez(batch_file, **batch)
-    work = count_flops(task.network(model))
+    work = count_flops(model)
     return {
         "part": asdict(part),
         "waiting": asdict(Spread.of(waited)) if waited else None,

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from rotkeras.benchmark.new_process import lines
+from rotkeras.benchmark.peers.peer_torch.tasks import TASKS
 from rotkeras.benchmark.results import Peer, PeerSetting, Spread, TrainingBenchmark
 from rotkeras.errors import UserError, brief
-from rotkeras.pretext import facts_of_section
 from rotkeras.recipe import Recipe
 
 VARIABLE = "ROTKERAS_TORCH_PYTHON"
-_PROGRAM = Path(__file__).with_name("peer_torch.py")
+_PROGRAM = "peer_torch"
+_FOLDER = Path(__file__).with_name("peers")
 _MOST_IMAGES = 10_000
 _SETTINGS = (
     "contiguous, eager",
@@ -81,13 +82,18 @@ def find_torch(python: str | None = None) -> Torch:
 
 def check_alike(recipe: Recipe) -> None:
     """Raise a `UserError` for a recipe that the peer cannot train."""
-    angles = facts_of_section(recipe.task).angles
-    if recipe.backbone.name != "nin" or not angles or any(angle % 90 for angle in angles):
+    if recipe.backbone.name != "nin":
         raise UserError(
-            "The peer is a NIN that predicts quarter turns: it needs backbone.name nin and"
-            f" task.angles of multiples of 90, got {recipe.backbone.name} and"
-            f" {list(angles) or recipe.task.name}. Leave --peer out."
+            "The peer has the backbone nin alone, and backbone.name is"
+            f" {recipe.backbone.name}. Leave --peer out."
         )
+    if recipe.task.name not in TASKS:
+        raise UserError(
+            f"The peer has the tasks {', '.join(TASKS)}, and task.name is {recipe.task.name}. Leave"
+            " --peer out."
+        )
+    if lacking := TASKS[recipe.task.name].lacks(recipe.task.model_dump(mode="json")):
+        raise UserError(f"The peer does not have {lacking}. Leave --peer out.")
 
 
 def request(
@@ -114,8 +120,7 @@ def request(
         "blocks": recipe.backbone.blocks,
         "width": recipe.backbone.width,
         "size": shape[0],
-        "angles": recipe.task.angles,
-        "one_view": recipe.task.views == "one",
+        "task": recipe.task.model_dump(mode="json"),
         "images": min(images, max(_MOST_IMAGES, 4 * settings.images_per_batch)),
         "images_per_batch": settings.images_per_batch,
         "padding": padding,
@@ -172,12 +177,17 @@ def run_peer(
     cores = ours.machine["cores"]
     wanted = request(recipe, shape, images, steps, ours.repeats, cores)
     # A safe path: the modules beside the program are not those of the same name that torch imports.
-    environment = {"PYTHONSAFEPATH": "1", "TOKENIZERS_PARALLELISM": "false", **_allocator(cores)}
+    environment = {
+        "PYTHONPATH": str(_FOLDER),
+        "PYTHONSAFEPATH": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        **_allocator(cores),
+    }
     step: list[PeerSetting] = []
     input_ = None
     parameters, device = 0, ""
     for line in lines(
-        [torch.python, str(_PROGRAM), json.dumps(wanted)], environment, "the PyTorch peer"
+        [torch.python, "-m", _PROGRAM, json.dumps(wanted)], environment, "the PyTorch peer"
     ):
         if "tell" in line:
             tell(f"peer: {line['tell']}")

@@ -58,7 +58,7 @@ class _Counts(click.ParamType):
     help="Runs before, and 0.5 s, at least.",
 )
 @click.option(
-    "--signature", help="What to run.  [default: embed, rotation, or the first that takes images]"
+    "--signature", help="What to run.  [default: embed, predict, or the first that takes images]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def benchmark_file(

@@ -92,6 +92,16 @@ class ExportConsole:
                 " cosine: similarity\nwith Keras. drop: accuracy drop against Keras in percentage"
                 f" points, ± half the 95 %\nconfidence interval. Probes predict {asked}."
             )
+            unlabelled = [
+                name
+                for name, each in proof["files"].items()
+                if each.get("classes") == "as Keras predicts"
+            ]
+            if unlabelled:
+                self.console.print(
+                    f"{', '.join(unlabelled)}: compared with what Keras predicts, because the run's"
+                    " own task,\nwhich knows the true classes, is not at hand."
+                )
             self.console.print(
                 "accuracy of the Keras encoder (one vector per image): "
                 + ", ".join(f"{name} {100 * value:.1f} %" for name, value in keras.items())

@@ -67,7 +67,7 @@ def measure_latency(
         threads: numbers of threads, each measured in a fresh process.
         warm_up_runs: runs before those that count: so many, and for half a second, at least.
         runs: runs that count: so many, and for a second, at least.
-        signature: what to run; None is embed, rotation, or the first that takes images.
+        signature: what to run; None is embed, predict, or the first that takes images.
         max_seconds: after this time, for each number of threads, no run is begun, be there fewer
             than `runs`.
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.device.given_images import Images, each_image
+from rotkeras.device.orienter import SIGNATURES
 from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.errors import UserError
 
@@ -84,6 +85,8 @@ class Encoder:
 
 
 def _what_it_is(file: TFLiteFile) -> str:
-    if "rotation" in file.signatures:
-        return "one that predicts the angle of an image ('rotation'), for rotkeras.device.Orienter"
+    if predicts := [name for name in SIGNATURES if name in file.signatures]:
+        return (
+            f"one that predicts classes ({predicts[0]!r}); for angles use rotkeras.device.Orienter"
+        )
     return "one with " + (", ".join(map(repr, file.signatures)) or "no signatures")

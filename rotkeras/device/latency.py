@@ -119,7 +119,7 @@ def _choose(file: "TFLiteFile", wanted: str | None) -> str | None:
         file.inputs(wanted)  # an unknown one is refused with a list of those there are
         return wanted
     takers = [name for name in file.signatures if "images" in file.inputs(name)]
-    for name in ("embed", "rotation", *takers):
+    for name in ("embed", "predict", "rotation", *takers):
         if name in file.signatures:
             return name
     raise UserError(

@@ -1,4 +1,4 @@
-"""Which way up images are, by the rotation head of a trained network."""
+"""Which way up images are, by a network that predicts angles."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -12,7 +12,8 @@ from rotkeras.device.given_images import Images, each_image
 from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.errors import UserError, brief
 
-SIGNATURE = "rotation"
+SIGNATURES = ("predict", "rotation")
+"""The signature of a network that predicts angles; the second is its name in older files."""
 
 Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Any number of views, uint8 (n, S, S, 3), to the probability of each angle, float (n, K)."""
@@ -68,12 +69,12 @@ class Orienter:
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
         file = TFLiteFile(path, threads)
-        size = _check_file(file)
+        signature, size = _check_file(file)
         angles = parse_angles(file.associated_file("angles.txt"), file.path)
 
         def network(views: NDArray[np.uint8]) -> NDArray[np.float32]:
             return np.concatenate(
-                [file.run(SIGNATURE, images=view[None])["probabilities"] for view in views]
+                [file.run(signature, images=view[None])["probabilities"] for view in views]
             )
 
         self._set(network, size, angles, str(file.path))
@@ -185,9 +186,10 @@ def parse_angles(content: bytes | None, source: Path) -> tuple[int, ...]:
         ) from error
 
 
-def _check_file(file: TFLiteFile) -> int:
-    """The input size of a file that is an orienter's."""
-    if SIGNATURE not in file.signatures:
+def _check_file(file: TFLiteFile) -> tuple[str, int]:
+    """The signature and the input size of a file that is an orienter's."""
+    signature = next((name for name in SIGNATURES if name in file.signatures), None)
+    if signature is None:
         what = (
             "a learner"
             if "learn" in file.signatures
@@ -197,10 +199,10 @@ def _check_file(file: TFLiteFile) -> int:
         )
         raise UserError(
             f"{str(file.path)!r} is {what} (signatures {', '.join(file.signatures) or 'none'}). The"
-            f" file must have the signature {SIGNATURE}, which predicts the angle of an image: give"
-            " the orient.tflite beside it."
+            f" file must have the signature {SIGNATURES[0]}, which predicts the angle of an image:"
+            " give the orient.tflite beside it."
         )
-    inputs, outputs = file.inputs(SIGNATURE), file.outputs(SIGNATURE)
+    inputs, outputs = file.inputs(signature), file.outputs(signature)
     shape = inputs["images"].shape if "images" in inputs else ()
     if (
         len(shape) != 4
@@ -218,4 +220,4 @@ def _check_file(file: TFLiteFile) -> int:
             f"{str(file.path)!r} must return probabilities, got {', '.join(outputs)}; export it"
             " again."
         )
-    return shape[1]
+    return signature, shape[1]

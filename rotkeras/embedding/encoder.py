@@ -70,6 +70,8 @@ class Encoder:
 
 
 _FORMS = "a .keras or .tflite file, a SavedModel, or a run folder of rotkeras train"
+_NO_ENCODERS = ("classifier.tflite", "orient.tflite")
+"""Exported files that predict classes and give no embedding."""
 
 
 def find_encoder(path: str | os.PathLike[str]) -> Path:
@@ -93,7 +95,8 @@ def find_encoder(path: str | os.PathLike[str]) -> Path:
                 sorted(
                     each.name
                     for each in given.iterdir()
-                    if each.suffix == ".tflite" or each.name == "saved_model"
+                    if (each.suffix == ".tflite" and each.name not in _NO_ENCODERS)
+                    or each.name == "saved_model"
                 )
             )
             raise UserError(
@@ -142,7 +145,7 @@ def load_encoder(
 
     Raises:
         UserError: for a file that is missing or of another form, and for a model that is no
-            encoder: a feature map, a classifier of rotations, other inputs than uint8 RGB, several
+            encoder: a feature map, a classifier, other inputs than uint8 RGB, several
                 inputs or outputs.
     """
     found = find_encoder(path)

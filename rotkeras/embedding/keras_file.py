@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.errors import UserError, brief
+from rotkeras.pretext import of_network
 
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """One forward pass: uint8 (B, S, S, 3) -> float32 (B, d)."""
@@ -55,11 +56,10 @@ def load_keras(path: Path) -> tuple[tuple[int | None, ...], Forward]:
         raise UserError(
             f"{str(path)!r} gives {_shape(output.shape)}: {_EXPECTED}; flatten or pool its output."
         )
-    last = model.layers[-1]
-    if isinstance(last, keras.layers.Dense) and last.name == "rotation":
+    if (task := of_network(model)) is not None:
         raise UserError(
-            f"{str(path)!r} is a classifier of {output.shape[1]} rotations: {_EXPECTED}; give the"
-            " run folder or the encoder.keras in it."
+            f"{str(path)!r} predicts {', '.join(task.class_names or ())}: {_EXPECTED}; give the run"
+            " folder or the encoder.keras in it."
         )
 
     def forward(images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -17,12 +17,9 @@ from rotkeras.probes.choice import describe
 from rotkeras.text import readable_size
 
 _EXAMPLES = ("example.py", "example.kt", "example.cpp")
-_SHOWN_FIRST = ("int8", "mediapipe", "dynamic", "float16", "float32", "learner", "orient")
-TENSORS = {
-    "encoder": ("embed", "embedding"),
-    "learner": ("embed", "embedding"),
-    "orient": ("rotation", "probabilities"),
-}
+_SHOWN_FIRST = (
+    *("int8", "mediapipe", "dynamic", "float16", "float32", "learner", "classifier", "orient"),
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def write(
         },
     }
     if shown is not None:
-        signature, output = TENSORS[shown.role]
+        signature, output = shown.answer
         tensor = TFLiteFile(folder / shown.file).outputs(signature)[output]
         content |= {
             "signature": signature,

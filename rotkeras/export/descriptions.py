@@ -41,15 +41,19 @@ def describe(
         "bias": "(classes,) bias of the softmax head.",
         "classes": "Number of classes of the head.",
         "probabilities": (
-            "Probability of each class, or of each angle by which the image was turned"
-            " counter-clockwise."
+            "Probability of each angle by which the image was turned counter-clockwise."
+            if kind.name == "orient"
+            else "Probability of each class."
         ),
     }
-    labels = (
-        {"probabilities": ("angles.txt", tuple(map(str, parts.angles)))}
-        if kind.role == "orient"
-        else {}
-    )
+    labels = {}
+    if kind.role == "predictor" and parts.prediction is not None:
+        names = parts.prediction.class_names
+        labels["probabilities"] = (
+            ("angles.txt", tuple(map(str, parts.prediction.angles)))
+            if kind.name == "orient"
+            else ("labels.txt", names)
+        )
     text = (
         f"{kind.what[0].upper()}{kind.what[1:]}. Pre-trained without labels"
         f"{' by ' + method if method else ''} with rotkeras; profile {kind.name}."

@@ -45,9 +45,7 @@ def write_golden(folder: Path, files: Mapping[str, Profile], images: NDArray[np.
         "answers": {},
     }
     for name, kind in files.items():
-        signature, output = (
-            ("rotation", "probabilities") if kind.role == "orient" else ("embed", "embedding")
-        )
+        signature, output = kind.answer
         file = TFLiteFile(folder / name, threads=1)
         answers = np.concatenate(
             [file.run(signature, dequantized=False, images=each[None])[output] for each in images]
@@ -72,7 +70,7 @@ def write_golden(folder: Path, files: Mapping[str, Profile], images: NDArray[np.
 
 def _tolerance(kind: Profile, answers: NDArray[Any]) -> float:
     """Of floats: those of a quantised graph have its steps, whatever their dtype."""
-    if kind.role == "orient":
+    if kind.role == "predictor":
         return _PROBABILITY
     return float(np.abs(answers).max()) * (
         _STEPS / 255 if kind.numbers in ("int8", "dynamic") else _SHARE

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from rotkeras import pretext
 from rotkeras.arguments.accepted import AnyPath, Text
 from rotkeras.arguments.checked import checked
 from rotkeras.data.source import Source
@@ -71,9 +72,9 @@ def export_run(
             f"Keras could not load {str(run.model)!r} ({brief(error)}). Train it again."
         ) from error
     chosen = settings.tap or (recipe.encoder.tap if recipe.encoder.tap != "best" else None)
-    angles = run.task_facts().angles or (0, 90, 180, 270)
+    task = run.task_facts() if (own := _task_of(run, recipe)) is None else own
     size = parts_of(
-        model, chosen, angles=tuple(angles), input_size=settings.input_size, resize=settings.resize
+        model, chosen, task=task, input_size=settings.input_size, resize=settings.resize
     ).input_size
     where: dict[str, Any] = {"command": ["rotkeras", "export", run.path], "tell": note}
     if source is None or source.image_shape[:2] != (size, size):
@@ -87,12 +88,18 @@ def export_run(
         source,
         folder,
         settings.model_copy(update={"tap": chosen}),
-        angles=angles,
+        task=task,
         seed=recipe.train.seed,
         origin=lambda tap: origin_of(run, recipe, settings, source.name, tap, command),
         overwrite=overwrite,
         tell=tell,
     )
+
+
+def _task_of(run: Run, recipe: Recipe) -> Any:
+    """The task of a run, which can make views; None for a user's own, whose code is not here."""
+    ours = run.task_facts().name in pretext.NAMES
+    return pretext.of_section(recipe.task) if ours else None
 
 
 def origin_of(

@@ -1,15 +1,17 @@
-"""What leaves a network: an encoder with its pooling, the features of all taps, and the rotation
-head, all of one input."""
+"""What leaves a network: an encoder with its pooling, the features of all taps, and the network's
+own prediction, all of one input."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
 
-from rotkeras.arguments.accepted import Angles, InputSize, Text
+from rotkeras.arguments.accepted import InputSize, KnownTask, Text
 from rotkeras.arguments.checked import checked
 from rotkeras.backbones import taps
 from rotkeras.errors import UserError, brief
+from rotkeras.export.prediction import Prediction, prediction_of
+from rotkeras.pretext import of_network
 
 Pooling = Literal["average", "max"]
 
@@ -21,12 +23,10 @@ class Parts:
     Attributes:
         embed: uint8 (B, S, S, 3) -> float32 (B, d), the features of `tap`, pooled.
         taps: uint8 (B, S, S, 3) -> {tap: float32 (B, h, w, C)}.
-        rotation: uint8 (B, S, S, 3) -> float32 (B, K), the probability of each of `angles`; None
-            without a rotation head.
+        prediction: what the network predicts for one image; None where it predicts nothing.
         tap: where `embed` was cut.
         pooling: how its maps became vectors.
         l2_normalization: whether the vectors have unit length.
-        angles: degrees counter-clockwise by which an image was turned, one for each probability.
         input_size: S, pixels of each side of the images.
         trained_size: pixels of each side of the images that the network was trained with.
         parameters: of the encoder.
@@ -36,11 +36,10 @@ class Parts:
 
     embed: keras.Model
     taps: keras.Model
-    rotation: keras.Model | None
+    prediction: Prediction | None
     tap: str
     pooling: Pooling
     l2_normalization: bool
-    angles: tuple[int, ...]
     input_size: int
     trained_size: int
     parameters: int
@@ -59,20 +58,21 @@ def parts_of(
     *,
     pooling: Pooling = "average",
     l2_normalization: bool = False,
-    angles: Angles = (0, 90, 180, 270),
+    task: KnownTask | None = None,
     input_size: InputSize | None = None,
     resize: bool = False,
 ) -> Parts:
     """Cut a network into what is exported.
 
     Args:
-        model: a functional backbone with taps, or the classifier of a rotation task on one, of
-            square uint8 images.
+        model: a functional backbone with taps, or the network of a pretext task on one, of square
+            uint8 images.
         tap: where the encoder is cut; None for the second, the best of table 1 in Gidaris et al.,
             ICLR 2018.
         pooling: "average" or "max" over the positions of the feature map.
         l2_normalization: divide each vector by its length.
-        angles: of the rotation head, in the order of its answers.
+        task: the pretext task that the network was trained for, or a run's `task_facts()`: what it
+            predicts; None for the task whose head the network has with its default settings.
         input_size: pixels of each side of the images that the files take; None for the size that
             the network was trained with.
         resize: bring images of `input_size` to the size of training inside the graph: bilinearly to
@@ -113,14 +113,13 @@ def parts_of(
     return Parts(
         keras.Model(images, x, name=f"encoder_{tap}"),
         keras.Model(images, features, name="taps"),
-        _rotation(images, answer) if _has_rotation(network, tuple(angles)) else None,
+        prediction_of(images, answer, network, of_network(network) if task is None else task),
         tap,
         pooling,
         l2_normalization,
-        tuple(angles),
         size,
         trained,
-        int(keras.Model(network.inputs, network.get_layer(tap).output).count_params()),
+        int(keras.Model(network.inputs, taps.output(network, tap)).count_params()),
         resize and size != trained,
     )
 
@@ -166,11 +165,7 @@ def as_parts(network: "keras.Model | Parts") -> Parts:
     flat = taps.flat(network)
     there = [layer.name for layer in flat.layers if isinstance(layer, keras.layers.Identity)]
     outputs: list[Any] = list(getattr(network, "outputs", None) or ())
-    if (
-        len(outputs) != 1
-        or len(outputs[0].shape) != 2
-        or getattr(flat.layers[-1], "name", "") == "rotation"
-    ):
+    if len(outputs) != 1 or len(outputs[0].shape) != 2 or of_network(flat) is not None:
         return parts_of(network)
     if any(
         getattr(layer, "compute_dtype", "float32") not in ("float32", "uint8")
@@ -179,7 +174,7 @@ def as_parts(network: "keras.Model | Parts") -> Parts:
         network = flat = in_float32(flat)
     size = _side(flat)
     maps = (
-        keras.Model(flat.inputs[0], {tap: flat.get_layer(tap).output for tap in there}, name="taps")
+        keras.Model(flat.inputs[0], {tap: taps.output(flat, tap) for tap in there}, name="taps")
         if there
         else flat
     )
@@ -190,7 +185,6 @@ def as_parts(network: "keras.Model | Parts") -> Parts:
         there[-1] if there else flat.name,
         "average",
         False,
-        (),
         size,
         size,
         int(network.count_params()),
@@ -231,26 +225,11 @@ def _side(network: keras.Model) -> int:
     return int(shape[1])
 
 
-def _has_rotation(network: keras.Model, angles: tuple[int, ...]) -> bool:
-    head = network.layers[-1]
-    return (
-        isinstance(head, keras.layers.Dense)
-        and head.name == "rotation"
-        and head.units == len(angles)
-    )
-
-
-def _rotation(images: Any, logits: Any) -> keras.Model:
-    return keras.Model(
-        images, keras.layers.Softmax(name="probabilities", dtype="float32")(logits), name="rotation"
-    )
-
-
 def _ends(network: keras.Model) -> tuple[Any, dict[str, Any], Any]:
     """(images, {tap: features}, the network's own output), symbolically."""
     return (
         network.inputs[0],
-        {each: network.get_layer(each).output for each in taps.names(network)},
+        {each: taps.output(network, each) for each in taps.names(network)},
         network.outputs[0],
     )
 

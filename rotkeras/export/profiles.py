@@ -15,8 +15,8 @@ class Profile:
         name: as recipes and the command line say it.
         file: the name of the file.
         what: what it is for, in few words.
-        role: what it holds: "encoder", "learner" (encoder and a head that learns) or "orient" (the
-            rotation head).
+        role: what it holds: "encoder", "learner" (encoder and a head that learns) or "predictor"
+            (the network's own prediction).
         numbers: what it computes with: "float32", "float16" (weights kept as float16), "dynamic"
             (int8 weights, float activations) or "int8" (both).
         output: dtype of its answers.
@@ -25,9 +25,14 @@ class Profile:
     name: ProfileName
     file: str
     what: str
-    role: Literal["encoder", "learner", "orient"]
+    role: Literal["encoder", "learner", "predictor"]
     numbers: Literal["float32", "float16", "dynamic", "int8"]
     output: Literal["float32", "int8"] = "float32"
+
+    @property
+    def answer(self) -> tuple[str, str]:
+        """(signature, output) of what it gives for one image."""
+        return ("predict", "probabilities") if self.role == "predictor" else ("embed", "embedding")
 
     @property
     def calibrated(self) -> bool:
@@ -81,7 +86,14 @@ PROFILES = {
             "learner",
             "int8",
         ),
-        Profile("orient", "orient.tflite", "which way up an image is", "orient", "int8"),
+        Profile(
+            "classifier",
+            "classifier.tflite",
+            "the classes that the network itself predicts",
+            "predictor",
+            "int8",
+        ),
+        Profile("orient", "orient.tflite", "which way up an image is", "predictor", "int8"),
     )
 }
 """Every profile by name. All take uint8 RGB images of batch 1, with the normalisation inside, and

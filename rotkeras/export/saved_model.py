@@ -13,7 +13,7 @@ from rotkeras.errors import UserError
 from rotkeras.export.parts import Parts, as_parts
 from rotkeras.files import as_text, check_writable, full_disk, is_full
 
-SIGNATURES = ("embed", "taps", "rotation")
+SIGNATURES = ("embed", "taps", "predict")
 
 
 @checked
@@ -29,7 +29,8 @@ def to_saved_model(network: keras.Model | Parts, path: AnyPath) -> Path:
 
         `embed`: images uint8 (B, S, S, 3) -> embedding float32 (B, d);
         `taps`: the same images -> float32 (B, h, w, C) for each tap by name;
-        `rotation` (with a rotation head): the same images -> probabilities float32 (B, K).
+        `predict` (if the network predicts classes): the same images -> probabilities float32 (B,
+        K).
 
     Raises:
         UserError: when something is at the path already.
@@ -43,13 +44,9 @@ def to_saved_model(network: keras.Model | Parts, path: AnyPath) -> Path:
         "embed": (parts.embed, lambda x: {"embedding": parts.embed(x, training=False)}),
         "taps": (parts.taps, lambda x: parts.taps(x, training=False)),
     }
-    if parts.rotation is not None:
-        endpoints["rotation"] = (
-            parts.rotation,
-            lambda x: {
-                "probabilities": parts.rotation(x, training=False)  # type: ignore[misc]
-            },
-        )
+    if parts.prediction is not None:
+        predict = parts.prediction.model
+        endpoints["predict"] = (predict, lambda x: {"probabilities": predict(x, training=False)})
     try:
         write_archive(path, endpoints, [None, parts.input_size, parts.input_size, 3])
     except Exception as error:

@@ -64,8 +64,8 @@ def to_tflite(
         `embed` (encoders, learner): images uint8 (1, S, S, 3) -> embedding (1, d), int8 with scale
         and zero point for profile int8, else float32;
         `classify`, `learn`, `get_head`, `set_head` (learner): see
-        `rotkeras.export.learner.SoftmaxHead`; `rotation` (orient): images -> probabilities float32
-        (1, K).
+        `rotkeras.export.learner.SoftmaxHead`; `predict` (classifier, orient): images ->
+        probabilities float32 (1, K).
 
     Example:
         source = rotkeras.data.load("cifar10")
@@ -86,19 +86,15 @@ def to_tflite(
         calibration = calibration.draw(_DRAWN).take(slice(None))
     images = _calibration(kind, parts, calibration)
     check_length(kind, parts.l2_normalization)
-    if kind.role == "orient" and parts.rotation is None:
-        raise UserError(
-            f"The profile orient needs a rotation head, and {parts.embed.name!r} was cut from a"
-            " network without one: give the classifier of a rotation task, such as the model.keras"
-            " of a run."
-        )
+    if problem := lacks_prediction(kind, parts):
+        raise UserError(problem)
     if work_folder is None:
         with temporary_folder() as folder:
             model = _convert(parts, kind, images, classes, folder)
     else:
         model = _convert(parts, kind, images, classes, work_folder)
     if (
-        kind.role != "orient"
+        kind.role != "predictor"
         and kind.calibrated
         and parts.pooling == "average"
         and not parts.l2_normalization
@@ -111,10 +107,43 @@ def to_tflite(
     return path
 
 
+def lacks_prediction(kind: Profile, parts: Parts) -> str:
+    """Why a network has no prediction for a profile of one, in a sentence; "" if it has."""
+    if kind.role != "predictor":
+        return ""
+    if parts.prediction is None:
+        return (
+            f"The profile {kind.name} needs the network's own prediction, and {parts.embed.name!r}"
+            " has none: give the network of a task that predicts classes, such as the model.keras"
+            " of a run of rotation, with its task, or leave the profile out."
+        )
+    if kind.name == "orient" and not parts.prediction.angles:
+        names = ", ".join(parts.prediction.class_names)
+        return (
+            f"The profile orient needs classes that are angles, and the network predicts {names}:"
+            " use the profile classifier."
+        )
+    return ""
+
+
+def _calibrating(kind: Profile, parts: Parts, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images that set the ranges: as they are, and for a prediction one view of each as its task
+    makes them."""
+    if kind.role != "predictor" or parts.prediction is None or not len(images):
+        return images
+    examples = parts.prediction.examples(images)
+    if examples is None:
+        return images
+    count = len(examples[0]) // len(images)
+    rows = np.arange(len(images))
+    chosen: NDArray[np.uint8] = examples[0][rows * count + rows % count]
+    return chosen
+
+
 def check_length(kind: Profile, l2_normalization: bool) -> None:
     """Raise a `UserError` for vectors of unit length in int8: TFLite's root is rounded, and lengths
     come out 10 to 20 % wrong."""
-    if l2_normalization and kind.calibrated and kind.role != "orient":
+    if l2_normalization and kind.calibrated and kind.role != "predictor":
         raise UserError(
             f"The profile {kind.name} does not support l2_normalization, because int8 rounds the"
             " square root and lengths are 10 to 20 % off. Use float32, float16 or dynamic, or"
@@ -153,6 +182,7 @@ def _convert(
     if not written.exists():
         _write(parts, kind, images, classes, written)
     names = _SIGNATURES[kind.role]
+    given = _calibrating(kind, parts, images)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(written), signature_keys=list(names))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if kind.numbers != "float32":
@@ -160,7 +190,7 @@ def _convert(
     if kind.numbers == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if kind.numbers == "int8":
-        converter.representative_dataset = lambda: _ranges(kind, names[0], images)
+        converter.representative_dataset = lambda: _ranges(kind, names[0], given)
     if _pixels_are_float(kind):
         converter.inference_input_type = tf.uint8
     if kind.output == "int8":
@@ -196,7 +226,7 @@ def _foreign(kind: Profile, names: list[str]) -> str:
 
 _SIGNATURES = {
     "encoder": ("embed",),
-    "orient": ("rotation",),
+    "predictor": ("predict",),
     "learner": ("embed", "classify", "learn", "get_head", "set_head"),
 }
 """The signatures of each role, that of images first."""
@@ -213,10 +243,10 @@ def _write(
 
     shape = (1, parts.input_size, parts.input_size, 3)
     if kind.role != "learner":
-        signature, answer, model = {
-            "encoder": ("embed", "embedding", parts.embed),
-            "orient": ("rotation", "probabilities", parts.rotation),
-        }[kind.role]
+        signature, answer = kind.answer
+        model = parts.embed
+        if kind.role == "predictor" and parts.prediction is not None:
+            model = parts.prediction.model
         given: Any = of_float_pixels(model) if _pixels_are_float(kind) else model
         dtype = "float32" if _pixels_are_float(kind) else "uint8"
         write_archive(
@@ -260,10 +290,9 @@ def _pixels_are_float(kind: Profile) -> bool:
 
 
 def _ranges(kind: Profile, signature: str, images: NDArray[np.uint8]) -> Iterator[Any]:
-    """Images for the ranges of activations: upright ones, and for the rotation head each turned by
-    one of four angles."""
+    """Images for the ranges of activations, one at a time."""
     for number in range(len(images)):
-        image = np.rot90(images[number], number % 4) if kind.role == "orient" else images[number]
+        image = images[number]
         if _pixels_are_float(kind):
             image = image.astype(np.float32)
             if number == 0:  # the range of the input is 0 … 255 then, and pixels go in as they are

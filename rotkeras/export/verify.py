@@ -40,16 +40,20 @@ class Reference:
     Attributes:
         images: uint8 (n, S, S, 3), held out.
         embeddings: float32 (n, d).
-        labels: what the probes predict, (m,): classes, or, of images without labels, angles of
-            their turned copies.
+        labels: what the probes predict, (m,): classes, or, of images without labels, quarter
+            turns of their turned copies.
         probed: uint8 (m, S, S, 3), the images that the probes predict: `images`, or turned
             copies of some of them.
         probed_embeddings: float32 (m, d).
         probes: name -> (fitted probe, its answers to Keras' embeddings).
         asks: "classes" or "rotation".
-        turned: uint8 (k, S, S, 3), turned copies, for the rotation head.
-        angles: (k,), the number of the angle each was turned by.
-        rotation: (k,), the rotation head's answers; None without one.
+        probed_images: how many images `probed` shows; turned copies of one are not independent.
+        examples: uint8 (k, S, S, 3), for the network's own prediction: views that its task made,
+            or, without a task, held-out images.
+        classes: (k,), the class of each: as the task says, or, without a task, as Keras predicts.
+        predicted: (k,), what Keras predicts; None if the network predicts nothing.
+        example_images: how many images `examples` shows.
+        true_classes: whether `classes` are the task's.
     """
 
     images: NDArray[np.uint8]
@@ -59,9 +63,12 @@ class Reference:
     probed_embeddings: NDArray[np.float32]
     probes: dict[str, tuple[Any, NDArray[np.int64]]]
     asks: str
-    turned: NDArray[np.uint8]
-    angles: NDArray[np.int64]
-    rotation: NDArray[np.int64] | None
+    probed_images: int
+    examples: NDArray[np.uint8]
+    classes: NDArray[np.int64]
+    predicted: NDArray[np.int64] | None
+    example_images: int
+    true_classes: bool
 
 
 def refer(parts: Parts, train: Images, held_out: Images) -> Reference:
@@ -76,7 +83,7 @@ def refer(parts: Parts, train: Images, held_out: Images) -> Reference:
     """
     images = held_out.take(slice(None))
     embeddings = embed(parts, images)
-    turned, angles = turn(parts, images[: max(1, len(images) // 4)])
+    some = images[: max(1, len(images) // 4)]
     classes = (
         train.labels is not None
         and held_out.labels is not None
@@ -86,8 +93,9 @@ def refer(parts: Parts, train: Images, held_out: Images) -> Reference:
         fitted_on, targets = train.take(slice(None)), train.labels
         probed, labels, asked = images, held_out.labels, embeddings
     else:
-        fitted_on, targets = turn(parts, train.take(slice(None, max(1, len(train) // 4))))
-        probed, labels, asked = turned, angles, embed(parts, turned)
+        fitted_on, targets = quarter_turns(train.take(slice(None, max(1, len(train) // 4))))
+        probed, labels = quarter_turns(some)
+        asked = embed(parts, probed)
     assert labels is not None
     assert targets is not None
     features = embed(parts, fitted_on)
@@ -96,14 +104,28 @@ def refer(parts: Parts, train: Images, held_out: Images) -> Reference:
         f"knn-{NEIGHBOURS}": knn(features, targets, NEIGHBOURS),
     }
     answers = {name: (probe, probe.predict(asked)) for name, probe in probes.items()}
-    rotation = None
-    head: Any = parts.rotation
-    if head is not None and sum(angle % 90 == 0 for angle in parts.angles) > 1:
-        answers_of_head: Any = head.predict(turned, batch_size=_IMAGES_PER_BATCH, verbose=0)
-        rotation = answers_of_head.argmax(axis=1)
-    asks = "classes" if classes else "rotation"
+    views = None if parts.prediction is None else parts.prediction.examples(some)
+    examples, true_classes = (some, np.zeros(0, np.int64)) if views is None else views
+    predicted = None
+    if parts.prediction is not None:
+        probabilities: Any = parts.prediction.model.predict(
+            examples, batch_size=_IMAGES_PER_BATCH, verbose=0
+        )
+        predicted = probabilities.argmax(axis=1)
     return Reference(
-        images, embeddings, labels, probed, asked, answers, asks, turned, angles, rotation
+        images,
+        embeddings,
+        labels,
+        probed,
+        asked,
+        answers,
+        "classes" if classes else "rotation",
+        len(images) if classes else len(some),
+        examples,
+        true_classes if views is not None or predicted is None else predicted,
+        predicted,
+        len(some),
+        views is not None,
     )
 
 
@@ -114,17 +136,11 @@ def embed(parts: Parts, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     )
 
 
-def turn(parts: Parts, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Copies of each image turned by each right angle of the network, and the number of that angle:
-    (k, S, S, 3), (k,)."""
-    quarter = [number for number, angle in enumerate(parts.angles) if angle % 90 == 0]
-    # A network of other angles has no answer for quarter turns, but its features tell them.
-    turns = (
-        [parts.angles[number] // 90 for number in quarter] if len(quarter) > 1 else list(range(4))
-    )
-    numbers = quarter if len(quarter) > 1 else list(range(4))
-    copies = [np.rot90(images, each, axes=(1, 2)) for each in turns]
-    return np.concatenate(copies), np.repeat(np.array(numbers, np.int64), len(images))
+def quarter_turns(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Copies of each image in four quarter turns, and the number of turns of each: (4n, S, S, 3),
+    (4n,). They are labels that images without labels have too."""
+    copies = [np.rot90(images, turns, axes=(1, 2)) for turns in range(4)]
+    return np.concatenate(copies), np.repeat(np.arange(4, dtype=np.int64), len(images))
 
 
 def verify_file(
@@ -147,14 +163,12 @@ def verify_file(
     Returns:
         Its part of `verify.json`: size in bytes, SHA-256, operators, inputs and outputs, median
         milliseconds per image on one thread, `agreement` to Keras' embeddings, and what each probe,
-        or the rotation head, loses (`Drop.record`).
+        or the network's own prediction, loses (`Drop.record`).
     """
     content = path.read_bytes()
     with without_notes():
         file = TFLiteFile(path, threads=1)
-    signature, output = (
-        ("rotation", "probabilities") if kind.role == "orient" else ("embed", "embedding")
-    )
+    signature, output = kind.answer
     record: dict[str, Any] = {
         "profile": kind.name,
         "bytes": len(content),
@@ -168,21 +182,22 @@ def verify_file(
             for name in file.signatures
         },
     }
-    asked_apart = kind.role == "encoder" or kind.role == "learner"
-    images = reference.images if asked_apart else reference.turned
-    separate = asked_apart and reference.asks == "rotation"
+    embeds = kind.role != "predictor"
+    images = reference.images if embeds else reference.examples
+    separate = embeds and reference.asks == "rotation"
     total = len(images) + (len(reference.probed) if separate else 0)
     answers, seconds = _run(file, signature, output, images, 0, total, progress)
     record["milliseconds"] = 1000.0 * float(np.median(seconds))
-    if kind.role == "orient":
-        assert reference.rotation is not None
+    if not embeds:
+        assert reference.predicted is not None
         right = compare(
-            reference.rotation,
+            reference.predicted,
             answers.argmax(axis=1),
-            reference.angles,
-            _images_of(reference.turned, reference),
+            reference.classes,
+            reference.example_images,
         )
-        record["drops"] = {"rotation": right.record()}
+        record["drops"] = {"prediction": right.record()}
+        record["classes"] = "of the task" if reference.true_classes else "as Keras predicts"
         return record
     record["agreement"] = agreement(reference.embeddings, answers)
     probed = answers
@@ -194,7 +209,7 @@ def verify_file(
                 keras,
                 probe.predict(probed),
                 reference.labels,
-                _images_of(reference.probed, reference),
+                reference.probed_images,
             ).record()
         )
         for name, (probe, keras) in reference.probes.items()
@@ -252,15 +267,6 @@ def verify_learner(
     }
 
 
-def _images_of(copies: NDArray[np.uint8], reference: Reference) -> int:
-    """How many images these are copies of: turned ones are not independent of each other."""
-    return (
-        len(copies)
-        if copies is reference.images
-        else len(copies) // len(np.unique(reference.angles))
-    )
-
-
 def verify_saved_model(path: Path, parts: Parts, reference: Reference) -> dict[str, Any]:
     """Load a SavedModel with TensorFlow alone and compare its signatures with Keras, in batches of
     1 and of up to 64.
@@ -274,13 +280,13 @@ def verify_saved_model(path: Path, parts: Parts, reference: Reference) -> dict[s
     with without_pattern(path) as place:
         loaded = tf.saved_model.load(str(place)).signatures
     images = reference.images[:64]
-    models: dict[str, Any] = {"embed": parts.embed, "taps": parts.taps, "rotation": parts.rotation}
+    models: dict[str, Any] = {"embed": parts.embed, "taps": parts.taps}
+    if parts.prediction is not None:
+        models["predict"] = parts.prediction.model
     errors: dict[str, float] = {}
     shares: dict[str, float] = {}
-    wanted = {"embed", "taps"} | ({"rotation"} if parts.rotation is not None else set())
-    names = [
-        name for name in SIGNATURES if name in wanted
-    ]  # beside serving_default, which Keras adds: it is the first of them
+    # Beside serving_default, which Keras adds: it is the first of them.
+    names = [name for name in SIGNATURES if name in models]
     for name in names:
         expected = models[name].predict(images, verbose=0)
         for batch in (images[:1], images):

@@ -3,7 +3,7 @@ place when all of them hold."""
 
 import functools
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from rotkeras import __version__
-from rotkeras.arguments.accepted import Angles, AnyPath, Seed
+from rotkeras.arguments.accepted import AnyPath, KnownTask, Seed
 from rotkeras.arguments.checked import checked
 from rotkeras.data.source import Images, Source
 from rotkeras.errors import UserError, brief
@@ -26,7 +26,7 @@ from rotkeras.export.profiles import PROFILES
 from rotkeras.export.saved_model import to_saved_model
 from rotkeras.export.tap_choice import choose_tap
 from rotkeras.export.target import check_target, clean, put, rejected_folder, resolved
-from rotkeras.export.tflite import FEWEST_IMAGES, check_length, to_tflite
+from rotkeras.export.tflite import FEWEST_IMAGES, check_length, lacks_prediction, to_tflite
 from rotkeras.export.verify import Reference, embed, refer, verify_file, verify_saved_model
 from rotkeras.files import as_text, beside, one_writer, temporary_folder, unfinished, write_json
 from rotkeras.recipe.models import Export
@@ -63,7 +63,7 @@ def export(
     folder: AnyPath,
     settings: Export | None = None,
     *,
-    angles: Angles = (0, 90, 180, 270),
+    task: KnownTask | None = None,
     seed: Seed = 0,
     origin: Callable[[str], card.Origin] | None = None,
     overwrite: bool = False,
@@ -72,7 +72,7 @@ def export(
     """Export an encoder as SavedModel and TFLite files, with proof that they answer as Keras does.
 
     Args:
-        model: a functional backbone with taps, or the classifier of a rotation task on one.
+        model: a functional backbone with taps, or the network of a pretext task on one.
         source: its images, of the files' input size. Calibration is drawn from `train`; proof is
             made on `validation`, or, where there is none, on training images that calibrated
             nothing. The test set is not read.
@@ -80,7 +80,8 @@ def export(
         settings: what to export, as section `export` of a recipe; None for its defaults. Without
             a tap the network is cut at the one whose pooled vectors a linear probe reads best on
             validation, see `choose_tap`.
-        angles: see `parts_of`.
+        task: see `parts_of`. Its views are what the network's own prediction is proven on; what a
+            run keeps of a task has none, and then the file is compared with Keras' predictions.
         seed: of the draws.
         origin: gives, for the tap, where the network comes from: for the model card and the
             metadata.
@@ -98,13 +99,13 @@ def export(
     settings = settings or Export()
     target = resolved(folder)
     check_target(target, overwrite)
-    check(model, source, settings, angles)
+    check(model, source, settings, task)
     cut = functools.partial(
         parts_of,
         model,
         pooling=settings.pooling,
         l2_normalization=settings.l2_normalization,
-        angles=tuple(angles),
+        task=task,
         input_size=settings.input_size,
         resize=settings.resize,
     )
@@ -177,7 +178,7 @@ def _unwritable(target: Path, why: str) -> UserError:
     )
 
 
-def check(model: keras.Model, source: Source, settings: Export, angles: Sequence[int]) -> None:
+def check(model: keras.Model, source: Source, settings: Export, task: Any = None) -> None:
     """Raise a `UserError` for what cannot be exported: settings, a tap, an input size, a head, too
     few images.
 
@@ -195,17 +196,13 @@ def check(model: keras.Model, source: Source, settings: Export, angles: Sequence
     parts = parts_of(
         model,
         settings.tap,
-        angles=tuple(angles),
+        task=task,
         input_size=settings.input_size,
         resize=settings.resize,
     )
     for kind in kinds:
-        if kind.role == "orient" and parts.rotation is None:
-            raise UserError(
-                f"The profile orient needs a head named rotation with {len(parts.angles)} classes,"
-                f" one for each of the angles {list(parts.angles)}, and {model.name!r} has none:"
-                " leave the profile out, or pass the classifier of a rotation task and its angles."
-            )
+        if problem := lacks_prediction(kind, parts):
+            raise UserError(problem)
     calibrated = [kind.name for kind in kinds if kind.calibrated]
     if calibrated and len(source.train) < settings.calibration_images:
         raise UserError(
@@ -306,7 +303,7 @@ def _head(
             "input_size": parts.input_size,
             "trained_size": parts.trained_size,
             "resize": parts.resize,
-            "angles": list(parts.angles) if parts.rotation is not None else None,
+            "class_names": None if parts.prediction is None else list(parts.prediction.class_names),
             "parameters": parts.parameters,
         },
         "held_out": {

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.device.orienter import SIGNATURE, Network, Orienter, parse_angles
+from rotkeras.device.orienter import SIGNATURES, Network, Orienter, parse_angles
 from rotkeras.errors import UserError, brief
 from rotkeras.files import check_regular, expanded, read_json, without_pattern
+from rotkeras.pretext.base import angles_of
 from rotkeras.run.folder import Run
 
 _EXPECTED = "give the path of an orient.tflite, a run folder or a SavedModel folder"
@@ -105,13 +106,15 @@ def _angles_of_saved_model(folder: Path) -> tuple[int, ...]:
     if (proof := home / "verify.json").exists():  # which `rotkeras export` writes beside it
         content = read_json(proof)
         encoder = content.get("encoder") if isinstance(content, dict) else None
-        angles = encoder.get("angles") if isinstance(encoder, dict) else None
-        if angles is None:
-            raise UserError(f"The SavedModel {str(folder)!r} has no rotation head: {_EXPECTED}.")
-        return tuple(angles)
+        encoder = encoder if isinstance(encoder, dict) else {}
+        names = encoder.get("class_names") or ()
+        angles = angles_of(names) or tuple(encoder.get("angles") or ())  # of older exports
+        if not angles:
+            raise UserError(f"The SavedModel {str(folder)!r} predicts no angles: {_EXPECTED}.")
+        return angles
     for parent in (home, home.parent):  # RUN/saved_model, RUN/export/saved_model
         if (run := Run(parent)).recipe.exists():
-            return tuple(run.load_recipe().task.angles)
+            return run.task_facts().angles
     raise UserError(
         f"The SavedModel {str(folder)!r} does not list its angles. Write assets/angles.txt, with"
         " one angle in degrees per line, or use the folder that rotkeras export wrote."
@@ -136,12 +139,13 @@ def _load_saved_model(path: Path) -> tuple[Network, int]:
 
     with without_pattern(path) as place:
         model = tf.saved_model.load(str(place))
-    if SIGNATURE not in model.signatures:
+    signature = next((name for name in SIGNATURES if name in model.signatures), None)
+    if signature is None:
         raise UserError(
-            f"{str(path)!r} must have the signature {SIGNATURE}, got"
-            f" {', '.join(model.signatures) or 'none'}; export a run with a rotation head."
+            f"{str(path)!r} must have the signature {SIGNATURES[0]}, got"
+            f" {', '.join(model.signatures) or 'none'}; export a run that predicts angles."
         )
-    function = model.signatures[SIGNATURE]
+    function = model.signatures[signature]
     inputs, outputs = function.structured_input_signature[1], function.structured_outputs
     if "images" not in inputs or "probabilities" not in outputs:
         raise UserError(

@@ -39,6 +39,18 @@ def of_section(section: Any) -> "PretextTask":
     return task
 
 
+def of_network(network: Any) -> "PretextTask | None":
+    """The task, with its default settings, whose prediction a network ends in, by the name and size
+    of its last layer; None for another network."""
+    last = network.layers[-1]
+    for make in __getattr__("NAMES").values():
+        if (head := getattr(make, "head", None)) and last.name == head:
+            task: PretextTask = make()
+            if getattr(last, "units", None) == len(task.class_names or ()):
+                return task
+    return None
+
+
 def facts_of_section(section: Any) -> "TaskFacts":
     """What a section `task` of a recipe says of its task."""
     from rotkeras.pretext.base import TaskFacts

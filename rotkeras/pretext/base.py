@@ -72,9 +72,13 @@ class TaskFacts:
     @property
     def angles(self) -> tuple[int, ...]:
         """The angles in degrees that the network predicts; () if its classes are no angles."""
-        names = self.class_names or ()
-        degrees = [name.removesuffix("°") for name in names if name.endswith("°")]
-        return tuple(map(int, degrees)) if len(degrees) == len(names) else ()
+        return angles_of(self.class_names or ())
+
+
+def angles_of(class_names: Sequence[str]) -> tuple[int, ...]:
+    """The angles that names of classes such as "90°" say; () if one of them is no angle."""
+    degrees = [name.removesuffix("°") for name in class_names if name.endswith("°")]
+    return tuple(map(int, degrees)) if len(degrees) == len(class_names) else ()
 
 
 class PretextTask(Protocol):

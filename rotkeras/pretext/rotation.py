@@ -38,6 +38,8 @@ class Rotation:
     """
 
     joint_embedding = False
+    head = "rotation"
+    """The name of the layer of logits."""
     method = "predicting image rotations (RotNet: Gidaris, Singh, Komodakis, ICLR 2018)"
 
     @checked
@@ -170,7 +172,7 @@ class Rotation:
         pooled = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
         # Float32 logits under any precision: a softmax of sixteen-bit logits loses digits that the
         # loss needs.
-        logits = keras.layers.Dense(count, name="rotation", dtype="float32")(pooled)
+        logits = keras.layers.Dense(count, name=self.head, dtype="float32")(pooled)
         return keras.Model(backbone.input, logits, name="classifier")
 
     def network(self, model: Any) -> Any:

@@ -11,25 +11,29 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, create_model
+from pydantic import BeforeValidator, Field, create_model
 
+from rotkeras.arguments.checked import parameter_hints
 from rotkeras.recipe.section import Section
 
 
-def section(name: str, maker: Callable[..., Any]) -> type[Section]:
+def section(name: str, maker: Callable[..., Any], without: Sequence[str] = ()) -> type[Section]:
     """The section `{name: …, **arguments}` of a function or class.
 
     Args:
         name: that the recipe uses.
-        maker: every argument has an annotation and a default; the docstring's `Args:` describe
-            them.
+        maker: every argument has an annotation; those without a default must be given. The
+            docstring's `Args:` describe them.
+        without: arguments that are no settings of a recipe.
     """
     function: Any = maker.__init__ if isinstance(maker, type) else maker  # type: ignore[misc]
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = parameter_hints(function)
     described = descriptions(maker.__doc__ or "")
     fields: dict[str, Any] = {"name": (Literal[name], name)}
     for key, parameter in inspect.signature(maker).parameters.items():
-        default = parameter.default
+        if key in without:
+            continue
+        default = ... if parameter.default is parameter.empty else parameter.default
         default = list(default) if isinstance(default, tuple) else default
         fields[key] = (_for_yaml(hints[key]), Field(default, description=described.get(key)))
     title = "".join(word.capitalize() for word in name.split("_"))
@@ -40,9 +44,23 @@ def section(name: str, maker: Callable[..., Any]) -> type[Section]:
     return made
 
 
-def one_of(*sections: type[Section]) -> Any:
-    """The annotation of a field that holds one of several sections, chosen by its name."""
-    return Annotated[typing.Union[sections], Field(discriminator="name")]  # noqa: UP007
+def one_of(*sections: type[Section], default: str | None = None) -> Any:
+    """The annotation of a field that holds one of several sections, chosen by its name.
+
+    Args:
+        sections: at least one.
+        default: the name of a section that does not say its own; None requires one.
+    """
+    chosen: Any = sections[0]
+    if len(sections) > 1:
+        chosen = Annotated[typing.Union[sections], Field(discriminator="name")]  # noqa: UP007
+    if default is None:
+        return chosen
+
+    def named(content: Any) -> Any:
+        return {"name": default, **content} if isinstance(content, dict) else content
+
+    return Annotated[chosen, BeforeValidator(named)]
 
 
 def descriptions(docstring: str) -> dict[str, str]:

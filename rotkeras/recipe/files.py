@@ -15,10 +15,11 @@ from rotkeras.arguments.sentences import clause, complete
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.errors import UserError, nearest, received
 from rotkeras.files import check_regular, expanded
+from rotkeras.optimization import OPTIMIZERS, SCHEDULES
 from rotkeras.recipe import read
-from rotkeras.recipe.models import SOURCES, TASKS, Recipe
+from rotkeras.recipe.models import BACKBONES, SOURCES, TASKS, Recipe
 
-_TAGS = {*AUGMENTATIONS, *TASKS, "constant", "steps", "cosine", "one_cycle"}
+_TAGS = {*AUGMENTATIONS, *TASKS, *BACKBONES, *SCHEDULES, *OPTIMIZERS}
 
 
 def shipped_folder() -> Path:
@@ -262,12 +263,12 @@ def _sentence(error: ValidationError) -> tuple[str, str]:
 
 
 def _without_tags(location: tuple[Any, ...]) -> list[str]:
-    """A location in the file: pydantic puts the name of the chosen kind after `schedule` and after
-    an augmentation's number."""
+    """A location in the file: pydantic puts the name of the chosen section after the key of it, and
+    after an augmentation's number."""
     words = []
     for position, key in enumerate(location):
         before = location[position - 1] if position else None
-        tag = before in ("schedule", "task") or (
+        tag = before in ("schedule", "optimizer", "task", "backbone") or (
             isinstance(before, int) and location[0] == "augmentation"
         )
         if not (tag and key in _TAGS):

@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from rotkeras import pretext
+from rotkeras import backbones, pretext
 from rotkeras.arguments.accepted import (
-    Blocks,
     Budget,
     CalibrationImages,
     Classes,
@@ -29,21 +28,35 @@ from rotkeras.arguments.accepted import (
     Seed,
     Split,
     Text,
-    Width,
     Wrong,
 )
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.data.augmentation import keras_cv
+from rotkeras.optimization import OPTIMIZERS, SCHEDULES
 from rotkeras.recipe.derive import one_of, section
-from rotkeras.recipe.optimization import Constant, Optimizer, Schedule
 from rotkeras.recipe.section import Section
 
 TASKS = {name: section(name, task) for name, task in pretext.NAMES.items()}
 """Sections of pretext tasks, by their names."""
 
+BACKBONES = {
+    name: section(name, make, without=backbones.NOT_IN_RECIPES)
+    for name, make in backbones.NAMES.items()
+}
+"""Sections of backbones, by their names."""
+
+_SCHEDULES = {name: section(name, make) for name, make in SCHEDULES.items()}
+_OPTIMIZERS = {name: section(name, make) for name, make in OPTIMIZERS.items()}
+
 Task: typing.TypeAlias = Any
+Backbone: typing.TypeAlias = Any
+Schedule: typing.TypeAlias = Any
+Optimizer: typing.TypeAlias = Any
 if not typing.TYPE_CHECKING:
-    Task = one_of(*TASKS.values())
+    Task = one_of(*TASKS.values(), default="rotation")
+    Backbone = one_of(*BACKBONES.values(), default="nin")
+    Schedule = one_of(*_SCHEDULES.values())
+    Optimizer = one_of(*_OPTIMIZERS.values(), default="sgd")
 
 SOURCES: tuple[Literal["tfds", "folder", "arrays", "embedded"], ...] = (
     "tfds",
@@ -150,14 +163,6 @@ if not typing.TYPE_CHECKING:
     )
 
 
-class Backbone(Section):
-    """The network whose features are learned."""
-
-    name: Literal["nin"] = "nin"
-    blocks: Blocks = 4
-    width: Width = Field(1.0, description="Multiplies every number of filters.")
-
-
 class Train(Section):
     """How the network learns."""
 
@@ -166,8 +171,12 @@ class Train(Section):
         128, description="Images, not views: four rotations make four times as many views."
     )
     learning_rate: PositiveNumber = Field(0.1, description="The highest that the schedule reaches.")
-    schedule: Schedule = Constant(name="constant")
-    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Field(
+        _SCHEDULES["constant"](), description="The learning rate over the epochs."
+    )
+    optimizer: Optimizer = Field(
+        _OPTIMIZERS["sgd"](), description="What makes steps of gradients, with its weight decay."
+    )
     label_smoothing: Fraction = 0.0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     xla: bool = Field(
@@ -341,7 +350,9 @@ class Recipe(Section):
     augmentation: list[Augmentation] = Field(
         [], description="Applied to each image before its views are made, in this order."
     )
-    backbone: Backbone = Backbone()
+    backbone: Backbone = Field(
+        BACKBONES["nin"](), description="The network whose features are learned."
+    )
     train: Train = Train()
     probe: Probe = Probe()
     encoder: Encoder = Encoder()
@@ -371,9 +382,16 @@ class Recipe(Section):
             content = {**content, "data": {**content["data"], "split": "random"}}
         # Before `train.placement`, section task said where views are made.
         task, train = content.get("task", {}), content.get("train", {})
-        if isinstance(task, dict) and task and "name" not in task:
-            content = {**content, "task": {"name": "rotation", **task}}
-            task = content["task"]
+        # All optimizers had the settings of SGD.
+        optimizer = train.get("optimizer") if isinstance(train, dict) else None
+        if isinstance(optimizer, dict) and optimizer.get("name") == "adam" and whole:
+            optimizer = {
+                key: value
+                for key, value in optimizer.items()
+                if key not in ("momentum", "nesterov")
+            }
+            train = {**train, "optimizer": optimizer}
+            content = {**content, "train": train}
         both = isinstance(task, dict) and isinstance(train, dict)
         if both and task.get("rotate") in ("host", "device"):
             task = dict(task)

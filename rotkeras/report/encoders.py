@@ -122,8 +122,8 @@ def export_table(run: Gathered) -> Table | None:
     asked = "classes" if proof["probes"]["ask"] == "classes" else "by how much an image was turned"
     words = (
         "and the columns after it: accuracy from the file, by probes of Keras' embeddings that"
-        f" predict {asked} or by the rotation head; in brackets the drop against Keras in points,"
-        " negative for a gain"
+        f" predict {asked}, or by the network's own prediction; in brackets the drop against Keras"
+        " in points, negative for a gain"
     )
     key = {
         "ms": (

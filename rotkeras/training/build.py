@@ -17,7 +17,7 @@ from rotkeras.errors import UserError
 from rotkeras.recipe import Recipe
 from rotkeras.run.images import load_source as load_source
 from rotkeras.training import devices, hosts, initial_weights, placement
-from rotkeras.training.optimizers import build_optimizer
+from rotkeras.training.optimizer import build_optimizer
 
 
 def build_augmentation(recipe: Recipe) -> list[Any]:

@@ -44,7 +44,7 @@ from rotkeras.training.callbacks import (
     Throughput,
 )
 from rotkeras.training.callbacks.run_checkpoint import restore
-from rotkeras.training.optimizers import schedule_note
+from rotkeras.training.optimizer import schedule_note
 from rotkeras.training.summary import summarise as summary_of
 
 
@@ -163,7 +163,7 @@ def _fit(
         taps.check(model, recipe.encoder.tap)
     facts = TaskFacts.of(task, recipe.task.name if own is None else type(own).__name__)
     if recipe.export is not None and devices.backend() == "tensorflow":
-        check_export(recipe, task.network(model), source, facts.angles)
+        check_export(recipe, task.network(model), source, task)
 
     if settings.precision != "float32":
         with hosts.alone() if count > 1 else nullcontext():
@@ -328,15 +328,13 @@ def _has_tensorflow() -> bool:
     return importlib.util.find_spec("tensorflow") is not None
 
 
-def check_export(
-    recipe: Recipe, model: keras.Model, source: Source, angles: tuple[int, ...]
-) -> None:
+def check_export(recipe: Recipe, model: keras.Model, source: Source, task: Any) -> None:
     """Raise a `UserError`, before the first step, for what an export at the end of this training
     could not make."""
     from rotkeras.export.write import check
 
     assert recipe.export is not None
-    check(model, source, recipe.export, angles or (0, 90, 180, 270))
+    check(model, source, recipe.export, task)
 
 
 def why_no_probes(source: Source) -> str:

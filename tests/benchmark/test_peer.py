@@ -9,10 +9,11 @@ from small_training import SMALL
 
 from rotkeras import recipe
 from rotkeras.backbones import nin
-from rotkeras.benchmark import count_flops, peer, peer_torch
+from rotkeras.benchmark import count_flops, peer
+from rotkeras.benchmark.peers.peer_torch import networks
 from rotkeras.benchmark.results import PeerSetting, Spread
 from rotkeras.errors import UserError
-from rotkeras.pretext import Rotation
+from rotkeras.pretext import Rotation, SimCLR
 
 PYTHON = os.environ.get(peer.VARIABLE)
 
@@ -26,7 +27,9 @@ def made(**changes):
 )
 def test_its_parameters_are_counted_as_ours(blocks, width, angles):
     ours = Rotation([0, 90, 180, 270][:angles]).build_model(nin(blocks=blocks, width=width))
-    assert peer_torch.count_parameters(blocks, width, angles) == count_flops(ours).parameters
+    assert networks.count_parameters(blocks, width, [angles]) == count_flops(ours).parameters
+    ours = SimCLR(hidden_units=24, projection_units=8).build_model(nin(blocks=blocks, width=width))
+    assert networks.count_parameters(blocks, width, [24, 8]) == count_flops(ours).parameters
 
 
 def test_what_it_is_asked_for():
@@ -54,11 +57,14 @@ def test_what_it_is_asked_for():
 
 
 def test_recipes_that_it_cannot_train():
-    with pytest.raises(
-        UserError,
-        match=r"The peer is a NIN that predicts quarter turns: it needs backbone\.name nin and task\.angles of multiples of 90, got nin and \[0, 45\]\.",
-    ):
+    with pytest.raises(UserError, match=r"does not have the angles \[45\], which are no quarter"):
         peer.check_alike(made(task={"angles": [0, 45]}))
+    other = made().model_copy(update={"task": SimpleNamespace(name="jigsaw")})
+    with pytest.raises(
+        UserError, match=r"has the tasks rotation, simclr, and task\.name is jigsaw"
+    ):
+        peer.check_alike(other)
+    peer.check_alike(made(task={"name": "simclr"}))
 
 
 def test_without_torch_it_says_so_in_a_sentence(tmp_path, monkeypatch):
@@ -113,11 +119,18 @@ def test_ratios_are_of_its_best_setting():
 
 
 @pytest.mark.skipif(not PYTHON, reason=f"{peer.VARIABLE} names no Python with torch")
-@pytest.mark.parametrize("views", ["all", "one"])
-def test_it_runs(monkeypatch, views):
+@pytest.mark.parametrize(
+    ("task", "head"),
+    [
+        ({"name": "rotation"}, [4]),
+        ({"name": "rotation", "views": "one"}, [4]),
+        ({"name": "simclr", "hidden_units": 24, "projection_units": 8, "blur": 0.5}, [24, 8]),
+    ],
+)
+def test_it_runs(monkeypatch, task, head):
     monkeypatch.setattr(peer, "_SETTINGS", ("contiguous, eager", "channels last, eager"))
-    small = made(task={"views": views})
-    parameters = peer_torch.count_parameters(3, 1 / 24, 4)
+    small = made(task=task)
+    parameters = networks.count_parameters(3, 1 / 24, head)
     ours = SimpleNamespace(machine={"cores": 2}, repeats=2, parameters=parameters)
     told = []
     measured = peer.run_peer(peer.find_torch(), small, ours, (16, 16, 3), 320, 1, told.append)

@@ -110,6 +110,6 @@ def test_files_that_are_no_images_are_named(exported, images, tmp_path):
 def test_files_that_are_no_encoders_are_told_what_they_are(exported):
     with pytest.raises(
         UserError,
-        match=r"is not an encoder: it must have the signature 'embed', got one that predicts the angle of an image \('rotation'\), for rotkeras\.device\.Orienter;",
+        match=r"is not an encoder: it must have the signature 'embed', got one that predicts classes \('predict'\); for angles use rotkeras\.device\.Orienter",
     ):
         Encoder(exported / "orient.tflite")

@@ -17,7 +17,7 @@ def copied(exported, tmp_path):
 
 def test_every_file_answers_as_it_did(exported):
     checks = check_golden(exported)
-    assert len(checks) == 7
+    assert len(checks) == 8
     assert all(check.passed for check in checks)
     assert {check.file for check in checks} == {each.name for each in exported.glob("*.tflite")}
 

@@ -124,7 +124,7 @@ def test_the_command_prints_a_table_of_80_columns_or_json(exported, monkeypatch)
     )
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert lines[0].startswith("orient.tflite, 'rotation': ")
+    assert lines[0].startswith("orient.tflite, 'predict': ")
     assert max(map(len, lines)) <= 80, lines
     assert "XNNPACK, CPU" in result.output
     assert "Integer dot products: " in lines[-1]

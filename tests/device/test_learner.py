@@ -261,6 +261,6 @@ def test_files_that_are_no_learners_are_told(exported):
         Learner(exported / "encoder-float32.tflite")
     with pytest.raises(
         UserError,
-        match=r"is not an encoder: it must have the signature 'embed', got one that predicts the angle of an image \('rotation'\), for rotkeras\.device\.Orienter;",
+        match=r"is not an encoder: it must have the signature 'embed', got one that predicts classes \('predict'\); for angles use rotkeras\.device\.Orienter",
     ):
         Learner(exported / "orient.tflite")

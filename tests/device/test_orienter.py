@@ -147,7 +147,7 @@ def test_an_exported_file_knows_digits(exported, digit_source):
 def test_files_for_other_things_are_refused(exported, tmp_path):
     with pytest.raises(
         UserError,
-        match=r"is an encoder \(signatures embed\)\. The file must have the signature rotation, which predicts the angle of an image: give the orient\.tflite beside it\.",
+        match=r"is an encoder \(signatures embed\)\. The file must have the signature predict, which predicts the angle of an image: give the orient\.tflite beside it\.",
     ):
         Orienter(exported / "encoder-float32.tflite")
     with pytest.raises(UserError, match="is a learner"):
@@ -177,3 +177,35 @@ def test_angles_are_one_per_line(tmp_path):
     assert parse_angles(b"0\n90\r\n180\n", tmp_path) == (0, 90, 180)
     with pytest.raises(UserError, match=r"must have one whole number of degrees per line"):
         parse_angles("0°\n".encode(), tmp_path)
+
+
+def test_a_file_whose_signature_has_its_older_name_is_taken(exported, monkeypatch):
+    from rotkeras.device import orienter
+
+    file = str(exported / "orient.tflite")
+    expected = Orienter(file).orient(np.zeros((16, 16, 3), np.uint8))
+
+    class Older(orienter.TFLiteFile):
+        """As of a file that was exported before its signature was renamed."""
+
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self.signatures = ["rotation"]
+
+        def inputs(self, name=None):
+            return super().inputs(self._renamed(name))
+
+        def outputs(self, name=None):
+            return super().outputs(self._renamed(name))
+
+        def run(self, name=None, **given):
+            return super().run(self._renamed(name), **given)
+
+        @staticmethod
+        def _renamed(name):
+            assert name == "rotation"
+            return "predict"
+
+    monkeypatch.setattr(orienter, "TFLiteFile", Older)
+    (found,) = Orienter(file).orient(np.zeros((16, 16, 3), np.uint8))
+    assert found.angle == expected[0].angle

@@ -147,7 +147,7 @@ def test_an_unknown_signature_is_told_with_those_there_are(exported, image):
         lambda: file.inputs("embed"),
         lambda: file.outputs(None),
     ):
-        with pytest.raises(UserError, match="has no signature .*'rotation'"):
+        with pytest.raises(UserError, match="has no signature .*'predict'"):
             call()
 
 

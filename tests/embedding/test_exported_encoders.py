@@ -92,7 +92,7 @@ def test_what_is_no_encoder_is_told(exported, tmp_path):
         find_encoder(exported)
     with pytest.raises(
         UserError,
-        match="must have the signature embed, which returns one vector per image, got rotation;",
+        match="must have the signature embed, which returns one vector per image, got predict;",
     ):
         load_encoder(exported / "orient.tflite")
     whole = (exported / "encoder-int8.tflite").read_bytes()

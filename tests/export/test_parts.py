@@ -52,11 +52,11 @@ def test_all_taps_and_the_probabilities_come_along(classifier, images):
         np.testing.assert_allclose(values, maps(classifier, tap, images), atol=1e-6)
     logits = np.asarray(classifier(images))
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(parts.rotation(images), expected, atol=1e-6)
+    np.testing.assert_allclose(parts.prediction.model(images), expected, atol=1e-6)
 
 
 def test_a_backbone_has_no_rotation_head():
-    assert parts_of(three_taps()).rotation is None
+    assert parts_of(three_taps()).prediction is None
 
 
 def test_resizing_inside_takes_the_mean_of_blocks(classifier, images):
@@ -84,7 +84,7 @@ def test_any_size_can_be_resized_inside_and_turns_along(classifier, size):
     np.testing.assert_allclose(
         parts.embed(flat), parts_of(classifier, "conv2").embed(same), atol=1e-5
     )
-    assert parts.rotation(flat).shape == (1, 4)
+    assert parts.prediction.model(flat).shape == (1, 4)
 
 
 def test_a_convolutional_network_can_see_another_size(classifier):
@@ -145,7 +145,7 @@ def test_an_encoder_of_ones_own_is_taken_as_it_is(classifier, images):
     encoder = taps.cut(classifier, "conv2")
     parts = as_parts(encoder)
     assert parts.embed is encoder
-    assert (parts.tap, parts.rotation) == ("conv2", None)
+    assert (parts.tap, parts.prediction) == ("conv2", None)
     assert sorted(parts.taps(images)) == ["conv1", "conv2"]
     assert as_parts(parts) is parts
-    assert as_parts(classifier).rotation is not None
+    assert as_parts(classifier).prediction is not None

@@ -28,10 +28,12 @@ def test_the_signatures_answer_as_keras_does_for_any_batch(
     images = digit_source.validation.take(slice(0, batch))
     run = {
         name: loaded.signatures[name](images=tf.constant(images))
-        for name in ("embed", "taps", "rotation")
+        for name in ("embed", "taps", "predict")
     }
     np.testing.assert_allclose(run["embed"]["embedding"], parts.embed(images), atol=1e-5)
-    np.testing.assert_allclose(run["rotation"]["probabilities"], parts.rotation(images), atol=1e-5)
+    np.testing.assert_allclose(
+        run["predict"]["probabilities"], parts.prediction.model(images), atol=1e-5
+    )
     assert sorted(run["taps"]) == ["conv1", "conv2", "conv3"]
     for tap, values in parts.taps(images).items():
         np.testing.assert_allclose(run["taps"][tap], values, atol=1e-4)

@@ -13,7 +13,8 @@ from rotkeras.export.parts import parts_of
 DTYPES = {name: "int8" if name == "int8" else "float32" for name in PROFILES}
 SIGNATURES = {
     "learner": {"embed", "classify", "learn", "get_head", "set_head"},
-    "orient": {"rotation"},
+    "classifier": {"predict"},
+    "orient": {"predict"},
 }
 
 
@@ -38,9 +39,7 @@ def tap(exported):
 def test_every_profile_keeps_the_contract(exported, name):
     file = TFLiteFile(exported / PROFILES[name].file)
     assert set(file.signatures) == SIGNATURES.get(name, {"embed"})
-    signature, output = (
-        ("rotation", "probabilities") if name == "orient" else ("embed", "embedding")
-    )
+    signature, output = PROFILES[name].answer
     images = file.inputs(signature)["images"]
     assert (images.dtype, images.shape) == (np.uint8, (1, 16, 16, 3))
     answer = file.outputs(signature)[output]
@@ -48,6 +47,7 @@ def test_every_profile_keeps_the_contract(exported, name):
     if name in (
         "int8",
         "mediapipe",
+        "classifier",
         "orient",
     ):  # pixels go in as they are, and no number on the way is a float
         assert (images.scale, images.zero_point) == (1.0, 0)
@@ -78,10 +78,10 @@ def test_every_encoder_answers_as_keras_does(exported, network, tap, held_out, n
 
 
 def test_the_rotation_head_answers_as_keras_does(exported, network, held_out):
-    expected = parts_of(network).rotation.predict(held_out, verbose=0)
+    expected = parts_of(network).prediction.model.predict(held_out, verbose=0)
     file = TFLiteFile(exported / "orient.tflite")
     given = np.concatenate(
-        [file.run("rotation", images=image[None])["probabilities"] for image in held_out]
+        [file.run("predict", images=image[None])["probabilities"] for image in held_out]
     )
     np.testing.assert_allclose(given, expected, atol=0.08)
     assert (given.argmax(1) == expected.argmax(1)).mean() > 0.9
@@ -184,6 +184,6 @@ def test_what_does_not_fit_is_told_before_anything_is_made(tmp_path):
         match=r"calibration must be a uint8 array, got a float32 array of shape \(100, 16, 16, 3\)",
     ):
         to_tflite(network, file, "int8", calibration=np.zeros((100, 16, 16, 3), np.float32))
-    with pytest.raises(UserError, match="needs a rotation head"):
+    with pytest.raises(UserError, match="needs the network's own prediction, and"):
         to_tflite(network, file, "orient", calibration=np.zeros((100, 16, 16, 3), np.uint8))
     assert list(tmp_path.iterdir()) == []

@@ -86,8 +86,10 @@ def test_the_proof_is_what_numpy_and_keras_say(exported, proof, exported_run):
     accuracy = linear.score((expected - mean) / scale, source.validation.labels)
     assert record["drops"]["ridge"]["keras"] == pytest.approx(accuracy, abs=0.05)
     assert set(record["drops"]) == {"ridge", "knn-20"}
-    assert set(proof["files"]["orient.tflite"]["drops"]) == {"rotation"}
-    assert proof["files"]["orient.tflite"]["drops"]["rotation"]["answers"] == 4 * (len(images) // 4)
+    assert set(proof["files"]["orient.tflite"]["drops"]) == {"prediction"}
+    assert proof["files"]["orient.tflite"]["drops"]["prediction"]["answers"] == 4 * (
+        len(images) // 4
+    )
 
 
 def test_calibration_images_are_training_images_that_are_kept_by_name(exported, exported_run):
@@ -114,11 +116,9 @@ def source(digit_source):
     return Source("digits", digit_source.train.draw(300), digit_source.validation.draw(100))
 
 
-def export(network, source, folder, *, overwrite=False, angles=(0, 90, 180, 270), **settings):
+def export(network, source, folder, *, overwrite=False, task=None, **settings):
     """`rotkeras.export.export` with its settings as arguments."""
-    return write.export(
-        network, source, folder, Export(**settings), overwrite=overwrite, angles=angles
-    )
+    return write.export(network, source, folder, Export(**settings), overwrite=overwrite, task=task)
 
 
 def test_a_file_that_loses_too_much_is_kept_aside_and_the_old_export_stays(
@@ -213,8 +213,8 @@ def test_images_without_labels_are_proven_by_their_rotations(network, digit_sour
             "The profile int8 does not support l2_normalization, because int8 rounds the square root and lengths are 10 to 20 % off.",
         ),
         (
-            {"profiles": ["orient"], "angles": (0, 180)},
-            "The profile orient needs a head named rotation with 2 classes, one for each of the angles [0, 180], and 'classifier' has none: leave the profile out,",
+            {"profiles": ["orient"], "task": Rotation(angles=[0, 180])},
+            "The profile orient needs the network's own prediction, and 'encoder_conv2' has none:",
         ),
     ],
 )
@@ -230,7 +230,7 @@ def test_settings_that_do_not_fit_say_so_and_leave_nothing(
 def test_a_backbone_alone_has_no_orient_file(source, tmp_path):
     with pytest.raises(
         UserError,
-        match=r"The profile orient needs a head named rotation with 4 classes, one for each of the angles \[0, 90, 180, 270\], and 'three_taps' has none: leave the",
+        match="The profile orient needs the network's own prediction, and 'encoder_conv2' has none: give",
     ):
         export(three_taps(), source, tmp_path / "export", profiles=["orient"])
 
@@ -340,7 +340,7 @@ def test_a_network_of_diagonal_angles_is_exported_by_its_features(source, tmp_pa
         tmp_path / "export",
         profiles=["dynamic"],
         saved_model=False,
-        angles=angles,
+        task=Rotation(angles=angles),
         max_drop=100,
     )
     assert set(done.proof["files"]["encoder-dynamic.tflite"]["drops"]) == {"ridge", "knn-20"}

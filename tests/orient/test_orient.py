@@ -346,7 +346,7 @@ def test_the_network_is_found_or_the_mistake_named(run, exported, tmp_path):
     file = find_orientation_file(tmp_path / "saved")
     assert file.angles == ANGLES
     (tmp_path / "saved" / "assets" / "angles.txt").unlink()
-    for angles, reason in (([180, 0], None), (None, "has no rotation head")):
+    for angles, reason in (([180, 0], None), (None, "predicts no angles")):
         (tmp_path / "verify.json").write_text(json.dumps({"encoder": {"angles": angles}}))
         with pytest.raises(UserError, match=reason) if reason else contextlib.nullcontext():
             assert find_orientation_file(tmp_path / "saved").angles == (180, 0)

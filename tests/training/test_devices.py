@@ -21,7 +21,7 @@ from pathlib import Path
 from rotkeras import backbones, data, pretext
 from rotkeras.backbones import weight_decay
 from rotkeras.run import folder as run
-from rotkeras.training import devices, optimizers, trainer as train
+from rotkeras.training import devices, optimizer, trainer as train
 from rotkeras.recipe import validate
 sys.path.append(sys.argv[2])
 from small_training import quick_nin
@@ -38,7 +38,7 @@ for count in (1, 2):
         model = task.build_model(quick_nin(synchronized_batch_norm=True))
         weight_decay.add_l2(model, 5e-4)
         recipe = validate({"data": {"embedded": "digits"}, "train": {"learning_rate": 0.05}}, "parity")
-        model.compile(optimizers.build_optimizer(recipe.train, 20), task.loss(), metrics=task.metrics(), jit_compile=False)
+        model.compile(optimizer.build_optimizer(recipe.train, 20), task.loss(), metrics=task.metrics(), jit_compile=False)
     batches = data.pipeline(source.train, task, images_per_batch=8, seed=0)
     history = model.fit(batches.dataset, steps_per_epoch=1, epochs=20, shuffle=False, verbose=0).history
     seen = []

@@ -9,7 +9,9 @@ from small_training import LEAN, quick_nin
 
 import rotkeras as rk
 from rotkeras import backbones, recipe
+from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.pretext import Monitor
+from rotkeras.run import images as run_images
 
 
 class Brightness:
@@ -69,8 +71,30 @@ def test_it_is_trained_probed_reported_and_exported_as_a_run(tmp_path, monkeypat
     page = rk.report.write_report([run.path], tmp_path / "report.html").read_text()
     assert "Brightness accuracy over epochs" in page
     assert "brightness accuracy is" in page
-    settings = rk.recipe.Export(profiles=["float32"], saved_model=False, max_drop=100.0)
+    settings = rk.recipe.Export(
+        profiles=["float32", "classifier"],
+        saved_model=False,
+        max_drop=100.0,
+        calibration_images=100,
+    )
     done = rk.export.export_run(run, settings)
+    proof = done.proof["files"]["classifier.tflite"]
+    # The task's code is not with the run: what Keras predicts stands for the true classes.
+    assert proof["classes"] == "as Keras predicts"
+    assert proof["drops"]["prediction"]["keras"] == 1.0
+    file = TFLiteFile(done.folder / "classifier.tflite")
+    assert file.associated_file("labels.txt").decode().split("\n")[:2] == ["as it is", "darker"]
+    assert done.proof["encoder"]["class_names"] == ["as it is", "darker"]
+    with pytest.raises(rk.UserError, match="classes that are angles, and the network predicts as"):
+        rk.export.export_run(run, rk.recipe.Export(profiles=["orient"]), tmp_path / "other")
+    network = keras.models.load_model(run.model, compile=False)
+    source = run_images.load_source(made)
+    with_task = rk.export.export(
+        network, source, tmp_path / "with_task", settings, task=Brightness()
+    )
+    proof = with_task.proof["files"]["classifier.tflite"]
+    assert proof["classes"] == "of the task"
+    assert proof["drops"]["prediction"]["answers"] == 2 * proof["drops"]["prediction"]["images"]
     assert "telling darkened images" in (done.folder / "model_card.md").read_text()
     with pytest.raises(rk.UserError, match="does not predict angles"):
         from rotkeras.orient.network import find_orientation_file

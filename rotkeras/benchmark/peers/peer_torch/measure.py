@@ -1,108 +1,26 @@
-"""RotNet pre-training in PyTorch, to be measured beside ours: `python peer_torch.py '{…}'` with
-what `peer.request` makes.
-
-It needs torch and NumPy and nothing of rotkeras, so that torch may live in an environment of its
-own, and prints JSON lines.
-"""
+"""Measures the step of the peer in every setting, and its loader."""
 
 import contextlib
 import json
 import math
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-_MEAN = np.array([125.3, 123.0, 113.9], np.float32)
-_STANDARD_DEVIATION = np.array([63.0, 62.1, 66.7], np.float32)
+from .networks import build
+from .tasks import TASKS
+
 _SECONDS_OF_A_REPEAT = 3.0
 _SECONDS_OF_AN_INPUT_REPEAT = 1.0
 _SECONDS_OF_A_SETTING = 60.0
 _LOADER_WARM_UP = 3
 
 
-def layers(blocks: int, width: float) -> list[list[tuple[int, int]]]:
-    """(filters, side of the kernel) of each convolution, block by block; table 1 of the NIN, widths
-    in steps of 8."""
-
-    def filters(published: int) -> int:
-        return max(8, math.ceil(published * width / 8) * 8)
-
-    first = [(filters(192), 5), (filters(160), 1), (filters(96), 1)]
-    later = [
-        [(filters(192), side), (filters(192), 1), (filters(192), 1)]
-        for side in (5, *[3] * (blocks - 2))
-    ]
-    return [first, *later]
-
-
-def count_parameters(blocks: int, width: float, classes: int) -> int:
-    """Trainable numbers: kernels, a scale and an offset of each channel, and the dense layer with
-    its bias."""
-    total, channels = 0, 3
-    for filters, side in (each for block in layers(blocks, width) for each in block):
-        total += filters * channels * side * side + 2 * filters
-        channels = filters
-    return total + (channels + 1) * classes
-
-
-def build(blocks: int, width: float, classes: int) -> Any:
-    """The network: float (B, 3, H, W) -> logits (B, classes)."""
-    from torch import nn  # type: ignore[import-not-found,unused-ignore]
-
-    parts: list[Any] = []
-    channels = 3
-    for number, block in enumerate(layers(blocks, width)):
-        for filters, side in block:
-            convolution = nn.Conv2d(channels, filters, side, padding=side // 2, bias=False)
-            nn.init.normal_(convolution.weight, 0.0, math.sqrt(2 / (filters * side * side)))
-            parts += [convolution, nn.BatchNorm2d(filters), nn.ReLU(inplace=True)]
-            channels = filters
-        if number < 2:
-            parts.append((nn.MaxPool2d, nn.AvgPool2d)[number](3, stride=2, padding=1))
-    return nn.Sequential(
-        *parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)
-    )
-
-
-class TurnedImages:
-    """A map-style data set: one image at a time is padded, cropped, flipped, turned and
-    normalised."""
-
-    def __init__(self, images: np.ndarray, wanted: dict[str, Any]) -> None:
-        self.images = images
-        self.padding, self.flip = wanted["padding"], wanted["flip"]
-        self.turns = [angle // 90 for angle in wanted["angles"]]
-        self.one_view = wanted["one_view"]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> Any:
-        import torch
-
-        image, pad = self.images[index], self.padding
-        if pad:
-            top, left = (int(place) for place in torch.randint(2 * pad + 1, (2,)))
-            padded = np.pad(image, ((pad, pad), (pad, pad), (0, 0)))
-            image = padded[top : top + image.shape[0], left : left + image.shape[1]]
-        if self.flip and torch.rand(()) < 0.5:
-            image = image[:, ::-1]
-        labels = (
-            [int(torch.randint(len(self.turns), ()))] if self.one_view else range(len(self.turns))
-        )
-        views = np.stack([np.rot90(image, self.turns[label]) for label in labels])
-        normal = (views.astype(np.float32) - _MEAN) / _STANDARD_DEVIATION
-        return torch.from_numpy(np.ascontiguousarray(normal.transpose(0, 3, 1, 2))), torch.tensor(
-            [*labels]
-        )
-
-
 def optimizer_of(wanted: dict[str, Any], parameters: Any) -> Any:
     """The optimizer of the recipe, fused where torch has it."""
-    import torch
+    import torch  # type: ignore[import-not-found,unused-ignore]
 
     settings, rate = wanted["optimizer"], wanted["learning_rate"]
     decay = settings["weight_decay"]
@@ -124,19 +42,23 @@ def step_rates(wanted: dict[str, Any], device: Any, name: str) -> tuple[list[flo
     memory_format = (
         torch.channels_last if name.startswith("channels last") else torch.contiguous_format
     )
-    count = wanted["images_per_batch"] * (1 if wanted["one_view"] else len(wanted["angles"]))
-    classes = len(wanted["angles"])
-    model = build(wanted["blocks"], wanted["width"], classes).to(
+    task = TASKS[wanted["task"]["name"]](wanted)
+    count = wanted["images_per_batch"] * task.views_per_image
+    model = build(wanted["blocks"], wanted["width"], task.head).to(
         device, memory_format=memory_format
     )
     model.train()
     x = torch.randn(count, 3, wanted["size"], wanted["size"], device=device).to(
         memory_format=memory_format
     )
-    y = torch.randint(classes, (count,), device=device)
+    y = task.targets(count, device)
     optimizer = optimizer_of(wanted, model.parameters())
-    loss = torch.nn.CrossEntropyLoss(label_smoothing=wanted["label_smoothing"])
-    run = torch.compile(model) if name.endswith("compiled") else model
+    loss = task.loss()
+
+    def forward(views: Any, targets: Any) -> Any:
+        return loss(model(views), targets)
+
+    run = torch.compile(forward) if name.endswith("compiled") else forward
     half = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}.get(
         wanted["precision"]
     )
@@ -145,7 +67,7 @@ def step_rates(wanted: dict[str, Any], device: Any, name: str) -> tuple[list[flo
     def once() -> None:
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast(device.type, half) if half else contextlib.nullcontext():
-            value = loss(run(x), y)
+            value = run(x, y)
         scaler.scale(value).backward()
         scaler.step(optimizer)
         scaler.update()
@@ -178,7 +100,7 @@ def loader_rates(wanted: dict[str, Any]) -> tuple[list[float], int]:
     shape = (wanted["images"], wanted["size"], wanted["size"], 3)
     images = np.random.default_rng(wanted["seed"]).integers(0, 256, shape, np.uint8)
     loader: Any = torch.utils.data.DataLoader(
-        TurnedImages(images, wanted),  # type: ignore[arg-type,unused-ignore]
+        TASKS[wanted["task"]["name"]](wanted).dataset(images),
         wanted["images_per_batch"],
         shuffle=True,
         drop_last=True,
@@ -217,7 +139,8 @@ def main(wanted: dict[str, Any]) -> None:
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU, as TensorFlow uses by itself
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
-    model = build(wanted["blocks"], wanted["width"], len(wanted["angles"]))
+    task = TASKS[wanted["task"]["name"]](wanted)
+    model = build(wanted["blocks"], wanted["width"], task.head)
     write({"parameters": sum(each.numel() for each in model.parameters()), "device": device.type})
     for name in wanted["settings"]:
         write({"tell": f"the step, {name}"})
@@ -245,7 +168,3 @@ def main(wanted: dict[str, Any]) -> None:
 def write(content: dict[str, Any]) -> None:
     """One JSON object on a line."""
     print(json.dumps(content), flush=True)
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

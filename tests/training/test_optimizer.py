@@ -4,7 +4,7 @@ import pytest
 
 from rotkeras.backbones.weight_decay import add_l2
 from rotkeras.recipe import validate
-from rotkeras.training.optimizers import build_optimizer, build_schedule, schedule_note
+from rotkeras.training.optimizer import build_optimizer, build_schedule, schedule_note
 
 
 def train(**values):
