@@ -180,13 +180,13 @@ def _chosen(library: Library, task: Any, steps: Sequence[Any], shard: tuple[int,
         library = "numpy" if able and not _on_tensorflow() else "tensorflow"
     if library == "numpy" and not able:
         raise UserError(
-            "The NumPy pipeline does not support this task or augmentation; use"
-            " library='tensorflow' for angles of 45 degrees and layers of keras-cv."
+            "The NumPy pipeline does not support this task or augmentation, which resample with"
+            " TensorFlow; use library='tensorflow'."
         )
     if library == "tensorflow" and shard != (0, 1):
         raise UserError(
-            "Several hosts read their images with NumPy, which does not support angles of 45"
-            " degrees and layers of keras-cv; train on one host, or change the recipe's task or"
-            " augmentation."
+            "Several hosts read their images with NumPy, which this task or augmentation does not"
+            " support, because it resamples with TensorFlow; train on one host, or change the"
+            " recipe's task or augmentation."
         )
     return library

@@ -69,7 +69,7 @@ def test_what_is_asked_for_is_done_or_refused(digit_source, monkeypatch):
     assert inside.resident == (digit_source.train, digit_source.validation)
     with pytest.raises(
         UserError,
-        match=(r"train\.placement must be host for these angles, got device;"),
+        match=(r"train\.placement must be host for this task and its settings, got device;"),
     ):
         choose(digit_source, "device", task=Rotation((0, 45)))
     with pytest.raises(
