@@ -78,7 +78,8 @@ def test_every_key_of_a_recipe_is_documented():
     for section in (
         *models.TASKS.values(),
         models.Data,
-        models.Optimizer,
+        *models.OPTIMIZERS.values(),
+        *models.SCHEDULES.values(),
         models.Train,
         models.Probe,
         models.Encoder,

@@ -111,6 +111,10 @@ def test_own_script(tmp_path):
     follow("own_script", tmp_path)
 
 
+def test_own_task(tmp_path):
+    follow("own_task", tmp_path)
+
+
 def test_cifar10_and_the_tables_of_the_paper(tmp_path):
     data = Path(os.environ.get("ROTKERAS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
     if not (data / "cifar10").is_dir():

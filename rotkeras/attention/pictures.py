@@ -142,6 +142,11 @@ def maps_of(
                 for tap, each in maps.items()
             }
         else:
+            if len(network.model.outputs[0].shape) != 2:
+                raise UserError(
+                    f"--method {method} shows where an image speaks for a class, and the network"
+                    f" {network.name!r} predicts none. Use --method {ACTIVATION}."
+                )
             named = {}
             marked = [
                 layer.name for layer in network.model.layers if type(layer).__name__ == "Identity"

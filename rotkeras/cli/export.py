@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     "profiles",
     multiple=True,
     help=(
-        "float32, float16, dynamic, int8, mediapipe, learner, orient or all; may be repeated."
-        " [default: the recipe's, or all]"
+        "float32, float16, dynamic, int8, mediapipe, learner, classifier, orient or all;"
+        " may be repeated. all: those that the run's task has a prediction for. [default: the"
+        " recipe's, or all]"
     ),
 )
 @click.option(
@@ -112,7 +113,7 @@ def export(
     run = Run(run_folder)
     run.check_ended()  # mistakes are reported before the seconds that TensorFlow takes to start
     devices.check_tensorflow("export")
-    settings = _settings(run, options)
+    settings, left_out = _settings(run, options)
     check_target(resolved(folder or run.export), overwrite)
     command: Words = ["rotkeras", "export", run.path]
     recipe_of_images(run, places, data_dir=data_dir, command=command)
@@ -123,6 +124,8 @@ def export(
     console = new_console()
     with interruptible() as interrupted:
         start(console)
+        if left_out:
+            console.print(left_out, markup=False)
         from rotkeras.export import export_run
 
         with ExportConsole(console, interrupted) as shown:
@@ -142,28 +145,28 @@ def export(
         sys.exit(1)
 
 
-def _settings(run: Any, options: dict[str, Any]) -> "Export":
-    """The section of the run's recipe, changed by what the command line says; all profiles when the
-    recipe has none."""
+def _settings(run: Any, options: dict[str, Any]) -> tuple["Export", str]:
+    """The section of the run's recipe, changed by what the command line says, or all profiles that
+    the run can have when the recipe has none; and a line about those that "all" leaves out."""
     from pydantic import ValidationError
 
     from rotkeras.arguments.sentences import clause, complete
     from rotkeras.errors import UserError
-    from rotkeras.export.profiles import PROFILES, profile
+    from rotkeras.export.profiles import available, profile
     from rotkeras.recipe.models import Export
 
     recipe = run.load_recipe()
-    content = (
-        recipe.export.model_dump() if recipe.export is not None else {"profiles": list(PROFILES)}
-    )
+    every, left_out = available(run.task_facts())
+    content = recipe.export.model_dump() if recipe.export is not None else {"profiles": every}
     given = {name: value for name, value in options.items() if value is not None and value != ()}
     if "profiles" in given:
         names = [
-            each for name in given["profiles"] for each in (PROFILES if name == "all" else [name])
+            each for name in given["profiles"] for each in (every if name == "all" else [name])
         ]
         given["profiles"] = [profile(name).name for name in names]
+    asked = options.get("profiles") or (() if recipe.export is not None else ("all",))
     try:
-        return Export.model_validate(content | given)
+        return Export.model_validate(content | given), left_out if "all" in asked else ""
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).replace("_", "-").replace("verify-images", "images")

@@ -13,7 +13,7 @@ from rotkeras.cli.skipped import left_out, tell_skipped
 from rotkeras.data.source import BadImage, Source
 from rotkeras.errors import UserError, brief
 from rotkeras.evaluate.intervals import share_margin
-from rotkeras.pretext import of_section
+from rotkeras.pretext import facts_of_section, of_section
 from rotkeras.probes.choice import describe
 from rotkeras.quality import Spread
 from rotkeras.recipe import Recipe
@@ -85,9 +85,8 @@ class TrainConsole:
         stop = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: self._check(interrupted)  # noqa: ARG005
         )
-        progress = callbacks.Progress(
-            self.console, initial_epoch=self._done(run), monitor=of_section(recipe.task).monitor
-        )
+        monitor = facts_of_section(recipe.task, recipe.train.images_per_batch).monitor
+        progress = callbacks.Progress(self.console, initial_epoch=self._done(run), monitor=monitor)
         try:
             summary = trainer.train(recipe, run, source, [progress, stop], tell=self.console.print)
         finally:

@@ -62,6 +62,11 @@ def pipeline(
             or may not be used.
     """
     steps = [augmentation] if callable(augmentation) else list(augmentation)
+    if images_per_batch < (least := getattr(task, "least_images_per_batch", 1)):
+        raise UserError(
+            f"images_per_batch must be at least {least} for {type(task).__name__}, got"
+            f" {images_per_batch}; its loss compares the images of a batch."
+        )
     if hasattr(task, "on_host"):
         if steps:
             raise UserError(

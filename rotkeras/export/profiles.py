@@ -1,10 +1,12 @@
 """The kinds of TFLite file that an encoder is exported to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rotkeras.arguments.accepted import ProfileName
 from rotkeras.errors import UserError, nearest
+from rotkeras.pretext.base import angles_of
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,33 @@ PROFILES = {
 }
 """Every profile by name. All take uint8 RGB images of batch 1, with the normalisation inside, and
 use builtin operators only."""
+
+
+def available(task: Any) -> tuple[list[ProfileName], str]:
+    """The profiles that the network of a task can have, and a line about those left out; "" if
+    there are none.
+
+    Args:
+        task: a pretext task, or a run's `task_facts()`.
+    """
+    names = task.class_names or ()
+    lacking = [
+        each.name
+        for each in PROFILES.values()
+        if each.role == "predictor"
+        and (not names or (each.name == "orient" and not are_quarter_turns(angles_of(names))))
+    ]
+    line = (
+        f"left out: {', '.join(lacking)}; the task predicts {', '.join(names) or 'nothing'}"
+        if lacking
+        else ""
+    )
+    return [name for name in PROFILES if name not in lacking], line
+
+
+def are_quarter_turns(angles: Sequence[int]) -> bool:
+    """Whether these are angles that `rotkeras.device.Orienter` can turn back."""
+    return len(angles) > 1 and all(angle % 90 == 0 for angle in angles)
 
 
 def profile(name: str) -> Profile:

@@ -20,7 +20,7 @@ from rotkeras.export.descriptions import describe
 from rotkeras.export.metadata import Description, add_metadata
 from rotkeras.export.operators import foreign_operators
 from rotkeras.export.parts import Parts, as_parts, of_float_pixels
-from rotkeras.export.profiles import PROFILES, Profile
+from rotkeras.export.profiles import PROFILES, Profile, are_quarter_turns
 from rotkeras.export.profiles import profile as profile_of
 from rotkeras.files import check_writable, temporary_folder, write_whole
 
@@ -117,11 +117,11 @@ def lacks_prediction(kind: Profile, parts: Parts) -> str:
             " has none: give the network of a task that predicts classes, such as the model.keras"
             " of a run of rotation, with its task, or leave the profile out."
         )
-    if kind.name == "orient" and not parts.prediction.angles:
+    if kind.name == "orient" and not are_quarter_turns(parts.prediction.angles):
         names = ", ".join(parts.prediction.class_names)
         return (
-            f"The profile orient needs classes that are angles, and the network predicts {names}:"
-            " use the profile classifier."
+            f"The profile orient needs classes that are quarter turns, and the network predicts"
+            f" {names}: use the profile classifier."
         )
     return ""
 

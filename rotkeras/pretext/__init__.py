@@ -3,6 +3,8 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from rotkeras.errors import UserError
+
 if TYPE_CHECKING:
     from rotkeras.pretext.base import Monitor, PretextTask, TaskFacts
     from rotkeras.pretext.in_step import InStep
@@ -35,6 +37,12 @@ def __getattr__(name: str) -> Any:
 def of_section(section: Any) -> "PretextTask":
     """The task of a section `task` of a recipe."""
     tasks: dict[str, Any] = __getattr__("NAMES")
+    if section.name not in tasks:  # OWN
+        raise UserError(
+            f"The task of this recipe is {section.class_name}, a task of its author's own, and its"
+            " code is not in the recipe. Train it from Python: rk.training.train(recipe, run,"
+            f" task={section.class_name}()), with resume=True to resume."
+        )
     task: PretextTask = tasks[section.name](**section.model_dump(exclude={"name"}))
     return task
 
@@ -51,8 +59,8 @@ def of_network(network: Any) -> "PretextTask | None":
     return None
 
 
-def facts_of_section(section: Any) -> "TaskFacts":
-    """What a section `task` of a recipe says of its task."""
+def facts_of_section(section: Any, images_per_batch: int | None = None) -> "TaskFacts":
+    """What a section `task` of a recipe says of its task, see `TaskFacts.of`."""
     from rotkeras.pretext.base import TaskFacts
 
-    return TaskFacts.of(of_section(section), section.name)
+    return TaskFacts.of(of_section(section), section.name, images_per_batch)

@@ -5,7 +5,7 @@ Everything outside this package asks the task object, and never what task it is.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 
@@ -53,10 +53,12 @@ class TaskFacts:
     method: str
 
     @classmethod
-    def of(cls, task: "PretextTask", name: str) -> "TaskFacts":
-        """The facts of a task."""
-        names = task.class_names
-        return cls(name, task.monitor, None if names is None else tuple(names), task.method)
+    def of(cls, task: "PretextTask", name: str, images_per_batch: int | None = None) -> "TaskFacts":
+        """The facts of a task; with a batch, its chance level too where that depends on it."""
+        names, monitor = task.class_names, task.monitor
+        if images_per_batch is not None and hasattr(task, "chance"):
+            monitor = replace(monitor, chance=task.chance(images_per_batch))
+        return cls(name, monitor, None if names is None else tuple(names), task.method)
 
     @classmethod
     def read(cls, content: dict[str, Any]) -> "TaskFacts":
@@ -93,6 +95,10 @@ class PretextTask(Protocol):
         labels(draws): y of the batch, on the host: (B, V), or (B,) where an image has one view.
         apply(images, draws): the views, by `keras.ops`: (B·V, H, W, 3), those of an image side by
         side.
+
+    Further attributes and methods are optional: `least_images_per_batch` (1), `smooths_labels`
+    (True: the loss takes `train.label_smoothing`), and `chance(images_per_batch)`, the monitor's
+    value for a network that guesses, where it depends on the batch.
 
     Attributes:
         monitor: the metric that tells whether it learns.

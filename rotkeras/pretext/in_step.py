@@ -84,6 +84,9 @@ class InStep:
         self.inside: list[Any] = steps[first:]
         self.resident = resident
         self.augmented = True
+        for name in ("least_images_per_batch", "smooths_labels", "chance"):
+            if hasattr(task, name):
+                setattr(self, name, getattr(task, name))
 
     @property
     def reads_images(self) -> bool:

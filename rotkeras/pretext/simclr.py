@@ -7,10 +7,10 @@ import numpy as np
 from rotkeras.arguments.accepted import (
     Fraction,
     Positive,
-    PositiveNumber,
     Probability,
     ShareRange,
     Strength,
+    Temperature,
 )
 from rotkeras.arguments.checked import checked
 from rotkeras.data import keyed
@@ -58,6 +58,8 @@ class SimCLR:
 
     in_numpy = True
     in_step = True
+    least_images_per_batch = 2
+    smooths_labels = False
     class_names = None
     joint_embedding = True
     method = (
@@ -69,7 +71,7 @@ class SimCLR:
     @checked
     def __init__(
         self,
-        temperature: PositiveNumber = 0.5,
+        temperature: Temperature = 0.5,
         hidden_units: Positive = 256,
         projection_units: Positive = 128,
         crop_scale: ShareRange = (0.08, 1.0),
@@ -92,6 +94,10 @@ class SimCLR:
             self.steps.append(random_grayscale(grayscale))
         if blur:
             self.steps.append(gaussian_blur(probability=blur))
+
+    def chance(self, images_per_batch: int) -> float:
+        """The contrastive accuracy of a network that guesses: one of 2N − 1 other views."""
+        return 1 / (_VIEWS * images_per_batch - 1)
 
     def views_per_image(self) -> int:
         """2."""

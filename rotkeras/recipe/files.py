@@ -15,11 +15,10 @@ from rotkeras.arguments.sentences import clause, complete
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.errors import UserError, nearest, received
 from rotkeras.files import check_regular, expanded
-from rotkeras.optimization import OPTIMIZERS, SCHEDULES
 from rotkeras.recipe import read
-from rotkeras.recipe.models import BACKBONES, SOURCES, TASKS, Recipe
+from rotkeras.recipe.models import BACKBONES, OPTIMIZERS, SCHEDULES, SOURCES, TASKS, Recipe
 
-_TAGS = {*AUGMENTATIONS, *TASKS, *BACKBONES, *SCHEDULES, *OPTIMIZERS}
+_TAGS = {"own", *AUGMENTATIONS, *TASKS, *BACKBONES, *SCHEDULES, *OPTIMIZERS}
 
 
 def shipped_folder() -> Path:
@@ -114,7 +113,7 @@ def apply_override(content: dict[str, Any], override: str) -> None:
         _element(place, keys[-1], override)
         place[int(keys[-1])] = value
         return
-    if keys[0] == "data" and len(keys) == 2 and keys[1] in SOURCES:
+    if keys[0] == "data" and len(keys) == 2 and keys[1] in SOURCES and value is not None:
         for other in SOURCES:
             place.pop(other, None)
     place[keys[-1]] = value
@@ -243,7 +242,8 @@ def _sentence(error: ValidationError) -> tuple[str, str]:
     match first["type"]:
         case "extra_forbidden":
             hint = nearest(str(location[-1]), _fields(location[:-1]))
-            words = f"is not a known key; {hint}"
+            of = f"not a key of {location[-2]}" if _is_tag(location, -2) else "not a known key"
+            words = f"is {of}; {hint}"
         case "missing":
             words = f"is missing{see}"
         case "union_tag_not_found":
@@ -256,24 +256,27 @@ def _sentence(error: ValidationError) -> tuple[str, str]:
             words = clause(first)
     path += ".name" if first["type"] == "union_tag_invalid" else ""
     if key := getattr(first.get("ctx", {}).get("error"), "key", ""):
-        path, words = f"{path}.{key}", words.removeprefix(f".{key} ")
-    if len(mistakes) > 1:
-        words += f" ({len(mistakes) - 1} more)"
+        path = f"{path}.{key}" if location else key
+        words = words.removeprefix(f".{key} ")
+    if (more := len(mistakes) - 1) > 0:
+        words += f" ({more} more mistake{'s' if more > 1 else ''})"
     return path, complete(path, words)
 
 
 def _without_tags(location: tuple[Any, ...]) -> list[str]:
     """A location in the file: pydantic puts the name of the chosen section after the key of it, and
     after an augmentation's number."""
-    words = []
-    for position, key in enumerate(location):
-        before = location[position - 1] if position else None
-        tag = before in ("schedule", "optimizer", "task", "backbone") or (
-            isinstance(before, int) and location[0] == "augmentation"
-        )
-        if not (tag and key in _TAGS):
-            words.append(str(key))
-    return words
+    return [str(key) for position, key in enumerate(location) if not _is_tag(location, position)]
+
+
+def _is_tag(location: tuple[Any, ...], position: int) -> bool:
+    """Whether a part of a location is the name of a chosen section."""
+    position %= len(location)
+    before = location[position - 1] if position else None
+    follows = before in ("schedule", "optimizer", "task", "backbone") or (
+        isinstance(before, int) and location[0] == "augmentation"
+    )
+    return follows and location[position] in _TAGS
 
 
 def _fields(location: Iterable[Any]) -> list[str]:

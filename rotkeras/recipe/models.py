@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from rotkeras import backbones, pretext
+from rotkeras import backbones, optimization, pretext
 from rotkeras.arguments.accepted import (
     Budget,
     CalibrationImages,
@@ -32,7 +32,7 @@ from rotkeras.arguments.accepted import (
 )
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.data.augmentation import keras_cv
-from rotkeras.optimization import OPTIMIZERS, SCHEDULES
+from rotkeras.pretext.check import setting_mistake
 from rotkeras.recipe.derive import one_of, section
 from rotkeras.recipe.section import Section
 
@@ -45,18 +45,29 @@ BACKBONES = {
 }
 """Sections of backbones, by their names."""
 
-_SCHEDULES = {name: section(name, make) for name, make in SCHEDULES.items()}
-_OPTIMIZERS = {name: section(name, make) for name, make in OPTIMIZERS.items()}
+SCHEDULES = {name: section(name, make) for name, make in optimization.SCHEDULES.items()}
+"""Sections of learning rate schedules, by their names."""
+
+OPTIMIZERS = {name: section(name, make) for name, make in optimization.OPTIMIZERS.items()}
+"""Sections of optimizers, by their names."""
+
+
+class OwnTask(Section):
+    """A task of a user's own, which a script trained; its code is not in the recipe."""
+
+    name: Literal["own"]
+    class_name: Text = Field(description="Of the task.")
+
 
 Task: typing.TypeAlias = Any
 Backbone: typing.TypeAlias = Any
 Schedule: typing.TypeAlias = Any
 Optimizer: typing.TypeAlias = Any
 if not typing.TYPE_CHECKING:
-    Task = one_of(*TASKS.values(), default="rotation")
+    Task = one_of(*TASKS.values(), OwnTask, default="rotation")
     Backbone = one_of(*BACKBONES.values(), default="nin")
-    Schedule = one_of(*_SCHEDULES.values())
-    Optimizer = one_of(*_OPTIMIZERS.values(), default="sgd")
+    Schedule = one_of(*SCHEDULES.values())
+    Optimizer = one_of(*OPTIMIZERS.values(), default="sgd")
 
 SOURCES: tuple[Literal["tfds", "folder", "arrays", "embedded"], ...] = (
     "tfds",
@@ -172,10 +183,10 @@ class Train(Section):
     )
     learning_rate: PositiveNumber = Field(0.1, description="The highest that the schedule reaches.")
     schedule: Schedule = Field(
-        _SCHEDULES["constant"](), description="The learning rate over the epochs."
+        SCHEDULES["constant"](), description="The learning rate over the epochs."
     )
     optimizer: Optimizer = Field(
-        _OPTIMIZERS["sgd"](), description="What makes steps of gradients, with its weight decay."
+        OPTIMIZERS["sgd"](), description="What makes steps of gradients, with its weight decay."
     )
     label_smoothing: Fraction = 0.0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
@@ -364,6 +375,16 @@ class Recipe(Section):
         description="Files for servers and devices, written when training ends; null for none.",
     )
     report: Report | None = Field(Report(), description="The page of the run; null for none.")
+
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> "Recipe":
+        if self.task.name == "own":
+            return self
+        settings, task = self.train, pretext.of_section(self.task)
+        if found := setting_mistake(task, settings.images_per_batch, settings.label_smoothing):
+            key, words = found
+            raise Wrong(words, f"train.{key}")
+        return self
 
     @model_validator(mode="before")
     @classmethod

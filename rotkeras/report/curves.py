@@ -108,6 +108,22 @@ def equivariance_curve(run: Gathered, name: str) -> Figure | None:
     )
 
 
+def spread_curves(run: Gathered, name: str) -> list[Figure]:
+    """How different the embeddings of different images are, over epochs: where a collapse shows."""
+    shown = (
+        ("std", "Spread of the embeddings over epochs", "standard deviation, 1 for an even spread"),
+        ("rank", "Effective rank of the embeddings over epochs", "effective rank"),
+        ("cosine", "Cosine of different images over epochs", "mean cosine similarity"),
+    )
+    figures = (
+        over_epochs(
+            [(key, run.series(f"spread/{key}"))], f"{name}-{key}", title, label, percent=False
+        )
+        for key, title, label in shown
+    )
+    return [figure for figure in figures if figure]
+
+
 def over_epochs(
     lines: Sequence[Line],
     name: str,

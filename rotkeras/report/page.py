@@ -111,6 +111,7 @@ def _section(run: Gathered) -> dict[str, Any]:
         *curves.probe_curves(run, f"{run.key}-probe"),
     ]
     figures.append(curves.equivariance_curve(run, f"{run.key}-equivariance"))
+    figures += curves.spread_curves(run, f"{run.key}-spread")
     return {
         "key": run.key,
         "name": run.name,

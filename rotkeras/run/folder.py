@@ -68,6 +68,7 @@ class Run:
         self.export = self.path / "export"
         self.report = self.path / "report.html"
         self.resuming = False
+        self.checked = False
 
     def check(
         self,
@@ -98,6 +99,7 @@ class Run:
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"The run folder {self.path} is a file: give another --run-dir.")
         self.resuming = False
+        self.checked = True
         if self.recipe.exists():
             if resume:
                 self._same_recipe(recipe, elsewhere)
@@ -105,7 +107,8 @@ class Run:
             elif not overwrite:
                 raise UserError(
                     f"The run folder {self.path} already holds a run: add --resume to continue"
-                    " it, --overwrite to delete it, or --run-dir for another folder."
+                    " it, --overwrite to delete it, or --run-dir for another folder (in Python:"
+                    " resume=True, overwrite=True, or another Run)."
                 )
         elif self.path.exists() and any(self.path.iterdir()):
             raise UserError(
@@ -115,6 +118,7 @@ class Run:
     def begin(self, recipe: Recipe) -> None:
         """Make the folder ready, as `check` found it may be: keep what is there, or delete it and
         write the recipe."""
+        self.checked = False  # the next training asks again
         if self.resuming:
             for left in list(self.path.rglob(".part-*")):  # of writes that a kill interrupted
                 if left.is_file():  # the folder of an export is cleaned by the next export
@@ -225,7 +229,10 @@ class Run:
         after: Any = {"attention": True, "export": True, "report": True, "train": {"placement"}}
         # Training compares the images themselves, where the run has recorded them.
         after["data"] = set(LOCATIONS) if self.recorded_images() else {"data_dir", "cache"}
-        there, here = self.load_recipe().model_dump(exclude=after), recipe.model_dump(exclude=after)
+        stored = self.load_recipe()
+        if stored.task.name == "own" != recipe.task.name:
+            after["task"] = True  # training compares it with the task that it is given
+        there, here = stored.model_dump(exclude=after), recipe.model_dump(exclude=after)
         difference = _first_difference(there, here)
         if difference:
             key, old, new = difference

@@ -42,8 +42,8 @@ def choose(
     together = source.validation is None or source.validation.array is source.train.array
     if wanted in ("device", "resident") and not able:
         raise UserError(
-            f"train.placement must be host for this task and its settings, got {wanted}; their views"
-            " are not made inside the step."
+            f"train.placement must be host for this task and its settings, got {wanted}; its"
+            " views are not made inside the step."
         )
     if wanted == "resident" and not ready:
         raise UserError(

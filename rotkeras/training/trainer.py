@@ -20,7 +20,9 @@ from rotkeras.data.fingerprint import source_difference, source_fingerprint
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable, one_writer, write_json, write_whole
 from rotkeras.pretext.base import TaskFacts
+from rotkeras.pretext.check import check_form, check_model, setting_mistake
 from rotkeras.recipe import Recipe
+from rotkeras.recipe.models import OwnTask
 from rotkeras.run import images as run_images
 from rotkeras.run.folder import Run
 from rotkeras.training import devices, hosts, placement
@@ -56,19 +58,22 @@ def train(
     callbacks: Sequence[Any] = (),
     tell: Callable[[str], None] = lambda _line: None,
     task: Task | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Train a recipe into an opened run folder, from its last checkpoint on.
+    """Train a recipe into a run folder, from its last checkpoint on.
 
     Args:
         recipe: what to train.
-        run: a folder that `run.check(recipe, …)` found free, or to be resumed. It is written to
-            once everything else is in order.
+        run: its folder. It is written to once everything else is in order.
         source: the images, when they are loaded already.
         callbacks: more Keras callbacks, called after those of the recipe.
         tell: called with a line when views are not made by the input pipeline, and when a
             `ModelCheckpoint` writes models without the recipe's weight decay.
         task: a task of your own (`rotkeras.pretext.PretextTask`), in place of the recipe's; give it
             again to resume. The run keeps what it says of itself (`task.json`).
+        resume: continue the run that is in the folder; start one if there is none.
+        overwrite: delete the run that is in the folder.
 
     Returns:
         The summary, as `summary.json` holds it. Of several processes that train together
@@ -76,10 +81,18 @@ def train(
         and the others return {}.
 
     Raises:
-        UserError: for images, devices or settings that do not fit, for a loss that is not finite,
-            and while another process trains in the folder.
+        UserError: for images, devices or settings that do not fit, for a task that lacks something,
+            for a loss that is not finite, for a folder that holds a run that is neither to be
+            resumed nor overwritten, and while another process trains in it.
     """
     devices.check_backend()
+    if task is not None:
+        check_form(task)
+        made = OwnTask(name="own", class_name=type(task).__name__)
+        recipe = recipe.model_copy(update={"task": made})
+        _check_own_settings(recipe, task)
+    if resume or overwrite or not run.checked:
+        run.check(recipe, resume=resume, overwrite=overwrite)
     if hosts.processes()[0] > 0:
         return _train(recipe, run, source, callbacks, tell, task)
     check_writable(run.path, "The run folder", folder=True)
@@ -155,13 +168,20 @@ def _fit(
         if note not in source.notes:  # which were shown when the images were loaded
             tell(note)
     task, model = build(recipe, source, shape, augmentation, own)
+    check_model(task, model)
     if line := placement.describe(task, source):
         tell(line)
     if line := _not_in_files(recipe, callbacks):
         tell(line)
     if recipe.encoder.tap != "best":
         taps.check(model, recipe.encoder.tap)
-    facts = TaskFacts.of(task, recipe.task.name if own is None else type(own).__name__)
+    name = recipe.task.name if own is None else type(own).__name__
+    facts = TaskFacts.of(task, name, settings.images_per_batch)
+    if run.resuming and run.task.exists() and (was := run.task_facts().name) != name:
+        raise UserError(
+            f"The run {run.path} trains the task {was}, and this is {name}. Resume it with its own"
+            " task, or choose another run folder."
+        )
     if recipe.export is not None and devices.backend() == "tensorflow":
         check_export(recipe, task.network(model), source, task)
 
@@ -322,6 +342,13 @@ def _not_in_files(recipe: Recipe, callbacks: Sequence[Any]) -> str:
             f" rotkeras.backbones.weight_decay.add_l2(model, {optimizer.weight_decay:g})"
         )
     return ""
+
+
+def _check_own_settings(recipe: Recipe, task: Any) -> None:
+    settings = recipe.train
+    if found := setting_mistake(task, settings.images_per_batch, settings.label_smoothing):
+        key, words = found
+        raise UserError(f"train.{key} {words}.")
 
 
 def _has_tensorflow() -> bool:

@@ -15,7 +15,7 @@ MISTAKES = [
     ({"train": {"epochs": 5.0}}, "train.epochs must be a whole number, got 5.0."),
     ({"train": {"epochs": 0}}, "train.epochs must be at least 1, got 0."),
     ({"train": {"epochs": True}}, "train.epochs must be a whole number, got True."),
-    ({"train": {"epochs": 0, "seed": -1}}, "train.epochs must be at least 1, got 0 (1 more)."),
+    ({"train": {"epochs": 0, "seed": -1}}, "train.epochs must be at least 1, got 0 (1 more mistake)."),
     ({"train": {"seed": 2**32}}, "train.seed must be less than 4294967296, got 4294967296."),
     ({"train": {"learning_rate": float("nan")}}, "train.learning_rate must be a finite number, got nan."),
     ({"train": {"learning_rate": 0}}, "train.learning_rate must be greater than 0, got 0."),

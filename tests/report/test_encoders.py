@@ -78,7 +78,15 @@ def test_exported_files_are_listed_with_their_proof(trained, exported, tmp_path)
     shutil.copy(exported / "verify.json", run / "export")
     table = export_table(gather(run, "run1"))
     proof = json.loads((exported / "verify.json").read_text())["files"]
-    assert table.columns == ["file", "size", "ms", "cosine", "ridge, %", "knn-20, %", "rotation, %"]
+    assert table.columns == [
+        "file",
+        "size",
+        "ms",
+        "cosine",
+        "ridge, %",
+        "knn-20, %",
+        "prediction, %",
+    ]
     rows = {row[0].text: row for row in table.cells}
     assert set(rows) == {*proof, "saved_model"}
     drop = proof["encoder-int8.tflite"]["drops"]["ridge"]

@@ -85,7 +85,9 @@ def test_it_is_trained_probed_reported_and_exported_as_a_run(tmp_path, monkeypat
     file = TFLiteFile(done.folder / "classifier.tflite")
     assert file.associated_file("labels.txt").decode().split("\n")[:2] == ["as it is", "darker"]
     assert done.proof["encoder"]["class_names"] == ["as it is", "darker"]
-    with pytest.raises(rk.UserError, match="classes that are angles, and the network predicts as"):
+    with pytest.raises(
+        rk.UserError, match="classes that are quarter turns, and the network predicts"
+    ):
         rk.export.export_run(run, rk.recipe.Export(profiles=["orient"]), tmp_path / "other")
     network = keras.models.load_model(run.model, compile=False)
     source = run_images.load_source(made)

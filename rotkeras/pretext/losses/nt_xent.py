@@ -4,15 +4,16 @@ from typing import Any
 
 from keras import ops
 
-from rotkeras.arguments.accepted import PositiveNumber
+from rotkeras.arguments.accepted import Temperature
 from rotkeras.arguments.checked import checked
+from rotkeras.errors import must
 
 Tensor = Any
 
 
 @checked
 def nt_xent(
-    embeddings: Any, temperature: PositiveNumber = 0.5, others: Any = None, offset: Any = 0
+    embeddings: Any, temperature: Temperature = 0.5, others: Any = None, offset: Any = 0
 ) -> Tensor:
     """The loss of each view: −log of the share of its positive among all other views.
 
@@ -32,10 +33,16 @@ def nt_xent(
     Returns:
         float32 (2B,).
 
+    Raises:
+        UserError: for embeddings of another shape.
+
     Reference:
         Chen, Kornblith, Norouzi, Hinton, A Simple Framework for Contrastive Learning of Visual
         Representations, ICML 2020, equation 1.
     """
+    shape = tuple(ops.shape(embeddings))
+    if len(shape) != 2 or (isinstance(shape[0], int) and shape[0] % 2):
+        raise must("embeddings", "be (2B, d), two views of each image", shape)
     logits, positives = similarities(embeddings, temperature, others, offset)
     return ops.logsumexp(logits, axis=1) - ops.sum(
         ops.where(positives, logits, ops.zeros_like(logits)), axis=1

@@ -31,7 +31,8 @@ class ProbeAccuracy(keras.callbacks.Callback):
     Validation images of classes without a training image are left out, since no probe can predict
     these classes; `notes` names them.
 
-    An untrained copy of the backbone is probed once, for comparison. With probes=("conv",) the
+    An untrained copy of the backbone, with weights drawn by the seed, is probed once, for
+    comparison: the one that `rotkeras.evaluate` calls random. With probes=("conv",) the
     results are the curve of figure 5a.
 
     Args:
@@ -146,7 +147,7 @@ class ProbeAccuracy(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Probe an untrained copy of the backbone."""
         if self.untrained is None:
-            self.untrained = self.probe(taps.untrained_copy(self.model))
+            self.untrained = self.probe(taps.untrained_copy(self.model, self.seed))
         self._epoch = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
