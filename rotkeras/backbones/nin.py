@@ -1,11 +1,10 @@
 """Network in Network, the CIFAR-10 backbone of the RotNet paper."""
 
-import math
 from typing import TYPE_CHECKING
 
 from rotkeras.arguments.accepted import Blocks, Channels, Positive, Spreads, Width
 from rotkeras.arguments.checked import checked
-from rotkeras.errors import must
+from rotkeras.backbones import units
 
 if TYPE_CHECKING:
     import keras
@@ -55,27 +54,15 @@ def nin(
     """
     import keras
 
-    if input_shape[2] != 3 or min(input_shape[:2]) < 8:
-        raise must("input_shape", "be (height, width, 3) of at least 8 pixels", input_shape)
-
-    def filters(published: int) -> int:
-        return max(8, 8 * math.ceil(published * width / 8))
-
-    inputs = keras.Input(input_shape, dtype="uint8", name="images")
-    # In float32 under any precision: bfloat16 would round the pixel values themselves.
-    x = keras.layers.Rescaling(
-        scale=[1 / each for each in standard_deviation],
-        offset=[-m / s for m, s in zip(mean, standard_deviation, strict=True)],
-        dtype="float32",
-        name="normalization",
-    )(inputs)
+    units.check_shape(input_shape, 8)
+    inputs, x = units.images(input_shape, mean, standard_deviation)
     for block in range(1, blocks + 1):
         plan = {1: ((192, 5), (160, 1), (96, 1)), 2: ((192, 5), (192, 1), (192, 1))}.get(
             block, ((192, 3), (192, 1), (192, 1))
         )
         for number, (published, size) in enumerate(plan, start=1):
             for layer in convolution(
-                filters(published), size, f"block{block}_{number}", synchronized_batch_norm
+                units.scaled(published, width), size, f"block{block}_{number}", synchronized_batch_norm
             ):
                 x = layer(x)
         if block <= 2:
@@ -85,7 +72,7 @@ def nin(
             pooling = keras.layers.MaxPooling2D if block == 1 else keras.layers.AveragePooling2D
             x = keras.layers.ZeroPadding2D(1, name=f"block{block}_pad")(x)
             x = pooling(3, strides=2, padding="valid", name=f"block{block}_pool")(x)
-        x = keras.layers.Identity(name=f"conv{block}")(x)
+        x = units.tap(x, f"conv{block}")
     return keras.Model(inputs, x, name=f"nin{blocks}")
 
 
@@ -108,20 +95,8 @@ def convolution(
     """
     import keras
 
-    initializer = keras.initializers.VarianceScaling(
-        2.0, "fan_out", "untruncated_normal", seed=seed
-    )
     return [
-        keras.layers.Conv2D(
-            filters,
-            size,
-            padding="same",
-            use_bias=False,
-            kernel_initializer=initializer,
-            name=f"{name}_conv",
-        ),
-        keras.layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, synchronized=synchronized_batch_norm, name=f"{name}_norm"
-        ),
+        units.convolution_layer(filters, size, f"{name}_conv", seed=seed),
+        units.norm_layer(f"{name}_norm", synchronized_batch_norm),
         keras.layers.ReLU(name=f"{name}_relu"),
     ]

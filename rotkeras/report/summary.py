@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rotkeras import backbones
 from rotkeras.report import scores
 from rotkeras.report.collect import Gathered
 from rotkeras.text import clock
@@ -47,9 +48,7 @@ def facts(run: Gathered) -> list[tuple[str, str]]:
     source = summary.get("source") or getattr(recipe.data, recipe.data.kind) or "digits"
     settings = recipe.train
     names = run.task.class_names
-    backbone = (
-        f"{recipe.backbone.name}, {recipe.backbone.blocks} blocks, width {recipe.backbone.width:g}"
-    )
+    backbone = backbones.summary(recipe.backbone)
     found = [
         ("task", ": ".join([run.task.name, *([", ".join(names)] if names else [])])),
         ("images", source),

@@ -112,7 +112,8 @@ def build(
             **recipe.backbone.model_dump(exclude={"name"}),
         )
         model = task.build_model(backbone, len(source.train))
-        initial_weights.draw(model, settings.seed)
+        kept = backbone.layers if backbones.has_weights(recipe.backbone) else ()
+        initial_weights.draw(model, settings.seed, kept)
         backbones.fuse_batch_norm(model)
         if settings.optimizer.weight_decay_as == "l2_in_gradient":
             add_l2(model, settings.optimizer.weight_decay)

@@ -1,7 +1,7 @@
 """Initial weights that do not depend on the library that Keras runs on."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -9,8 +9,10 @@ import numpy as np
 
 from rotkeras.backbones.taps import hashed_seed
 
+_INITIALIZERS = ("kernel_initializer", "depthwise_initializer")
 
-def draw(model: keras.Model, seed: int) -> None:
+
+def draw(model: keras.Model, seed: int, kept: Sequence[Any] = ()) -> None:
     """Draw the kernels of a model anew, by each layer's own initializer, with NumPy: TensorFlow and
     JAX draw differently.
 
@@ -18,23 +20,28 @@ def draw(model: keras.Model, seed: int) -> None:
         model: built; changed in place. Weights that are not called `kernel`, and initializers other
             than `VarianceScaling` (Glorot, He, LeCun), stay as they are.
         seed: the same seed gives the same weights on every backend and machine.
+        kept: layers whose weights stay, such as those of a pre-trained backbone.
 
     Reference:
         the distributions are those of `keras.initializers.VarianceScaling`.
     """
-    for number, layer in enumerate(_with_kernel(model)):
-        generator = np.random.default_rng(hashed_seed(seed, "weights", number))
-        layer.kernel.assign(_values(layer.kernel_initializer, layer.kernel.shape, generator))
+    left = {id(layer) for layer in kept}
+    for number, (layer, initializer) in enumerate(_with_kernel(model)):
+        if id(layer) not in left:
+            generator = np.random.default_rng(hashed_seed(seed, "weights", number))
+            layer.kernel.assign(_values(initializer, layer.kernel.shape, generator))
 
 
-def _with_kernel(model: keras.Model) -> Iterator[Any]:
+def _with_kernel(model: keras.Model) -> Iterator[tuple[Any, Any]]:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from _with_kernel(layer)
-        elif isinstance(
-            getattr(layer, "kernel_initializer", None), keras.initializers.VarianceScaling
-        ):
-            yield layer
+            continue
+        # A depthwise layer has the initializer of its kernel under a name of its own.
+        name = _INITIALIZERS[isinstance(layer, keras.layers.DepthwiseConv2D)]
+        initializer = getattr(layer, name, None)
+        if isinstance(initializer, keras.initializers.VarianceScaling):
+            yield layer, initializer
 
 
 def _values(initializer: Any, shape: tuple[int, ...], generator: np.random.Generator) -> Any:

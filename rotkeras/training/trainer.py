@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -11,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from rotkeras import backbones
 from rotkeras.arguments.accepted import Task
 from rotkeras.arguments.checked import checked
 from rotkeras.backbones import taps
@@ -169,6 +171,7 @@ def _fit(
             tell(note)
     task, model = build(recipe, source, shape, augmentation, own)
     check_model(task, model)
+    tell(describe_network(recipe, task.network(model)))
     if line := placement.describe(task, source):
         tell(line)
     if line := _not_in_files(recipe, callbacks):
@@ -349,6 +352,20 @@ def _check_own_settings(recipe: Recipe, task: Any) -> None:
     if found := setting_mistake(task, settings.images_per_batch, settings.label_smoothing):
         key, words = found
         raise UserError(f"train.{key} {words}.")
+
+
+def describe_network(recipe: Recipe, network: keras.Model) -> str:
+    """One line about a backbone: its settings, trainable numbers, and taps with the sides of their
+    maps."""
+    there = taps.names(network)
+    last = taps.output(network, there[-1])
+    numbers = keras.Model(network.input, last).trainable_variables
+    millions = sum(math.prod(each.shape) for each in numbers) / 1e6
+    maps = (f"{tap} {'×'.join(map(str, taps.output(network, tap).shape[1:3]))}" for tap in there)
+    return (
+        f"backbone {backbones.summary(recipe.backbone)}; {millions:.2f} M weights; taps"
+        f" {', '.join(maps)}"
+    )
 
 
 def _has_tensorflow() -> bool:
