@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from rotkeras.backbones.fused_batch_norm import fuse_batch_norm
     from rotkeras.backbones.input_shape import with_input_shape
 
-__all__ = ["alexnet", "from_model", "fuse_batch_norm", "keras_applications", "keras_file", "nin", "resnet", "revnet50", "vgg19_bn", "with_input_shape"]
+__all__ = [
+    "alexnet",
+    "from_model",
+    "fuse_batch_norm",
+    "keras_applications",
+    "keras_file",
+    "nin",
+    "resnet",
+    "revnet50",
+    "vgg19_bn",
+    "with_input_shape",
+]
 
 NAMES: dict[str, Any] = {
     "nin": nin,

@@ -93,6 +93,7 @@ def rebuild(
     try:
         walk.run(own, before, {})
         places = walk.named(taps) if taps is not None else walk.found()
+        walk.takes_integers()
         inputs, output = walk.run(shape, before, places)
     except UserError:
         raise
@@ -156,6 +157,8 @@ class _Walk:
         self._places: dict[int, str] = {}
         self._weighted = False
         self._end: Any = None
+        self._given: Any = None
+        self._casts = False
 
     def run(
         self, shape: tuple[int, ...], before: Callable[[Any], Any], places: dict[int, str]
@@ -170,10 +173,20 @@ class _Walk:
         self.calls, self._copies, self._names, self._places = [], {}, {}, places
         self._weighted, self._end = False, None
         images = keras.Input(shape, dtype="uint8", name="images")
+        x = before(images)
+        if x.dtype == "uint8" and not self._casts:
+            x = keras.layers.Rescaling(1.0, dtype="float32", name="pixels")(x)
+        self._given = x
         try:
-            return images, self._through(self.model, before(images))
+            return images, self._through(self.model, x)
         except _LastTap:  # what comes behind it is left out, and need not fit the size
             return images, self._end
+
+    def takes_integers(self) -> None:
+        """Leave out the conversion to floats where all layers that take the images convert them
+        themselves."""
+        first = [each for each, given, _ in self.calls if any(x is self._given for x in given)]
+        self._casts = all(isinstance(each, _CASTING) for each in first)
 
     def copy_weights(self) -> None:
         """Give the copies the weights of the layers that they are of."""

@@ -21,7 +21,7 @@ _OF_HEAD = ("classifier_activation", "include_preprocessing", "dropout", "dropou
 def keras_applications(
     model: Text,
     weights: Text | None = None,
-    arguments: Mapping[str, Any] = {},  # noqa: B006
+    arguments: Mapping[str, Any] = {},
     taps: Sequence[Text] | None = None,
     batch_norm_momentum: Momentum | None = None,
     input_shape: tuple[Positive, Positive, Positive] = (224, 224, 3),
@@ -124,7 +124,9 @@ def keras_file(
     file = expanded(path)
     check_regular(file)
     if not file.exists():
-        raise UserError(f"The network {str(file)!r} does not exist. Give the path of a .keras file.")
+        raise UserError(
+            f"The network {str(file)!r} does not exist. Give the path of a .keras file."
+        )
     try:
         model = keras.models.load_model(file, compile=False)
     except Exception as error:

@@ -62,7 +62,10 @@ def nin(
         )
         for number, (published, size) in enumerate(plan, start=1):
             for layer in convolution(
-                units.scaled(published, width), size, f"block{block}_{number}", synchronized_batch_norm
+                units.scaled(published, width),
+                size,
+                f"block{block}_{number}",
+                synchronized_batch_norm,
             ):
                 x = layer(x)
         if block <= 2:

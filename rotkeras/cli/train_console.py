@@ -263,7 +263,7 @@ class TrainConsole:
         if source.skipped:
             self.console.print(f"{left_out(len(source.skipped))}; listed at the end")
         from rotkeras.training import devices
-        from rotkeras.training.trainer import why_no_probes
+        from rotkeras.training.notes import why_no_probes
 
         if reason := why_no_probes(source):
             words = of_section(recipe.task).monitor.words

@@ -16,7 +16,8 @@ from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.errors import UserError, nearest, received
 from rotkeras.files import check_regular, expanded
 from rotkeras.recipe import read
-from rotkeras.recipe.models import BACKBONES, OPTIMIZERS, SCHEDULES, SOURCES, TASKS, Recipe
+from rotkeras.recipe.images import SOURCES
+from rotkeras.recipe.models import BACKBONES, OPTIMIZERS, SCHEDULES, TASKS, Recipe
 
 _TAGS = {"own", *AUGMENTATIONS, *TASKS, *BACKBONES, *SCHEDULES, *OPTIMIZERS}
 

@@ -13,11 +13,8 @@ from rotkeras.arguments.accepted import (
     Classes,
     ExportPooling,
     Fraction,
-    ImageSize,
     InputSize,
-    Labels,
     NotNegative,
-    OnBadImage,
     Percent,
     Pooling,
     Positive,
@@ -26,7 +23,6 @@ from rotkeras.arguments.accepted import (
     ProbeName,
     ProfileName,
     Seed,
-    Split,
     Text,
     Wrong,
 )
@@ -34,6 +30,8 @@ from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.data.augmentation import keras_cv
 from rotkeras.pretext.check import setting_mistake
 from rotkeras.recipe.derive import one_of, section
+from rotkeras.recipe.earlier import of_earlier_versions
+from rotkeras.recipe.images import Data
 from rotkeras.recipe.section import Section
 
 TASKS = {name: section(name, task) for name, task in pretext.NAMES.items()}
@@ -68,92 +66,6 @@ if not typing.TYPE_CHECKING:
     Backbone = one_of(*BACKBONES.values(), default="nin")
     Schedule = one_of(*SCHEDULES.values())
     Optimizer = one_of(*OPTIMIZERS.values(), default="sgd")
-
-SOURCES: tuple[Literal["tfds", "folder", "arrays", "embedded"], ...] = (
-    "tfds",
-    "folder",
-    "arrays",
-    "embedded",
-)
-
-
-LOCATIONS = ("folder", "arrays", "tfds", "data_dir", "cache", "test_folder")
-"""Keys of the section `data` that say where images lie, and not which images they are."""
-
-
-class Data(Section):
-    """Where the images come from: exactly one of tfds, folder, arrays and embedded."""
-
-    tfds: Text | None = Field(
-        None, description="Name of a tensorflow-datasets image set, such as cifar10."
-    )
-    data_dir: Text | None = Field(
-        None, description="Folder of prepared tensorflow-datasets sets; null for its default."
-    )
-    folder: Text | None = Field(
-        None, description="Folder of images: class folders, or photographs without labels."
-    )
-    test_folder: Text | None = Field(
-        None, description="Second folder whose images are the test set."
-    )
-    arrays: Text | None = Field(
-        None, description="An .npz file with images and, when there are, labels."
-    )
-    embedded: Literal["digits"] | None = Field(
-        None, description="The digits that ship with scikit-learn."
-    )
-    image_size: ImageSize | None = Field(
-        None, description="Side in pixels after a centred square cut."
-    )
-    labels: Labels = Field("auto", description="Whether folders are classes.")
-    validation_fraction: Fraction = Field(
-        0.1, description="Share of the training images split off as validation."
-    )
-    split: Split = Field(
-        "stratified",
-        description=(
-            "stratified keeps the proportions of the classes in validation; random does not."
-        ),
-    )
-    train_images: Positive | None = Field(
-        None, description="Keep a drawn part of the training images; null keeps all."
-    )
-    on_bad_image: OnBadImage = Field(
-        "skip", description="What to do with a file that is not an intact image."
-    )
-    cache: Text | None = Field(
-        None,
-        description=(
-            "With folder or tfds: keeps decoded images on disk between runs; null keeps them in"
-            " memory where they fit."
-        ),
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "Data":
-        named = [kind for kind in SOURCES if getattr(self, kind) is not None]
-        if not named:
-            raise Wrong(
-                "names no images; set one of data.folder, data.tfds, data.arrays and"
-                " data.embedded (data.embedded=digits for the digits that ship with scikit-learn)"
-            )
-        if len(named) > 1:
-            raise Wrong(
-                f"must have one of {', '.join(SOURCES)}, got {' and '.join(named)}; keep one"
-            )
-        if self.test_folder is not None and self.folder is None:
-            raise Wrong("needs data.folder; set it, or remove data.test_folder", "test_folder")
-        if self.cache is not None and self.folder is None and self.tfds is None:
-            raise Wrong(
-                "needs data.folder or data.tfds; the other sources need no cache: remove it",
-                "cache",
-            )
-        return self
-
-    @property
-    def kind(self) -> Literal["tfds", "folder", "arrays", "embedded"]:
-        """The source that is named: tfds, folder, arrays or embedded."""
-        return next(kind for kind in SOURCES if getattr(self, kind) is not None)
 
 
 class KerasCV(Section):
@@ -346,10 +258,6 @@ class Export(Section):
     )
 
 
-_ALWAYS_WRITTEN = ("data_dir", "image_size", "labels", "validation_fraction", "on_bad_image")
-"""Keys of the section `data` that every recipe has that was written by a run."""
-
-
 class Recipe(Section):
     """One training, whole: a function of this object and the images."""
 
@@ -389,33 +297,4 @@ class Recipe(Section):
     @model_validator(mode="before")
     @classmethod
     def _of_earlier_versions(cls, content: Any) -> Any:
-        """Read the recipes of runs of earlier versions."""
-        if not isinstance(content, dict):
-            return content
-        content = {"data": {}, **content}  # section Data says that no images are named
-        data = content["data"]
-        # Earlier versions trained on the digits if no images were named, and wrote every key.
-        whole = isinstance(data, dict) and {*SOURCES, *_ALWAYS_WRITTEN} <= data.keys()
-        if whole and all(data[kind] is None for kind in SOURCES):
-            content = {**content, "data": {**data, "embedded": "digits"}}
-        # They split at random: their validation images must not become training images.
-        if whole and "split" not in data:
-            content = {**content, "data": {**content["data"], "split": "random"}}
-        # Before `train.placement`, section task said where views are made.
-        task, train = content.get("task", {}), content.get("train", {})
-        # All optimizers had the settings of SGD.
-        optimizer = train.get("optimizer") if isinstance(train, dict) else None
-        if isinstance(optimizer, dict) and optimizer.get("name") == "adam" and whole:
-            optimizer = {
-                key: value
-                for key, value in optimizer.items()
-                if key not in ("momentum", "nesterov")
-            }
-            train = {**train, "optimizer": optimizer}
-            content = {**content, "train": train}
-        both = isinstance(task, dict) and isinstance(train, dict)
-        if both and task.get("rotate") in ("host", "device"):
-            task = dict(task)
-            train = {"placement": task.pop("rotate"), **train}
-            content = {**content, "task": task, "train": train}
-        return content
+        return of_earlier_versions(content)

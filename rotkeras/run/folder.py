@@ -16,7 +16,7 @@ from rotkeras.pretext import facts_of_section
 from rotkeras.pretext.base import TaskFacts
 from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.files import validate
-from rotkeras.recipe.models import LOCATIONS
+from rotkeras.recipe.images import LOCATIONS
 from rotkeras.recipe.read import read_mapping
 from rotkeras.text import Words, command_line
 

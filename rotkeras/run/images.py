@@ -12,7 +12,7 @@ from rotkeras.errors import UserError
 from rotkeras.files import as_text, expanded, read_json
 from rotkeras.recipe import Recipe
 from rotkeras.recipe.files import apply_override, validate
-from rotkeras.recipe.models import LOCATIONS, SOURCES
+from rotkeras.recipe.images import LOCATIONS, SOURCES
 from rotkeras.run.folder import Run
 from rotkeras.text import Words, command_line
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -12,7 +11,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from rotkeras import backbones
 from rotkeras.arguments.accepted import Task
 from rotkeras.arguments.checked import checked
 from rotkeras.backbones import taps
@@ -22,7 +20,7 @@ from rotkeras.data.fingerprint import source_difference, source_fingerprint
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable, one_writer, write_json, write_whole
 from rotkeras.pretext.base import TaskFacts
-from rotkeras.pretext.check import check_form, check_model, setting_mistake
+from rotkeras.pretext.check import check_form, check_model
 from rotkeras.recipe import Recipe
 from rotkeras.recipe.models import OwnTask
 from rotkeras.run import images as run_images
@@ -48,6 +46,12 @@ from rotkeras.training.callbacks import (
     Throughput,
 )
 from rotkeras.training.callbacks.run_checkpoint import restore
+from rotkeras.training.notes import (
+    check_own_settings,
+    describe_network,
+    not_in_files,
+    why_no_probes,
+)
 from rotkeras.training.optimizer import schedule_note
 from rotkeras.training.summary import summarise as summary_of
 
@@ -92,7 +96,7 @@ def train(
         check_form(task)
         made = OwnTask(name="own", class_name=type(task).__name__)
         recipe = recipe.model_copy(update={"task": made})
-        _check_own_settings(recipe, task)
+        check_own_settings(recipe, task)
     if resume or overwrite or not run.checked:
         run.check(recipe, resume=resume, overwrite=overwrite)
     if hosts.processes()[0] > 0:
@@ -174,7 +178,7 @@ def _fit(
     tell(describe_network(recipe, task.network(model)))
     if line := placement.describe(task, source):
         tell(line)
-    if line := _not_in_files(recipe, callbacks):
+    if line := not_in_files(recipe, callbacks):
         tell(line)
     if recipe.encoder.tap != "best":
         taps.check(model, recipe.encoder.tap)
@@ -331,43 +335,6 @@ def _restore_in_all(
     return state or {"epoch": epoch, "seconds": 0.0}
 
 
-def _not_in_files(recipe: Recipe, callbacks: Sequence[Any]) -> str:
-    """A line about what the models of a `ModelCheckpoint` lack, else nothing."""
-    whole = [
-        each
-        for each in callbacks
-        if isinstance(each, keras.callbacks.ModelCheckpoint) and not each.save_weights_only
-    ]
-    optimizer = recipe.train.optimizer
-    if whole and optimizer.weight_decay_as == "l2_in_gradient" and optimizer.weight_decay:
-        return (
-            "ModelCheckpoint: the files do not contain the weight decay; after load_model call"
-            f" rotkeras.backbones.weight_decay.add_l2(model, {optimizer.weight_decay:g})"
-        )
-    return ""
-
-
-def _check_own_settings(recipe: Recipe, task: Any) -> None:
-    settings = recipe.train
-    if found := setting_mistake(task, settings.images_per_batch, settings.label_smoothing):
-        key, words = found
-        raise UserError(f"train.{key} {words}.")
-
-
-def describe_network(recipe: Recipe, network: keras.Model) -> str:
-    """One line about a backbone: its settings, trainable numbers, and taps with the sides of their
-    maps."""
-    there = taps.names(network)
-    last = taps.output(network, there[-1])
-    numbers = keras.Model(network.input, last).trainable_variables
-    millions = sum(math.prod(each.shape) for each in numbers) / 1e6
-    maps = (f"{tap} {'×'.join(map(str, taps.output(network, tap).shape[1:3]))}" for tap in there)
-    return (
-        f"backbone {backbones.summary(recipe.backbone)}; {millions:.2f} M weights; taps"
-        f" {', '.join(maps)}"
-    )
-
-
 def _has_tensorflow() -> bool:
     return importlib.util.find_spec("tensorflow") is not None
 
@@ -379,20 +346,6 @@ def check_export(recipe: Recipe, model: keras.Model, source: Source, task: Any) 
 
     assert recipe.export is not None
     check(model, source, recipe.export, task)
-
-
-def why_no_probes(source: Source) -> str:
-    """Why the features cannot be probed on these images, in words; "" where they can."""
-    train, validation = source.train, source.validation
-    if train.labels is None:
-        return "the images have no labels"
-    if validation is None or validation.labels is None:
-        return "there are no labelled validation images"
-    if len(set(train.labels.tolist())) < 2:
-        return "all training images are of one class"
-    if len(set(train.labels.tolist()) & set(validation.labels.tolist())) < 2:
-        return "the training and validation images share fewer than two classes"
-    return ""
 
 
 def _probe(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> ProbeAccuracy | None:

@@ -1,0 +1,103 @@
+"""Section `data` of a recipe: where the images come from."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from rotkeras.arguments.accepted import (
+    Fraction,
+    ImageSize,
+    Labels,
+    OnBadImage,
+    Positive,
+    Split,
+    Text,
+    Wrong,
+)
+from rotkeras.recipe.section import Section
+
+SOURCES: tuple[Literal["tfds", "folder", "arrays", "embedded"], ...] = (
+    "tfds",
+    "folder",
+    "arrays",
+    "embedded",
+)
+
+
+LOCATIONS = ("folder", "arrays", "tfds", "data_dir", "cache", "test_folder")
+"""Keys of the section `data` that say where images lie, and not which images they are."""
+
+
+class Data(Section):
+    """Where the images come from: exactly one of tfds, folder, arrays and embedded."""
+
+    tfds: Text | None = Field(
+        None, description="Name of a tensorflow-datasets image set, such as cifar10."
+    )
+    data_dir: Text | None = Field(
+        None, description="Folder of prepared tensorflow-datasets sets; null for its default."
+    )
+    folder: Text | None = Field(
+        None, description="Folder of images: class folders, or photographs without labels."
+    )
+    test_folder: Text | None = Field(
+        None, description="Second folder whose images are the test set."
+    )
+    arrays: Text | None = Field(
+        None, description="An .npz file with images and, when there are, labels."
+    )
+    embedded: Literal["digits"] | None = Field(
+        None, description="The digits that ship with scikit-learn."
+    )
+    image_size: ImageSize | None = Field(
+        None, description="Side in pixels after a centred square cut."
+    )
+    labels: Labels = Field("auto", description="Whether folders are classes.")
+    validation_fraction: Fraction = Field(
+        0.1, description="Share of the training images split off as validation."
+    )
+    split: Split = Field(
+        "stratified",
+        description=(
+            "stratified keeps the proportions of the classes in validation; random does not."
+        ),
+    )
+    train_images: Positive | None = Field(
+        None, description="Keep a drawn part of the training images; null keeps all."
+    )
+    on_bad_image: OnBadImage = Field(
+        "skip", description="What to do with a file that is not an intact image."
+    )
+    cache: Text | None = Field(
+        None,
+        description=(
+            "With folder or tfds: keeps decoded images on disk between runs; null keeps them in"
+            " memory where they fit."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Data":
+        named = [kind for kind in SOURCES if getattr(self, kind) is not None]
+        if not named:
+            raise Wrong(
+                "names no images; set one of data.folder, data.tfds, data.arrays and"
+                " data.embedded (data.embedded=digits for the digits that ship with scikit-learn)"
+            )
+        if len(named) > 1:
+            raise Wrong(
+                f"must have one of {', '.join(SOURCES)}, got {' and '.join(named)}; keep one"
+            )
+        if self.test_folder is not None and self.folder is None:
+            raise Wrong("needs data.folder; set it, or remove data.test_folder", "test_folder")
+        if self.cache is not None and self.folder is None and self.tfds is None:
+            raise Wrong(
+                "needs data.folder or data.tfds; the other sources need no cache: remove it",
+                "cache",
+            )
+        return self
+
+    @property
+    def kind(self) -> Literal["tfds", "folder", "arrays", "embedded"]:
+        """The source that is named: tfds, folder, arrays or embedded."""
+        return next(kind for kind in SOURCES if getattr(self, kind) is not None)

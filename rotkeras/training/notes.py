@@ -1,0 +1,66 @@
+"""What a training says before its first step."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from rotkeras import backbones
+from rotkeras.backbones import taps
+from rotkeras.data import Source
+from rotkeras.errors import UserError
+from rotkeras.pretext.check import setting_mistake
+from rotkeras.recipe import Recipe
+
+
+def not_in_files(recipe: Recipe, callbacks: Sequence[Any]) -> str:
+    """A line about what the models of a `ModelCheckpoint` lack, else nothing."""
+    whole = [
+        each
+        for each in callbacks
+        if isinstance(each, keras.callbacks.ModelCheckpoint) and not each.save_weights_only
+    ]
+    optimizer = recipe.train.optimizer
+    if whole and optimizer.weight_decay_as == "l2_in_gradient" and optimizer.weight_decay:
+        return (
+            "ModelCheckpoint: the files do not contain the weight decay; after load_model call"
+            f" rotkeras.backbones.weight_decay.add_l2(model, {optimizer.weight_decay:g})"
+        )
+    return ""
+
+
+def check_own_settings(recipe: Recipe, task: Any) -> None:
+    """Raise a `UserError` for settings of the recipe that a user's own task cannot have."""
+    settings = recipe.train
+    if found := setting_mistake(task, settings.images_per_batch, settings.label_smoothing):
+        key, words = found
+        raise UserError(f"train.{key} {words}.")
+
+
+def describe_network(recipe: Recipe, network: keras.Model) -> str:
+    """One line about a backbone: its settings, trainable numbers, and taps with the sides of their
+    maps."""
+    there = taps.names(network)
+    last = taps.output(network, there[-1])
+    numbers = keras.Model(network.input, last).trainable_variables
+    millions = sum(math.prod(each.shape) for each in numbers) / 1e6
+    maps = (f"{tap} {'×'.join(map(str, taps.output(network, tap).shape[1:3]))}" for tap in there)
+    return (
+        f"backbone {backbones.summary(recipe.backbone)}; {millions:.2f} M weights; taps"
+        f" {', '.join(maps)}"
+    )
+
+
+def why_no_probes(source: Source) -> str:
+    """Why the features cannot be probed on these images, in words; "" where they can."""
+    train, validation = source.train, source.validation
+    if train.labels is None:
+        return "the images have no labels"
+    if validation is None or validation.labels is None:
+        return "there are no labelled validation images"
+    if len(set(train.labels.tolist())) < 2:
+        return "all training images are of one class"
+    if len(set(train.labels.tolist()) & set(validation.labels.tolist())) < 2:
+        return "the training and validation images share fewer than two classes"
+    return ""
