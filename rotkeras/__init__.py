@@ -1,4 +1,4 @@
-"""Self-supervised pre-training by predicting image rotations, on Keras 3 and TensorFlow.
+"""Self-supervised pre-training of image encoders, on Keras 3 and TensorFlow.
 
 The public names below are imported when they are first used: importing rotkeras imports neither
 TensorFlow nor Keras.

@@ -162,7 +162,7 @@ def with_option(message: str, command: click.Command | None) -> str:
 @click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="rotkeras")
 def main() -> None:
-    """Self-supervised pre-training by predicting image rotations.
+    """Self-supervised pre-training of image encoders, by rotation (RotNet) or SimCLR.
 
     Start with: rotkeras train quickstart
     """

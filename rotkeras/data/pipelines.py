@@ -103,8 +103,9 @@ def evaluation_pipeline(
     """(x, y) over all images in the order of their index, without augmentation.
 
     The last batch holds what is left; of several shards each gets as many images, and at most count
-    − 1 images are left out. A task's draws come from seed 0 and epoch 0, the same at every
-    evaluation.
+    − 1 images are left out. For a task whose loss compares the images of a batch (`spans_batch`, as
+    SimCLR's does) what is left is left out, so that all batches have one size; images that make no
+    whole batch are one. A task's draws come from seed 0 and epoch 0, the same at every evaluation.
 
     Args:
         images: the part to look at.
@@ -119,6 +120,8 @@ def evaluation_pipeline(
     """
     task = task.for_evaluation() if hasattr(task, "for_evaluation") else task
     _check_images(task, images)
+    if getattr(task, "spans_batch", False):
+        images = whole_batches(images, images_per_batch)
     if _chosen(library, task, [], shard) == "numpy":
         from rotkeras.data.numpy_batches import numpy_evaluation
 
@@ -126,6 +129,12 @@ def evaluation_pipeline(
     from rotkeras.data.batches import tf_evaluation_pipeline
 
     return tf_evaluation_pipeline(images, task, images_per_batch=images_per_batch)
+
+
+def whole_batches(images: Images, images_per_batch: int) -> Images:
+    """The images that make whole batches, from the first on; all of them if they make none."""
+    count = len(images) - len(images) % images_per_batch
+    return images.part(np.arange(count)) if count else images
 
 
 def feature_pipeline(

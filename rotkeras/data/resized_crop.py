@@ -37,7 +37,8 @@ def random_resized_crop(
     of the images.
 
     Up to ten areas and aspect ratios are drawn until the box fits into the image; otherwise it is
-    the whole image.
+    the largest centred box of an allowed ratio. The box is of whole pixels, and nothing outside of
+    it is seen.
 
     Args:
         size: pixels of each side of the result; None keeps the height and width of the images.
@@ -100,9 +101,12 @@ class RandomResizedCrop:
         heights, widths = np.sqrt(areas / aspects), np.sqrt(areas * aspects)
         fits = (heights <= 1) & (widths <= 1)
         first, rows = fits.argmax(axis=1), np.arange(len(unit))
-        height = np.where(fits.any(axis=1), heights[rows, first], 1.0)
-        width = np.where(fits.any(axis=1), widths[rows, first], 1.0)
-        top, left = unit[:, -3] * (1 - height), unit[:, -2] * (1 - width)
+        found = fits.any(axis=1)
+        nearest = min(max(1.0, self.ratio[0]), self.ratio[1])  # to the ratio of the image
+        height = np.where(found, heights[rows, first], min(1.0, 1 / nearest))
+        width = np.where(found, widths[rows, first], min(1.0, nearest))
+        top = np.where(found, unit[:, -3], 0.5) * (1 - height)
+        left = np.where(found, unit[:, -2], 0.5) * (1 - width)
         boxes = np.stack([top, left, height, width], axis=1)
         drawn = np.empty((len(unit), 5), np.int32)
         drawn[:, :4] = np.rint(boxes * WHOLE)
@@ -115,15 +119,16 @@ class RandomResizedCrop:
         from keras import ops
 
         height, width = images.shape[1:3]
-        boxes = ops.cast(drawn[:, :4], "float32") / WHOLE
-        rows = _weights(boxes[:, 0], boxes[:, 2], height, self.size or height)
-        columns = _weights(boxes[:, 1], boxes[:, 3], width, self.size or width)
+        top, rows = _pixels(drawn[:, 0], drawn[:, 2], height, ops)
+        left, columns = _pixels(drawn[:, 1], drawn[:, 3], width, ops)
+        rows = _weights(top, rows, height, self.size or height)
+        columns = _weights(left, columns, width, self.size or width)
         columns = ops.where(drawn[:, 4, None, None] == 1, ops.flip(columns, axis=1), columns)
         values = ops.cast(images, "float32")
-        # Pillow rounds between the two directions as well.
-        cut = ops.round(ops.einsum("bxw,bhwc->bhxc", columns, values))
-        cut = ops.einsum("byh,bhxc->byxc", rows, cut)
-        return ops.cast(ops.round(ops.clip(cut, 0.0, 255.0)), "uint8")
+        # Pillow rounds between the two directions as well, and halves up.
+        cut = ops.floor(ops.einsum("bxw,bhwc->bhxc", columns, values) + 0.5)
+        cut = ops.floor(ops.einsum("byh,bhxc->byxc", rows, cut) + 0.5)
+        return ops.cast(ops.clip(cut, 0.0, 255.0), "uint8")
 
     def __call__(self, images: Tensor, key: Key) -> Tensor:
         """Crops of images: arrays of arrays, tensors of tensors."""
@@ -143,34 +148,42 @@ class RandomResizedCrop:
         count, height, width, _ = images.shape
         size = (self.size or width, self.size or height)
         made = np.empty((count, size[1], size[0], 3), np.uint8)
-        sides = np.array([height, width, height, width]) / WHOLE
-        boxes = drawn[:, :4] * sides
-        edges = np.stack(
-            [boxes[:, 1], boxes[:, 0], boxes[:, 1] + boxes[:, 3], boxes[:, 0] + boxes[:, 2]], axis=1
-        ).tolist()
+        top, rows = _pixels(drawn[:, 0].astype(np.int64), drawn[:, 2], height, np)
+        left, columns = _pixels(drawn[:, 1].astype(np.int64), drawn[:, 3], width, np)
+        edges = np.stack([left, top, left + columns, top + rows], axis=1).tolist()
         flips = drawn[:, 4].tolist()
         for number in range(count):
-            cut = Image.fromarray(images[number]).resize(
-                size, Image.Resampling.BILINEAR, edges[number]
-            )
+            whole = Image.fromarray(images[number])
+            cut = whole.crop(edges[number]).resize(size, Image.Resampling.BILINEAR)
             made[number] = np.asarray(cut)[:, ::-1] if flips[number] else np.asarray(cut)
         return made
 
 
-def _weights(begin: Tensor, share: Tensor, side: int, size: int) -> Tensor:
+def _weights(begin: Tensor, length: Tensor, side: int, size: int) -> Tensor:
     """How much each pixel of a side counts in each pixel of the result: float32 (B, size, side).
 
     Args:
-        begin: (B,), where the box begins, as a share of the side.
-        share: (B,), its length, as a share of the side.
+        begin: int32 (B,), the first pixel of the box.
+        length: int32 (B,), its pixels.
         side: pixels of the image.
         size: pixels of the result.
     """
     from keras import ops
 
-    step = share * (side / size)
-    centre = (begin * side)[:, None] + (ops.arange(size, dtype="float32") + 0.5) * step[:, None]
+    begin, length = ops.cast(begin, "float32"), ops.cast(length, "float32")
+    step = length / size
+    centre = begin[:, None] + (ops.arange(size, dtype="float32") + 0.5) * step[:, None]
     reach = ops.maximum(step, 1.0)[:, None, None]
-    distance = ops.arange(side, dtype="float32") + 0.5 - centre[:, :, None]
-    weights = ops.maximum(1.0 - ops.abs(distance) / reach, 0.0)
+    places = ops.arange(side, dtype="float32") + 0.5
+    weights = ops.maximum(1.0 - ops.abs(places - centre[:, :, None]) / reach, 0.0)
+    inside = ops.logical_and(places > begin[:, None], places < (begin + length)[:, None])
+    weights = weights * ops.cast(inside, "float32")[:, None]
     return weights / ops.sum(weights, axis=2, keepdims=True)
+
+
+def _pixels(begin: Tensor, share: Tensor, side: int, library: Any) -> tuple[Tensor, Tensor]:
+    """(first pixel, pixels) of a box whose begin and length are drawn in 1/65,536 of a side: whole
+    numbers, the length at least 1 and the box within the side."""
+    half = WHOLE // 2
+    length = library.maximum((share * side + half) // WHOLE, 1)
+    return library.minimum((begin * side + half) // WHOLE, side - length), length

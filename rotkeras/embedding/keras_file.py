@@ -56,9 +56,11 @@ def load_keras(path: Path) -> tuple[tuple[int | None, ...], Forward]:
         raise UserError(
             f"{str(path)!r} gives {_shape(output.shape)}: {_EXPECTED}; flatten or pool its output."
         )
-    if (task := of_network(model)) is not None:
+    # A network of another task cannot be told from an encoder by its layers, but by its folder.
+    of_run = path.name == "model.keras" and (path.parent / "task.json").exists()
+    if of_run or of_network(model) is not None:
         raise UserError(
-            f"{str(path)!r} predicts {', '.join(task.class_names or ())}: {_EXPECTED}; give the run"
+            f"{str(path)!r} predicts the classes of its pretext task: {_EXPECTED}; give the run"
             " folder or the encoder.keras in it."
         )
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.data.keyed import Key
-from rotkeras.pretext.base import angles_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +28,7 @@ class Prediction:
     def angles(self) -> tuple[int, ...]:
         """Degrees counter-clockwise by which an image was turned, one for each class; () for other
         classes."""
-        return angles_of(self.class_names)
+        return tuple(getattr(self.task, "angles", ()))
 
     def examples(
         self, images: NDArray[np.uint8]

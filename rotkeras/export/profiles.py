@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from rotkeras.arguments.accepted import ProfileName
 from rotkeras.errors import UserError, nearest
-from rotkeras.pretext.base import angles_of
 
 
 @dataclass(frozen=True)
@@ -109,12 +108,12 @@ def available(task: Any) -> tuple[list[ProfileName], str]:
     Args:
         task: a pretext task, or a run's `task_facts()`.
     """
-    names = task.class_names or ()
+    names, angles = task.class_names or (), getattr(task, "angles", ())
     lacking = [
         each.name
         for each in PROFILES.values()
         if each.role == "predictor"
-        and (not names or (each.name == "orient" and not are_quarter_turns(angles_of(names))))
+        and (not names or (each.name == "orient" and not are_quarter_turns(angles)))
     ]
     line = (
         f"left out: {', '.join(lacking)}; the task predicts {', '.join(names) or 'nothing'}"

@@ -303,6 +303,7 @@ def _head(
             "input_size": parts.input_size,
             "trained_size": parts.trained_size,
             "resize": parts.resize,
+            "angles": list(parts.prediction.angles) if parts.prediction is not None else None,
             "class_names": None if parts.prediction is None else list(parts.prediction.class_names),
             "parameters": parts.parameters,
         },

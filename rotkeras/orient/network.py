@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from rotkeras.device.orienter import SIGNATURES, Network, Orienter, parse_angles
 from rotkeras.errors import UserError, brief
 from rotkeras.files import check_regular, expanded, read_json, without_pattern
-from rotkeras.pretext.base import angles_of
 from rotkeras.run.folder import Run
 
 _EXPECTED = "give the path of an orient.tflite, a run folder or a SavedModel folder"
@@ -106,9 +105,7 @@ def _angles_of_saved_model(folder: Path) -> tuple[int, ...]:
     if (proof := home / "verify.json").exists():  # which `rotkeras export` writes beside it
         content = read_json(proof)
         encoder = content.get("encoder") if isinstance(content, dict) else None
-        encoder = encoder if isinstance(encoder, dict) else {}
-        names = encoder.get("class_names") or ()
-        angles = angles_of(names) or tuple(encoder.get("angles") or ())  # of older exports
+        angles = tuple((encoder.get("angles") if isinstance(encoder, dict) else None) or ())
         if not angles:
             raise UserError(f"The SavedModel {str(folder)!r} predicts no angles: {_EXPECTED}.")
         return angles

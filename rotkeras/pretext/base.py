@@ -45,12 +45,15 @@ class TaskFacts:
     Attributes:
         name: that the recipe uses, or the name of the class of a user's own task.
         monitor, class_names, method: of the task.
+        angles: degrees counter-clockwise by which an image was turned, one for each class; () for
+            other classes.
     """
 
     name: str
     monitor: Monitor
     class_names: tuple[str, ...] | None
     method: str
+    angles: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, task: "PretextTask", name: str, images_per_batch: int | None = None) -> "TaskFacts":
@@ -58,29 +61,23 @@ class TaskFacts:
         names, monitor = task.class_names, task.monitor
         if images_per_batch is not None and hasattr(task, "chance"):
             monitor = replace(monitor, chance=task.chance(images_per_batch))
-        return cls(name, monitor, None if names is None else tuple(names), task.method)
+        angles = tuple(getattr(task, "angles", ()))
+        return cls(name, monitor, None if names is None else tuple(names), task.method, angles)
 
     @classmethod
     def read(cls, content: dict[str, Any]) -> "TaskFacts":
         """The facts that `asdict` made content of; KeyError and TypeError for other content."""
         names = content["class_names"]
+        angles = content.get("angles")
+        if angles is None and content["name"] == "rotation":  # of a version without this key
+            angles = [int(name.removesuffix("°")) for name in names]
         return cls(
             content["name"],
             Monitor(**content["monitor"]),
             None if names is None else tuple(names),
             content["method"],
+            tuple(angles or ()),
         )
-
-    @property
-    def angles(self) -> tuple[int, ...]:
-        """The angles in degrees that the network predicts; () if its classes are no angles."""
-        return angles_of(self.class_names or ())
-
-
-def angles_of(class_names: Sequence[str]) -> tuple[int, ...]:
-    """The angles that names of classes such as "90°" say; () if one of them is no angle."""
-    degrees = [name.removesuffix("°") for name in class_names if name.endswith("°")]
-    return tuple(map(int, degrees)) if len(degrees) == len(class_names) else ()
 
 
 class PretextTask(Protocol):
@@ -96,9 +93,15 @@ class PretextTask(Protocol):
         apply(images, draws): the views, by `keras.ops`: (B·V, H, W, 3), those of an image side by
         side.
 
-    Further attributes and methods are optional: `least_images_per_batch` (1), `smooths_labels`
-    (True: the loss takes `train.label_smoothing`), and `chance(images_per_batch)`, the monitor's
-    value for a network that guesses, where it depends on the batch.
+    Further attributes and methods are optional:
+
+        least_images_per_batch: 1 where it is not said.
+        smooths_labels: whether the loss takes `train.label_smoothing`; True.
+        spans_batch: whether loss and metrics compare the images of a batch, so that all batches
+            must have one size; False.
+        chance(images_per_batch): the monitor's value for a network that guesses, where it depends
+            on the batch.
+        angles: degrees counter-clockwise by which an image was turned, one for each class.
 
     Attributes:
         monitor: the metric that tells whether it learns.

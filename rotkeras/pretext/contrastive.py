@@ -26,7 +26,7 @@ class NTXent(keras.losses.Loss):
         self.temperature = temperature
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The loss of each view, in the shape of the labels."""
+        """The loss of each view: (2B, d) -> (2B,), or (B, 2, d) -> (B, 2)."""
         views, others, offset = gathered(y_pred)
         return ops.reshape(nt_xent(views, self.temperature, others, offset), ops.shape(y_pred)[:-1])
 
@@ -42,12 +42,18 @@ class ContrastiveAccuracy(keras.metrics.Mean):
     for."""
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Any = None) -> None:
-        """Count the views of a batch."""
+        """Count the views of a batch.
+
+        Args:
+            y_true: not used.
+            y_pred: (2B, d), or (B, 2, d).
+            sample_weight: not used.
+        """
         views, others, offset = gathered(y_pred)
         logits, positives = similarities(views, 1.0, others, offset)
         partner = ops.max(ops.where(positives, logits, -1e9), axis=1)
         other = ops.max(ops.where(positives, -1e9, logits), axis=1)
-        # A tie is no success: collapsed embeddings would have an accuracy of 100 %.
+        # Ties count as wrong: collapsed embeddings would have an accuracy of 100 %.
         super().update_state(ops.cast(partner > other, "float32"))
 
 

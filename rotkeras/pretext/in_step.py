@@ -59,8 +59,8 @@ class InStep:
     ) -> None:
         if not getattr(task, "in_step", False):
             raise UserError(
-                "InStep supports angles of 0, 90, 180 and 270 alone; make views of other angles on"
-                " the host."
+                f"The views of this {type(task).__name__} cannot be made inside the step; make them"
+                " on the host, without InStep."
             )
         steps = list(augmentation)
         resident = (resident,) if isinstance(resident, Images) else tuple(resident)
@@ -74,8 +74,8 @@ class InStep:
         )
         if resident and first:
             raise UserError(
-                "Resident images cannot be augmented by layers of keras-cv, which run on the host;"
-                " send the images, or leave out those layers."
+                "Resident images cannot be augmented on the host, where layers of keras-cv and"
+                " functions of your own run; send the images, or leave those augmentations out."
             )
         if any(part.array is not resident[0].array for part in resident):
             raise UserError("Resident images must be parts of one source, which share an array.")
@@ -84,7 +84,7 @@ class InStep:
         self.inside: list[Any] = steps[first:]
         self.resident = resident
         self.augmented = True
-        for name in ("least_images_per_batch", "smooths_labels", "chance"):
+        for name in ("angles", "chance", "least_images_per_batch", "smooths_labels", "spans_batch"):
             if hasattr(task, name):
                 setattr(self, name, getattr(task, name))
 

@@ -59,6 +59,7 @@ class SimCLR:
     in_numpy = True
     in_step = True
     least_images_per_batch = 2
+    spans_batch = True
     smooths_labels = False
     class_names = None
     joint_embedding = True

@@ -19,6 +19,8 @@ from rotkeras.recipe import read
 from rotkeras.recipe.images import SOURCES
 from rotkeras.recipe.models import BACKBONES, OPTIMIZERS, SCHEDULES, TASKS, Recipe
 
+_SOURCE_KEYS = {f"data.{source}" for source in SOURCES}
+
 _TAGS = {"own", *AUGMENTATIONS, *TASKS, *BACKBONES, *SCHEDULES, *OPTIMIZERS}
 
 
@@ -79,8 +81,8 @@ def load(name: AnyPath, overrides: Sequence[str] = (), data_dir: AnyPath | None 
     path = find(name)
     content = read.read_mapping(path)
     content.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._") or "run")
-    for override in overrides:
-        apply_override(content, override)
+    for number, override in enumerate(overrides):
+        apply_override(content, override, overrides[:number])
     if data_dir is not None:
         data = content.setdefault("data", {})
         if isinstance(data, dict):
@@ -89,9 +91,10 @@ def load(name: AnyPath, overrides: Sequence[str] = (), data_dir: AnyPath | None 
     return validate(content, blame, [override.partition("=")[0].strip() for override in overrides])
 
 
-def apply_override(content: dict[str, Any], override: str) -> None:
+def apply_override(content: dict[str, Any], override: str, before: Sequence[str] = ()) -> None:
     """Set one value, "key.path=value", in the content of a recipe. Naming a source of images
-    replaces the recipe's own."""
+    replaces the recipe's own, with null too: unless one of the overrides `before` it named
+    another."""
     key_path, equals, text = override.partition("=")
     keys = key_path.strip().split(".")
     if not equals or not all(keys):
@@ -114,7 +117,8 @@ def apply_override(content: dict[str, Any], override: str) -> None:
         _element(place, keys[-1], override)
         place[int(keys[-1])] = value
         return
-    if keys[0] == "data" and len(keys) == 2 and keys[1] in SOURCES and value is not None:
+    named = any(each.partition("=")[0].strip() in _SOURCE_KEYS for each in before)
+    if key_path.strip() in _SOURCE_KEYS and not (value is None and named):
         for other in SOURCES:
             place.pop(other, None)
     place[keys[-1]] = value

@@ -119,7 +119,7 @@ def build(
             add_l2(model, settings.optimizer.weight_decay)
         model.compile(
             build_optimizer(settings, steps),
-            task.loss(settings.label_smoothing),
+            task.loss(settings.label_smoothing) if settings.label_smoothing else task.loss(),
             metrics=task.metrics(),
             jit_compile=_compiled(recipe),
             steps_per_execution=settings.steps_per_execution,
@@ -154,6 +154,9 @@ def build_validation(recipe: Recipe, source: Source, task: Any) -> Any:
     if (distribution := keras.distribution.distribution()) is not None:  # each device gets as many
         several = distribution.device_mesh.devices.size
         part = part.part(np.arange(len(part) - len(part) % several))
-    if _compiled(recipe):
+    elif (strategy := devices.strategy(recipe.train.devices, size)) is not None:
+        several = strategy.num_replicas_in_sync
+        part = part.part(np.arange(len(part) - len(part) % several))
+    if _compiled(recipe) and not getattr(task, "spans_batch", False):
         size = even_batch(len(part), size, several)
     return evaluation_pipeline(part, task, images_per_batch=size, shard=hosts.processes())

@@ -52,6 +52,33 @@ def describe_network(recipe: Recipe, network: keras.Model) -> str:
     )
 
 
+def batch_notes(recipe: Recipe, source: Source, task: Any) -> list[str]:
+    """Lines about a task whose loss compares the images of a batch: which validation images make
+    whole batches, and batch norm on several devices."""
+    if not getattr(task, "spans_batch", False):
+        return []
+    size, lines = recipe.train.images_per_batch, []
+    if source.validation is not None and (left := len(source.validation) % size):
+        total = len(source.validation)
+        if total > size:
+            lines.append(
+                f"note: validation loss and {task.monitor.words} are of {total - left:,} of"
+                f" {total:,} images, in whole batches"
+            )
+        else:
+            lines.append(
+                f"note: validation loss and {task.monitor.words} are of one batch of {total:,}"
+                f" images, and those of training of batches of {size:,}: do not compare them"
+            )
+    devices_used = recipe.train.devices
+    if (devices_used or 1) > 1 and not recipe.train.synchronized_batch_norm:
+        lines.append(
+            "note: train.synchronized_batch_norm is false, so each device has batch statistics of"
+            " its own, by which views of one device can be recognised; set it to true"
+        )
+    return lines
+
+
 def why_no_probes(source: Source) -> str:
     """Why the features cannot be probed on these images, in words; "" where they can."""
     train, validation = source.train, source.validation

@@ -45,8 +45,10 @@ from rotkeras.training.callbacks import (
     StopOnBadLoss,
     Throughput,
 )
+from rotkeras.training.callbacks.of_network import look_at
 from rotkeras.training.callbacks.run_checkpoint import restore
 from rotkeras.training.notes import (
+    batch_notes,
     check_own_settings,
     describe_network,
     not_in_files,
@@ -143,10 +145,10 @@ def _train(
         )
     if not first:
         return {}
-    classifier = task.network(model)
+    network = task.network(model)
     # A model that was never compiled: its file names no class that a reader would have to import
     # from here.
-    plain = keras.Model(classifier.input, classifier.output, name=classifier.name)
+    plain = keras.Model(network.input, network.output, name=network.name)
     write_whole(run.model, plain.save)
     summary = {**summary_of(recipe, source, task, plain, state, log), "processes": count}
     run.write_summary(summary)
@@ -176,6 +178,8 @@ def _fit(
     task, model = build(recipe, source, shape, augmentation, own)
     check_model(task, model)
     tell(describe_network(recipe, task.network(model)))
+    for line in batch_notes(recipe, source, task):
+        tell(line)
     if line := placement.describe(task, source):
         tell(line)
     if line := not_in_files(recipe, callbacks):
@@ -249,6 +253,9 @@ def _fit(
             else None
         )
         looking: list[Any] = [each for each in (probe, attention, spread) if each]
+        if count == 1:
+            # The spread is that of what the loss compares.
+            look_at(task.network(model), [encoder, *(each for each in (probe, attention) if each)])
         writing = [
             log,
             encoder,

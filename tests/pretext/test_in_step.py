@@ -286,7 +286,7 @@ def test_images_that_do_not_lie_there_are_refused_before_another_is_shown_for_th
     [
         (
             {"task": Rotation((0, 45))},
-            "InStep supports angles of 0, 90, 180 and 270 alone;",
+            "The views of this Rotation cannot be made inside the step;",
         ),
         (
             {
@@ -295,7 +295,7 @@ def test_images_that_do_not_lie_there_are_refused_before_another_is_shown_for_th
                 ],
                 "resident": True,
             },
-            "cannot be augmented by layers of keras-cv",
+            "cannot be augmented on the host, where layers of keras-cv",
         ),
         (
             {"resident": "two"},

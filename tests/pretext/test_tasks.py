@@ -208,7 +208,9 @@ def test_a_run_killed_and_resumed_has_the_weights_of_an_unbroken_one(line, tmp_p
 
     whole, broken = Run(tmp_path / "whole"), Run(tmp_path / "broken")
     train(made, whole)
-    assert whole.task_facts().monitor == pretext.of_section(made.task).monitor
+    monitor = whole.task_facts().monitor
+    assert monitor.words == pretext.of_section(made.task).monitor.words
+    assert 0 < monitor.chance < 1
     with pytest.raises(KeyboardInterrupt):
         train(made, broken, callbacks=[Kill()])
     broken.check(made, resume=True)

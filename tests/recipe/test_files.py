@@ -21,12 +21,12 @@ MISTAKES = [
     ({"train": {"learning_rate": 0}}, "train.learning_rate must be greater than 0, got 0."),
     ({"train": {"xla": "no"}}, "train.xla must be true or false, got 'no'."),
     ({"train": {"schedule": {"name": "stps"}}}, "train.schedule.name must be one of 'constant', 'steps', 'cosine', 'one_cycle', got 'stps'; did you mean 'steps'?"),
-    ({"train": {"schedule": {"name": "cosine", "warmup": 1}}}, "train.schedule.warmup is not a known key; did you mean 'warmup_epochs'?"),
+    ({"train": {"schedule": {"name": "cosine", "warmup": 1}}}, "train.schedule.warmup is not a key of cosine; did you mean 'warmup_epochs'?"),
     ({"train": {"schedule": "cosine"}}, "train.schedule must be a mapping of keys, got 'cosine'; see `rotkeras schema`."),
     ({"train": {"schedule": {}}}, "train.schedule must be a section with a name, got {}; see `rotkeras schema`."),
     ({"train": 5}, "train must be a mapping of keys, got 5; see `rotkeras schema`."),
     ({"train": {"precision": "fp16"}}, "train.precision must be one of 'float32', 'mixed_bfloat16', 'mixed_float16', got 'fp16'."),
-    ({"train": {"optimizer": {"decay": 0}}}, "train.optimizer.decay is not a known key; did you mean 'weight_decay'?"),
+    ({"train": {"optimizer": {"decay": 0}}}, "train.optimizer.decay is not a key of sgd; did you mean 'weight_decay'?"),
     ({"backbone": {"blocks": 6}}, "backbone.blocks must be one of 3, 4, 5, got 6."),
     ({"backbone": {"width": 17}}, "backbone.width must be at most 16, got 17."),
     ({"data": {"embedded": "digit"}}, "data.embedded must be 'digits', got 'digit'; did you mean 'digits'?"),
@@ -34,7 +34,7 @@ MISTAKES = [
     ({"data": {"labels": "folder"}}, "data.labels must be one of 'auto', 'folders', 'none', got 'folder'; did you mean 'folders'?"),
     ({"data": {"tfds": "a", "folder": "b"}}, "data must have one of tfds, folder, arrays, embedded, got tfds and folder; keep one."),
     ({"data": {"tfds": "a", "test_folder": "b"}}, "data.test_folder needs data.folder; set it, or remove data.test_folder."),
-    ({"augmentation": [{"name": "pad_crop_flip", "pading": 3}]}, "augmentation.0.pading is not a known key; did you mean 'padding'?"),
+    ({"augmentation": [{"name": "pad_crop_flip", "pading": 3}]}, "augmentation.0.pading is not a key of pad_crop_flip; did you mean 'padding'?"),
     ({"attention": {"every_epoch": 3}}, "attention.every_epoch is not a known key; did you mean 'every_epochs'?"),
     ({"attention": {"taps": []}}, "attention.taps must not be empty, got []."),
     ({"attention": {"taps": ["a", "a"]}}, "attention.taps must be different taps, got ['a', 'a']; name each once."),
@@ -70,6 +70,20 @@ def test_a_recipe_is_frozen():
     made = recipe.validate({"data": {"embedded": "digits"}}, "test")
     with pytest.raises(Exception, match="frozen"):
         made.train.epochs = 5
+
+
+def test_a_source_that_is_named_stays_when_another_is_set_to_null():
+    made = recipe.load("cifar10-cpu", ["data.folder=photos", "data.tfds=null"])
+    assert (made.data.folder, made.data.tfds) == ("photos", None)
+
+
+def test_adam_of_a_run_of_an_earlier_version_is_read_and_of_a_user_refused():
+    adam = {"name": "adam", "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}
+    with pytest.raises(UserError, match="train.optimizer.momentum is not a key of adam"):
+        recipe.validate({"data": {"embedded": "digits"}, "train": {"optimizer": adam}}, "x")
+    whole = recipe.validate({"data": {"embedded": "digits"}}, "x").model_dump(mode="json")
+    whole["train"]["optimizer"] = {**adam, "weight_decay_as": "decoupled"}
+    assert recipe.validate(whole, "x").train.optimizer.weight_decay == 0.1
 
 
 def test_what_is_dumped_is_the_same_recipe_again():

@@ -58,6 +58,88 @@ def test_it_trains_by_plain_fit(digit_source, eagerly):
     assert np.isfinite(history["loss"]).all()
 
 
+class WithIndex(Brightness):
+    """A task whose model takes the index of each image too, as one with a memory bank does."""
+
+    def views(self, images, key):
+        both, labels = super().views(images, key)
+        return {"images": both, "index": np.repeat(key.index, 2).astype(np.int32)}, labels
+
+    def build_model(self, backbone, images=None):
+        index = keras.Input((), dtype="int32", name="index")
+        model = super().build_model(backbone)
+        shift = keras.layers.Embedding(2000, 2, embeddings_initializer="zeros")(index)
+        output = keras.layers.Add(dtype="float32")([model.output, shift])
+        return keras.Model({"images": backbone.input, "index": index}, output)
+
+    def network(self, model):
+        logits = next(each for each in model.layers if isinstance(each, keras.layers.Dense))
+        return keras.Model(model.inputs[0], logits.output)
+
+
+def test_a_model_of_images_and_their_index(tmp_path, monkeypatch):
+    monkeypatch.setitem(backbones.NAMES, "nin", quick_nin)
+    made = recipe.validate(
+        {**LEAN, "train": {"epochs": 1, "images_per_batch": 16, "learning_rate": 0.01}}, "test"
+    )
+    summary = rk.training.train(made, rk.training.Run(tmp_path / "run"), task=WithIndex())
+    assert summary["probes"]["trained"]
+
+
+def train_own(task, folder, **more):
+    return rk.training.train(
+        recipe.validate({**LEAN, "train": {"epochs": 1, "images_per_batch": 16}}, "test"),
+        rk.training.Run(folder),
+        task=task,
+        **more,
+    )
+
+
+def changed(**attributes):
+    return type("Brightness", (Brightness,), attributes)()
+
+
+def test_what_a_task_lacks_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(backbones.NAMES, "nin", quick_nin)
+    for task, words in (
+        (changed(build_model=None), r"needs the method build_model\(\)"),
+        (changed(views_per_image=None), r"needs the method views_per_image\(\)"),
+        (changed(monitor="accuracy"), "needs the attribute monitor, a rotkeras.pretext.Monitor"),
+        (changed(network=lambda self, model: None), "must return a Keras model, got NoneType"),
+        (
+            changed(class_names=("a", "b", "c")),
+            r"each of its 3 class_names, \(B, 3\), got \(None, 2",
+        ),
+        (changed(monitor=Monitor("acc", "x", "x")), "got 'acc'; its metrics are accuracy"),
+        (changed(least_images_per_batch=17), "images_per_batch must be at least 17 for Brightness"),
+    ):
+        with pytest.raises(rk.UserError, match=words) as error:
+            train_own(task, tmp_path / "run")
+        assert "\n" not in str(error.value)
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_replaced_or_resumed_as_another_task(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from rotkeras.cli import main
+
+    monkeypatch.setitem(backbones.NAMES, "nin", quick_nin)
+    folder = tmp_path / "run"
+    train_own(Brightness(), folder)
+    assert "name: own" in (folder / "recipe.yaml").read_text()
+    with pytest.raises(rk.UserError, match="already holds a run: .*overwrite=True"):
+        train_own(Brightness(), folder)
+    with pytest.raises(rk.UserError, match="class_name: 'Brightness' and the new one 'Darkness'"):
+        train_own(type("Darkness", (Brightness,), {})(), folder, resume=True)
+    command = ["train", str(folder / "recipe.yaml"), "--run-dir", str(tmp_path / "again")]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2
+    assert "rk.training.train(recipe, run, task=Brightness())" in done.output
+    assert train_own(Brightness(), folder, resume=True)["epochs"] == 1
+    assert train_own(Brightness(), folder, overwrite=True)["epochs"] == 1
+
+
 def test_it_is_trained_probed_reported_and_exported_as_a_run(tmp_path, monkeypatch):
     monkeypatch.setitem(backbones.NAMES, "nin", quick_nin)
     made = recipe.validate(

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from rotkeras.arguments.accepted import Strength
+from rotkeras.pretext.layers.directions import check_share
 
 
 @keras.saving.register_keras_serializable(package="rotkeras")
@@ -25,6 +26,9 @@ class Follower(keras.layers.Layer):
 
     Input shape: that of the model. Output shape: that of the model.
 
+    Raises:
+        UserError: for a momentum outside 0 … 1.
+
     Reference:
         He et al., Momentum Contrast for Unsupervised Visual Representation Learning, CVPR 2020,
         equation 2; Grill et al., Bootstrap Your Own Latent, NeurIPS 2020, equation 1.
@@ -37,7 +41,9 @@ class Follower(keras.layers.Layer):
         stop_gradient: bool = True,
         **arguments: Any,
     ) -> None:
-        super().__init__(**arguments)
+        check_share("momentum", momentum)
+        # In float32 under any policy: a sixteen-bit average would round small steps away.
+        super().__init__(**{**arguments, "dtype": "float32"})
         self.momentum = momentum
         self.stop_gradient = stop_gradient
         # In a list of its own kind, Keras would track the followed model as a part of this layer.

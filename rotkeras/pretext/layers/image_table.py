@@ -6,7 +6,7 @@ import keras
 
 from rotkeras.arguments.accepted import Positive, Strength
 from rotkeras.pretext.gather import gather
-from rotkeras.pretext.layers.directions import add_directions
+from rotkeras.pretext.layers.directions import add_directions, check_count, check_share
 
 
 @keras.saving.register_keras_serializable(package="rotkeras")
@@ -28,6 +28,9 @@ class ImageTable(keras.layers.Layer):
     those of several devices are gathered. Output shape: (B, dimensions), the rows
     before, without gradient.
 
+    Raises:
+        UserError: for images or dimensions below 1, and a momentum outside 0 … 1.
+
     Reference:
         Wu, Xiong, Yu, Lin, Unsupervised Feature Learning via Non-Parametric Instance
         Discrimination, CVPR 2018, section 3.2.
@@ -41,7 +44,11 @@ class ImageTable(keras.layers.Layer):
         seed: int = 0,
         **arguments: Any,
     ) -> None:
-        super().__init__(**arguments)
+        check_count("images", images)
+        check_count("dimensions", dimensions)
+        check_share("momentum", momentum)
+        # In float32 under any policy: a sixteen-bit average would round small steps away.
+        super().__init__(**{**arguments, "dtype": "float32"})
         self.images, self.dimensions = images, dimensions
         self.momentum, self.seed = momentum, seed
         self.rows = add_directions(self, images, dimensions, seed, "rows")

@@ -5,8 +5,9 @@ from typing import Any
 import keras
 
 from rotkeras.arguments.accepted import Positive
+from rotkeras.errors import UserError
 from rotkeras.pretext.gather import gather
-from rotkeras.pretext.layers.directions import add_directions
+from rotkeras.pretext.layers.directions import add_directions, check_count
 
 
 @keras.saving.register_keras_serializable(package="rotkeras")
@@ -26,6 +27,9 @@ class Queue(keras.layers.Layer):
     devices are gathered. Output shape: (size, dimensions),
     without gradient.
 
+    Raises:
+        UserError: for a size or dimensions below 1, and a batch that does not divide the size.
+
     Reference:
         He et al., Momentum Contrast for Unsupervised Visual Representation Learning, CVPR 2020,
         section 3.2.
@@ -34,7 +38,10 @@ class Queue(keras.layers.Layer):
     def __init__(
         self, size: Positive, dimensions: Positive, seed: int = 0, **arguments: Any
     ) -> None:
-        super().__init__(**arguments)
+        check_count("size", size)
+        check_count("dimensions", dimensions)
+        # In float32 under any policy, as the vectors were given.
+        super().__init__(**{**arguments, "dtype": "float32"})
         self.size, self.dimensions, self.seed = size, dimensions, seed
         self.vectors = add_directions(self, size, dimensions, seed, "vectors")
         self.built = True
@@ -45,6 +52,11 @@ class Queue(keras.layers.Layer):
         if training:
             new, _ = gather(keras.ops.stop_gradient(keras.ops.cast(inputs, "float32")))
             count = keras.ops.shape(new)[0]
+            if isinstance(count, int) and self.size % count:
+                raise UserError(
+                    f"The size of a Queue must be a multiple of the batch, got {self.size} for"
+                    f" batches of {count}; choose another size or train.images_per_batch."
+                )
             self.vectors.assign(keras.ops.concatenate([new, self.vectors.value[:-count]], axis=0))
         return before
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from small_training import QUICK_COMPILING
 
+from rotkeras import UserError
 from rotkeras.pretext.layers import Follower, ImageTable, Queue
 
 X = np.random.default_rng(0).normal(size=(8, 6)).astype(np.float32)
@@ -52,12 +53,12 @@ def test_a_queue_returns_what_came_before():
     queue = Queue(6, 2)
     first = np.asarray(queue.vectors)
     np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1, rtol=1e-6)
-    new = np.arange(8, dtype=np.float32).reshape(4, 2)
+    new = np.arange(6, dtype=np.float32).reshape(3, 2)
     np.testing.assert_array_equal(queue(new, training=True), first)
-    expected = np.concatenate([new, first[:2]])
+    expected = np.concatenate([new, first[:3]])
     np.testing.assert_array_equal(queue(new + 9), expected)  # inference changes nothing
-    np.testing.assert_array_equal(queue(new[:3] + 9, training=True), expected)
-    np.testing.assert_array_equal(queue(new), np.concatenate([new[:3] + 9, expected[:3]]))
+    np.testing.assert_array_equal(queue(new + 9, training=True), expected)
+    np.testing.assert_array_equal(queue(new), np.concatenate([new + 9, expected[:3]]))
 
 
 def test_a_table_moves_the_rows_of_the_batch():
@@ -87,6 +88,40 @@ def test_they_are_saved_with_a_model(tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     for one, other in zip(model(given), loaded(given), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_small_steps_are_not_lost_in_sixteen_bits(policy):
+    before = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy(policy)
+        model = small_model()
+        follower = Follower(model, 0.999)
+        start = follower.copy.get_weights()[0].copy()
+        model.weights[0].assign(model.weights[0] + 0.1)
+        for _ in range(50):
+            follower(X, training=True)
+        moved = (follower.copy.get_weights()[0] - start).mean()
+        assert moved == pytest.approx(0.1 * (1 - 0.999**50), rel=1e-3)
+        queue, table = Queue(8, 6), ImageTable(8, 6)
+        queue(X, training=True)
+        np.testing.assert_array_equal(queue(X), X)
+        rows = table([X, np.arange(8, dtype=np.int32)], training=True)
+        assert str(rows.dtype).endswith("float32'>") or "float32" in str(rows.dtype)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def test_wrong_arguments_are_one_sentence():
+    for words, make in (
+        (r"momentum must be from 0 to 1, got 2\.0", lambda: Follower(small_model(), 2.0)),
+        ("size must be a whole number of at least 1, got -1", lambda: Queue(-1, 2)),
+        ("dimensions must be a whole number", lambda: ImageTable(4, 0)),
+        ("must be a multiple of the batch, got 5 for batches of 2",
+         lambda: Queue(5, 6)(X[:2], training=True)),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=words):
+            make()
 
 
 SCRIPT = """

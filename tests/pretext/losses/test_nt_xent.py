@@ -45,7 +45,7 @@ def test_a_part_of_the_batch_has_the_losses_of_the_whole():
 
 
 def test_a_temperature_that_is_no_temperature():
-    with pytest.raises(UserError, match="temperature must be greater than 0, got 0"):
+    with pytest.raises(UserError, match="temperature must be at least 0.001, got 0"):
         nt_xent(np.zeros((4, 2), np.float32), 0.0)
 
 
