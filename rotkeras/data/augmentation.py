@@ -29,6 +29,8 @@ Augmentation = Callable[[Tensor, Key], Tensor]
 # Streams of randomness within one step; `chain` gives each step of a list a seed of its own.
 _TOP, _LEFT, _FLIP = range(1, 4)
 FIRST_FREE_STREAM = 8
+"""The first of twelve streams, 8 … 19, that a task may draw from: later ones are those of colours.
+A task that needs more gives each of its parts a seed of its own, as SimCLR does its views."""
 
 
 @checked

@@ -44,11 +44,11 @@ def describe_network(recipe: Recipe, network: keras.Model) -> str:
     there = taps.names(network)
     last = taps.output(network, there[-1])
     numbers = keras.Model(network.input, last).trainable_variables
-    millions = sum(math.prod(each.shape) for each in numbers) / 1e6
+    count = sum(math.prod(each.shape) for each in numbers)
+    weights = f"{count / 1e6:.2f} M" if count >= 100_000 else f"{count:,}"
     maps = (f"{tap} {'×'.join(map(str, taps.output(network, tap).shape[1:3]))}" for tap in there)
     return (
-        f"backbone {backbones.summary(recipe.backbone)}; {millions:.2f} M weights; taps"
-        f" {', '.join(maps)}"
+        f"backbone {backbones.summary(recipe.backbone)}; {weights} weights; taps {', '.join(maps)}"
     )
 
 

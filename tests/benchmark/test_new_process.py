@@ -24,7 +24,7 @@ def test_a_mistake_comes_back_in_its_own_words():
     wanted = {"recipe": {"train": {"epoch": 3}}, "steps": 1, "repeats": 1}
     with pytest.raises(
         UserError,
-        match=r"^recipe: train.epoch is not a known key; did you mean 'epochs'\? \(1 more\)\.$",
+        match=r"^recipe: train.epoch is not a known key; did you mean 'epochs'\? \(1 more mistake\)\.$",
     ):
         new_process.measure("input", wanted, lambda _: None)
 

@@ -157,7 +157,7 @@ def test_a_batch_that_does_not_split_is_refused(images):
 def test_what_numpy_cannot_do_is_refused_or_left_to_tensorflow(images, task, steps):
     with pytest.raises(
         UserError,
-        match="The NumPy pipeline does not support this task or augmentation;",
+        match="The NumPy pipeline does not support this task or augmentation, which",
     ):
         data.pipeline(images, task, images_per_batch=4, augmentation=steps, library="numpy")
     with pytest.raises(UserError, match="Several hosts read their images with NumPy"):

@@ -214,14 +214,14 @@ def test_train_says_that_the_weight_decay_is_not_in_the_files_of_model_checkpoin
     from small_training import SMALL
 
     from rotkeras import recipe
-    from rotkeras.training.trainer import _not_in_files
+    from rotkeras.training.notes import not_in_files
 
     whole, weights = (
         keras.callbacks.ModelCheckpoint(f"m{suffix}", save_weights_only=suffix != ".keras")
         for suffix in (".keras", ".weights.h5")
     )
     made = recipe.validate(SMALL, "test")
-    assert _not_in_files(made, [weights, whole]).endswith("add_l2(model, 0.0005)")
-    assert _not_in_files(made, [weights]) == ""
+    assert not_in_files(made, [weights, whole]).endswith("add_l2(model, 0.0005)")
+    assert not_in_files(made, [weights]) == ""
     no_decay = {**SMALL["train"], "optimizer": {"name": "sgd", "weight_decay": 0.0}}
-    assert _not_in_files(recipe.validate({**SMALL, "train": no_decay}, "test"), [whole]) == ""
+    assert not_in_files(recipe.validate({**SMALL, "train": no_decay}, "test"), [whole]) == ""

@@ -323,7 +323,7 @@ def test_a_resumed_training_compares_its_images(tmp_path, eagerly, quickly):
         train(made("moved"), run)
     (tmp_path / "moved/new.png").unlink()
     summary = train(made("moved"), run, tell=lines.append)
-    assert lines == []
+    assert [line[:13] for line in lines] == ["backbone nin:"]
     assert summary["epochs"] == 2
     assert summary["images"]["record"]["location"] == {"folder": str(tmp_path / "moved")}
     assert summary["images"]["record"]["fingerprint"] == state["fingerprint"]
@@ -341,7 +341,9 @@ def test_a_run_of_an_earlier_version_resumes_and_says_that_its_images_cannot_be_
     lines = []
     run.check(run.load_recipe(), resume=True)
     train(run.load_recipe(), run, unlabelled, tell=lines.append)
-    assert lines == ["This run was made before images were recorded, so they cannot be compared."]
+    assert lines[0] == (
+        "This run was made before images were recorded, so they cannot be compared."
+    )
 
 
 def test_a_keras_cv_layer_is_made_in_a_deterministic_process_that_drew_nothing(monkeypatch):
