@@ -147,6 +147,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "export.export": {**MODEL, "source": lambda: made.source, "folder": "export"},
     "export.export_run": {"run": lambda: made.run},
     "export.parts_of": MODEL,
+    "export.to_onnx": {"network": lambda: made.model, "path": "encoder.onnx"},
     "export.to_saved_model": {"network": lambda: made.model, "path": "saved"},
     "export.to_tflite": {"network": lambda: made.model, "path": "encoder.tflite"},
     "pretext.InStep": {"task": lambda: made.task},

@@ -133,7 +133,7 @@ ProbeName = Annotated[
     str, Field(pattern=r"^(ridge|logistic|linear|nonlinear|conv|knn-[1-9][0-9]*)$")
 ]
 ProfileName = Literal[
-    "float32", "float16", "dynamic", "int8", "mediapipe", "learner", "classifier", "orient"
+    "float32", "float16", "dynamic", "int8", "mediapipe", "learner", "classifier", "orient", "onnx"
 ]
 CamMethod = Literal["gradcam", "gradcam++", "layercam", "scorecam", "saliency"]
 Pooling = Literal["average", "none"]

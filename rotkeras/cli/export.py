@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     "profiles",
     multiple=True,
     help=(
-        "float32, float16, dynamic, int8, mediapipe, learner, classifier, orient or all;"
-        " may be repeated. all: those that the run's task has a prediction for. [default: the"
-        " recipe's, or all]"
+        "float32, float16, dynamic, int8, mediapipe, learner, classifier, orient, onnx or"
+        " all; may be repeated. all: those that the run and the installed packages allow. [default:"
+        " the recipe's, or all]"
     ),
 )
 @click.option(

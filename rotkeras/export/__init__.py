@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rotkeras.export.of_run import export_run
+    from rotkeras.export.onnx import to_onnx
     from rotkeras.export.parts import Parts, parts_of
     from rotkeras.export.profiles import PROFILES, Profile
     from rotkeras.export.saved_model import to_saved_model
@@ -19,6 +20,7 @@ __all__ = [
     "export",
     "export_run",
     "parts_of",
+    "to_onnx",
     "to_saved_model",
     "to_tflite",
 ]
@@ -31,6 +33,7 @@ _HOMES = {
     "export": "write",
     "export_run": "of_run",
     "parts_of": "parts",
+    "to_onnx": "onnx",
     "to_saved_model": "saved_model",
     "to_tflite": "tflite",
 }

@@ -62,7 +62,8 @@ def write(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    shown = min(kinds, key=lambda kind: _SHOWN_FIRST.index(kind.name), default=None)
+    on_devices = [kind for kind in kinds if kind.runtime == "tflite"]
+    shown = min(on_devices, key=lambda kind: _SHOWN_FIRST.index(kind.name), default=None)
     content = {
         "parts": parts,
         "kinds": kinds,

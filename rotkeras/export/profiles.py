@@ -1,5 +1,6 @@
-"""The kinds of TFLite file that an encoder is exported to."""
+"""The kinds of file that an encoder is exported to."""
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,10 +8,13 @@ from typing import Any, Literal
 from rotkeras.arguments.accepted import ProfileName
 from rotkeras.errors import UserError, nearest
 
+ONNX_PACKAGES = ("tf2onnx", "onnx", "onnxruntime")
+INSTALL = "pip install 'rotkeras[onnx]'"
+
 
 @dataclass(frozen=True)
 class Profile:
-    """A kind of TFLite file.
+    """A kind of file.
 
     Attributes:
         name: as recipes and the command line say it.
@@ -21,6 +25,7 @@ class Profile:
         numbers: what it computes with: "float32", "float16" (weights kept as float16), "dynamic"
             (int8 weights, float activations) or "int8" (both).
         output: dtype of its answers.
+        runtime: what runs it: "tflite", or "onnx" (ONNX Runtime).
     """
 
     name: ProfileName
@@ -29,6 +34,7 @@ class Profile:
     role: Literal["encoder", "learner", "predictor"]
     numbers: Literal["float32", "float16", "dynamic", "int8"]
     output: Literal["float32", "int8"] = "float32"
+    runtime: Literal["tflite", "onnx"] = "tflite"
 
     @property
     def answer(self) -> tuple[str, str]:
@@ -95,10 +101,18 @@ PROFILES = {
             "int8",
         ),
         Profile("orient", "orient.tflite", "which way up an image is", "predictor", "int8"),
+        Profile(
+            "onnx",
+            "encoder.onnx",
+            "ONNX Runtime: servers, browsers, desktops; any batch size",
+            "encoder",
+            "float32",
+            runtime="onnx",
+        ),
     )
 }
-"""Every profile by name. All take uint8 RGB images of batch 1, with the normalisation inside, and
-use builtin operators only."""
+"""Every profile by name. All take uint8 RGB images with the normalisation inside; TFLite files take
+one at a time and use builtin operators only."""
 
 
 def available(task: Any) -> tuple[list[ProfileName], str]:
@@ -115,12 +129,20 @@ def available(task: Any) -> tuple[list[ProfileName], str]:
         if each.role == "predictor"
         and (not names or (each.name == "orient" and not are_quarter_turns(angles)))
     ]
-    line = (
-        f"left out: {', '.join(lacking)}; the task predicts {', '.join(names) or 'nothing'}"
+    lines = (
+        [f"left out: {', '.join(lacking)}; the task predicts {', '.join(names) or 'nothing'}"]
         if lacking
-        else ""
+        else []
     )
-    return [name for name in PROFILES if name not in lacking], line
+    if missing := missing_packages():
+        lines.append(f"left out: onnx, which needs {', '.join(missing)}: {INSTALL}")
+        lacking.append("onnx")
+    return [name for name in PROFILES if name not in lacking], "\n".join(lines)
+
+
+def missing_packages() -> list[str]:
+    """The packages of the profile onnx that are not installed."""
+    return [each for each in ONNX_PACKAGES if importlib.util.find_spec(each) is None]
 
 
 def are_quarter_turns(angles: Sequence[int]) -> bool:

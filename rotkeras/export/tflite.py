@@ -81,6 +81,8 @@ def to_tflite(
         Integer-Arithmetic-Only Inference, CVPR 2018, for int8.
     """
     kind, parts = profile_of(profile), as_parts(network)
+    if kind.runtime != "tflite":
+        raise UserError(f"The profile {kind.name} is no TFLite file; use rotkeras.export.to_onnx.")
     path = check_writable(path, "path")
     if isinstance(calibration, Images):
         calibration = calibration.draw(_DRAWN).take(slice(None))

@@ -15,6 +15,7 @@ from rotkeras.data.source import Images
 from rotkeras.device.notes import without_notes
 from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.export.compare import agreement, compare
+from rotkeras.export.onnx import OnnxFile, onnx_operators
 from rotkeras.export.operators import operators_of
 from rotkeras.export.parts import Parts
 from rotkeras.export.profiles import Profile
@@ -150,7 +151,7 @@ def verify_file(
     progress: Progress | None = None,
     statistics: tuple[NDArray[Any], NDArray[Any]] | None = None,
 ) -> dict[str, Any]:
-    """Run a TFLite file image by image and compare it with Keras.
+    """Run a file image by image and compare it with Keras.
 
     Args:
         path: the file.
@@ -166,14 +167,19 @@ def verify_file(
         or the network's own prediction, loses (`Drop.record`).
     """
     content = path.read_bytes()
-    with without_notes():
-        file = TFLiteFile(path, threads=1)
+    file: Any
+    if kind.runtime == "onnx":
+        file, operators = OnnxFile(path, threads=1), onnx_operators(path)
+    else:
+        with without_notes():
+            file = TFLiteFile(path, threads=1)
+        operators = operators_of(content)
     signature, output = kind.answer
     record: dict[str, Any] = {
         "profile": kind.name,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
-        "operators": operators_of(content),
+        "operators": operators,
         "signatures": {
             name: {
                 "inputs": {key: str(tensor) for key, tensor in file.inputs(name).items()},
@@ -313,7 +319,7 @@ def verify_saved_model(path: Path, parts: Parts, reference: Reference) -> dict[s
 
 
 def _run(
-    file: TFLiteFile,
+    file: Any,
     signature: str,
     output: str,
     images: NDArray[np.uint8],
@@ -335,6 +341,6 @@ def _run(
 def _described(tensor: Any) -> str:
     return (
         str(tensor)
-        if tensor.scale is None
+        if getattr(tensor, "scale", None) is None
         else f"{tensor}, scale {tensor.scale:.9g}, zero point {tensor.zero_point}"
     )

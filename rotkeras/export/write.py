@@ -21,8 +21,9 @@ from rotkeras.export.descriptions import describe
 from rotkeras.export.draws import Draws, draw, kinds_of
 from rotkeras.export.golden import write_golden
 from rotkeras.export.learner import statistics
+from rotkeras.export.onnx import to_onnx
 from rotkeras.export.parts import Parts, parts_of
-from rotkeras.export.profiles import PROFILES
+from rotkeras.export.profiles import INSTALL, PROFILES, missing_packages
 from rotkeras.export.saved_model import to_saved_model
 from rotkeras.export.tap_choice import choose_tap
 from rotkeras.export.target import check_target, clean, put, rejected_folder, resolved
@@ -203,6 +204,8 @@ def check(model: keras.Model, source: Source, settings: Export, task: Any = None
     for kind in kinds:
         if problem := lacks_prediction(kind, parts):
             raise UserError(problem)
+        if kind.runtime == "onnx" and (missing := missing_packages()):
+            raise UserError(f"The profile onnx needs {', '.join(missing)}: {INSTALL}.")
     calibrated = [kind.name for kind in kinds if kind.calibrated]
     if calibrated and len(source.train) < settings.calibration_images:
         raise UserError(
@@ -257,15 +260,18 @@ def _write(
             description = describe(
                 parts, kind, origin.name, origin.author, origin.licence, origin.method
             )
-            file = to_tflite(
-                parts,
-                folder / kind.file,
-                kind.name,
-                calibration=images,
-                classes=settings.classes,
-                description=description,
-                work_folder=work,
-            )
+            if kind.runtime == "onnx":
+                file = to_onnx(parts, folder / kind.file, description)
+            else:
+                file = to_tflite(
+                    parts,
+                    folder / kind.file,
+                    kind.name,
+                    calibration=images,
+                    classes=settings.classes,
+                    description=description,
+                    work_folder=work,
+                )
             proof["files"][kind.file] = verify_file(
                 file,
                 kind,
@@ -273,8 +279,8 @@ def _write(
                 lambda done, total, kind=kind: say(f"proving {kind.name}", done, total),  # type: ignore[misc]
                 ranges,
             )
-    if kinds:
-        write_golden(folder, {kind.file: kind for kind in kinds}, reference.images)
+    if on_devices := {kind.file: kind for kind in kinds if kind.runtime == "tflite"}:
+        write_golden(folder, on_devices, reference.images)
     return proof
 
 

@@ -6,10 +6,12 @@ from small_training import three_taps
 
 from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.errors import UserError
-from rotkeras.export import PROFILES, to_tflite
+from rotkeras.export import PROFILES as EVERY
+from rotkeras.export import to_tflite
 from rotkeras.export.operators import operators_of
 from rotkeras.export.parts import parts_of
 
+PROFILES = {name: each for name, each in EVERY.items() if each.runtime == "tflite"}
 DTYPES = {name: "int8" if name == "int8" else "float32" for name in PROFILES}
 SIGNATURES = {
     "learner": {"embed", "classify", "learn", "get_head", "set_head"},
