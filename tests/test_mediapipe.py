@@ -50,6 +50,7 @@ print(json.dumps({
     "same": embed_all(folder + "/encoder-mediapipe.tflite", given["digits"]),
     "several": embed_all(folder + "/encoder-mediapipe.tflite", several),
     "angles": classify(folder + "/orient.tflite", given["digits"][0]),
+    "classes": classify(folder + "/classifier.tflite", given["digits"][0]),
     "described": {name: described(folder + "/" + name) for name in ("encoder-mediapipe.tflite", "orient.tflite", "learner.tflite")},
 }))
 """
@@ -142,6 +143,12 @@ def test_photographs_of_several_sizes_are_embedded(answers, keras_embeddings, ph
 def test_the_image_classifier_names_the_angles(answers):
     assert set(answers["angles"]) == {"0", "90", "180", "270"}
     assert sum(answers["angles"].values()) == pytest.approx(1, abs=0.02)
+
+
+def test_the_image_classifier_names_the_classes_of_any_task(answers):
+    assert set(answers["classes"]) == {"0°", "90°", "180°", "270°"}
+    for name, probability in answers["angles"].items():
+        assert answers["classes"][f"{name}°"] == pytest.approx(probability, abs=0.02)
 
 
 def test_its_own_schema_reads_our_metadata(answers):
