@@ -110,6 +110,8 @@ def _copy(model: keras.Model) -> keras.Model:
 
     def anew(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
+        if not isinstance(layer, keras.layers.Layer):  # an operation of keras.ops in the graph
+            return type(layer).from_config(config)
         config["dtype"] = "float32"
         if layer.name in ends and config.get("activation") == "softmax":
             config["activation"] = "linear"

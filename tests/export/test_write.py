@@ -195,7 +195,7 @@ def test_images_without_labels_are_proven_by_their_rotations(network, digit_sour
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"profiles": ["int16"]}, "'orient', got 'int16'; did you mean 'int8'?"),
+        ({"profiles": ["int16"]}, "'onnx', got 'int16'; did you mean 'int8'?"),
         ({"tap": "conv7"}, "must be one of 'conv1', 'conv2', 'conv3', got 'conv7'"),
         ({"calibration_images": 50}, "calibration_images must be at least 100, got 50."),
         ({"calibration_images": 400}, "calibrated on 400 training images, and there are 300"),
