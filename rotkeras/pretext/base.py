@@ -93,15 +93,12 @@ class PretextTask(Protocol):
         apply(images, draws): the views, by `keras.ops`: (B·V, H, W, 3), those of an image side by
         side.
 
-    Further attributes and methods are optional:
-
-        least_images_per_batch: 1 where it is not said.
-        smooths_labels: whether the loss takes `train.label_smoothing`; True.
-        spans_batch: whether loss and metrics compare the images of a batch, so that all batches
-            must have one size; False.
-        chance(images_per_batch): the monitor's value for a network that guesses, where it depends
-            on the batch.
-        angles: degrees counter-clockwise by which an image was turned, one for each class.
+    Further attributes and methods are optional. `least_images_per_batch` is 1 where it is not said.
+    `smooths_labels` (True) says whether the loss takes `train.label_smoothing`. `spans_batch`
+    (False) says that loss and metrics compare the images of a batch, so that all batches must have
+    one size. `chance(images_per_batch)` is the monitor's value for a network that guesses, where it
+    depends on the batch. `angles` are degrees counter-clockwise by which an image was turned, one
+    for each class.
 
     Attributes:
         monitor: the metric that tells whether it learns.
