@@ -145,11 +145,33 @@ def extractor(model: keras.Model, features: Positive = 1024) -> keras.Model:
     for tap in names(flat_model):
         x = output(flat_model, tap)
         side = grid(x.shape[1:], features)
-        x = keras.layers.AdaptiveAveragePooling2D(
-            (side, side), dtype="float32", name=f"{tap}_grid"
-        )(x)
+        x = grid_layer(side, f"{tap}_grid")(x)
         outputs[tap] = keras.layers.Flatten(name=f"{tap}_features", dtype="float32")(x)
     return keras.Model(flat_model.input, outputs, name="extractor")
+
+
+def grid_layer(
+    side: int,
+    name: str,
+    kind: Literal["average", "max"] = "average",
+    dtype: str | None = "float32",
+) -> keras.layers.Layer:
+    """A layer that pools a feature map (B, H, W, C) to (B, side, side, C).
+
+    Keras' adaptive pooling fails for a side of 1: it pools by windows of the two sizes H and H + 1
+    and then chooses.
+    """
+    if side == 1:
+        whole = {
+            "average": keras.layers.GlobalAveragePooling2D,
+            "max": keras.layers.GlobalMaxPooling2D,
+        }
+        return whole[kind](keepdims=True, dtype=dtype, name=name)
+    parts = {
+        "average": keras.layers.AdaptiveAveragePooling2D,
+        "max": keras.layers.AdaptiveMaxPooling2D,
+    }
+    return parts[kind]((side, side), dtype=dtype, name=name)
 
 
 def grid(shape: tuple[int, ...], features: int) -> int:

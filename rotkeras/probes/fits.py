@@ -238,9 +238,7 @@ def _folded(network: keras.Model, probe: str, fitted: dict[str, LinearProbe]) ->
     for tap, each in fitted.items():
         x = twin.get_layer(tap).output
         side = taps_of.grid(x.shape[1:], POOLED_FEATURES)
-        x = keras.layers.AdaptiveAveragePooling2D(
-            (side, side), dtype="float32", name=f"{tap}_{probe}_grid"
-        )(x)
+        x = taps_of.grid_layer(side, f"{tap}_{probe}_grid")(x)
         x = keras.layers.Flatten(name=f"{tap}_{probe}_flatten", dtype="float32")(x)
         dense = keras.layers.Dense(len(each.classes), name=f"{tap}_{probe}_scores", dtype="float32")
         outputs[tap] = dense(x)

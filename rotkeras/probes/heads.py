@@ -43,7 +43,7 @@ def linear(site: Site) -> list[Any]:
     """
     side, name = taps.grid(site.shape, LINEAR_FEATURES), site.name
     return [
-        keras.layers.AdaptiveMaxPooling2D((side, side), name=f"{name}_pool"),
+        taps.grid_layer(side, f"{name}_pool", "max", None),
         keras.layers.Flatten(name=f"{name}_flatten"),
         keras.layers.BatchNormalization(
             momentum=0.9, epsilon=1e-5, center=False, scale=False, name=f"{name}_norm"

@@ -157,6 +157,27 @@ def test_untrained_copies_differ_and_those_of_one_seed_are_equal(line):
         assert (a != c).any()
 
 
+def test_probes_read_every_tap(line, images):
+    """Grids of one position too: of maps of 1 × 1, or of more than 512 channels."""
+    from rotkeras.probes.features import PooledFeatures
+    from rotkeras.probes.heads import Site, apply, linear
+
+    backbone, expected = make(line), BACKBONES[line][1]
+    pixels = images.take(slice(0, 4))
+    for wanted in (1024, 1):
+        found = taps.extractor(backbone, wanted).predict_on_batch(pixels)
+        for tap, (height, width, channels) in expected.items():
+            side = taps.grid((height, width, channels), wanted)
+            assert found[tap].shape == (4, side * side * channels)
+    maps = taps.maps(backbone).predict_on_batch(pixels)
+    for tap, each in maps.items():
+        np.testing.assert_allclose(
+            found[tap], each.mean(axis=(1, 2)), rtol=1e-3, atol=1e-4 * np.abs(each).max()
+        )
+        assert apply(linear(Site(expected[tap], 3)), each).shape == (4, 3)
+    assert PooledFeatures(backbone) is not None
+
+
 def test_the_same_weights_at_another_size(line):
     backbone = make(line)
     larger = backbones.with_input_shape(backbone, (64, 64, 3))
