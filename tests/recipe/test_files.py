@@ -96,7 +96,7 @@ def test_what_is_dumped_is_the_same_recipe_again():
 
 
 @pytest.mark.parametrize(
-    "name", ["quickstart", "cifar10", "cifar10-paper", "cifar10-cpu", "folder"]
+    "name", ["quickstart", "cifar10", "cifar10-paper", "cifar10-cpu", "folder", "mobile", "simclr"]
 )
 def test_every_shipped_recipe_opens_with_what_a_reader_needs(name):
     path = recipe.shipped()[name]
