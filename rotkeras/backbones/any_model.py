@@ -1,6 +1,5 @@
 """Any functional Keras model as a backbone: flat, of uint8 images, with taps."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ _CASTING = (keras.layers.Rescaling, keras.layers.Normalization)
 """Layers that take integers and give floats."""
 
 _PADDING = ("ZeroPadding2D", "Pad")
-_STOCK = ("keras.", "keras_core.")
+_STOCK = "keras."
 
 
 @checked
@@ -341,8 +340,3 @@ def _check_layer(layer: Any, model: str) -> None:
             " Keras cannot load without its code. Replace it by stock layers, or decorate the class"
             " with @keras.saving.register_keras_serializable()."
         )
-
-
-def count_parameters(model: keras.Model) -> int:
-    """Trainable numbers of a model."""
-    return sum(math.prod(each.shape) for each in model.trainable_variables)

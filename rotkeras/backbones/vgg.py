@@ -26,8 +26,8 @@ def vgg19_bn(
     stock layers.
 
     Args:
-        width: multiplies every number of filters, rounded up to a multiple of 8 (1.0 as published;
-            8 in Kolesnikov et al.).
+        width: multiplies every number of filters, rounded up to a multiple of 8 (1.0 as published,
+            which Kolesnikov et al. call 8).
         input_shape: (H, W, 3), each side at least 32.
         mean: of each channel in 0 … 255, subtracted inside the model.
         standard_deviation: of each channel in 0 … 255, divided by inside the model.

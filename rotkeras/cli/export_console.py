@@ -103,7 +103,7 @@ class ExportConsole:
                     " own task,\nwhich knows the true classes, is not at hand."
                 )
             self.console.print(
-                "accuracy of the Keras encoder (one vector per image): "
+                "accuracy in Keras (probes: of the encoder's vectors, one per image): "
                 + ", ".join(f"{name} {100 * value:.1f} %" for name, value in keras.items())
             )
         self._encoder(proof["encoder"], run)

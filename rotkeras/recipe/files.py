@@ -21,6 +21,8 @@ from rotkeras.recipe.models import BACKBONES, OPTIMIZERS, SCHEDULES, TASKS, Reci
 
 _SOURCE_KEYS = {f"data.{source}" for source in SOURCES}
 
+_NAME_KEYS = ("task.name", "backbone.name", "train.optimizer.name", "train.schedule.name")
+
 _TAGS = {"own", *AUGMENTATIONS, *TASKS, *BACKBONES, *SCHEDULES, *OPTIMIZERS}
 
 
@@ -94,7 +96,8 @@ def load(name: AnyPath, overrides: Sequence[str] = (), data_dir: AnyPath | None 
 def apply_override(content: dict[str, Any], override: str, before: Sequence[str] = ()) -> None:
     """Set one value, "key.path=value", in the content of a recipe. Naming a source of images
     replaces the recipe's own, with null too: unless one of the overrides `before` it named
-    another."""
+    another. Another name of a section, such as "task.name=simclr", leaves out the settings of the
+    old one."""
     key_path, equals, text = override.partition("=")
     keys = key_path.strip().split(".")
     if not equals or not all(keys):
@@ -121,6 +124,11 @@ def apply_override(content: dict[str, Any], override: str, before: Sequence[str]
     if key_path.strip() in _SOURCE_KEYS and not (value is None and named):
         for other in SOURCES:
             place.pop(other, None)
+    if key_path.strip() in _NAME_KEYS and place.get("name") != value:
+        section = key_path.strip().removesuffix("name")
+        kept = {each.partition("=")[0].strip().removeprefix(section) for each in before}
+        for key in [each for each in place if each not in kept]:
+            del place[key]
     place[keys[-1]] = value
 
 

@@ -154,9 +154,6 @@ def build_validation(recipe: Recipe, source: Source, task: Any) -> Any:
     if (distribution := keras.distribution.distribution()) is not None:  # each device gets as many
         several = distribution.device_mesh.devices.size
         part = part.part(np.arange(len(part) - len(part) % several))
-    elif (strategy := devices.strategy(recipe.train.devices, size)) is not None:
-        several = strategy.num_replicas_in_sync
-        part = part.part(np.arange(len(part) - len(part) % several))
     if _compiled(recipe) and not getattr(task, "spans_batch", False):
         size = even_batch(len(part), size, several)
     return evaluation_pipeline(part, task, images_per_batch=size, shard=hosts.processes())

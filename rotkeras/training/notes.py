@@ -12,6 +12,7 @@ from rotkeras.data import Source
 from rotkeras.errors import UserError
 from rotkeras.pretext.check import setting_mistake
 from rotkeras.recipe import Recipe
+from rotkeras.training import devices
 
 
 def not_in_files(recipe: Recipe, callbacks: Sequence[Any]) -> str:
@@ -70,8 +71,9 @@ def batch_notes(recipe: Recipe, source: Source, task: Any) -> list[str]:
                 f"note: validation loss and {task.monitor.words} are of one batch of {total:,}"
                 f" images, and those of training of batches of {size:,}: do not compare them"
             )
-    devices_used = recipe.train.devices
-    if (devices_used or 1) > 1 and not recipe.train.synchronized_batch_norm:
+    several = (recipe.train.devices or len(devices.accelerators())) > 1
+    apart = several and devices.backend() == "tensorflow"  # JAX sees the whole batch
+    if apart and not recipe.train.synchronized_batch_norm:
         lines.append(
             "note: train.synchronized_batch_norm is false, so each device has batch statistics of"
             " its own, by which views of one device can be recognised; set it to true"

@@ -153,6 +153,10 @@ def test_a_file_with_new_or_kept_weights(tmp_path):
     same = keras_file(str(tmp_path / "mine.keras"))
     np.testing.assert_array_equal(kept(IMAGES), same(IMAGES))
     new = keras_file(tmp_path / "mine.keras", weights="new")
+    backbones.nin(blocks=3, width=0.04).save(tmp_path / "nin.keras")
+    settled = keras_file(tmp_path / "nin.keras", batch_norm_momentum=0.5)
+    norms = [each for each in settled.layers if isinstance(each, layers.BatchNormalization)]
+    assert {each.momentum for each in norms} == {0.5}
     assert np.abs(np.asarray(new(IMAGES)) - kept(IMAGES)).max() > 0
     of(layers.Conv2D(4, 3), Unknown()).save(tmp_path / "own.keras")
     for name, words in (("none.keras", "does not exist"), ("own.keras", "need their code")):

@@ -5,12 +5,11 @@ import math
 import os
 import subprocess
 import sys
-from pathlib import Path
 
+import elsewhere
 import keras
 import numpy as np
 import pytest
-from small_training import QUICK_COMPILING
 
 from rotkeras import UserError, backbones, data, recipe, taps
 from rotkeras.pretext import Rotation, SimCLR
@@ -242,24 +241,14 @@ def test_simclr_trains_on_it(line, images, eagerly):
     assert np.isfinite(history["loss"]).all()
 
 
-ELSEWHERE = """
-import json, sys, keras, numpy as np
-sys.path.append(sys.argv[2])
-two, strategy = sys.argv[1] == "two", None
-if two:
-    import tensorflow as tf
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-from contextlib import nullcontext
+SCRIPT = """
 from rotkeras import backbones, data
-on_tensorflow = keras.backend.backend() == "tensorflow"
 from rotkeras.pretext import Rotation
 from rotkeras.training import initial_weights
 images = data.load("digits", image_size=32).train.draw(16)
 found = {}
 for line, arguments in json.loads(sys.argv[3]).items():
-    with strategy.scope() if strategy else nullcontext():
+    with scope():
         backbone = backbones.NAMES[line.split(",")[0]](
             **arguments, input_shape=(32, 32, 3), synchronized_batch_norm=on_tensorflow)
         task = Rotation()
@@ -274,15 +263,9 @@ print(json.dumps(found))
 
 
 def losses(backend, devices):
+    """{line: losses of two steps} of the lines of PAIR."""
     wanted = json.dumps({line: BACKBONES[line][0] for line in PAIR})
-    done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, devices, str(Path(__file__).parents[1]), wanted],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": QUICK_COMPILING},
-    )
-    return json.loads(done.stdout.splitlines()[-1])
+    return elsewhere.run(SCRIPT, backend, devices, wanted)
 
 
 @pytest.fixture(scope="module")

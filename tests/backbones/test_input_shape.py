@@ -1,12 +1,8 @@
-import json
-import os
-import subprocess
-import sys
-
+import elsewhere
 import keras
 import numpy as np
 import pytest
-from small_training import QUICK_COMPILING, three_taps
+from small_training import three_taps
 
 from rotkeras import UserError, taps
 from rotkeras.backbones import nin, with_input_shape
@@ -59,21 +55,12 @@ def test_what_cannot_be():
 
 
 SCRIPT = """
-import json, sys, keras, numpy as np
-sys.path.append(sys.argv[2])
-two, scope = sys.argv[1] == "two", None
-if two:
-    import tensorflow as tf
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-    scope = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope()
-from contextlib import nullcontext
 from rotkeras import taps
 from rotkeras.backbones import with_input_shape
 rng = np.random.default_rng(0)
 wholes = rng.integers(0, 256, (16, 16, 16, 3), np.uint8)
 tiles = rng.integers(0, 256, (16, 8, 8, 3), np.uint8)
-with scope or nullcontext():
+with scope():
     images = keras.Input((16, 16, 3), dtype="uint8")
     x = keras.layers.Conv2D(4, 3, name="conv")(keras.layers.Rescaling(1 / 255)(images))
     whole = keras.Model(images, keras.layers.Identity(name="conv1")(x))
@@ -82,34 +69,23 @@ with scope or nullcontext():
     output = keras.layers.Dense(2, name="head")(keras.ops.concatenate(pooled, axis=1))
     model = keras.Model([whole.input, tile.input], output)
     model.set_weights([rng.normal(size=w.shape) * 0.3 for w in model.get_weights()])
-    model.compile(keras.optimizers.SGD(0.05), "mse", jit_compile=keras.backend.backend() == "jax")
+    model.compile(keras.optimizers.SGD(0.05), "mse", jit_compile=not on_tensorflow)
 losses = model.fit([wholes, tiles], np.ones((16, 2)), batch_size=8, epochs=3, shuffle=False, verbose=0).history["loss"]
 print(json.dumps([*losses, float(np.abs(whole.get_layer("conv").kernel).sum()), len(model.weights)]))
 """
 
 
-def trained(backend, devices):
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, devices, "."],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": QUICK_COMPILING},
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 @pytest.fixture(scope="module")
 def on_one_device():
-    return trained("tensorflow", "one")
+    return elsewhere.run(SCRIPT, "tensorflow", "one")
 
 
 def test_both_sizes_train_in_one_model_on_one_device_and_two_replicas(on_one_device):
     assert on_one_device[-1] == 4  # one kernel and one bias of the convolution and of the head
     assert on_one_device[2] < on_one_device[0]
-    np.testing.assert_allclose(trained("tensorflow", "two"), on_one_device, rtol=1e-5)
+    np.testing.assert_allclose(elsewhere.run(SCRIPT, "tensorflow", "two"), on_one_device, rtol=1e-5)
 
 
 def test_jax_trains_as_tensorflow(on_one_device):
     pytest.importorskip("jax")
-    np.testing.assert_allclose(trained("jax", "one"), on_one_device, rtol=1e-5)
+    np.testing.assert_allclose(elsewhere.run(SCRIPT, "jax", "one"), on_one_device, rtol=1e-5)

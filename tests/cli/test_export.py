@@ -30,7 +30,10 @@ def test_one_file_and_its_proof_in_a_terminal_of_eighty_columns(run):
     assert "float32" in result.output
     assert "passed: no significant accuracy drop above 0.5 points" in result.output
     assert "30 held-out images" in result.output
-    assert "accuracy of the Keras encoder (one vector per image): ridge" in result.output
+    assert (
+        "accuracy in Keras (probes: of the encoder's vectors, one per image): ridge"
+        in result.output
+    )
     assert (
         "too few images to exclude a drop of 0.5 points in encoder-float32.tflite" in result.output
     )

@@ -9,12 +9,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
+import elsewhere
 import keras
 import numpy as np
 import pytest
-from small_training import LEAN, QUICK_COMPILING, three_taps
+from small_training import LEAN, three_taps
 
 import rotkeras
 from rotkeras import UserError, data, pretext, recipe
@@ -255,25 +255,16 @@ def test_a_run_killed_and_resumed_has_the_weights_of_an_unbroken_one(line, tmp_p
         np.testing.assert_array_equal(one, other)
 
 
-ELSEWHERE = """
-import json, sys, keras, numpy as np
-sys.path.append(sys.argv[2])
-on_tensorflow, strategy = keras.backend.backend() == "tensorflow", None
-if sys.argv[3] == "two":
-    import tensorflow as tf
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-from contextlib import nullcontext
+SCRIPT = """
 from small_training import quick_nin
 from rotkeras import data, pretext
 images = data.load("digits", image_size=16).train.draw(24)
 found = {}
-for line, (name, settings) in json.loads(sys.argv[1]).items():
+for line, (name, settings) in json.loads(sys.argv[3]).items():
     task = pretext.NAMES[name](**settings)
     if not task.in_numpy and not on_tensorflow:
         continue
-    with strategy.scope() if strategy else nullcontext():
+    with scope():
         model = task.build_model(quick_nin(synchronized_batch_norm=on_tensorflow))
         rng = np.random.default_rng(0)
         model.set_weights([rng.normal(scale=0.1, size=w.shape) if w.ndim > 1 else w for w in model.get_weights()])
@@ -286,33 +277,26 @@ print(json.dumps(found))
 """
 
 
-def elsewhere(backend, devices):
+def trained(backend, devices):
     """{line: losses of three steps, then the monitor} of the lines of QUICK."""
     wanted = json.dumps({line: (name_of(line), TASKS[line]) for line in QUICK})
-    done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, wanted, str(Path(__file__).parents[1]), devices],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": QUICK_COMPILING},
-    )
-    return json.loads(done.stdout.splitlines()[-1])
+    return elsewhere.run(SCRIPT, backend, devices, wanted)
 
 
 @pytest.fixture(scope="module")
 def on_one_device():
-    return elsewhere("tensorflow", "one")
+    return trained("tensorflow", "one")
 
 
 def test_two_replicas_have_the_losses_of_one(on_one_device):
-    found = elsewhere("tensorflow", "two")
+    found = trained("tensorflow", "two")
     for line in QUICK:
         np.testing.assert_allclose(found[line], on_one_device[line], rtol=1e-4)
 
 
 def test_jax_has_the_losses_of_tensorflow(on_one_device):
     pytest.importorskip("jax")
-    found = elsewhere("jax", "one")
+    found = trained("jax", "one")
     assert set(found) >= {"rotation", "simclr"}
     for line in found:
         np.testing.assert_allclose(found[line], on_one_device[line], rtol=1e-4)

@@ -1,14 +1,9 @@
 """Follower, Queue and ImageTable: by hand, and equal on TensorFlow, two replicas and JAX."""
 
-import json
-import os
-import subprocess
-import sys
-
+import elsewhere
 import keras
 import numpy as np
 import pytest
-from small_training import QUICK_COMPILING
 
 from rotkeras import UserError
 from rotkeras.pretext.layers import Follower, ImageTable, Queue
@@ -125,18 +120,10 @@ def test_wrong_arguments_are_one_sentence():
 
 
 SCRIPT = """
-import json, sys, keras, numpy as np
-two, scope = sys.argv[1] == "two", None
-if two:
-    import tensorflow as tf
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-    scope = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope()
-from contextlib import nullcontext
 from rotkeras.pretext.layers import Follower, ImageTable, Queue
 rng = np.random.default_rng(0)
 x, places = rng.normal(size=(24, 6)).astype("float32"), np.arange(24, dtype="int32")
-with scope or nullcontext():
+with scope():
     inputs, index = keras.Input((6,)), keras.Input((), dtype="int32")
     net = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
     net.set_weights([rng.normal(size=w.shape) for w in net.get_weights()])
@@ -147,7 +134,7 @@ with scope or nullcontext():
     scores = keras.ops.matmul(z, keras.ops.transpose(queue(z)))
     output = keras.ops.concatenate([scores, z * table([z, index]), z * follower(inputs)], axis=1)
     model = keras.Model([inputs, index], output)
-    model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=keras.backend.backend() == "jax")
+    model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=not on_tensorflow)
 losses = model.fit(
     [x, places], np.ones((24, 22), "float32"), batch_size=8, epochs=3, shuffle=False, verbose=0
 ).history["loss"]
@@ -156,26 +143,15 @@ print(json.dumps([*losses, *sums]))
 """
 
 
-def trained(backend, devices):
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, devices],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": QUICK_COMPILING},
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 @pytest.fixture(scope="module")
 def on_one_device():
-    return trained("tensorflow", "one")
+    return elsewhere.run(SCRIPT, "tensorflow", "one")
 
 
 def test_two_replicas_train_as_one_device(on_one_device):
-    np.testing.assert_allclose(trained("tensorflow", "two"), on_one_device, rtol=1e-5)
+    np.testing.assert_allclose(elsewhere.run(SCRIPT, "tensorflow", "two"), on_one_device, rtol=1e-5)
 
 
 def test_jax_trains_as_tensorflow(on_one_device):
     pytest.importorskip("jax")
-    np.testing.assert_allclose(trained("jax", "one"), on_one_device, rtol=1e-5)
+    np.testing.assert_allclose(elsewhere.run(SCRIPT, "jax", "one"), on_one_device, rtol=1e-5)
