@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rotkeras.benchmark.new_process import lines
+from rotkeras.benchmark.peers.peer_torch import networks
 from rotkeras.benchmark.peers.peer_torch.tasks import TASKS
 from rotkeras.benchmark.results import Peer, PeerSetting, Spread, TrainingBenchmark
 from rotkeras.errors import UserError, brief
@@ -48,19 +49,21 @@ class Torch:
     version: str
 
 
-def find_torch(python: str | None = None) -> Torch:
+def find_torch(python: str | None = None, torchvision: bool = False) -> Torch:
     """The Python that runs the peer.
 
     Args:
         python: its path; None for ROTKERAS_TORCH_PYTHON, or the one that runs this.
+        torchvision: whether the peer needs torchvision too.
 
     Raises:
-        UserError: when it does not run, or has no torch.
+        UserError: when it does not run, or lacks a package.
     """
+    packages = ["numpy", "torch", *(["torchvision"] if torchvision else [])]
     chosen = python or os.environ.get(VARIABLE) or sys.executable
     try:
         done = subprocess.run(
-            [chosen, "-c", "import numpy, torch; print(torch.__version__)"],
+            [chosen, "-c", f"import {', '.join(packages)}; print(torch.__version__)"],
             capture_output=True,
             text=True,
             env={**os.environ, "PYTHONSAFEPATH": "1"},
@@ -73,20 +76,17 @@ def find_torch(python: str | None = None) -> Torch:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         raise UserError(
-            f"The peer needs torch and numpy, and {chosen!r} cannot import them"
-            f" ({brief(RuntimeError(last))}): install torch there, or give the path of a Python"
-            f" that has it to --peer-python (or in {VARIABLE})."
+            f"The peer needs {', '.join(packages)}, and {chosen!r} cannot import them"
+            f" ({brief(RuntimeError(last))}): install them there, or give the path of a Python"
+            f" that has them to --peer-python (or in {VARIABLE})."
         )
     return Torch(chosen, done.stdout.split()[-1])
 
 
 def check_alike(recipe: Recipe) -> None:
     """Raise a `UserError` for a recipe that the peer cannot train."""
-    if recipe.backbone.name != "nin":
-        raise UserError(
-            "The peer has the backbone nin alone, and backbone.name is"
-            f" {recipe.backbone.name}. Leave --peer out."
-        )
+    if lacking := networks.lacks(recipe.backbone.model_dump(mode="json")):
+        raise UserError(f"The peer does not have {lacking}. Leave --peer out.")
     if recipe.task.name not in TASKS:
         raise UserError(
             f"The peer has the tasks {', '.join(TASKS)}, and task.name is {recipe.task.name}. Leave"
@@ -94,6 +94,12 @@ def check_alike(recipe: Recipe) -> None:
         )
     if lacking := TASKS[recipe.task.name].lacks(recipe.task.model_dump(mode="json")):
         raise UserError(f"The peer does not have {lacking}. Leave --peer out.")
+
+
+def needs_torchvision(recipe: Recipe) -> bool:
+    """Whether the peer takes the network or the views of a recipe from torchvision."""
+    backbone = recipe.backbone.model_dump(mode="json")
+    return networks.needs_torchvision(backbone) or recipe.task.name == "simclr"
 
 
 def request(
@@ -117,8 +123,7 @@ def request(
     padding, flip = _crop(recipe)
     return {
         "settings": _SETTINGS,
-        "blocks": recipe.backbone.blocks,
-        "width": recipe.backbone.width,
+        "backbone": recipe.backbone.model_dump(mode="json"),
         "size": shape[0],
         "task": recipe.task.model_dump(mode="json"),
         "images": min(images, max(_MOST_IMAGES, 4 * settings.images_per_batch)),

@@ -11,7 +11,13 @@ from typing import Any
 from rotkeras.arguments.accepted import Positive, Text
 from rotkeras.arguments.checked import checked
 from rotkeras.benchmark import new_process
-from rotkeras.benchmark.peer import check_alike, compare, find_torch, run_peer
+from rotkeras.benchmark.peer import (
+    check_alike,
+    compare,
+    find_torch,
+    needs_torchvision,
+    run_peer,
+)
 from rotkeras.benchmark.results import Bound, FirstStep, Part, Spread, TrainingBenchmark
 from rotkeras.device.host import describe_host
 from rotkeras.errors import UserError
@@ -61,7 +67,7 @@ def benchmark_training(
     torch = None
     if peer:
         check_alike(recipe)
-        torch = find_torch(peer_python)
+        torch = find_torch(peer_python, needs_torchvision(recipe))
     content = recipe.model_dump(mode="json")
 
     def part(name: str, label: str, **wanted: Any) -> dict[str, Any]:

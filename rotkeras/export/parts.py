@@ -105,9 +105,9 @@ def parts_of(
     if l2_normalization:
         x = keras.layers.UnitNormalization(axis=-1, name="l2_normalization", dtype="float32")(x)
     # A layer of its own for each: an Identity vanishes from files, and mixed precision must end in
-    # float32.
+    # float32. Named, because the name that Keras would give may be that of a layer of the network.
     features = {
-        each: keras.layers.Activation("linear", dtype="float32")(value)
+        each: keras.layers.Activation("linear", dtype="float32", name=f"{each}_features")(value)
         for each, value in maps.items()
     }
     return Parts(

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from small_training import SMALL
 
-from rotkeras import recipe
+from rotkeras import backbones, recipe
 from rotkeras.backbones import nin
 from rotkeras.benchmark import count_flops, peer
 from rotkeras.benchmark.peers.peer_torch import networks
@@ -22,6 +22,10 @@ def made(**changes):
     return recipe.validate({**SMALL, **changes}, "test")
 
 
+def applications(model, **more):
+    return {"name": "keras_applications", "model": model, **more}
+
+
 @pytest.mark.parametrize(
     ("blocks", "width", "angles"), [(3, 1 / 24, 2), (4, 0.25, 4), (4, 0.3, 4), (5, 1.0, 4)]
 )
@@ -34,12 +38,8 @@ def test_its_parameters_are_counted_as_ours(blocks, width, angles):
 
 def test_what_it_is_asked_for():
     wanted = peer.request(recipe.load("cifar10-cpu"), (32, 32, 3), 12800, None, 3, 2)
-    assert (wanted["blocks"], wanted["width"], wanted["size"], wanted["images_per_batch"]) == (
-        4,
-        0.25,
-        32,
-        32,
-    )
+    assert (wanted["backbone"]["blocks"], wanted["backbone"]["width"]) == (4, 0.25)
+    assert (wanted["size"], wanted["images_per_batch"]) == (32, 32)
     assert (wanted["padding"], wanted["flip"], wanted["images"], wanted["workers"]) == (
         4,
         True,
@@ -65,6 +65,18 @@ def test_recipes_that_it_cannot_train():
     ):
         peer.check_alike(other)
     peer.check_alike(made(task={"name": "simclr"}))
+    for backbone, said in (
+        ({"name": "vgg19_bn"}, "the backbone vgg19_bn: it has nin, resnet, keras_applications"),
+        ({"name": "resnet", "version": 2}, "a resnet of another version than 1 or another width"),
+        ({"name": "resnet", "width": 0.5}, "a resnet of another version than 1 or another width"),
+        (applications("Xception"), "the network Xception: it has MobileNetV2, MobileNetV3Small"),
+        (
+            applications("MobileNetV3Small", arguments={"minimalistic": True}),
+            "arguments of MobileNetV3Small",
+        ),
+    ):
+        with pytest.raises(UserError, match=f"^The peer does not have {said}"):
+            peer.check_alike(made(backbone=backbone))
 
 
 def test_without_torch_it_says_so_in_a_sentence(tmp_path, monkeypatch):
@@ -77,7 +89,7 @@ def test_without_torch_it_says_so_in_a_sentence(tmp_path, monkeypatch):
         monkeypatch.setenv(peer.VARIABLE, environment or sys.executable)
         with pytest.raises(
             UserError,
-            match=r"cannot import them \(ModuleNotFoundError: No module named 'torch'\): install",
+            match=r"needs numpy, torch, and .* \(ModuleNotFoundError: No module named 'torch'\): install",
         ) as caught:
             peer.find_torch(given)
         assert "\n" not in str(caught.value)
@@ -142,3 +154,28 @@ def test_it_runs(monkeypatch, task, head):
         assert len(setting.views_per_second.repeats) == 2
         assert setting.views_per_second.minimum > 0
     assert any("contiguous, eager: " in line for line in told)
+
+
+@pytest.mark.skipif(not PYTHON, reason=f"{peer.VARIABLE} names no Python with torch")
+@pytest.mark.parametrize(
+    ("backbone", "size"),
+    [
+        ({"name": "resnet", "depth": 18}, 32),
+        ({"name": "resnet", "depth": 50}, 96),
+        (applications("MobileNetV2"), 32),
+        (applications("MobileNetV3Small"), 32),
+        (applications("MobileNetV3Large"), 32),
+        (applications("EfficientNetB0"), 32),
+    ],
+)
+def test_networks_of_torchvision_have_as_many_parameters(monkeypatch, backbone, size):
+    monkeypatch.setattr(peer, "_SETTINGS", ("channels last, eager",))
+    small = made(backbone=backbone, train={**SMALL["train"], "images_per_batch": 2})
+    section = {name: value for name, value in backbone.items() if name != "name"}
+    built = backbones.NAMES[backbone["name"]](input_shape=(size, size, 3), **section)
+    parameters = count_flops(Rotation().build_model(built)).parameters
+    ours = SimpleNamespace(machine={"cores": 2}, repeats=1, parameters=parameters)
+    measured = peer.run_peer(
+        peer.find_torch(None, True), small, ours, (size, size, 3), 32, 1, lambda _: None
+    )
+    assert [each.error for each in measured.step] == [None]

@@ -44,7 +44,7 @@ def step_rates(wanted: dict[str, Any], device: Any, name: str) -> tuple[list[flo
     )
     task = TASKS[wanted["task"]["name"]](wanted)
     count = wanted["images_per_batch"] * task.views_per_image
-    model = build(wanted["blocks"], wanted["width"], task.head).to(
+    model = build(wanted["backbone"], wanted["size"], task.head).to(
         device, memory_format=memory_format
     )
     model.train()
@@ -140,7 +140,7 @@ def main(wanted: dict[str, Any]) -> None:
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
     task = TASKS[wanted["task"]["name"]](wanted)
-    model = build(wanted["blocks"], wanted["width"], task.head)
+    model = build(wanted["backbone"], wanted["size"], task.head)
     write({"parameters": sum(each.numel() for each in model.parameters()), "device": device.type})
     for name in wanted["settings"]:
         write({"tell": f"the step, {name}"})
