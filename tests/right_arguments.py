@@ -85,6 +85,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "backbones.alexnet": {},
     "backbones.from_model": MODEL,
     "backbones.fuse_batch_norm": MODEL,
+    "backbones.round_to_int8": MODEL,
     "backbones.keras_applications": {"model": "MobileNetV3Small"},
     "backbones.keras_file": {"path": "mine.keras"},
     "backbones.nin": {},

@@ -130,18 +130,36 @@ Split = Literal["stratified", "random"]
 Views = Literal["all", "one"]
 Budget = Literal["fast", "published"]
 ProbeName = Annotated[
-    str, Field(pattern=r"^(ridge|logistic|linear|nonlinear|conv|knn-[1-9][0-9]*)$")
+    str,
+    Field(
+        pattern=(
+            r"^(ridge|logistic|linear|nonlinear|conv|global-logistic|global-linear|knn-[1-9][0-9]*)$"
+        )
+    ),
 ]
 ProfileName = Literal[
-    "float32", "float16", "dynamic", "int8", "mediapipe", "learner", "classifier", "orient", "onnx"
+    "float32",
+    "float16",
+    "dynamic",
+    "mixed",
+    "int16x8",
+    "int8",
+    "mediapipe",
+    "learner",
+    "classifier",
+    "orient",
+    "onnx",
 ]
+ProfileChoice = Literal[ProfileName, "auto"]
+"""A profile, or the best of several for an aim."""
+Aim = Literal["size", "speed", "accuracy"]
 CamMethod = Literal["gradcam", "gradcam++", "layercam", "scorecam", "saliency"]
 Pooling = Literal["average", "none"]
 ExportPooling = Literal["average", "max"]
 Blocks = Literal[3, 4, 5]
 
 Probes = Annotated[Sequence[ProbeName], Field(min_length=1)]
-Profiles = Sequence[ProfileName]
+Profiles = Sequence[ProfileChoice]
 TapNames = Annotated[Sequence[Text], Field(min_length=1)]
 Paths = Annotated[Sequence[AnyPath], Field(min_length=1)]
 Numbers = Annotated[Sequence[NotNegative], Field(min_length=1)]

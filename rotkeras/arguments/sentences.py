@@ -16,7 +16,10 @@ _PATTERNS = {
     ),
 }
 
-_PROBES = ("ridge", "logistic", "linear", "nonlinear", "conv", "knn-20", "knn-200")
+_PROBES = (
+    *("ridge", "logistic", "linear", "nonlinear", "conv", "global-logistic", "global-linear"),
+    *("knn-20", "knn-200"),
+)
 
 
 def sentence(mistake: Mapping[str, Any], name: str) -> str:

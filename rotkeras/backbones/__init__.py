@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rotkeras.backbones.any_model import from_model
     from rotkeras.backbones.fused_batch_norm import fuse_batch_norm
     from rotkeras.backbones.input_shape import with_input_shape
+    from rotkeras.backbones.quantization_aware import round_to_int8
 
 __all__ = [
     "alexnet",
@@ -24,6 +25,7 @@ __all__ = [
     "nin",
     "resnet",
     "revnet50",
+    "round_to_int8",
     "vgg19_bn",
     "with_input_shape",
 ]
@@ -46,6 +48,7 @@ NOT_IN_RECIPES = ("input_shape", "mean", "standard_deviation", "synchronized_bat
 _HOMES = {
     "from_model": "any_model",
     "fuse_batch_norm": "fused_batch_norm",
+    "round_to_int8": "quantization_aware",
     "with_input_shape": "input_shape",
 }
 

@@ -1,7 +1,7 @@
 """Any functional Keras model as a backbone: flat, of uint8 images, with taps."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -14,6 +14,8 @@ from rotkeras.errors import UserError, brief, must, nearest
 _SCALES: dict[str, tuple[float, float]] = {"0..1": (1 / 255, 0.0), "-1..1": (1 / 127.5, -1.0)}
 _CASTING = (keras.layers.Rescaling, keras.layers.Normalization)
 """Layers that take integers and give floats."""
+
+Activation = Literal["relu", "relu6"]
 
 _PADDING = ("ZeroPadding2D", "Pad")
 _STOCK = "keras."
@@ -81,14 +83,16 @@ def rebuild(
     input_shape: tuple[int, ...] | None,
     batch_norm_momentum: float | None,
     synchronized_batch_norm: bool,
+    activation: Activation | None = None,
 ) -> keras.Model:
-    """`from_model`, with a function in front that brings uint8 images to what the model expects."""
+    """`from_model`, with a function in front that brings uint8 images to what the model expects,
+    and another activation in place of hard-swish and SiLU."""
     given = _image_input(model)
     shape = tuple(given.shape[1:]) if input_shape is None else tuple(input_shape)
     if None in shape:
         raise must("input_shape", "be given for a model of images of any size", None)
     own = shape if None in given.shape[1:] else tuple(given.shape[1:])
-    walk = _Walk(model, batch_norm_momentum, synchronized_batch_norm)
+    walk = _Walk(model, batch_norm_momentum, synchronized_batch_norm, activation)
     try:
         walk.run(own, before, {})
         places = walk.named(taps) if taps is not None else walk.found()
@@ -146,8 +150,15 @@ class _LastTap(Exception):  # noqa: N818
 class _Walk:
     """The calls of a model's layers in their order, nested models opened, on new inputs."""
 
-    def __init__(self, model: keras.Model, momentum: float | None, synchronized: bool) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        momentum: float | None,
+        synchronized: bool,
+        activation: Activation | None,
+    ) -> None:
         self.model = model
+        self.activation = activation
         self.momentum = momentum
         self.synchronized = synchronized
         self.calls: list[tuple[Any, list[Any], list[Any]]] = []
@@ -224,6 +235,8 @@ class _Walk:
             if self.momentum is not None:
                 config["momentum"] = self.momentum
         config["name"] = self._unused(layer.name)
+        if self.activation is not None and _is_smooth(layer):
+            config["activation"] = self.activation
         copied = type(layer).from_config(config)
         self._copies[id(layer)] = layer, copied
         return copied
@@ -319,6 +332,12 @@ class _Walk:
             if weighted and alone and len(outputs) == 1 and len(outputs[0].shape) == 4:
                 passed.append(number)
         return passed
+
+
+def _is_smooth(layer: Any) -> bool:
+    """Whether a layer ends in SiLU (swish) or hard-swish."""
+    smooth = (keras.activations.silu, keras.activations.hard_silu)
+    return getattr(layer, "activation", None) in smooth
 
 
 def _tensors(nested: Any) -> list[Any]:

@@ -22,6 +22,7 @@ def keras_applications(
     model: Text,
     weights: Text | None = None,
     arguments: Mapping[str, Any] = {},
+    activation: Literal["relu", "relu6"] | None = None,
     taps: Sequence[Text] | None = None,
     batch_norm_momentum: Momentum | None = None,
     input_shape: tuple[Positive, Positive, Positive] = (224, 224, 3),
@@ -36,6 +37,8 @@ def keras_applications(
             a file of weights.
         arguments: further arguments of the network, such as alpha (its width), or minimalistic
             (MobileNetV3 without squeeze-and-excite and hard-swish, which int8 handles best).
+        activation: in place of hard-swish and SiLU, which hardware that computes in int8 alone
+            does slowly or not at all; null leaves the network's own. Squeeze-and-excite stays.
         taps: layers to put taps behind; null finds them.
         batch_norm_momentum: for all batch norm layers; null leaves the network's own, 0.99 or
             0.999.
@@ -89,6 +92,7 @@ def keras_applications(
         input_shape=input_shape,
         batch_norm_momentum=batch_norm_momentum,
         synchronized_batch_norm=synchronized_batch_norm,
+        activation=activation,
     )
 
 

@@ -28,9 +28,18 @@ if TYPE_CHECKING:
     "profiles",
     multiple=True,
     help=(
-        "float32, float16, dynamic, int8, mediapipe, learner, classifier, orient, onnx or"
-        " all; may be repeated. all: those that the run and the installed packages allow. [default:"
-        " the recipe's, or all]"
+        "float32, float16, dynamic, mixed, int16x8, int8, mediapipe, learner, classifier, orient,"
+        " onnx, all or auto; may be repeated. all: those that the run and the installed packages"
+        " allow. auto: the best of the first six for --aim. [default: the recipe's, or all]"
+    ),
+)
+@click.option(
+    "--aim",
+    type=click.Choice(["size", "speed", "accuracy"]),
+    help=(
+        "What --profile auto takes: the smallest or the fastest file of those that lose no more"
+        " than --max-drop as measured, or, for accuracy, the smallest of those where such a drop"
+        " is excluded. [default: the recipe's, or size]"
     ),
 )
 @click.option(
@@ -103,6 +112,7 @@ def export(
 
     \b
     rotkeras export runs/quickstart
+    rotkeras export runs/mobile --profile auto --aim speed
     rotkeras export runs/cifar10-cpu --profile int8 --profile learner --classes 20 -o device
     """
     from rotkeras.export.target import check_target, resolved
@@ -163,7 +173,7 @@ def _settings(run: Any, options: dict[str, Any]) -> tuple["Export", str]:
         names = [
             each for name in given["profiles"] for each in (every if name == "all" else [name])
         ]
-        given["profiles"] = [profile(name).name for name in names]
+        given["profiles"] = [name if name == "auto" else profile(name).name for name in names]
     asked = options.get("profiles") or (() if recipe.export is not None else ("all",))
     try:
         return Export.model_validate(content | given), left_out if "all" in asked else ""

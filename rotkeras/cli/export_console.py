@@ -67,7 +67,8 @@ class ExportConsole:
         """
         proof = exported.proof
         seconds = time.monotonic() - self._begun
-        if proof["files"]:
+        found = proof.get("candidates")
+        if proof["files"] or found:
             self.console.print(self._table(proof))
             asked = (
                 "classes"
@@ -106,6 +107,8 @@ class ExportConsole:
                 "accuracy in Keras (probes: of the encoder's vectors, one per image): "
                 + ", ".join(f"{name} {100 * value:.1f} %" for name, value in keras.items())
             )
+        if found:
+            self._candidates(found, proof["gate"]["max_drop"])
         self._encoder(proof["encoder"], run)
         if "saved_model" in proof:
             error = max(proof["saved_model"]["max_error"].values())
@@ -132,6 +135,28 @@ class ExportConsole:
         self.console.print(
             f"exported: {_from_here(exported.folder)}, with verify.json and model_card.md"
         )
+
+    def _candidates(self, found: dict[str, Any], limit: float) -> None:
+        """What auto chose, and why not the others."""
+        lines = [f"* recommended for {found['aim']}: {found['recommended']}; {found['why']}"]
+        if found["losing"]:
+            lines.append(
+                f"passed over, because a probe lost more than {limit} points:"
+                f" {', '.join(found['losing'])}"
+            )
+        if found["undecided"]:
+            lines.append(
+                f"passed over, because the images are too few to exclude a drop of {limit} points:"
+                f" {', '.join(found['undecided'])}; give more --images"
+            )
+        lines += [f"left out: {name}; {why}" for name, why in found["left_out"].items()]
+        lines.append(
+            "ms are of this processor: run rotkeras benchmark FILE on the device itself, and"
+            " --profile NAME for another file"
+        )
+        for line in lines:
+            for part in textwrap.wrap(line, 80, break_on_hyphens=False):
+                self.console.print(part, markup=False)
 
     def _encoder(self, encoder: dict[str, Any], run: "Run") -> None:
         if encoder["taps"]:
@@ -160,28 +185,20 @@ class ExportConsole:
             )
 
     def _table(self, proof: dict[str, Any]) -> Table:
+        """Every file that was made, those of auto that are not kept too."""
         from rich import box
 
-        from rotkeras.text import readable_size
+        from rotkeras.export.card import comparison
 
         plain = not self.console.is_terminal
         table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
-        probes = list(
-            dict.fromkeys(name for each in proof["files"].values() for name in each["drops"])
-        )
-        for heading in ("profile", "size", "ms", "cosine", *(f"{probe}\ndrop" for probe in probes)):
+        headings, rows = comparison(proof)
+        for heading in headings:
             table.add_column(
                 heading, justify="left" if heading == "profile" else "right", no_wrap=True
             )
-        for each in proof["files"].values():
-            drops = [each["drops"].get(probe) for probe in probes]
-            table.add_row(
-                each["profile"],
-                readable_size(each["bytes"]),
-                f"{each['milliseconds']:.2f}",
-                f"{each['agreement']['cosine']:.5f}" if "agreement" in each else "",
-                *(f"{drop['drop']:+.1f} ±{drop['margin']:.1f}" if drop else "" for drop in drops),
-            )
+        for row in rows:
+            table.add_row(*row)
         return table
 
 

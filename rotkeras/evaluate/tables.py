@@ -9,7 +9,10 @@ from rotkeras.evaluate.intervals import mean_margin, share_margin
 from rotkeras.evaluate.names import MODE_NAMES
 from rotkeras.probes.choice import Choice, choose
 
-PROBE_ORDER = ("ridge", "logistic", "knn-20", "knn-200", "linear", "nonlinear", "conv")
+PROBE_ORDER = (
+    *("ridge", "logistic", "global-logistic", "knn-20", "knn-200"),
+    *("linear", "nonlinear", "conv", "global-linear"),
+)
 
 
 @dataclass(frozen=True)

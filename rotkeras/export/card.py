@@ -18,7 +18,8 @@ from rotkeras.text import readable_size
 
 _EXAMPLES = ("example.py", "example.kt", "example.cpp")
 _SHOWN_FIRST = (
-    *("int8", "mediapipe", "dynamic", "float16", "float32", "learner", "classifier", "orient"),
+    *("int8", "mediapipe", "mixed", "dynamic", "int16x8", "float16", "float32"),
+    *("learner", "classifier", "orient"),
 )
 
 
@@ -64,12 +65,18 @@ def write(
     )
     on_devices = [kind for kind in kinds if kind.runtime == "tflite"]
     shown = min(on_devices, key=lambda kind: _SHOWN_FIRST.index(kind.name), default=None)
+    headings, rows = comparison(proof)
     content = {
         "parts": parts,
         "kinds": kinds,
         "proof": proof,
         "origin": origin,
         "table": proof_table(proof),
+        "candidates": proof.get("candidates"),
+        "comparison": [
+            [cell.replace("\n", " ") for cell in headings],
+            rows,
+        ],
         "choice": describe(parts.tap, proof["encoder"].get("choice") or {}),
         "version": __version__,
         "shown": shown,
@@ -117,3 +124,38 @@ def proof_table(proof: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
             ]
         )
     return headings, rows
+
+
+def made(proof: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The records of all files that were made: those that are kept, and those that `auto` compared
+    besides."""
+    compared = (proof.get("candidates") or {}).get("records", [])
+    names = {each["profile"] for each in compared}
+    return [*compared, *(each for each in proof["files"].values() if each["profile"] not in names)]
+
+
+def comparison(proof: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """(headings, rows) of all files that were made, by profile; with the ratios to float32, and a
+    star at the recommended one, where `auto` compared them."""
+    found = proof.get("candidates")
+    records = made(proof)
+    exact = next((each for each in records if each["profile"] == "float32"), None)
+    probes = list(dict.fromkeys(name for each in records for name in each["drops"]))
+    ratio = ["of\nfloat32"] if found else []
+    headings = ["profile", "size", *ratio, "ms", *ratio, "cosine"]
+    rows = []
+    for each in records:
+        star = " *" if found and each["profile"] == found["recommended"] else ""
+        drops = [each["drops"].get(probe) for probe in probes]
+        row = [f"{each['profile']}{star}"]
+        for key, shown in (
+            ("bytes", readable_size(each["bytes"])),
+            ("milliseconds", f"{each['milliseconds']:.2f}"),
+        ):
+            row.append(shown)
+            if found and exact is not None:
+                row.append(f"{each[key] / exact[key]:.2f}")
+        row.append(f"{each['agreement']['cosine']:.5f}" if "agreement" in each else "")
+        row += [f"{drop['drop']:+.1f} ±{drop['margin']:.1f}" if drop else "" for drop in drops]
+        rows.append(row)
+    return [*headings, *(f"{probe}\ndrop" for probe in probes)], rows

@@ -6,6 +6,7 @@ import numpy as np
 
 from rotkeras.data.source import Images, Source
 from rotkeras.errors import UserError
+from rotkeras.export.auto import AUTO, candidates
 from rotkeras.export.profiles import Profile
 from rotkeras.export.profiles import profile as profile_of
 from rotkeras.recipe.models import Export
@@ -14,8 +15,8 @@ _PROBE_IMAGES = 5000
 
 
 def kinds_of(settings: Export) -> list[Profile]:
-    """The profiles that are wanted, each once."""
-    return [profile_of(name) for name in dict.fromkeys(settings.profiles)]
+    """The profiles that are wanted by name, each once."""
+    return [profile_of(name) for name in dict.fromkeys(settings.profiles) if name != AUTO]
 
 
 class Draws(NamedTuple):
@@ -26,12 +27,14 @@ class Draws(NamedTuple):
         held_out: those of the proof; none of them calibrates.
         labelled: those that probes are fitted on.
         seed: of the draws.
+        train_images: how many training images there are.
     """
 
     calibration: Images | None
     held_out: Images
     labelled: Images
     seed: int
+    train_images: int
 
 
 def draw(source: Source, settings: Export, seed: int) -> Draws:
@@ -41,12 +44,15 @@ def draw(source: Source, settings: Export, seed: int) -> Draws:
         UserError: when no image is left for the proof.
     """
     calibration, rest = None, source.train
-    if any(kind.calibrated for kind in kinds_of(settings)):
+    tried, _ = candidates(settings, len(source.train))
+    if any(kind.calibrated for kind in [*kinds_of(settings), *tried]):
         calibration = source.train.draw(settings.calibration_images, seed)
         rest = source.train.part(np.flatnonzero(~np.isin(source.train.rows, calibration.rows)))
     if source.validation is not None:
         held_out = source.validation.draw(settings.verify_images, seed)
-        return Draws(calibration, held_out, source.train.draw(_PROBE_IMAGES, seed), seed)
+        return Draws(
+            calibration, held_out, source.train.draw(_PROBE_IMAGES, seed), seed, len(source.train)
+        )
     if len(rest) < 2:
         raise UserError(
             "No image is left to prove the export on. Set data.validation_fraction, or lower"
@@ -54,4 +60,4 @@ def draw(source: Source, settings: Export, seed: int) -> Draws:
         )
     held_out = rest.draw(min(settings.verify_images, len(rest) // 2), seed)
     others = rest.part(np.flatnonzero(~np.isin(rest.rows, held_out.rows)))
-    return Draws(calibration, held_out, others.draw(_PROBE_IMAGES, seed), seed)
+    return Draws(calibration, held_out, others.draw(_PROBE_IMAGES, seed), seed, len(source.train))

@@ -73,7 +73,7 @@ def _tolerance(kind: Profile, answers: NDArray[Any]) -> float:
     if kind.role == "predictor":
         return _PROBABILITY
     return float(np.abs(answers).max()) * (
-        _STEPS / 255 if kind.numbers in ("int8", "dynamic") else _SHARE
+        _SHARE if kind.numbers in ("float32", "float16") else _STEPS / 255
     )
 
 

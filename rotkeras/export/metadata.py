@@ -65,13 +65,23 @@ def add_metadata(model: bytes, description: Description) -> bytes:
     tree.buffers.append(buffer)
     tree.metadata = [each for each in tree.metadata or [] if _text(each.name) != NAME] + [metadata]
     tree.description = description.name
-    builder = _Aligned(len(model) + 4096)
-    builder.Finish(tree.Pack(builder), b"TFL3")
     files = {
         name: "".join(f"{label}\n" for label in labels)
         for name, labels in description.labels.values()
     }
-    return bytes(builder.Output()) + _archive(files)
+    return packed(tree, len(model) + 4096) + _archive(files)
+
+
+def packed(tree: Any, size: int) -> bytes:
+    """A TFLite file of a `ModelT`, whose buffers begin at multiples of 16.
+
+    Args:
+        tree: the model as an object.
+        size: about how many bytes it will have.
+    """
+    builder = _Aligned(size)
+    builder.Finish(tree.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 class _Aligned(flatbuffers.Builder):

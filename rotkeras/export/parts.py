@@ -144,8 +144,10 @@ def in_float32(network: keras.Model) -> keras.Model:
 
     given = network.inputs[0]
     images = keras.Input(given.shape[1:], dtype=given.dtype, name=given.name)
+    # One output, not a list of one: what is cloned gives what it is made with.
+    answer = network.outputs[0] if len(network.outputs) == 1 else network.outputs
     twin = keras.models.clone_model(
-        keras.Model(network.inputs, network.outputs, name=network.name),
+        keras.Model(network.inputs, answer, name=network.name),
         input_tensors=[images],
         clone_function=anew,
     )

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from rotkeras.arguments.accepted import ProfileName
 from rotkeras.errors import UserError, nearest
 
+Numbers = Literal["float32", "float16", "dynamic", "mixed", "int16x8", "int8"]
+
 ONNX_PACKAGES = ("tf2onnx", "onnx", "onnxruntime")
 INSTALL = "pip install 'rotkeras[onnx]'"
 
@@ -23,7 +25,9 @@ class Profile:
         role: what it holds: "encoder", "learner" (encoder and a head that learns) or "predictor"
             (the network's own prediction).
         numbers: what it computes with: "float32", "float16" (weights kept as float16), "dynamic"
-            (int8 weights, float activations) or "int8" (both).
+            (int8 weights, inputs of convolutions quantised as it runs), "mixed" (int8 in
+            convolutions and dense layers, float32 between them), "int16x8" (int8 weights, 16-bit
+            inputs of convolutions) or "int8" (all).
         output: dtype of its answers.
         runtime: what runs it: "tflite", or "onnx" (ONNX Runtime).
     """
@@ -32,7 +36,7 @@ class Profile:
     file: str
     what: str
     role: Literal["encoder", "learner", "predictor"]
-    numbers: Literal["float32", "float16", "dynamic", "int8"]
+    numbers: Numbers
     output: Literal["float32", "int8"] = "float32"
     runtime: Literal["tflite", "onnx"] = "tflite"
 
@@ -44,7 +48,7 @@ class Profile:
     @property
     def calibrated(self) -> bool:
         """Whether images are needed to find the range of its activations."""
-        return self.numbers == "int8"
+        return self.numbers in ("mixed", "int16x8", "int8")
 
 
 PROFILES = {
@@ -70,6 +74,20 @@ PROFILES = {
             "int8 weights; needs no calibration",
             "encoder",
             "dynamic",
+        ),
+        Profile(
+            "mixed",
+            "encoder-mixed.tflite",
+            "int8 convolutions, floats between: fastest on most CPUs",
+            "encoder",
+            "mixed",
+        ),
+        Profile(
+            "int16x8",
+            "encoder-int16x8.tflite",
+            "16-bit activations, int8 weights: DSPs; slow on CPUs",
+            "encoder",
+            "int16x8",
         ),
         Profile(
             "int8",
@@ -113,6 +131,11 @@ PROFILES = {
 }
 """Every profile by name. All take uint8 RGB images with the normalisation inside; TFLite files take
 one at a time and use builtin operators only."""
+
+CANDIDATES: tuple[ProfileName, ...] = (
+    *("float32", "float16", "dynamic", "mixed", "int16x8", "int8"),
+)
+"""What `auto` makes, proves and compares."""
 
 
 def available(task: Any) -> tuple[list[ProfileName], str]:

@@ -26,6 +26,9 @@ from rotkeras.files import check_writable, temporary_folder, write_whole
 
 _DRAWN, _CORRECTED_ON = 200, 200
 
+_PER_OPERATOR = ("dynamic", "mixed", "int16x8")
+"""Made from the float32 file by `per_operator.quantize`; the others by TensorFlow's converter."""
+
 FEWEST_IMAGES = 100
 """Images that finding the ranges of activations takes at least."""
 
@@ -95,6 +98,8 @@ def to_tflite(
             model = _convert(parts, kind, images, classes, folder)
     else:
         model = _convert(parts, kind, images, classes, work_folder)
+    if kind.numbers in _PER_OPERATOR:
+        model = _quantized(kind, model, images)
     if (
         kind.role != "predictor"
         and kind.calibrated
@@ -145,11 +150,11 @@ def _calibrating(kind: Profile, parts: Parts, images: NDArray[np.uint8]) -> NDAr
 def check_length(kind: Profile, l2_normalization: bool) -> None:
     """Raise a `UserError` for vectors of unit length in int8: TFLite's root is rounded, and lengths
     come out 10 to 20 % wrong."""
-    if l2_normalization and kind.calibrated and kind.role != "predictor":
+    if l2_normalization and kind.numbers == "int8" and kind.role != "predictor":
         raise UserError(
             f"The profile {kind.name} does not support l2_normalization, because int8 rounds the"
-            " square root and lengths are 10 to 20 % off. Use float32, float16 or dynamic, or"
-            " leave it out: cosine similarity needs no unit length."
+            " square root and lengths are 10 to 20 % off. Use float32, float16, dynamic, mixed or"
+            " int16x8, or leave it out: cosine similarity needs no unit length."
         )
 
 
@@ -187,7 +192,7 @@ def _convert(
     given = _calibrating(kind, parts, images)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(written), signature_keys=list(names))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if kind.numbers != "float32":
+    if kind.numbers in ("float16", "int8"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if kind.numbers == "float16":
         converter.target_spec.supported_types = [tf.float16]
@@ -217,6 +222,18 @@ def _unmade(kind: Profile, error: Exception) -> str:
         f"TensorFlow could not make the profile {kind.name} ({brief(error)}). Use a network of"
         " stock layers in float32, another profile, or an earlier tap."
     )
+
+
+def _quantized(kind: Profile, model: bytes, images: NDArray[np.uint8]) -> bytes:
+    from rotkeras.export.per_operator import quantize
+
+    try:
+        return quantize(model, kind.numbers, images, kind.answer[0])
+    except Exception as error:
+        raise UserError(
+            f"litert-quantizer could not make the profile {kind.name} ({brief(error)}). Use another"
+            " profile, or an earlier tap."
+        ) from error
 
 
 def _foreign(kind: Profile, names: list[str]) -> str:

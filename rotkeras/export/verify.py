@@ -3,7 +3,7 @@ been calibrated on."""
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from rotkeras.probes.linear import ridge
 Progress = Callable[[int, int], None]
 NEIGHBOURS = 20
 _IMAGES_PER_BATCH = 128
+_TURNS, _TIMED, _SECONDS_OF_A_TURN = 7, 64, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +225,28 @@ def verify_file(
         assert statistics is not None
         record["learns"] = verify_learner(file, reference, statistics)
     return record
+
+
+def time_together(paths: Mapping[str, Path], images: NDArray[np.uint8]) -> dict[str, float]:
+    """Milliseconds per image of several encoders, one thread, in turns: what another program takes
+    from one of them it takes from all.
+
+    Args:
+        paths: name -> TFLite file.
+        images: uint8 (n, S, S, 3).
+
+    Returns:
+        For each file, the median over images in the best of the turns.
+    """
+    with without_notes():
+        files = {name: TFLiteFile(path, threads=1) for name, path in paths.items()}
+    best = dict.fromkeys(files, float("inf"))
+    for _ in range(_TURNS):
+        for name, file in files.items():
+            count = max(3, min(_TIMED, int(_SECONDS_OF_A_TURN / max(1e-6, best[name] / 1000))))
+            _, seconds = _run(file, "embed", "embedding", images[:count], 0, count, None)
+            best[name] = min(best[name], 1000.0 * float(np.median(seconds)))
+    return best
 
 
 def verify_learner(

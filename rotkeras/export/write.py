@@ -16,6 +16,7 @@ from rotkeras.arguments.checked import checked
 from rotkeras.data.source import Images, Source
 from rotkeras.errors import UserError, brief
 from rotkeras.export import card
+from rotkeras.export.auto import candidates, recommend
 from rotkeras.export.compare import exceeds, proves
 from rotkeras.export.descriptions import describe
 from rotkeras.export.draws import Draws, draw, kinds_of
@@ -23,12 +24,19 @@ from rotkeras.export.golden import write_golden
 from rotkeras.export.learner import statistics
 from rotkeras.export.onnx import to_onnx
 from rotkeras.export.parts import Parts, parts_of
-from rotkeras.export.profiles import INSTALL, PROFILES, missing_packages
+from rotkeras.export.profiles import INSTALL, PROFILES, Profile, missing_packages
 from rotkeras.export.saved_model import to_saved_model
 from rotkeras.export.tap_choice import choose_tap
 from rotkeras.export.target import check_target, clean, put, rejected_folder, resolved
 from rotkeras.export.tflite import FEWEST_IMAGES, check_length, lacks_prediction, to_tflite
-from rotkeras.export.verify import Reference, embed, refer, verify_file, verify_saved_model
+from rotkeras.export.verify import (
+    Reference,
+    embed,
+    refer,
+    time_together,
+    verify_file,
+    verify_saved_model,
+)
 from rotkeras.files import as_text, beside, one_writer, temporary_folder, unfinished, write_json
 from rotkeras.recipe.models import Export
 
@@ -116,7 +124,6 @@ def export(
             f"The images are {source.image_shape[0]}×{source.image_shape[1]} and the files take"
             f" {parts.input_size}×{parts.input_size}: load them with image_size={parts.input_size}."
         )
-    kinds = kinds_of(settings)
     draws = draw(source, settings, seed)
     scores: dict[str, float] = {}
     choice: dict[str, Any] | None = None
@@ -134,7 +141,7 @@ def export(
         with one_writer(target), unfinished(working):
             clean(target)
             working.mkdir()
-            proof = _write(working, parts, settings, draws, come_from, tell)
+            proof, kinds = _write(working, parts, settings, draws, come_from, tell)
             proof["held_out"]["part"] = "validation" if source.validation is not None else "train"
             proof["encoder"]["taps"] = scores or None
             proof["encoder"]["choice"] = choice
@@ -186,7 +193,7 @@ def check(model: keras.Model, source: Source, settings: Export, task: Any = None
     The arguments are those of `export`; of the source, only how many images it has is looked at.
     """
     kinds = kinds_of(settings)
-    if not kinds and not settings.saved_model:
+    if not settings.profiles and not settings.saved_model:
         raise UserError(
             f"Nothing is left to export. Set saved_model, or a profile of {', '.join(PROFILES)}."
         )
@@ -223,9 +230,11 @@ def _write(
     draws: Draws,
     origin: card.Origin,
     tell: Tell | None,
-) -> dict[str, Any]:
-    """Write all files and prove them; the content of `verify.json`."""
+) -> tuple[dict[str, Any], list[Profile]]:
+    """Write all files and prove them: the content of `verify.json`, and the profiles of the files
+    that are kept."""
     kinds, calibration = kinds_of(settings), draws.calibration
+    tried, left_out = candidates(settings, draws.train_images)
 
     def say(what: str, done: int = 0, total: int = 0) -> None:
         if tell is not None:
@@ -254,34 +263,82 @@ def _write(
         write_json(folder / "calibration.json", content)
     images = None if calibration is None else calibration.take(slice(None))
     ranges = None if images is None else statistics(embed(parts, images))
+    records: dict[str, dict[str, Any]] = {}
     with temporary_folder() as work:
-        for kind in kinds:
+        for kind in dict.fromkeys([*kinds, *tried]):
             say(f"converting {kind.name}")
             description = describe(
                 parts, kind, origin.name, origin.author, origin.licence, origin.method
             )
-            if kind.runtime == "onnx":
-                file = to_onnx(parts, folder / kind.file, description)
-            else:
-                file = to_tflite(
-                    parts,
-                    folder / kind.file,
-                    kind.name,
-                    calibration=images,
-                    classes=settings.classes,
-                    description=description,
-                    work_folder=work,
-                )
-            proof["files"][kind.file] = verify_file(
+            try:
+                if kind.runtime == "onnx":
+                    file = to_onnx(parts, folder / kind.file, description)
+                else:
+                    file = to_tflite(
+                        parts,
+                        folder / kind.file,
+                        kind.name,
+                        calibration=images,
+                        classes=settings.classes,
+                        description=description,
+                        work_folder=work,
+                    )
+            except UserError as error:
+                if kind in kinds or kind.name == "float32":
+                    raise
+                left_out[kind.name] = str(error)
+                continue
+            records[kind.name] = verify_file(
                 file,
                 kind,
                 reference,
                 lambda done, total, kind=kind: say(f"proving {kind.name}", done, total),  # type: ignore[misc]
                 ranges,
             )
+    if tried:
+        say("timing")
+        made: dict[str, Profile] = {each.name: each for each in tried if each.name in records}
+        kinds = [
+            *kinds,
+            _choose(folder, made, kinds, records, left_out, reference, settings, proof),
+        ]
+    kinds = list(dict.fromkeys(kinds))
+    proof["files"] = {kind.file: records[kind.name] for kind in kinds}
     if on_devices := {kind.file: kind for kind in kinds if kind.runtime == "tflite"}:
         write_golden(folder, on_devices, reference.images)
-    return proof
+    return proof, kinds
+
+
+def _choose(
+    folder: Path,
+    made: dict[str, Profile],
+    kinds: list[Profile],
+    records: dict[str, dict[str, Any]],
+    left_out: dict[str, str],
+    reference: Reference,
+    settings: Export,
+    proof: dict[str, Any],
+) -> Profile:
+    """The recommended profile; files of the others that nobody asked for by name are taken away."""
+    times = time_together(
+        {name: folder / kind.file for name, kind in made.items()}, reference.images
+    )
+    for name, milliseconds in times.items():
+        records[name]["milliseconds"] = milliseconds
+    found = recommend({name: records[name] for name in made}, settings.aim, settings.max_drop)
+    proof["candidates"] = {
+        "aim": settings.aim,
+        "recommended": found.profile,
+        "why": found.why,
+        "losing": list(found.losing),
+        "undecided": list(found.undecided),
+        "left_out": left_out,
+        "records": [records[name] for name in made],
+    }
+    for name, kind in made.items():
+        if name != found.profile and kind not in kinds:
+            (folder / kind.file).unlink()
+    return made[found.profile]
 
 
 def _head(

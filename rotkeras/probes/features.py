@@ -57,11 +57,15 @@ class PooledFeatures:
     Args:
         network: a model with taps. Its weights must not change as long as this object is used.
         only: the taps wanted; None for all.
+        features: most numbers per tap and image; 1 gives the average of each channel.
     """
 
     @checked
-    def __init__(self, network: keras.Model, only: list[str] | None = None) -> None:
-        model = taps.extractor(network)
+    def __init__(
+        self, network: keras.Model, only: list[str] | None = None, features: Positive = 1024
+    ) -> None:
+        self.features = features
+        model = taps.extractor(network, features)
         self._extractor = model if only is None else _keep(model, only)
         self._found: dict[int, tuple[Images, Features]] = {}
 

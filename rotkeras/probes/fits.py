@@ -21,6 +21,7 @@ from rotkeras.probes.linear import Labels, LinearProbe, check_labels
 from rotkeras.probes.settings import Settings, settings_for
 
 POOLED_FEATURES = 1024
+_GLOBAL = "global-"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +73,12 @@ def check_name(probe: str) -> None:
     )
 
 
+def pooled_features(probe: str) -> int:
+    """Most numbers per tap and image that a probe in closed form reads; 1 for the average of each
+    channel."""
+    return 1 if probe.startswith(_GLOBAL) else POOLED_FEATURES
+
+
 def is_trained(probe: str) -> bool:
     """Whether a probe is trained by SGD, so that it has a budget; else it is computed in closed
     form on pooled features."""
@@ -101,7 +108,8 @@ def fit(
     Args:
         network: a model with taps, uint8 (B, H, W, 3) in.
         probe: "ridge", "logistic" (closed form, on pooled and standardised features), "knn-20" or
-            any other k; "linear", "nonlinear", "conv" (the published layers, trained by SGD).
+            any other k, "global-logistic" (on the average of each channel); "linear", "nonlinear",
+            "conv", "global-linear" (the published layers, trained by SGD).
         train: labelled images to learn from.
         validation: when given, a trained probe keeps the weights of its best epoch on these, for
             each tap; else the last.
@@ -198,7 +206,10 @@ def _closed(
     wanted: list[str],
     pooled: PooledFeatures | None,
 ) -> FittedProbe:
-    features_of = pooled or PooledFeatures(network, wanted)
+    most = pooled_features(probe)
+    if pooled is None or pooled.features != most:
+        pooled = PooledFeatures(network, wanted, most)
+    features_of = pooled
     features = features_of(train)
     fitted = {tap: fit_features(probe, features[tap], labels) for tap in wanted}
 
@@ -237,7 +248,7 @@ def _folded(network: keras.Model, probe: str, fitted: dict[str, LinearProbe]) ->
     outputs = {}
     for tap, each in fitted.items():
         x = twin.get_layer(tap).output
-        side = taps_of.grid(x.shape[1:], POOLED_FEATURES)
+        side = taps_of.grid(x.shape[1:], pooled_features(probe))
         x = taps_of.grid_layer(side, f"{tap}_{probe}_grid")(x)
         x = keras.layers.Flatten(name=f"{tap}_{probe}_flatten", dtype="float32")(x)
         dense = keras.layers.Dense(len(each.classes), name=f"{tap}_{probe}_scores", dtype="float32")

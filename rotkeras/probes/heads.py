@@ -94,6 +94,24 @@ def conv(site: Site) -> list[Any]:
     return [*layers, keras.layers.GlobalAveragePooling2D(name=f"{site.name}_pool"), _scores(site)]
 
 
+def global_linear(site: Site) -> list[Any]:
+    """Global average pooling, batch norm without scale and offset, one dense layer: what
+    `global-logistic` fits, by SGD.
+
+    Reference:
+        the linear evaluation of Kolesnikov, Zhai, Beyer, Revisiting Self-Supervised Visual
+        Representation Learning, CVPR 2019, section 4.1, by SGD.
+    """
+    name = site.name
+    return [
+        keras.layers.GlobalAveragePooling2D(dtype="float32", name=f"{name}_pool"),
+        keras.layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-5, center=False, scale=False, name=f"{name}_norm"
+        ),
+        _scores(site),
+    ]
+
+
 def _scores(site: Site) -> Any:
     # Float32 under any precision, as in pre-training: a softmax of sixteen-bit scores loses digits
     # that the loss needs.
@@ -110,5 +128,10 @@ def apply(layers: list[Any], x: Any) -> Any:
     return x
 
 
-NAMES = {"linear": linear, "nonlinear": nonlinear, "conv": conv}
+NAMES = {
+    "linear": linear,
+    "nonlinear": nonlinear,
+    "conv": conv,
+    "global-linear": global_linear,
+}
 """Trained probes by name."""

@@ -151,5 +151,5 @@ def logistic(
     return LinearProbe(mean, scale, np.asarray(model.classes_, np.int64), weight, bias, penalty)
 
 
-NAMES = {"ridge": ridge, "logistic": logistic}
+NAMES = {"ridge": ridge, "logistic": logistic, "global-logistic": logistic}
 """Linear probes by the name that a recipe uses."""

@@ -16,7 +16,7 @@ class Settings:
     Attributes:
         budget: what to call these settings wherever their numbers appear.
         epochs: how many.
-        at_epochs: where the learning rate is multiplied by 0.2.
+        at_epochs: where the learning rate is multiplied by `factor`.
         learning_rate: the first.
         augment_frozen: whether images are augmented as in pre-training for a frozen backbone too;
             without, its features are computed once and kept. For a backbone that trains they always
@@ -25,6 +25,7 @@ class Settings:
             augmented anew.
         images_per_batch: of a step.
         weight_decay: times the weight joins its gradient.
+        factor: see `at_epochs`.
     """
 
     budget: Text
@@ -35,6 +36,7 @@ class Settings:
     epoch_images: Positive = 50_000
     images_per_batch: Positive = 128
     weight_decay: NotNegativeNumber = 5e-4
+    factor: PositiveNumber = 0.2
 
     def scaled(self, epochs: float, images: float = 1.0) -> "Settings":
         """The same schedule in a share of its epochs, five at least, on a share of the images;
@@ -60,9 +62,13 @@ PUBLISHED = {
     "nonlinear": Settings("published", 50, (20, 40, 45)),
     "conv": Settings("published", 100, (35, 70, 85)),
     "supervised": Settings("published", 200, (60, 120, 160)),
+    "global-linear": Settings(
+        "published", 520, (480, 500), images_per_batch=2048, weight_decay=0.0, factor=0.1
+    ),
 }
 """Gidaris et al., ICLR 2018, and their published code; an epoch of few labels is still 50 000
-samples."""
+samples. global-linear: Kolesnikov et al., CVPR 2019, whose long schedule reaches what L-BFGS
+does."""
 
 FAST = {
     "linear": Settings(
@@ -70,6 +76,9 @@ FAST = {
     ),
     "nonlinear": Settings("fast", 10, (4, 8, 9), augment_frozen=False, epoch_images=4096),
     "conv": Settings("fast", 10, (4, 7, 9), augment_frozen=False, epoch_images=4096),
+    "global-linear": Settings(
+        "fast", 30, (24, 27), augment_frozen=False, epoch_images=4096, weight_decay=0.0, factor=0.1
+    ),
     # Few labels need the augmentation most, and their epochs are short.
     "linear, few labels": Settings("fast", 20, (6, 12, 16), learning_rate=0.01, epoch_images=4096),
     "nonlinear, few labels": Settings("fast", 20, (8, 16, 18), epoch_images=4096),

@@ -135,7 +135,9 @@ def _sgd(settings: Settings, steps_per_epoch: int) -> keras.optimizers.Optimizer
     # Keras keeps the old value at the boundary itself; the new one should hold from an epoch's
     # first step on.
     boundaries = [max(0, round(epoch * steps_per_epoch) - 1) for epoch in settings.at_epochs]
-    rates = [settings.learning_rate * 0.2**power for power in range(len(boundaries) + 1)]
+    rates = [
+        settings.learning_rate * settings.factor**power for power in range(len(boundaries) + 1)
+    ]
     rate = (
         keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
         if boundaries

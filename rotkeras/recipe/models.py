@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from rotkeras import backbones, optimization, pretext
 from rotkeras.arguments.accepted import (
+    Aim,
     Budget,
     CalibrationImages,
     Classes,
@@ -21,7 +22,7 @@ from rotkeras.arguments.accepted import (
     PositiveNumber,
     Power,
     ProbeName,
-    ProfileName,
+    ProfileChoice,
     Seed,
     Text,
     Wrong,
@@ -102,6 +103,13 @@ class Train(Section):
     )
     label_smoothing: Fraction = 0.0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    quantization_aware: bool = Field(
+        False,
+        description=(
+            "Round kernels and inputs of convolutions and dense layers to int8 while training, so"
+            " that int8 files lose less; for a few last epochs, from the network of another run."
+        ),
+    )
     xla: bool = Field(
         False,
         description=(
@@ -219,9 +227,20 @@ class Export(Section):
     """What is exported when training ends, and proven: TFLite files and a SavedModel, in
     export/."""
 
-    profiles: list[ProfileName] = Field(
+    profiles: list[ProfileChoice] = Field(
         ["float32", "int8"],
-        description="Kinds of TFLite file; docs/guides/export_encoders.md lists them.",
+        description=(
+            "Kinds of file; docs/guides/export_encoders.md lists them. auto: the best of float32,"
+            " float16, dynamic, mixed, int16x8 and int8 for aim."
+        ),
+    )
+    aim: Aim = Field(
+        "size",
+        description=(
+            "What auto takes: size, the smallest file, and speed, the fastest, of those that lose"
+            " no more than max_drop as measured; accuracy, the smallest of those where such a drop"
+            " is excluded."
+        ),
     )
     saved_model: bool = Field(True, description="Write a SavedModel too.")
     tap: Text | None = Field(

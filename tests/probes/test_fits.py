@@ -34,7 +34,10 @@ def bits(model):
     return [np.array(w).tobytes() for w in model.get_weights()]
 
 
-@pytest.mark.parametrize("probe", ["ridge", "knn-3", "linear", "nonlinear", "conv"])
+@pytest.mark.parametrize(
+    "probe",
+    ["ridge", "knn-3", "global-logistic", "linear", "nonlinear", "conv", "global-linear"],
+)
 def test_a_frozen_backbone_keeps_every_bit(source, backbone, probe):
     before = bits(backbone)
     trainable = [layer.trainable for layer in backbone.layers]
@@ -187,6 +190,44 @@ def test_closed_forms_are_those_on_the_pooled_features(source, backbone, probe):
             np.testing.assert_allclose(
                 scores, fitted.scores(source.validation)[tap], rtol=1e-3, atol=2e-4
             )
+
+
+def test_logistic_regression_on_global_averages_is_scikit_learns(source, backbone):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    fitted = fit(backbone, "global-logistic", source.train, taps=["conv2"])
+    model = keras.Model(backbone.input, backbone.get_layer("conv2").output)
+    x, x_validation = (
+        model.predict(part.take(slice(None)), verbose=0).mean(axis=(1, 2))
+        for part in (source.train, source.validation)
+    )
+    theirs = make_pipeline(StandardScaler(), LogisticRegression(C=1000 / len(x), max_iter=1000))
+    theirs.fit(x, source.train.labels)
+    predicted = fitted.predict(source.validation)["conv2"]
+    assert np.mean(predicted == theirs.predict(x_validation)) > 0.98
+    scores = fitted.model.predict(source.validation.take(slice(None)), verbose=0)["conv2"]
+    np.testing.assert_array_equal(fitted.classes[scores.argmax(axis=1)], predicted)
+    shared = PooledFeatures(backbone)  # a grid of each map: not what this probe reads
+    again = fit(backbone, "global-logistic", source.train, taps=["conv2"], pooled=shared)
+    np.testing.assert_array_equal(again.predict(source.validation)["conv2"], predicted)
+
+
+def test_its_twin_by_sgd_comes_near_it(source, backbone):
+    exact = fit(backbone, "global-logistic", source.train, taps=["conv3"])
+    trained = fit(
+        backbone,
+        "global-linear",
+        source.train,
+        taps=["conv3"],
+        budget=Settings("test", 30, (24, 27), epoch_images=4096, augment_frozen=False),
+    )
+    kinds = [type(layer).__name__ for layer in trained.model.layers[-3:]]
+    assert kinds == ["GlobalAveragePooling2D", "BatchNormalization", "Dense"]
+    found, expected = (each.accuracy(source.train)["conv3"] for each in (trained, exact))
+    assert found > expected - 0.1
+    assert found > 0.3
 
 
 def test_no_two_kernels_of_backbone_and_head_are_drawn_alike(small_backbone):

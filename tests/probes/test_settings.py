@@ -35,6 +35,13 @@ def test_published_schedules_epoch_by_epoch(probe, table):
     ) == (128, 5e-4, 50_000)
 
 
+def test_the_long_schedule_of_kolesnikov():
+    settings = PUBLISHED["global-linear"]
+    expected = [0.1] * 480 + [0.01] * 20 + [0.001] * 20
+    assert rates(settings) == expected
+    assert (settings.images_per_batch, settings.weight_decay) == (2048, 0.0)
+
+
 def test_the_rate_falls_at_the_first_step_of_the_epoch():
     schedule = _sgd(PUBLISHED["conv"], 10)._learning_rate
     assert [round(float(schedule(step)), 6) for step in (349, 350)] == [0.1, 0.02]

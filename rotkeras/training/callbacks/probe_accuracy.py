@@ -15,7 +15,7 @@ from rotkeras.data.augmentation import Augmentation
 from rotkeras.data.source import Images, Source
 from rotkeras.errors import UserError
 from rotkeras.probes.features import extract
-from rotkeras.probes.fits import check_name, fit, fit_features, is_trained
+from rotkeras.probes.fits import check_name, fit, fit_features, is_trained, pooled_features
 from rotkeras.probes.linear import check_labels
 from rotkeras.probes.measurable import measurable
 from rotkeras.probes.settings import Settings
@@ -104,27 +104,28 @@ class ProbeAccuracy(keras.callbacks.Callback):
         self.results: dict[int, Result] = {}
         self.correct: dict[str, dict[str, NDArray[np.bool_]]] = {}
         self._epoch = 0
-        self._extractor: tuple[keras.Model, keras.Model] | None = None
+        self._extractors: tuple[keras.Model, dict[int, keras.Model]] | None = None
 
     def probe(self, network: keras.Model) -> Result:
         """Probe every tap of a network now; it is left as it is."""
         there = taps.names(network)
         results: Result = {tap: {} for tap in there}
         closed = [probe for probe in self.probes if not is_trained(probe)]
-        if closed:
-            if (
-                self._extractor is None or self._extractor[0] is not network
-            ):  # it is traced once, not at every epoch
-                self._extractor = network, taps.extractor(network)
-            train, validation = (
-                extract(self._extractor[1], part) for part in (self.train, self.validation)
-            )
+        sizes = sorted({pooled_features(probe) for probe in closed})
+        if self._extractors is None or self._extractors[0] is not network:
+            # They are traced once, not at every epoch.
+            self._extractors = network, {each: taps.extractor(network, each) for each in sizes}
+        features = {
+            each: tuple(extract(model, part) for part in (self.train, self.validation))
+            for each, model in self._extractors[1].items()
+        }
         labels = self.validation.labels
         assert labels is not None  # checked in the constructor
         self.correct = {tap: {} for tap in there}
         for probe in self.probes:
             if probe in closed:
                 assert self.train.labels is not None  # checked in the constructor
+                train, validation = features[pooled_features(probe)]
                 predicted = {
                     tap: fit_features(probe, train[tap], self.train.labels).predict(validation[tap])
                     for tap in there

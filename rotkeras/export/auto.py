@@ -1,0 +1,111 @@
+"""Which of several files to take: all are made and proven, and a table decides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rotkeras.arguments.accepted import Aim
+from rotkeras.export.compare import exceeds, proves
+from rotkeras.export.profiles import CANDIDATES, PROFILES, Profile
+from rotkeras.recipe.models import Export
+
+AUTO = "auto"
+_SAME_SIZE, _SAME_SPEED = 1.02, 1.10
+"""Within these ratios of the best, the file that agrees better with Keras is taken."""
+
+
+def candidates(settings: Export, images: int) -> tuple[list[Profile], dict[str, str]]:
+    """The profiles that `auto` compares, and why others are left out.
+
+    Args:
+        settings: of the export.
+        images: training images, some of which set the ranges of activations.
+
+    Returns:
+        (profiles, {profile: why it is left out}); ([], {}) where the settings do not ask for auto.
+    """
+    if AUTO not in settings.profiles:
+        return [], {}
+    chosen: list[Profile] = []
+    left_out: dict[str, str] = {}
+    for name in CANDIDATES:
+        kind = PROFILES[name]
+        if kind.numbers == "int8" and settings.l2_normalization:
+            left_out[name] = "int8 rounds the square root of l2_normalization"
+        elif kind.calibrated and images < settings.calibration_images:
+            left_out[name] = (
+                f"calibrated on {settings.calibration_images} images, and there are {images}"
+            )
+        else:
+            chosen.append(kind)
+    return chosen, left_out
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The file to take.
+
+    Attributes:
+        profile: its name.
+        why: a sentence with its figures beside those of float32.
+        losing: profiles that lose more than is allowed.
+        undecided: profiles that were passed over, for aim accuracy, because the images are too few
+            to exclude a loss of more than is allowed.
+    """
+
+    profile: str
+    why: str
+    losing: tuple[str, ...]
+    undecided: tuple[str, ...]
+
+
+def recommend(
+    records: Mapping[str, Mapping[str, Any]], aim: Aim, max_drop: float
+) -> Recommendation:
+    """The profile to take for an aim.
+
+    Args:
+        records: profile -> its part of `verify.json`; float32 is one of them.
+        aim: size takes the smallest file and speed the fastest, of those of which no probe loses
+            more than `max_drop` as measured; accuracy takes the smallest of those where the images
+            exclude a drop of more than `max_drop`. Of files within 2 % of the smallest, or 10 % of
+            the fastest, the one with the highest cosine is taken.
+        max_drop: percentage points.
+    """
+    losing = tuple(name for name in records if not _keeps(records[name], max_drop))
+    left = [name for name in records if name not in losing]
+    undecided: tuple[str, ...] = ()
+    if aim == "accuracy":
+        undecided = tuple(name for name in left if not _proven(records[name], max_drop))
+        left = [name for name in left if name not in undecided] or ["float32"]
+    key, same = ("milliseconds", _SAME_SPEED) if aim == "speed" else ("bytes", _SAME_SIZE)
+    least = min(records[name][key] for name in left)
+    best = max(
+        (name for name in left if records[name][key] <= same * least),
+        key=lambda name: records[name]["agreement"]["cosine"],
+    )
+    return Recommendation(best, _why(records, best), losing, undecided)
+
+
+def _keeps(record: Mapping[str, Any], max_drop: float) -> bool:
+    """Whether no more was lost than is allowed, as measured. float32 rounds as Keras does, and is
+    what is left when nothing else keeps."""
+    return record["profile"] == "float32" or not any(
+        drop["drop"] > max_drop or exceeds(drop, max_drop) for drop in record["drops"].values()
+    )
+
+
+def _proven(record: Mapping[str, Any], max_drop: float) -> bool:
+    return all(proves(drop, max_drop) for drop in record["drops"].values())
+
+
+def _why(records: Mapping[str, Mapping[str, Any]], name: str) -> str:
+    record, exact = records[name], records["float32"]
+    drops = ", ".join(
+        f"{probe} {drop['drop']:+.1f} ± {drop['margin']:.1f}"
+        for probe, drop in record["drops"].items()
+    )
+    return (
+        f"{record['bytes'] / exact['bytes']:.2f} of the size of float32,"
+        f" {record['milliseconds'] / exact['milliseconds']:.2f} of its time, drop {drops} points"
+    )
