@@ -48,6 +48,8 @@ given = np.load(pictures)
 several = [given[name] for name in sorted(given.files) if name.startswith("photo")]
 print(json.dumps({
     "same": embed_all(folder + "/encoder-mediapipe.tflite", given["digits"]),
+    "dynamic": embed_all(folder + "/encoder-dynamic.tflite", given["digits"]),
+    "mixed": embed_all(folder + "/encoder-mixed.tflite", given["digits"]),
     "several": embed_all(folder + "/encoder-mediapipe.tflite", several),
     "angles": classify(folder + "/orient.tflite", given["digits"][0]),
     "classes": classify(folder + "/classifier.tflite", given["digits"][0]),
@@ -103,10 +105,13 @@ def similarities(vectors):
     return found
 
 
-def test_the_image_embedder_ranks_images_as_keras_does(answers, keras_embeddings, digit_source):
+@pytest.mark.parametrize("profile", ["same", "dynamic", "mixed"])
+def test_the_image_embedder_ranks_images_as_keras_does(
+    answers, keras_embeddings, digit_source, profile
+):
     from scipy.stats import spearmanr
 
-    given = np.array(answers["same"])
+    given = np.array(answers[profile])
     expected = keras_embeddings(digit_source.validation.take(slice(0, 80)))
     cosine = (
         (given * expected).sum(axis=1)

@@ -125,6 +125,7 @@ Angles = Annotated[Sequence[int], AfterValidator(check_angles)]
 Rising = Annotated[list[PositiveNumber], Field(min_length=1), AfterValidator(_check_rising)]
 
 Labels = Literal["auto", "folders", "none"]
+StorageChoice = Literal["auto", "memory", "file", "encoded"]
 OnBadImage = Literal["skip", "error"]
 Split = Literal["stratified", "random"]
 Views = Literal["all", "one"]

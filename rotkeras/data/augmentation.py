@@ -165,12 +165,16 @@ NAMES = {
 """Augmentations by the name that a recipe uses."""
 
 
-def chain(steps: list[Augmentation]) -> Augmentation:
-    """Apply augmentations one after the other, each with random numbers of its own
-    (`key_of_step`)."""
+def chain(steps: list[Augmentation], first: int = 0) -> Augmentation:
+    """Apply augmentations one after the other, each with random numbers of its own (`key_of_step`).
+
+    Args:
+        steps: the augmentations.
+        first: the number of the first of them, where earlier ones are applied elsewhere.
+    """
 
     def apply(images: Tensor, key: Key) -> Tensor:
-        for number, step in enumerate(steps):
+        for number, step in enumerate(steps, start=first):
             if len(images.shape) != 4:
                 raise UserError(
                     f"Augmentation {number} must be given a tensor (B, H, W, 3), got one of rank"

@@ -24,6 +24,7 @@ from rotkeras.data.keyed import Key
 from rotkeras.data.numpy_batches import numpy_evaluation, steps_of_images
 from rotkeras.data.randomness import permute
 from rotkeras.data.source import Images
+from rotkeras.data.taken import cuts_photographs, photographs
 
 
 def tf_pipeline(
@@ -53,13 +54,12 @@ def tf_pipeline(
         )
         return _measured(made, steps.per_epoch)
     rows = tf.constant(images.rows)
-    augment = chain(list(augmentation))
-    gather = _gather(images)
+    take = _taker(images, augmentation)
 
     def batch(seed: Any, epoch: Any, index: Any, repeat: Any) -> Any:
         # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
         key = Key(seed, epoch, tf.gather(rows, index) + repeat * len(images.array))
-        return task.views(augment(gather(index), key), key)
+        return task.views(take(index, key), key)
 
     return _endless(
         batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution
@@ -213,6 +213,27 @@ def tf_evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) 
     starts = tf.data.Dataset.range(0, count, images_per_batch)
     batches = starts.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return untuned(batches.prefetch(tf.data.AUTOTUNE))
+
+
+def _taker(images: Images, augmentation: Sequence[Augmentation]) -> Any:
+    """`rotkeras.data.taken.taker` of tensors."""
+    steps = list(augmentation)
+    if not cuts_photographs(images, steps):
+        gather, augment = _gather(images), chain(steps)
+        return lambda index, key: augment(gather(index), key)
+    cut, rest = photographs(images, steps[0]), chain(steps[1:], first=1)
+    crop: Any = steps[0]
+    size = (crop.size or images.image_shape[0], crop.size or images.image_shape[1], 3)
+
+    def read(index: Any, *key: Any) -> Any:
+        with ending.reading() as worth_it:
+            return cut(index, Key(*key)) if worth_it else np.zeros((len(index), *size), np.uint8)
+
+    def take(index: Any, key: Any) -> Any:
+        made = tf.numpy_function(read, [index, *key], tf.uint8, stateful=False)
+        return rest(tf.ensure_shape(made, (index.shape[0], *size)), key)
+
+    return take
 
 
 def _gather(images: Images) -> Any:

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,10 @@ The other half is for what comes after: TensorFlow, a training step, features of
 images of a test folder. Little is lost by a file: the system keeps as much of it as fits in memory
 that it gives back when others need it.
 """
+FILE_SHARE = 0.5
+"""Images are decoded into a file when it takes at most this share of what is free on its disk; else
+they stay encoded."""
+Storage = Literal["memory", "file", "encoded"]
 _HOST = re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "host"
 _DISK_SHARE = 0.95
 
@@ -114,6 +118,23 @@ def default_cache() -> Path:
         return Path(tempfile.gettempdir()) / "rotkeras"
 
 
+def fitting(shape: tuple[int, int, int, int], cache: str | Path | None) -> Storage:
+    """Where decoded images fit: memory, a file, or nowhere, so that they stay encoded.
+
+    Args:
+        shape: (N, H, W, 3).
+        cache: folder that is named for them; they are decoded into it whatever they take.
+    """
+    if cache is not None:
+        return "file"
+    need = math.prod(shape)
+    if need <= MEMORY_SHARE * available_memory():
+        return "memory"
+    place = default_cache()
+    there = next(each for each in (place, *place.parents) if each.exists())
+    return "file" if need <= FILE_SHARE * shutil.disk_usage(there).free else "encoded"
+
+
 def cached_array(
     shape: tuple[int, int, int, int],
     fill: Fill,
@@ -121,6 +142,7 @@ def cached_array(
     title: str,
     stamp: Stamp,
     beside: Mapping[str, NDArray[np.int64]] | None = None,
+    storage: Storage | None = None,
 ) -> Decoded:
     """Decoded images, filled now or found from an earlier time.
 
@@ -133,6 +155,7 @@ def cached_array(
         title: the beginning of the folder's name.
         stamp: of what the content depends on; another stamp is another folder.
         beside: arrays that `fill` fills too; they are kept with the images.
+        storage: memory or file, in place of what fits.
 
     Raises:
         UserError: when the cache cannot be written to, or has not enough room.
@@ -143,7 +166,8 @@ def cached_array(
         title = f"{title}-{stamp.source[:8]}"
     home = place / f"{title}-{stamp.key()}"
     how, found = "found in", _open(home, beside)
-    if found is None and cache is None and need <= MEMORY_SHARE * available_memory():
+    fits = need <= MEMORY_SHARE * available_memory()
+    if storage == "memory" or (found is None and cache is None and storage is None and fits):
         array = np.empty(shape, np.uint8)
         positions, bad = fill(array)
         return Decoded(

@@ -61,11 +61,8 @@ def read_all(
             zip(items, ordered_map(read, items), strict=True)
         ):
             if isinstance(result, Exception):
-                reason = " ".join(str(result).split()) or type(result).__name__
-                if isinstance(result, UnidentifiedImageError):
-                    reason = "its content is not an image"
                 whole[position] = False
-                bad.append(BadImage.of(name_of(item), reason))
+                bad.append(BadImage.of(name_of(item), reason_of(result)))
                 check_bad(bad, on_bad_image)
             else:
                 out[row] = result
@@ -73,6 +70,20 @@ def read_all(
             if progress and (position % 64 == 63 or position + 1 == len(items)):
                 progress(position + 1, len(items))
     return np.flatnonzero(whole), bad
+
+
+def reason_of(error: Exception) -> str:
+    """Why an image could not be read, in words."""
+    if isinstance(error, UnidentifiedImageError):
+        return "its content is not an image"
+    if isinstance(error, FileNotFoundError):
+        return "it is gone"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def passes(error: Exception) -> bool:
+    """Whether a failure is the system's, which another time would not happen."""
+    return isinstance(error, OSError) and error.errno in _PASSING
 
 
 def check_bad(bad: list[BadImage], on_bad_image: str) -> None:
@@ -94,7 +105,7 @@ def ordered_map(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterato
         except MemoryError:
             raise
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in _PASSING:
+            if passes(error):
                 raise  # not the item's fault: it must not be remembered as one that cannot be read
             return error
 

@@ -130,7 +130,8 @@ def difference(
         return f"{words} with {_labels(then)} {first}, with {_labels(now)} {second}"
     if then["labels"] != now["labels"]:
         return f"{same} other labels or class names"
-    if pixels and then["pixels"] != now["pixels"]:
+    alike = then.get("pixels_of") == now.get("pixels_of")  # else they were read in other ways
+    if pixels and alike and then["pixels"] != now["pixels"]:
         return f"{same} other pixels"
     return None
 
@@ -177,8 +178,10 @@ def sampled_digest(images: "Images") -> str:
 
 def hashed_positions(images: "Images") -> NDArray[np.int64]:
     """Positions (n,) of the images whose pixels are hashed: all, or as many as `MOST_BYTES` holds,
-    evenly spread. They depend on number and size of the images alone."""
+    evenly spread; fewer of those that stay encoded. They depend on number, size and storage of the
+    images alone."""
     most = max(1, MOST_BYTES // int(np.prod(images.image_shape)))
+    most = min(most, getattr(images.array, "most_hashed", most))
     count = min(len(images), most)
     return np.linspace(0, len(images) - 1, count).astype(np.int64)
 

@@ -4,12 +4,16 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rotkeras.data.cache import Stamp, cached_array
+from rotkeras.data.cache import Stamp, Storage, cached_array, fitting
 from rotkeras.data.decode import Progress, check_bad, read_all
+from rotkeras.data.encoded import EncodedImages
 from rotkeras.data.folder_layout import class_folders, why_no_labels
+from rotkeras.data.headers import read_headers
 from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
@@ -195,6 +199,7 @@ def read_folder(
     cache: str | Path | None = None,
     progress: Progress | None = None,
     notes: list[str] | None = None,
+    storage: Storage | None = None,
 ) -> tuple[Images, list[BadImage]]:
     """Read a folder of images, recursively.
 
@@ -208,6 +213,7 @@ def read_folder(
             they fit, see `cached_array`.
         progress: called with (read, all).
         notes: lines about what was left out or not used, and why, are added to it.
+        storage: memory, file or encoded; None for what fits.
 
     Returns:
         (images, files that could not be read).
@@ -237,8 +243,13 @@ def read_folder(
                 f" does not have ({', '.join(class_names)}): give both folders the same classes."
             )
         numbers = np.array([class_names.index(name) for name in found_names], np.int64)[numbers]
+    shape = (len(names), image_size, image_size, 3)
+    if (storage or fitting(shape, cache)) == "encoded":
+        return _encoded(
+            folder, names, image_size, numbers, class_names, unreadable, on_bad_image, progress
+        )
     decoded = cached_array(
-        (len(names), image_size, image_size, 3),
+        shape,
         lambda out: read_all(
             range(len(names)),
             lambda position: read_image(folder / names[position], image_size),
@@ -250,14 +261,12 @@ def read_folder(
         cache,
         f"{folder.name or folder.resolve().name}-{image_size}",
         stamp,
+        storage=storage,
     )
     positions, bad = decoded.positions, decoded.bad
     check_bad(bad, on_bad_image)  # those of a cache that was made with "skip"
     if not len(positions):
-        raise UserError(
-            f"None of the {len(names)} image files in {str(folder)!r} could be read; the first:"
-            f" {bad[0].path} ({bad[0].reason}): give a folder of whole images."
-        )
+        raise _none_read(folder, names, bad)
     if bad:
         names = names.select(positions)
         numbers = None if numbers is None else numbers[positions]
@@ -265,3 +274,35 @@ def read_folder(
         decoded.array, numbers, class_names if numbers is not None else (), names, decoded.kept
     )
     return images, unreadable + bad
+
+
+def _encoded(
+    folder: Path,
+    names: Names,
+    size: int,
+    numbers: NDArray[np.int64] | None,
+    class_names: tuple[str, ...],
+    unreadable: list[BadImage],
+    on_bad_image: str,
+    progress: Progress | None,
+) -> tuple[Images, list[BadImage]]:
+    """The images as files that are decoded when they are asked for."""
+    found = len(names)
+    headers, positions, bad = read_headers(folder, names, progress)
+    check_bad(bad, on_bad_image)
+    if not len(positions):
+        raise _none_read(folder, names, bad)
+    if bad:
+        names = names.select(positions)
+        numbers = None if numbers is None else numbers[positions]
+    array: Any = EncodedImages(folder, names, headers, size, on_bad_image)
+    kept = f"{found:,} files stay encoded, and are decoded when they are needed"
+    classes = class_names if numbers is not None else ()
+    return Images.of(array, numbers, classes, names, kept), unreadable + bad
+
+
+def _none_read(folder: Path, names: Names, bad: list[BadImage]) -> UserError:
+    return UserError(
+        f"None of the {len(names)} image files in {str(folder)!r} could be read; the first:"
+        f" {bad[0].path} ({bad[0].reason}): give a folder of whole images."
+    )

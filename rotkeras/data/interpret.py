@@ -16,6 +16,7 @@ from rotkeras.arguments.accepted import (
     Positive,
     Seed,
     Split,
+    StorageChoice,
 )
 from rotkeras.arguments.checked import checked
 from rotkeras.data.decode import Progress
@@ -142,6 +143,7 @@ def load(
     split: Split = "stratified",
     on_bad_image: OnBadImage = "skip",
     cache: AnyPath | None = None,
+    storage: StorageChoice = "auto",
     progress: Progress | None = None,
 ) -> Source:
     """Load images: a TFDS name, a folder, an `.npz` file or NumPy arrays, or the embedded
@@ -174,6 +176,11 @@ def load(
             disk, for later runs too. None holds them in memory when they take at most half of what
             is available, and else keeps them in `~/.cache/rotkeras` (or
             `$XDG_CACHE_HOME/rotkeras`); `Source.kept` says which.
+        storage: of folders: "memory" or "file" (the cache) holds decoded squares; "encoded" leaves
+            the images in their files, decodes each when it is asked for, and cuts a random resized
+            crop that is the first augmentation from the photograph itself. "auto" takes memory, the
+            file where memory is too small, and encoded where the file would need more than half of
+            the free disk.
         progress: called with (images read, images in all).
 
     Returns:
@@ -191,6 +198,13 @@ def load(
             f"cache needs images that are decoded from files, got cache={str(cache)!r} for kind"
             f" {kind!r}; remove it."
         )
+    if storage != "auto" and kind != "folder":
+        raise UserError(
+            f"storage must be auto for kind {kind!r}, got {storage!r}; only folders are read in"
+            " several ways."
+        )
+    if cache is not None and storage in ("memory", "encoded"):
+        raise UserError(f"cache is for storage file or auto, got {storage!r}; remove one of them.")
     if test_folder is not None and kind != "folder":
         raise UserError(
             f"test_folder needs a folder as the source, got kind {kind!r}; remove test_folder."
@@ -225,20 +239,21 @@ def load(
             notes += _notes_of(parts, test_folder)
             folder, test_folder = parts.train, parts.test
         how = (on_bad_image, cache)
-        everything, bad = read_folder(folder, size, labels, None, *how, progress, notes)
+        kept: Any = None if storage == "auto" else storage
+        everything, bad = read_folder(folder, size, labels, None, *how, progress, notes, kept)
         skipped += bad
         names = everything.class_names or None
         known = labels if names else "none"
         if parts is not None and parts.validation is not None:
             validation, bad = read_folder(
-                parts.validation, size, known, names, *how, progress, notes
+                parts.validation, size, known, names, *how, progress, notes, kept
             )
             skipped += bad
 
         def read_test() -> Images | None:
             if test_folder is None:
                 return None
-            images, bad = read_folder(test_folder, size, known, names, *how, None, notes)
+            images, bad = read_folder(test_folder, size, known, names, *how, None, notes, kept)
             skipped.extend(bad)
             return images
 

@@ -11,10 +11,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.data.augmentation import Augmentation, chain
+from rotkeras.data.augmentation import Augmentation
 from rotkeras.data.epochs import Pipeline, count_steps, reads_images
 from rotkeras.data.keyed import Key, permute
 from rotkeras.data.source import Images
+from rotkeras.data.taken import taker
 from rotkeras.errors import UserError
 
 _AHEAD = 4
@@ -57,12 +58,12 @@ def steps_of_images(
 ) -> Steps:
     """The batches of `rotkeras.data.pipeline`; arguments as there."""
     _check_split(images_per_batch, shard[1])
-    augment = chain(list(augmentation))
+    take = taker(images, augmentation)
 
     def batch(epoch: int, index: NDArray[np.int64], repeat: NDArray[np.int64]) -> Any:
         # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
         key = Key(np.int64(seed), np.int64(epoch), images.rows[index] + repeat * len(images.array))
-        return task.views(augment(images.take(index), key) if reads_images(task) else None, key)
+        return task.views(take(index, key) if reads_images(task) else None, key)
 
     return _steps(batch, len(images), repeats, images_per_batch, seed, steps_per_execution, shard)
 

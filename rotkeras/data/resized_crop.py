@@ -92,27 +92,52 @@ class RandomResizedCrop:
         drawn = tf.numpy_function(self._draw, [*key], tf.int32, stateful=False)
         return tf.ensure_shape(drawn, (key.index.shape[0], 5))
 
+    def boxes(
+        self, key: Key, sides: NDArray[np.int32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Boxes of photographs of several shapes, whose aspect ratio is that of pixels.
+
+        Args:
+            key: of NumPy values.
+            sides: (B, 2), height and width.
+
+        Returns:
+            ((B, 4): top, left, height and width as shares of the sides, (B,): whether to flip).
+        """
+        shapes = np.asarray(sides, np.float64)
+        drawn = self._boxes(key.seed, key.epoch, key.index, shapes[:, 0] / shapes[:, 1])
+        return drawn[0], drawn[1]
+
     def _draw(self, seed: Any, epoch: Any, index: NDArray[np.int64]) -> NDArray[np.int32]:
+        boxes, flips = self._boxes(seed, epoch, index, np.ones(len(index)))
+        drawn = np.empty((len(boxes), 5), np.int32)
+        drawn[:, :4] = np.rint(boxes * WHOLE)
+        drawn[:, :2] = np.minimum(drawn[:, :2], WHOLE - drawn[:, 2:4])
+        drawn[:, 4] = flips
+        return drawn
+
+    def _boxes(
+        self, seed: Any, epoch: Any, index: NDArray[np.int64], height_to_width: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         bits = keyed.mix(seed, epoch, _STREAMS, np.asarray(index)[:, None]) >> np.uint64(11)
         unit = bits.astype(np.float64) / 2**53
         areas = self.scale[0] + unit[:, :_TRIES] * (self.scale[1] - self.scale[0])
         low, high = (math.log(each) for each in self.ratio)
+        # Of shares of the sides, which is the ratio of pixels where images are square.
         aspects = np.exp(low + unit[:, _TRIES : 2 * _TRIES] * (high - low))
+        aspects = aspects * height_to_width[:, None]
         heights, widths = np.sqrt(areas / aspects), np.sqrt(areas * aspects)
         fits = (heights <= 1) & (widths <= 1)
         first, rows = fits.argmax(axis=1), np.arange(len(unit))
         found = fits.any(axis=1)
-        nearest = min(max(1.0, self.ratio[0]), self.ratio[1])  # to the ratio of the image
-        height = np.where(found, heights[rows, first], min(1.0, 1 / nearest))
-        width = np.where(found, widths[rows, first], min(1.0, nearest))
+        # The allowed ratio that is nearest to that of the image, in shares of its sides.
+        nearest = np.clip(1 / height_to_width, *self.ratio) * height_to_width
+        height = np.where(found, heights[rows, first], np.minimum(1.0, 1 / nearest))
+        width = np.where(found, widths[rows, first], np.minimum(1.0, nearest))
         top = np.where(found, unit[:, -3], 0.5) * (1 - height)
         left = np.where(found, unit[:, -2], 0.5) * (1 - width)
         boxes = np.stack([top, left, height, width], axis=1)
-        drawn = np.empty((len(unit), 5), np.int32)
-        drawn[:, :4] = np.rint(boxes * WHOLE)
-        drawn[:, :2] = np.minimum(drawn[:, :2], WHOLE - drawn[:, 2:4])
-        drawn[:, 4] = (unit[:, -1] >= 0.5) & self.flip
-        return drawn
+        return boxes, (unit[:, -1] >= 0.5) & self.flip
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         """The crops inside the step, by `keras.ops`: uint8 (B, H, W, 3) to (B, S, S, 3)."""

@@ -11,6 +11,7 @@ from rotkeras.arguments.accepted import (
     OnBadImage,
     Positive,
     Split,
+    StorageChoice,
     Text,
     Wrong,
 )
@@ -76,6 +77,15 @@ class Data(Section):
         ),
     )
 
+    storage: StorageChoice = Field(
+        "auto",
+        description=(
+            "With folder: memory or file holds decoded squares; encoded decodes files when they are"
+            " needed, and cuts random resized crops from the photographs. auto: what fits, in this"
+            " order."
+        ),
+    )
+
     @model_validator(mode="after")
     def _one_source(self) -> "Data":
         named = [kind for kind in SOURCES if getattr(self, kind) is not None]
@@ -95,6 +105,10 @@ class Data(Section):
                 "needs data.folder or data.tfds; the other sources need no cache: remove it",
                 "cache",
             )
+        if self.storage != "auto" and self.folder is None:
+            raise Wrong("needs data.folder; the other sources are read in one way", "storage")
+        if self.cache is not None and self.storage in ("memory", "encoded"):
+            raise Wrong("is for data.storage file or auto; remove one of them", "cache")
         return self
 
     @property

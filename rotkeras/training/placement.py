@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from rotkeras.data import Source
+from rotkeras.data.encoded import EncodedImages
 from rotkeras.errors import UserError
 from rotkeras.pretext import InStep
 from rotkeras.training import devices, hosts
@@ -29,7 +30,8 @@ def choose(
         compiled: whether the step is compiled as a whole (XLA).
 
     Returns:
-        The same for all but auto. Auto is "host" on a CPU, and for what runs on the host alone;
+        The same for all but auto. Auto is "host" on a CPU, for what runs on the host alone, and for
+        images that stay encoded;
         where an accelerator runs a compiled step it is "resident" when the images fit into a
         quarter of its memory, and else "device".
 
@@ -40,6 +42,12 @@ def choose(
     ready = all(getattr(step, "in_step", False) for step in augmentation)
     several = hosts.processes()[1] > 1
     together = source.validation is None or source.validation.array is source.train.array
+    encoded = isinstance(source.train.array, EncodedImages)
+    if wanted in ("device", "resident") and encoded:
+        raise UserError(
+            f"train.placement must be host for images that stay encoded, got {wanted}; set"
+            " data.storage to memory or file, or train.placement to host."
+        )
     if wanted in ("device", "resident") and not able:
         raise UserError(
             f"train.placement must be host for this task and its settings, got {wanted}; its"
@@ -68,7 +76,7 @@ def choose(
         )
     if wanted != "auto":
         return wanted  # type: ignore[return-value]
-    if not (able and compiled and devices.accelerators()):
+    if encoded or not (able and compiled and devices.accelerators()):
         return "host"
     if (
         ready

@@ -11,6 +11,7 @@ from rotkeras.run import images as run_images
 from rotkeras.run.folder import versions
 from rotkeras.training import devices, placement
 from rotkeras.training.callbacks.metrics_log import MetricsLog, read_metrics
+from rotkeras.training.callbacks.replaced_images import encoded_arrays, replaced
 
 
 def summarise(
@@ -36,6 +37,9 @@ def summarise(
             "train": len(source.train),
             "validation": len(source.validation) if source.validation else 0,
             "skipped": [vars(bad) for bad in source.skipped],
+            "replaced": [
+                vars(bad) for bad in replaced(encoded_arrays((source.train, source.validation)))
+            ],
             "record": run_images.record(recipe, source),
         },
         "placement": placement.of(task),

@@ -17,6 +17,7 @@ from rotkeras.backbones import taps
 from rotkeras.data import Source
 from rotkeras.data.digests import digests
 from rotkeras.data.fingerprint import source_difference, source_fingerprint
+from rotkeras.data.taken import cuts_photographs
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable, one_writer, write_json, write_whole
 from rotkeras.pretext.base import TaskFacts
@@ -46,6 +47,7 @@ from rotkeras.training.callbacks import (
     Throughput,
 )
 from rotkeras.training.callbacks.of_network import look_at
+from rotkeras.training.callbacks.replaced_images import ReplacedImages, encoded_arrays
 from rotkeras.training.callbacks.run_checkpoint import restore
 from rotkeras.training.notes import (
     batch_notes,
@@ -182,6 +184,8 @@ def _fit(
         tell(line)
     if line := placement.describe(task, source):
         tell(line)
+    if cuts_photographs(source.train, augmentation):
+        tell("random_resized_crop cuts the photographs themselves, not their centred squares")
     if line := not_in_files(recipe, callbacks):
         tell(line)
     if recipe.encoder.tap != "best":
@@ -272,22 +276,31 @@ def _fit(
         writing = looking + writing
     if done < settings.epochs:
         speed = Throughput(settings.images_per_batch * task.views_per_image(), batches.input_wait)
-        model.fit(
-            batches.dataset,
-            steps_per_epoch=batches.steps_per_epoch,
-            epochs=settings.epochs,
-            initial_epoch=done,
-            validation_data=build_validation(recipe, source, task),
-            shuffle=False,
-            verbose=0,
-            callbacks=[
-                *task.callbacks(source.train),
-                StopOnBadLoss(),
-                speed,
-                *writing,
-                *callbacks,
-            ],
-        )
+        parts = (source.train, source.validation)
+        arrays = encoded_arrays(parts)
+        try:
+            model.fit(
+                batches.dataset,
+                steps_per_epoch=batches.steps_per_epoch,
+                epochs=settings.epochs,
+                initial_epoch=done,
+                validation_data=build_validation(recipe, source, task),
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    *task.callbacks(source.train),
+                    StopOnBadLoss(),
+                    speed,
+                    *writing,
+                    *callbacks,
+                    *([ReplacedImages(parts, tell)] if arrays else []),
+                ],
+            )
+        except Exception as error:
+            # Raised inside tf.data, where it becomes one of TensorFlow's.
+            if mistake := next((each.error for each in arrays if each.error), None):
+                raise mistake from error
+            raise
         state = summarise()
     return task, model, state, log
 

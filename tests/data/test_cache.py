@@ -300,7 +300,7 @@ def test_a_full_disk_is_one_sentence_before_any_is_read(
     monkeypatch.setattr(
         cache_module.shutil, "disk_usage", lambda place: Usage(10**6, 10**6 - 900, 900)
     )
-    for cache in (None, tmp_path / "cache"):
+    for cache, storage in ((None, "file"), (tmp_path / "cache", None)):
         with pytest.raises(
             UserError,
             match=(
@@ -308,8 +308,10 @@ def test_a_full_disk_is_one_sentence_before_any_is_read(
                 r" room.*data\.cache"
             ),
         ):
-            read_folder(photos, 8, cache=cache)
+            read_folder(photos, 8, cache=cache, storage=storage)
     assert reads == []
+    images, _ = read_folder(photos, 8)  # they stay where they are
+    assert "stay encoded" in images.kept
 
 
 def test_a_disk_that_fills_while_writing_is_one_sentence_and_leaves_nothing(tmp_path):

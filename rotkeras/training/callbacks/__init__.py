@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rotkeras.training.callbacks.metrics_log import MetricsLog
     from rotkeras.training.callbacks.probe_accuracy import ProbeAccuracy
     from rotkeras.training.callbacks.progress import Progress
+    from rotkeras.training.callbacks.replaced_images import ReplacedImages
     from rotkeras.training.callbacks.run_checkpoint import RunCheckpoint
     from rotkeras.training.callbacks.stop_on_bad_loss import StopOnBadLoss
     from rotkeras.training.callbacks.throughput import Throughput
@@ -23,6 +24,7 @@ __all__ = [
     "MetricsLog",
     "ProbeAccuracy",
     "Progress",
+    "ReplacedImages",
     "RunCheckpoint",
     "StopOnBadLoss",
     "Throughput",
@@ -37,6 +39,7 @@ _HOMES = {
     "ProbeAccuracy": "probe_accuracy",
     "Progress": "progress",
     "RunCheckpoint": "run_checkpoint",
+    "ReplacedImages": "replaced_images",
     "StopOnBadLoss": "stop_on_bad_loss",
     "Throughput": "throughput",
 }

@@ -1,0 +1,48 @@
+"""Images of a batch, taken and augmented: a crop that comes first is cut from the photographs."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotkeras.data.augmentation import Augmentation, chain
+from rotkeras.data.encoded import EncodedImages
+from rotkeras.data.keyed import Key
+from rotkeras.data.resized_crop import RandomResizedCrop
+from rotkeras.data.source import Images
+
+
+def cuts_photographs(images: Images, augmentation: Sequence[Any]) -> bool:
+    """Whether the first augmentation is a random resized crop, and the images are encoded, so that
+    it is cut from the photographs and not from their squares."""
+    array: Any = images.array
+    first = augmentation[0] if augmentation else None
+    return isinstance(array, EncodedImages) and isinstance(first, RandomResizedCrop)
+
+
+def taker(
+    images: Images, augmentation: Sequence[Augmentation]
+) -> Callable[[NDArray[np.int64], Key], NDArray[np.uint8]]:
+    """A function of (positions (B,), key) that gives augmented images, uint8 (B, H, W, 3)."""
+    steps = list(augmentation)
+    if not cuts_photographs(images, steps):
+        augment = chain(steps)
+        return lambda index, key: augment(images.take(index), key)
+    cut, rest = photographs(images, steps[0]), chain(steps[1:], first=1)
+    return lambda index, key: rest(cut(index, key), key)
+
+
+def photographs(images: Images, crop: Any) -> Callable[[NDArray[np.int64], Key], NDArray[np.uint8]]:
+    """A function of (positions (B,), key) that cuts crops from photographs, uint8 (B, H, W, 3)."""
+    array: Any = images.array
+    size = (crop.size or images.image_shape[0], crop.size or images.image_shape[1])
+
+    def cut(index: NDArray[np.int64], key: Key) -> NDArray[np.uint8]:
+        rows = images.rows[index]
+        boxes, flips = crop.boxes(key, array.sides(rows))
+        made: NDArray[np.uint8] = array.crops(rows, boxes, size)
+        made[flips] = made[flips, :, ::-1]
+        return made
+
+    return cut

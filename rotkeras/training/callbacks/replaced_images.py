@@ -1,0 +1,54 @@
+"""Name the files that could not be decoded while training, once each."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from rotkeras.data.encoded import EncodedImages
+from rotkeras.data.source import BadImage, Images
+
+
+class ReplacedImages(keras.callbacks.Callback):
+    """Say, at the end of an epoch and of training, which encoded images could not be decoded and
+    were replaced by others (see `rotkeras.data.encoded.EncodedImages`).
+
+    Args:
+        parts: of a source.
+        tell: called with a line for each file.
+    """
+
+    def __init__(self, parts: Sequence[Images | None], tell: Callable[[str], None]) -> None:
+        super().__init__()
+        self.arrays = encoded_arrays(parts)
+        self.tell = tell
+        self._told = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Name those that are new."""
+        self._say()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Name those that are new."""
+        self._say()
+
+    def _say(self) -> None:
+        found = replaced(self.arrays)
+        for bad in found[self._told :]:
+            self.tell(f"{bad.path} could not be read ({bad.reason}); replaced by another image")
+        self._told = len(found)
+
+
+def encoded_arrays(parts: Sequence[Images | None]) -> list[EncodedImages]:
+    """The stores of encoded images among the parts of a source, each once."""
+    arrays: list[EncodedImages] = []
+    for part in parts:
+        array: Any = None if part is None else part.array
+        if isinstance(array, EncodedImages) and all(array is not each for each in arrays):
+            arrays.append(array)
+    return arrays
+
+
+def replaced(arrays: Sequence[EncodedImages]) -> list[BadImage]:
+    """The files that could not be decoded so far."""
+    return [bad for array in arrays for bad in array.replaced]
