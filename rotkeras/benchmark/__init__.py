@@ -5,14 +5,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rotkeras.benchmark.flops import Work, count_flops
+    from rotkeras.benchmark.input import InputBenchmark, benchmark_input
     from rotkeras.benchmark.results import TrainingBenchmark
     from rotkeras.benchmark.train import benchmark_training
 
-__all__ = ["TrainingBenchmark", "Work", "benchmark_training", "count_flops"]
+__all__ = [
+    "InputBenchmark",
+    "TrainingBenchmark",
+    "Work",
+    "benchmark_input",
+    "benchmark_training",
+    "count_flops",
+]
 
 _HOMES = {
     "TrainingBenchmark": "results",
+    "InputBenchmark": "input",
     "Work": "flops",
+    "benchmark_input": "input",
     "benchmark_training": "train",
     "count_flops": "flops",
 }

@@ -18,7 +18,8 @@ from rotkeras.recipe import Recipe
 
 VARIABLE = "ROTKERAS_TORCH_PYTHON"
 _PROGRAM = "peer_torch"
-_FOLDER = Path(__file__).with_name("peers")
+PEERS = Path(__file__).with_name("peers")
+"""Folder of the peers' packages, which import nothing of ours."""
 _MOST_IMAGES = 10_000
 _SETTINGS = (
     "contiguous, eager",
@@ -183,7 +184,7 @@ def run_peer(
     wanted = request(recipe, shape, images, steps, ours.repeats, cores)
     # A safe path: the modules beside the program are not those of the same name that torch imports.
     environment = {
-        "PYTHONPATH": str(_FOLDER),
+        "PYTHONPATH": str(PEERS),
         "PYTHONSAFEPATH": "1",
         "TOKENIZERS_PARALLELISM": "false",
         **_allocator(cores),

@@ -1,5 +1,6 @@
 """`rotkeras benchmark`."""
 
+import importlib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,18 +87,24 @@ def benchmark_file(
         _show(measured)
 
 
+_COMMANDS = {
+    "train": "Measure how fast a RECIPE trains; `rotkeras benchmark train --help`.",
+    "input": "Measure how fast photographs become crops; `rotkeras benchmark input --help`.",
+}
+
+
 class _FileOrCommand(click.Group):
     """A group that is the command above when its first argument is none of its commands."""
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name != "train":
+        if name not in _COMMANDS:
             return None
-        from rotkeras.cli.benchmark_train import benchmark_train
-
-        return benchmark_train
+        module = importlib.import_module(f"rotkeras.cli.benchmark_{name}")
+        command: click.Command = getattr(module, f"benchmark_{name}")
+        return command
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return ["train"]
+        return list(_COMMANDS)
 
     def make_context(
         self,
@@ -106,11 +113,11 @@ class _FileOrCommand(click.Group):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        if args and args[0] in ("train", "-h", "--help"):
+        if args and args[0] in (*_COMMANDS, "-h", "--help"):
             return super().make_context(info_name, args, parent, **extra)
-        if args and get_close_matches(args[0], ["train"]) and not Path(args[0]).exists():
+        if args and (close := get_close_matches(args[0], _COMMANDS)) and not Path(args[0]).exists():
             raise click.UsageError(
-                f"There is no file and no command {args[0]!r}; did you mean 'train'?"
+                f"There is no file and no command {args[0]!r}; did you mean {close[0]!r}?"
             )
         return benchmark_file.make_context(info_name, args, parent, **extra)
 
@@ -121,9 +128,8 @@ class _FileOrCommand(click.Group):
 
     def format_usage(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_usage(context.command_path, "[OPTIONS] FILE")
-        formatter.write_usage(
-            context.command_path, "train [OPTIONS] RECIPE", prefix=" " * len("Usage: ")
-        )
+        for usage in ("train [OPTIONS] RECIPE", "input [OPTIONS] FOLDER"):
+            formatter.write_usage(context.command_path, usage, prefix=" " * len("Usage: "))
 
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         options = [
@@ -133,14 +139,13 @@ class _FileOrCommand(click.Group):
         with formatter.section("Options for a FILE"):
             formatter.write_dl([record for record in records if record])
         with formatter.section("Commands"):
-            formatter.write_dl(
-                [("train", "Measure how fast a RECIPE trains; `rotkeras benchmark train --help`.")]
-            )
+            formatter.write_dl(list(_COMMANDS.items()))
 
 
 @click.command(cls=_FileOrCommand)
 def benchmark() -> None:
-    """Measure the time and memory of a .tflite FILE on this machine, or how fast a RECIPE trains.
+    """Measure the time and memory of a .tflite FILE on this machine, how fast a RECIPE trains, or
+    how fast the photographs of a FOLDER become random crops.
 
     Each number of threads is measured in a new process, which does not load TensorFlow.
 
@@ -148,6 +153,7 @@ def benchmark() -> None:
     rotkeras benchmark export/encoder-int8.tflite
     rotkeras benchmark export/encoder-float32.tflite --threads 1,2,4 --json
     rotkeras benchmark train cifar10-cpu
+    rotkeras benchmark input photos
     """
 
 

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from rotkeras.benchmark.results import Bound, Spread
 
 
+PEER_PYTHON = click.option(
+    "--peer-python",
+    metavar="PATH",
+    help="Python that has torch, for --peer.  [default: ROTKERAS_TORCH_PYTHON, or this]",
+)
+
+
 @click.command(name="train")
 @click.argument("recipe")
 @click.option(
@@ -40,11 +47,7 @@ if TYPE_CHECKING:
     help="Measurements of each part.",
 )
 @click.option("--peer", is_flag=True, help="Run a PyTorch peer of the same network beside it.")
-@click.option(
-    "--peer-python",
-    metavar="PATH",
-    help="Python that has torch, for --peer.  [default: ROTKERAS_TORCH_PYTHON, or this]",
-)
+@PEER_PYTHON
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option(
     "-o",
