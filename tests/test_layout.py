@@ -97,7 +97,7 @@ ALLOWED = {
         ),
     },
     "evaluate": {*SMALL, "backbones", "data", "probes", "run", "training"},
-    "benchmark": {*SMALL, "data", "device", "pretext", "recipe", "run", "training"},
+    "benchmark": {*SMALL, "data", "device", "images", "pretext", "recipe", "run", "training"},
     "report": {
         *SMALL,
         *("attention", "backbones", "data", "embedding", "evaluate", "page", "pretext", "probes"),

@@ -26,7 +26,7 @@ ROOMS = [name for name in rotkeras.__all__ if name != "UserError"]
 
 RESULTS = {
     "attention.FilterVariety", "audit.Finding", "audit.Folder", "audit.Report", "audit.ShortcutResult",
-    "benchmark.TrainingBenchmark", "benchmark.Work", "data.BadImage", "data.Pipeline",
+    "benchmark.InputBenchmark", "benchmark.TrainingBenchmark", "benchmark.Work", "data.BadImage", "data.Pipeline",
     "device.GoldenCheck", "embedding.Chunk", "embedding.Embedded", "embedding.Encoder",
     "embedding.ImageList", "embedding.Neighbours", "export.Exported", "export.Parts", "quality.Spread",
     "export.Profile", "probes.FittedProbe", "probes.KnnProbe", "probes.LinearProbe",

@@ -37,9 +37,7 @@ def summarise(
             "train": len(source.train),
             "validation": len(source.validation) if source.validation else 0,
             "skipped": [vars(bad) for bad in source.skipped],
-            "replaced": [
-                vars(bad) for bad in replaced(encoded_arrays((source.train, source.validation)))
-            ],
+            "replaced": [vars(bad) for bad in replaced(encoded_arrays(source))],
             "record": run_images.record(recipe, source),
         },
         "placement": placement.of(task),

@@ -276,8 +276,7 @@ def _fit(
         writing = looking + writing
     if done < settings.epochs:
         speed = Throughput(settings.images_per_batch * task.views_per_image(), batches.input_wait)
-        parts = (source.train, source.validation)
-        arrays = encoded_arrays(parts)
+        arrays = encoded_arrays(source)
         try:
             model.fit(
                 batches.dataset,
@@ -293,7 +292,7 @@ def _fit(
                     speed,
                     *writing,
                     *callbacks,
-                    *([ReplacedImages(parts, tell)] if arrays else []),
+                    *([ReplacedImages(source, tell)] if arrays else []),
                 ],
             )
         except Exception as error:

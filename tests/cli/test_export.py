@@ -79,7 +79,7 @@ def test_the_command_after_a_rejected_export_names_its_folder(tmp_path, monkeypa
     [
         (
             ["--profile", "int4"],
-            "There is no export profile 'int4'; did you mean 'int8'? valid: float32, float16, dynamic, int8, mediapipe, learner, classifier, orient, onnx.",
+            "There is no export profile 'int4'; did you mean 'int8'? valid: float32, float16, dynamic, mixed, int16x8, int8, mediapipe, learner, classifier, orient, onnx.",
         ),
         (["--tap", "conv8"], "must be one of 'conv1', 'conv2', 'conv3', got 'conv8'"),
         (["--calibration-images", "99"], "--calibration-images must be at least 100, got 99."),

@@ -5,8 +5,9 @@ from typing import Any
 
 import keras
 
+from rotkeras.arguments.checked import checked
 from rotkeras.data.encoded import EncodedImages
-from rotkeras.data.source import BadImage, Images
+from rotkeras.data.source import BadImage, Source
 
 
 class ReplacedImages(keras.callbacks.Callback):
@@ -14,13 +15,14 @@ class ReplacedImages(keras.callbacks.Callback):
     were replaced by others (see `rotkeras.data.encoded.EncodedImages`).
 
     Args:
-        parts: of a source.
+        source: what is trained and validated on; without encoded images nothing is said.
         tell: called with a line for each file.
     """
 
-    def __init__(self, parts: Sequence[Images | None], tell: Callable[[str], None]) -> None:
+    @checked
+    def __init__(self, source: Source, tell: Callable[[str], None] = print) -> None:
         super().__init__()
-        self.arrays = encoded_arrays(parts)
+        self.arrays = encoded_arrays(source)
         self.tell = tell
         self._told = 0
 
@@ -39,10 +41,10 @@ class ReplacedImages(keras.callbacks.Callback):
         self._told = len(found)
 
 
-def encoded_arrays(parts: Sequence[Images | None]) -> list[EncodedImages]:
-    """The stores of encoded images among the parts of a source, each once."""
+def encoded_arrays(source: Source) -> list[EncodedImages]:
+    """The stores of encoded images of a source's parts, each once; the test set is not read."""
     arrays: list[EncodedImages] = []
-    for part in parts:
+    for part in (source.train, source.validation):
         array: Any = None if part is None else part.array
         if isinstance(array, EncodedImages) and all(array is not each for each in arrays):
             arrays.append(array)
