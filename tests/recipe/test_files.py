@@ -95,9 +95,7 @@ def test_what_is_dumped_is_the_same_recipe_again():
         assert recipe.validate(yaml.safe_load(text), "another reader") == first
 
 
-@pytest.mark.parametrize(
-    "name", ["quickstart", "cifar10", "cifar10-paper", "cifar10-cpu", "folder", "mobile", "simclr"]
-)
+@pytest.mark.parametrize("name", recipe.shipped())
 def test_every_shipped_recipe_opens_with_what_a_reader_needs(name):
     path = recipe.shipped()[name]
     text = path.read_text()
@@ -105,6 +103,27 @@ def test_every_shipped_recipe_opens_with_what_a_reader_needs(name):
     for word in ("# Paper:", "# Command:  rotkeras train", "# Expected:", "# Time:"):
         assert word in header, f"{name} has no {word}"
     assert recipe.load(name).name == name
+
+
+@pytest.mark.parametrize("name", ["imagenet-alexnet", "places205-alexnet"])
+def test_rotnet_on_imagenet_as_published(name):
+    """Gidaris et al., ICLR 2018, section 4.2, and the published code."""
+    made = recipe.load(name)
+    settings = made.train
+    assert (settings.epochs, settings.images_per_batch, settings.learning_rate) == (50, 192, 0.01)
+    assert (settings.schedule.at_epochs, settings.schedule.factor) == ([15, 30, 45], 0.1)
+    assert (settings.optimizer.momentum, settings.optimizer.weight_decay) == (0.9, 5e-4)
+    assert (made.backbone.name, made.data.image_size, made.data.storage) == (
+        "alexnet",
+        224,
+        "encoded",
+    )
+    (crop,) = made.augmentation
+    assert (crop.name, crop.scale, crop.ratio) == (
+        "random_resized_crop",
+        (0.08, 1.0),
+        (3 / 4, 4 / 3),
+    )
 
 
 def test_the_published_recipes_say_what_was_published():
