@@ -119,10 +119,10 @@ def test_rotnet_on_imagenet_as_published(name):
         "encoded",
     )
     (crop,) = made.augmentation
-    assert (crop.name, crop.scale, crop.ratio) == (
+    assert (crop.name, [*crop.scale], [*crop.ratio]) == (
         "random_resized_crop",
-        (0.08, 1.0),
-        (3 / 4, 4 / 3),
+        [0.08, 1.0],
+        [3 / 4, 4 / 3],
     )
 
 
