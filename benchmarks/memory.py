@@ -1,7 +1,8 @@
-"""How memory grows with the number of image files: reading them into a cache, training from it, and
-`rotkeras embed`.
+"""How memory grows with the number of image files: reading them into a cache, training from it,
+`rotkeras embed`, and batches of images that stay encoded.
 
     python benchmarks/memory.py --files 10000 30000 100000 --json memory.json
+    python benchmarks/memory.py --files 2000 1000000 --stages encoded again --batches 50 --links
 
 Folders of small JPEG files are made (the same few hundred pictures again and again, a thousand in a
 folder), each command runs in a process of its own, whose memory is read from /proc fifty times a
@@ -13,6 +14,7 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -44,6 +46,21 @@ batches = iter(pipeline(source.train, Rotation(), images_per_batch=128).dataset)
 for _ in range(int(sys.argv[4])):
     next(batches)
 del batches  # TensorFlow's threads end before Python does
+"""
+ENCODED = """
+import sys
+from rotkeras.training import devices
+devices.quiet()
+devices.keep_freed_memory()
+from rotkeras.data import augmentation, load, pipeline
+from rotkeras.pretext import Rotation
+source = load(sys.argv[1], image_size=int(sys.argv[2]), storage="encoded", validation_fraction=0)
+crop = augmentation.random_resized_crop()
+made = pipeline(source.train, Rotation(), images_per_batch=128, augmentation=crop)
+batches = iter(made.dataset)
+for _ in range(int(sys.argv[3])):
+    next(batches)
+del batches
 """
 ENCODER = """
 import sys
@@ -79,7 +96,11 @@ def main() -> None:
         "--stages",
         nargs="+",
         default=["read", "train", "embed"],
-        choices=["read", "train", "embed"],
+        choices=["read", "train", "embed", "encoded", "again"],
+        help="encoded: headers are read, then batches; again: a second start, which finds them",
+    )
+    parser.add_argument(
+        "--links", action="store_true", help="make hard links to a few hundred files"
     )
     parser.add_argument(
         "--folder",
@@ -98,7 +119,8 @@ def main() -> None:
             watch([sys.executable, "-c", ENCODER, str(options.size), str(encoder)])
         print(HEADER, flush=True)
         for count in options.files:
-            with files(Path(work, "photographs"), count) as folder:
+            with files(Path(work, "photographs"), count, options.links) as folder:
+                os.environ["XDG_CACHE_HOME"] = str(Path(work, "headers"))
                 for stage in options.stages:
                     seconds, memory = watch(command(stage, folder, Path(work), options, count))
                     done = min(128 * options.batches, count) if stage == "train" else count
@@ -131,6 +153,8 @@ def command(
         return [sys.executable, "-c", READ, *cache, str(count)]
     if stage == "train":
         return [sys.executable, "-c", TRAIN, *cache, str(options.batches)]
+    if stage in ("encoded", "again"):
+        return [sys.executable, "-c", ENCODED, *cache[:2], str(options.batches)]
     return [
         sys.executable,
         "-m",
@@ -144,9 +168,9 @@ def command(
 
 
 @contextlib.contextmanager
-def files(folder: Path, count: int) -> Iterator[Path]:
-    """A folder of so many small JPEG files, a thousand in each folder below; it is deleted in the
-    end."""
+def files(folder: Path, count: int, links: bool = False) -> Iterator[Path]:
+    """A folder of so many small JPEG files, or of links to 300 of them, a thousand in each folder
+    below; it is deleted in the end."""
     generator = np.random.default_rng(0)
     contents = []
     for _ in range(300):
@@ -161,7 +185,12 @@ def files(folder: Path, count: int) -> Iterator[Path]:
             home = folder / f"folder_{number // 1000:04d}"
             if number % 1000 == 0:
                 home.mkdir(parents=True)
-            (home / f"photograph_{number:07d}.jpg").write_bytes(contents[number % len(contents)])
+            file = home / f"photograph_{number:07d}.jpg"
+            if links and number >= len(contents):
+                first = number % len(contents)
+                os.link(folder / "folder_0000" / f"photograph_{first:07d}.jpg", file)
+            else:
+                file.write_bytes(contents[number % len(contents)])
         yield folder
     finally:
         remove(folder)

@@ -13,12 +13,14 @@ _STEPS = 127.0
 
 @checked
 def round_to_int8(model: keras.Model) -> int:
-    """Let convolutions and dense layers of a model train with kernels and inputs rounded to int8.
+    """Let convolutions and dense layers train with kernels, inputs and outputs rounded to int8.
 
-    Kernels are rounded channel by channel, symmetrically; inputs by the least and the greatest
-    number of the batch, zero included. Gradients pass the rounding as if it were not there
-    (straight-through). Batch norm need not be folded: it scales whole channels, which changes no
-    rounding of theirs. At inference nothing is rounded.
+    Kernels are rounded channel by channel, symmetrically; inputs and outputs by the least and the
+    greatest number of the batch, zero included. An output is that of the batch norm behind a
+    convolution, which a file folds into it, and behind that of a ReLU; of a batch norm before
+    hard-swish or an addition it is rounded itself. Gradients pass the rounding as if it were not
+    there (straight-through). Kernels need no folding: batch norm scales whole channels, which
+    changes no rounding of theirs. At inference nothing is rounded.
 
     As `fuse_batch_norm` it changes the model in memory alone: layers stay stock
     layers, and no file carries it. Call it before `compile`.
@@ -39,9 +41,29 @@ def round_to_int8(model: keras.Model) -> int:
             count += round_to_int8(layer)
         elif type(layer) in _PRODUCTS:
             if not isinstance(layer.call, _Rounded):
-                layer.call = _Rounded(layer)
+                layer.call = _Rounded(layer, _ends_here(layer))
             count += 1
+        elif (
+            isinstance(layer, keras.layers.BatchNormalization)
+            and _ends_here(layer)
+            and not isinstance(layer.call, _RoundedOutput)
+        ):
+            layer.call = _RoundedOutput(layer)
     return count
+
+
+def _ends_here(layer: Any) -> bool:
+    """Whether what a file computes in one step ends with this layer: no batch norm and no ReLU
+    follows."""
+    follow = [node.operation for node in getattr(layer, "_outbound_nodes", ())]
+    return not follow or not all(_is_folded(each) for each in follow)
+
+
+def _is_folded(operation: Any) -> bool:
+    if isinstance(operation, keras.layers.BatchNormalization | keras.layers.ReLU):
+        return True
+    relus = (keras.activations.relu, keras.activations.relu6)
+    return isinstance(operation, keras.layers.Activation) and operation.activation in relus
 
 
 def rounded_kernel(kernel: Any, axes: tuple[int, ...]) -> Any:
@@ -108,18 +130,37 @@ _PRODUCTS: dict[type, tuple[Any, tuple[int, ...]]] = {
 class _Rounded:
     """The `call` of one layer."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, ends_here: bool) -> None:
         self.layer = layer
+        self.ends_here = ends_here
         self.stock = layer.call
 
     def __call__(self, inputs: Any, **given: Any) -> Any:
         layer = self.layer
-        # Stock convolutions do not take `training`; the call of the model knows it.
-        if not layer._get_call_context().get_value("training"):
+        if not _trains(layer):
             return self.stock(inputs, **given)
         product, axes = _PRODUCTS[type(layer)]
         kernel = rounded_kernel(ops.cast(layer.kernel, inputs.dtype), axes)
         x = product(layer, rounded_activation(inputs), kernel)
         if layer.use_bias:
             x = ops.add(x, ops.cast(layer.bias, x.dtype))
-        return x if layer.activation is None else layer.activation(x)
+        x = x if layer.activation is None else layer.activation(x)
+        return rounded_activation(x) if self.ends_here else x
+
+
+class _RoundedOutput:
+    """The `call` of a batch norm whose output is rounded."""
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+        self.stock = layer.call
+
+    def __call__(self, inputs: Any, **given: Any) -> Any:
+        x = self.stock(inputs, **given)
+        return rounded_activation(x) if _trains(self.layer) else x
+
+
+def _trains(layer: Any) -> bool:
+    """Whether the call of the model that is under way is one of training: stock convolutions do not
+    take `training`."""
+    return bool(layer._get_call_context().get_value("training"))

@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,17 @@ from numpy.typing import NDArray
 
 from rotkeras.device.notes import without_notes
 from rotkeras.export.metadata import packed
+from rotkeras.export.operators import name_of
 from rotkeras.export.profiles import Numbers
 
-_PRODUCTS = ("CONV_2D", "FULLY_CONNECTED")
-_DEPTHWISE = "DEPTHWISE_CONV_2D"
+_PRODUCTS = ("CONV_2D", "FULLY_CONNECTED", "DEPTHWISE_CONV_2D")
+_COMPARED = 64
+TOLERATED = 0.005
+"""Share of the variance of features that rounding may add as noise before operators are left out of
+int8."""
+
+Operator = tuple[str, str]
+"""(name of the operator, name of its output)."""
 
 
 def quantize(
@@ -27,11 +35,12 @@ def quantize(
     quantised.
 
     Args:
-        model: a float32 TFLite file.
+        model: a float32 TFLite file with one vector as its output.
         numbers: "dynamic" has int8 weights; the inputs of convolutions and dense layers are
             quantised by the range of each image as it runs. Depthwise convolutions have few weights
             and compute in float32, because their dynamic kernels are slow. "mixed" computes all
-            three in int8, by ranges of the calibration images; "int16x8" in int16 with int8
+            three in int8, by ranges of the calibration images, except those that lose too much by
+            it (`sensitive`), which are as in "dynamic". "int16x8" computes in int16 with int8
             weights.
         images: uint8 (n, S, S, 3), for the ranges of "mixed" and "int16x8".
         signature: of images.
@@ -44,37 +53,136 @@ def quantize(
         Jacob et al., CVPR 2018, section 3; Krishnamoorthi, Quantizing deep convolutional networks
         for efficient inference, 2018, sections 3.1 and 4.1.
     """
-    from litert_quantizer import Quantizer
+    operators = products(model)
+    if numbers == "dynamic":
+        return _quantized(model, (), operators, None)
+    ranges = _ranges(model, operators, images, signature)
+    if numbers == "int16x8":
+        return _quantized(model, operators, (), ranges, 16)
+    left = sensitive(model, operators, ranges, images[:_COMPARED], signature)
+    return _quantized(model, [each for each in operators if each not in left], left, ranges)
+
+
+def sensitive(
+    model: bytes,
+    operators: Sequence[Operator],
+    ranges: Any,
+    images: NDArray[np.uint8],
+    signature: str,
+) -> list[Operator]:
+    """The operators to leave out of int8: the fewest, by the noise that each makes alone, without
+    which rounding adds at most `TOLERATED` of the variance of the features as noise.
+
+    A few channels of a residual stream may be a hundred times as large as the others, which int8
+    then rounds away: a classifier of classes needs them, though the pretext task did not.
+
+    Args:
+        model: the float32 file.
+        operators: all that can be quantised.
+        ranges: of their inputs and outputs.
+        images: uint8 (n, S, S, 3), to compare features on.
+        signature: of images.
+    """
+    exact = _features(model, images, signature)
+
+    def noise(int8: Sequence[Operator]) -> float:
+        others = [each for each in operators if each not in int8]
+        made = _quantized(model, int8, others if len(int8) > 1 else (), ranges)
+        return added_noise(exact, _features(made, images, signature))
+
+    if noise(operators) <= TOLERATED:
+        return []
+    alone = {each: noise([each]) for each in operators}
+    worst = sorted(operators, key=lambda each: -alone[each])
+    count = 1
+    while count < len(worst) and noise(worst[count:]) > TOLERATED:
+        count = max(count + 1, count * 5 // 4)
+    return worst[:count]
+
+
+def added_noise(exact: NDArray[np.floating], rounded: NDArray[np.floating]) -> float:
+    """The mean squared error of features (n, d) as a share of the variance of each, averaged: what
+    a linear classifier of standardised features sees."""
+    variance = np.maximum(exact.var(axis=0), 1e-12)
+    return float(np.mean(((rounded - exact) ** 2).mean(axis=0) / variance))
+
+
+def products(model: bytes) -> list[Operator]:
+    """The convolutions and dense layers of a file, in their order."""
+    tree: Any = schema.Model.GetRootAs(model)
+    graph = tree.Subgraphs(0)
+    found = []
+    for position in range(graph.OperatorsLength()):
+        operator = graph.Operators(position)
+        name = name_of(tree.OperatorCodes(operator.OpcodeIndex()))
+        if name in _PRODUCTS:
+            found.append((name, graph.Tensors(operator.Outputs(0)).Name().decode()))
+    return found
+
+
+def _features(model: bytes, images: NDArray[np.uint8], signature: str) -> NDArray[np.float32]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    with without_notes():
+        run = Interpreter(model_content=model).get_signature_runner(signature)
+    (output,) = run.get_output_details()
+    return np.concatenate([run(images=image[None])[output] for image in images])
+
+
+def _ranges(
+    model: bytes, operators: Sequence[Operator], images: NDArray[np.uint8], signature: str
+) -> Any:
+    """The least and the greatest number of each input and output of the operators.
+
+    The quantizer's own rule, a moving average, clips what few images reach: the least cosine of a
+    MobileNetV3Small was 0.12 by it, and is 0.96 by least and greatest.
+    """
     from litert_quantizer.calibrator import Calibrator
-    from litert_quantizer.qtyping import TFLOperationName
     from litert_quantizer.recipe_manager import RecipeManager
     from litert_quantizer.utils.qsv_utils import min_max_update
 
     recipe: Any = RecipeManager()
-    products = [TFLOperationName(name) for name in _PRODUCTS]
-    depthwise = TFLOperationName(_DEPTHWISE)
-    for operator in products if numbers == "dynamic" else [*products, depthwise]:
-        if numbers == "dynamic":
-            recipe.add_dynamic_config(".*", operator, num_bits=8)
-        else:
-            bits = 16 if numbers == "int16x8" else 8
-            recipe.add_static_config(".*", operator, activation_num_bits=bits, weight_num_bits=8)
-    if numbers == "dynamic":
-        recipe.add_weight_only_config(".*", depthwise, num_bits=8)
-    ranges = None
+    _configure(recipe, operators, (), 8)
     with without_notes(), _without_output():
-        if numbers != "dynamic":
-            # Its own rule, a moving average, clips what few images reach: the least cosine of a
-            # MobileNetV3Small was 0.12 by it, and is 0.96 by least and greatest.
-            calibrator = Calibrator(model, num_threads=1, qsv_update_func=min_max_update)
-            calibrator.calibrate({signature: [{"images": image[None]} for image in images]}, recipe)
-            ranges = calibrator.get_model_qsvs()
+        calibrator = Calibrator(model, num_threads=1, qsv_update_func=min_max_update)
+        calibrator.calibrate({signature: [{"images": image[None]} for image in images]}, recipe)
+    return calibrator.get_model_qsvs()
+
+
+def _quantized(
+    model: bytes,
+    static: Sequence[Operator],
+    dynamic: Sequence[Operator],
+    ranges: Any,
+    bits: int = 8,
+) -> bytes:
+    from litert_quantizer import Quantizer
+
+    with without_notes(), _without_output():
         quantizer = Quantizer(model)
-        quantizer.load_quantization_recipe(recipe.get_quantization_recipe())
+        _configure(quantizer, static, dynamic, bits)
         quantized = quantizer.quantize(
             ranges, enable_progress_bar=False, enable_progress_report=False
         )
     return _with_buffers_inside(bytes(quantized.quantized_model))
+
+
+def _configure(
+    recipe: Any, static: Sequence[Operator], dynamic: Sequence[Operator], bits: int
+) -> None:
+    """Say how each operator is to compute."""
+    from litert_quantizer.qtyping import TFLOperationName
+
+    for name, output in static:
+        kind = TFLOperationName(name)
+        place = f"^{re.escape(output)}"
+        recipe.add_static_config(place, kind, activation_num_bits=bits, weight_num_bits=8)
+    for name, output in dynamic:
+        kind = TFLOperationName(name)
+        if name == "DEPTHWISE_CONV_2D":
+            recipe.add_weight_only_config(f"^{re.escape(output)}", kind, num_bits=8)
+        else:
+            recipe.add_dynamic_config(f"^{re.escape(output)}", kind, num_bits=8)
 
 
 def _with_buffers_inside(model: bytes) -> bytes:

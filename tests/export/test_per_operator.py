@@ -4,7 +4,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from rotkeras import backbones, taps
-from rotkeras.export import to_tflite
+from rotkeras.export import per_operator, to_tflite
 from rotkeras.export.operators import operators_of
 
 SIZE = 32
@@ -31,10 +31,14 @@ def encoder():
 @pytest.fixture(scope="module")
 def files(encoder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
-    return {
-        name: to_tflite(encoder, folder / f"{name}.tflite", name, calibration=IMAGES).read_bytes()
-        for name in ("float32", "dynamic", "mixed", "int16x8")
-    }
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(per_operator, "TOLERATED", 1e9)  # no operator is left out of int8
+        return {
+            name: to_tflite(
+                encoder, folder / f"{name}.tflite", name, calibration=IMAGES
+            ).read_bytes()
+            for name in ("float32", "dynamic", "mixed", "int16x8")
+        }
 
 
 def tensors(model):
@@ -154,3 +158,59 @@ def test_weights_take_a_quarter(files):
 
     for name in ("dynamic", "mixed", "int16x8"):
         assert weights(name) < 0.4 * weights("float32")
+
+
+def test_noise_by_hand():
+    exact = np.array([[0.0, 10.0], [2.0, 30.0]])  # variances 1 and 100
+    rounded = exact + np.array([[0.1, 1.0], [-0.1, -1.0]])
+    assert per_operator.added_noise(exact, rounded) == pytest.approx((0.01 / 1 + 1 / 100) / 2)
+    assert per_operator.added_noise(exact, exact) == 0
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory):
+    """Two convolutions; of the second one's outputs two are hundreds of times as large."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    images = keras.Input((SIZE, SIZE, 3), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(images)
+    x = keras.layers.Conv2D(16, 3, strides=4, name="first")(x)
+    x = keras.layers.Conv2D(16, 3, strides=2, groups=1, name="second")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(images, x)
+    kernel, bias = model.get_layer("second").get_weights()
+    kernel[..., :2] *= 300  # int8 has no steps left for the others, which a float output keeps
+    model.get_layer("second").set_weights([kernel, bias])
+    return to_tflite(model, tmp_path_factory.mktemp("uneven") / "a.tflite").read_bytes()
+
+
+def test_operators_that_lose_too_much_are_left_out_of_int8(uneven):
+    operators = per_operator.products(uneven)
+    assert [name for name, _ in operators] == ["CONV_2D", "CONV_2D"]
+    ranges = per_operator._ranges(uneven, operators, IMAGES, "embed")
+    exact = per_operator._features(uneven, IMAGES[:64], "embed")
+
+    def noise(static, dynamic):
+        made = per_operator._quantized(uneven, static, dynamic, ranges)
+        return per_operator.added_noise(exact, per_operator._features(made, IMAGES[:64], "embed"))
+
+    assert noise(operators, ()) > 0.5
+    left = per_operator.sensitive(uneven, operators, ranges, IMAGES[:64], "embed")
+    assert operators[1] in left
+    kept = [each for each in operators if each not in left]
+    assert noise(kept, left) < 0.1 * noise(operators, ())
+
+
+def test_nothing_is_left_out_where_int8_loses_little(files):
+    model = files["float32"]
+    operators = per_operator.products(model)[:3]
+    ranges = per_operator._ranges(model, operators, IMAGES, "embed")
+    patched = pytest.MonkeyPatch()
+    patched.setattr(per_operator, "TOLERATED", 1e9)
+    assert per_operator.sensitive(model, operators, ranges, IMAGES[:8], "embed") == []
+    patched.setattr(per_operator, "TOLERATED", -1.0)
+    assert set(per_operator.sensitive(model, operators, ranges, IMAGES[:8], "embed")) == set(
+        operators
+    )
+    patched.undo()
