@@ -121,7 +121,7 @@ class ExportConsole:
             self.console.print(
                 f"nothing was exported; the rejected files are in {_from_here(exported.folder)}"
             )
-            self.console.print(f"next:    {_with_floats(exported.folder, run, options)}")
+            self.console.print(f"next:    {_with_auto(exported.folder, run, options)}")
             self.console.print("or try more --calibration-images, or another --tap")
             return
         self.console.print(
@@ -208,11 +208,10 @@ def _probed_images(proof: dict[str, Any]) -> int:
     return min((int(drop["images"]) for drop in drops), default=0)
 
 
-def _with_floats(rejected: Path, run: "Run", options: Words) -> str:
-    """The command that exports the same run without profiles that lose accuracy."""
+def _with_auto(rejected: Path, run: "Run", options: Words) -> str:
+    """The command that exports the same run by a profile that does not lose too much."""
     target = rejected.with_name(rejected.name.removesuffix("-rejected"))
-    words: list[Any] = ["rotkeras", "export", run.path, "--profile", "float16", "--profile"]
-    words.append("float32")
+    words: list[Any] = ["rotkeras", "export", run.path, "--profile", "auto"]
     if target.resolve() != run.export.resolve():
         words += ["-o", _from_here(target)]
     if target.exists():
