@@ -67,7 +67,7 @@ def measured(in_this_process, tmp_path_factory):
     made up."""
     folder = tmp_path_factory.mktemp("benchmark")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "find_torch", lambda python: peer.Torch(python, "2.13.0"))
+        patch.setattr(train, "find_torch", lambda python, torchvision: peer.Torch(python, "2.13.0"))
         patch.setattr(train, "run_peer", lambda *_: PEER)
         options = (
             "--steps",

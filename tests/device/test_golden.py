@@ -17,7 +17,7 @@ def copied(exported, tmp_path):
 
 def test_every_file_answers_as_it_did(exported):
     checks = check_golden(exported)
-    assert len(checks) == 8
+    assert len(checks) == 10
     assert all(check.passed for check in checks)
     assert {check.file for check in checks} == {each.name for each in exported.glob("*.tflite")}
 
@@ -85,7 +85,7 @@ def test_a_device_that_has_one_file_checks_that_one(copied):
     (copied / "encoder-int8.tflite").unlink()
     with pytest.raises(
         UserError,
-        match=r"must hold one of encoder-float32\.tflite, encoder-float16\.tflite, encoder-dynamic\.tflite, encoder-int8\.tflite, encoder-mediapipe\.tflite,",
+        match=r"must hold one of encoder-float32\.tflite, encoder-float16\.tflite, encoder-dynamic\.tflite, encoder-mixed\.tflite, encoder-int16x8\.tflite, encoder-int8\.tflite, encoder-mediapipe\.tflite,",
     ):
         check_golden(copied)
 

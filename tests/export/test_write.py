@@ -195,7 +195,7 @@ def test_images_without_labels_are_proven_by_their_rotations(network, digit_sour
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"profiles": ["int16"]}, "'onnx', got 'int16'; did you mean 'int8'?"),
+        ({"profiles": ["int16"]}, "'auto', got 'int16'; did you mean 'int16x8'?"),
         ({"tap": "conv7"}, "must be one of 'conv1', 'conv2', 'conv3', got 'conv7'"),
         ({"calibration_images": 50}, "calibration_images must be at least 100, got 50."),
         ({"calibration_images": 400}, "calibrated on 400 training images, and there are 300"),
@@ -294,7 +294,9 @@ def test_a_learner_is_proven_signature_by_signature(proof):
 
 def test_links_leftovers_and_the_current_folder(network, source, tmp_path, monkeypatch):
     # Where the files go is looked at here, not what is in them.
-    monkeypatch.setattr(write, "_write", lambda *_: {"files": {}, "encoder": {}, "held_out": {}})
+    monkeypatch.setattr(
+        write, "_write", lambda *_: ({"files": {}, "encoder": {}, "held_out": {}}, [])
+    )
     monkeypatch.setattr(write.card, "write", lambda *_: None)
     quick = {"profiles": ["float32"], "tap": "conv1", "overwrite": True}
     (tmp_path / "real").mkdir()
