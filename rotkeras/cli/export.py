@@ -174,6 +174,11 @@ def _settings(run: Any, options: dict[str, Any]) -> tuple["Export", str]:
             each for name in given["profiles"] for each in (every if name == "all" else [name])
         ]
         given["profiles"] = [name if name == "auto" else profile(name).name for name in names]
+    if "aim" in given and "auto" not in given.get("profiles", content["profiles"]):
+        raise UserError(
+            f"--aim says what --profile auto takes, got --aim {given['aim']} without it; add"
+            " --profile auto."
+        )
     asked = options.get("profiles") or (() if recipe.export is not None else ("all",))
     try:
         return Export.model_validate(content | given), left_out if "all" in asked else ""

@@ -161,6 +161,9 @@ def test_the_command_shows_the_table_and_the_reason(exported_run, tmp_path):
     for name in ("float32", "dynamic", "mixed", "int16x8"):
         assert name in result.output
     assert len([*(tmp_path / "out").glob("*.tflite")]) == 1
+    alone = CliRunner().invoke(main, ["export", str(exported_run.path), "--aim", "speed"])
+    assert alone.exit_code == 2
+    assert "--aim says what --profile auto takes, got --aim speed without it" in alone.output
     wrong = CliRunner().invoke(main, ["export", str(exported_run.path), "--aim", "beauty"])
     assert wrong.exit_code == 2
     assert "'beauty' is not one of 'size', 'speed', 'accuracy'" in wrong.output
