@@ -88,6 +88,8 @@ def check_alike(recipe: Recipe) -> None:
     """Raise a `UserError` for a recipe that the peer cannot train."""
     if lacking := networks.lacks(recipe.backbone.model_dump(mode="json")):
         raise UserError(f"The peer does not have {lacking}. Leave --peer out.")
+    if recipe.train.quantization_aware:
+        raise UserError("The peer does not have train.quantization_aware. Leave --peer out.")
     if recipe.task.name not in TASKS:
         raise UserError(
             f"The peer has the tasks {', '.join(TASKS)}, and task.name is {recipe.task.name}. Leave"

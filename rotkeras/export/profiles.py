@@ -78,14 +78,14 @@ PROFILES = {
         Profile(
             "mixed",
             "encoder-mixed.tflite",
-            "int8 convolutions, floats between: fastest on most CPUs",
+            "int8 convolutions, floats between: for CPUs",
             "encoder",
             "mixed",
         ),
         Profile(
             "int16x8",
             "encoder-int16x8.tflite",
-            "16-bit activations, int8 weights: DSPs; slow on CPUs",
+            "16-bit activations, int8 weights: slow on CPUs",
             "encoder",
             "int16x8",
         ),

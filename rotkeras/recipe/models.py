@@ -106,8 +106,8 @@ class Train(Section):
     quantization_aware: bool = Field(
         False,
         description=(
-            "Round kernels and inputs of convolutions and dense layers to int8 while training, so"
-            " that int8 files lose less; for a few last epochs, from the network of another run."
+            "Round kernels, inputs and outputs of convolutions and dense layers to int8 while"
+            " training; for a few last epochs, from the network of another run."
         ),
     )
     xla: bool = Field(

@@ -115,8 +115,11 @@ def build(
         kept = backbone.layers if backbones.has_weights(recipe.backbone) else ()
         initial_weights.draw(model, settings.seed, kept)
         backbones.fuse_batch_norm(model)
-        if settings.quantization_aware:
-            backbones.round_to_int8(model)
+        if settings.quantization_aware and not backbones.round_to_int8(model):
+            raise UserError(
+                "train.quantization_aware must be false for this network, got true; it has no"
+                " layer that is rounded (Conv2D, DepthwiseConv2D, Dense)."
+            )
         if settings.optimizer.weight_decay_as == "l2_in_gradient":
             add_l2(model, settings.optimizer.weight_decay)
         model.compile(

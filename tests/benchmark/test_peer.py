@@ -65,6 +65,8 @@ def test_recipes_that_it_cannot_train():
     ):
         peer.check_alike(other)
     peer.check_alike(made(task={"name": "simclr"}))
+    with pytest.raises(UserError, match=r"does not have train\.quantization_aware"):
+        peer.check_alike(made(train={**SMALL["train"], "quantization_aware": True}))
     for backbone, said in (
         ({"name": "vgg19_bn"}, "the backbone vgg19_bn: it has nin, resnet, keras_applications"),
         ({"name": "resnet", "version": 2}, "a resnet of another version than 1 or another width"),
@@ -72,7 +74,11 @@ def test_recipes_that_it_cannot_train():
         (applications("Xception"), "the network Xception: it has MobileNetV2, MobileNetV3Small"),
         (
             applications("MobileNetV3Small", arguments={"minimalistic": True}),
-            "arguments of MobileNetV3Small",
+            "arguments or another activation of MobileNetV3Small",
+        ),
+        (
+            applications("MobileNetV3Small", activation="relu6"),
+            "arguments or another activation of MobileNetV3Small",
         ),
     ):
         with pytest.raises(UserError, match=f"^The peer does not have {said}"):

@@ -127,9 +127,7 @@ def test_the_recommended_file_is_kept_and_all_are_in_the_proof(done):
     assert set(golden["answers"]) == {f"encoder-{name}.tflite" for name in kept}
 
 
-def test_the_accuracies_of_a_candidate_that_cannot_be_made_are_not_needed(
-    source, tmp_path, monkeypatch
-):
+def test_a_candidate_that_cannot_be_made_is_left_out_by_name(source, tmp_path, monkeypatch):
     def broken(*_arguments):
         raise RuntimeError("no such kernel")
 
@@ -178,3 +176,21 @@ def test_numbers_of_a_table_are_of_the_records(done):
     for row, each in zip(rows, found, strict=True):
         assert row[0].removesuffix(" *") == each["profile"]
         np.testing.assert_allclose(float(row[2]), each["bytes"] / found[0]["bytes"], atol=0.005)
+
+
+def test_a_candidate_that_cannot_be_run_is_left_out_too(source, tmp_path, monkeypatch):
+    from rotkeras import UserError
+    from rotkeras.export import write
+
+    verify = write.verify_file
+
+    def broken(path, kind, *arguments):
+        if kind.name == "int16x8":
+            raise UserError("it cannot be opened")
+        return verify(path, kind, *arguments)
+
+    monkeypatch.setattr(write, "verify_file", broken)
+    settings = Export(profiles=["auto"], saved_model=False, tap="conv2", max_drop=100)
+    done = export(three_taps(), source, tmp_path / "export", settings)
+    assert done.proof["candidates"]["left_out"] == {"int16x8": "it cannot be opened"}
+    assert not (done.folder / "encoder-int16x8.tflite").exists()

@@ -64,8 +64,8 @@ def lacks(backbone: dict[str, Any]) -> str | None:
     if name == "keras_applications":
         if backbone["model"] not in _TORCHVISION:
             return f"the network {backbone['model']}: it has {', '.join(_TORCHVISION)}"
-        if backbone["arguments"]:
-            return f"arguments of {backbone['model']}"
+        if backbone["arguments"] or backbone["activation"]:
+            return f"arguments or another activation of {backbone['model']}"
     return None
 
 
