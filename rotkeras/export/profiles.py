@@ -157,6 +157,8 @@ def available(task: Any) -> tuple[list[ProfileName], str]:
         if lacking
         else []
     )
+    lacking.append("int16x8")
+    lines.append("left out: int16x8, which takes many times as long on a CPU: ask for it by name")
     if missing := missing_packages():
         lines.append(f"left out: onnx, which needs {', '.join(missing)}: {INSTALL}")
         lacking.append("onnx")
