@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     help=(
         "float32, float16, dynamic, mixed, int16x8, int8, mediapipe, learner, classifier, orient,"
         " onnx, all or auto; may be repeated. all: those that the run and the installed packages"
-        " allow, but int16x8. auto: the best of the first six for --aim. [default: the recipe's, or all]"
+        " allow, but int16x8. auto: the best of the first six for --aim. [default: the recipe's,"
+        " or all]"
     ),
 )
 @click.option(
