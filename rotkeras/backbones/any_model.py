@@ -105,6 +105,11 @@ def rebuild(
             f"The model {model.name!r} cannot take images of {shape} ({brief(error)}). Use the"
             f" size that it was made for, {own}."
         ) from error
+    if activation is not None and not walk.replaced:
+        raise UserError(
+            f"activation must be null for {model.name!r}, got {activation!r}; it has no hard-swish"
+            " and no SiLU to replace."
+        )
     backbone = keras.Model(inputs, output, name=model.name)
     walk.copy_weights()
     return backbone
@@ -159,6 +164,7 @@ class _Walk:
     ) -> None:
         self.model = model
         self.activation = activation
+        self.replaced = False
         self.momentum = momentum
         self.synchronized = synchronized
         self.calls: list[tuple[Any, list[Any], list[Any]]] = []
@@ -237,6 +243,7 @@ class _Walk:
         config["name"] = self._unused(layer.name)
         if self.activation is not None and _is_smooth(layer):
             config["activation"] = self.activation
+            self.replaced = True
         copied = type(layer).from_config(config)
         self._copies[id(layer)] = layer, copied
         return copied

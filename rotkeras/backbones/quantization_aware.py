@@ -1,5 +1,4 @@
-"""Quantization-aware training: a network learns with weights and activations rounded to int8, so
-that an int8 file loses less."""
+"""Quantization-aware training: a network learns with weights and activations rounded to int8."""
 
 from typing import Any
 
@@ -50,6 +49,11 @@ def round_to_int8(model: keras.Model) -> int:
         ):
             layer.call = _RoundedOutput(layer)
     return count
+
+
+def is_rounded(layer: Any) -> bool:
+    """Whether `round_to_int8` has changed a layer."""
+    return isinstance(layer.call, _Rounded)
 
 
 def _ends_here(layer: Any) -> bool:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rotkeras.arguments.accepted import AnyPath, ImageSize, Positive, Seed, Text
 from rotkeras.arguments.checked import checked
@@ -18,7 +17,7 @@ from rotkeras.benchmark.new_process import lines
 from rotkeras.benchmark.peer import PEERS, find_torch
 from rotkeras.benchmark.results import PeerSetting, Spread
 from rotkeras.data import load
-from rotkeras.data.encoded import EncodedImages
+from rotkeras.data.encoded import EncodedImages, whole_pixels
 from rotkeras.data.keyed import Key
 from rotkeras.data.resized_crop import random_resized_crop
 from rotkeras.data.taken import taker
@@ -180,7 +179,7 @@ def _peer(
 ) -> list[PeerSetting]:
     rows = np.arange(len(array))
     shares, flips = crop.boxes(Key(np.int64(seed), np.int64(0), rows), array.sides(rows))
-    boxes = _pixels(shares, array.sides(rows))
+    boxes = whole_pixels(shares, array.sides(rows))
     settings = []
     with temporary_folder() as folder:
         request = folder / "request.json"
@@ -207,10 +206,3 @@ def _peer(
             said = f"{rate.median:,.0f} images/s" if rate else setting.error
             tell(f"PyTorch, {setting.name}: {said}")
     return settings
-
-
-def _pixels(shares: NDArray[np.float64], sides: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Whole pixels (n, 4) of boxes in shares: top, left, height, width, as ours are cut."""
-    lengths = np.maximum(np.rint(shares[:, 2:] * sides), 1)
-    begins = np.minimum(np.rint(shares[:, :2] * sides), sides - lengths)
-    return np.concatenate([begins, lengths], axis=1).astype(np.int64)

@@ -65,11 +65,15 @@ class ExportConsole:
             run: whose network it is.
             options: of the command that say where the run's images are, for a command to try next.
         """
+        from rotkeras.export.card import comparison, predictions
+
         proof = exported.proof
         seconds = time.monotonic() - self._begun
         found = proof.get("candidates")
         if proof["files"] or found:
-            self.console.print(self._table(proof))
+            for headings, rows in (comparison(proof), predictions(proof)):
+                if rows:
+                    self.console.print(self._table(headings, rows))
             asked = (
                 "classes"
                 if proof["probes"]["ask"] == "classes"
@@ -88,10 +92,11 @@ class ExportConsole:
                 for each in proof["files"].values()
                 for name, drop in each["drops"].items()
             }
-            self.console.print(
+            self._say(
                 f"{proof['held_out']['images']:,} {part}; ms: median of single images, one thread."
-                " cosine: similarity\nwith Keras. drop: accuracy drop against Keras in percentage"
-                f" points, ± half the 95 %\nconfidence interval. Probes predict {asked}."
+                f"{' ratio: to float32.' if found else ''} cosine: similarity with Keras. drop:"
+                " accuracy drop against Keras in percentage points, ± half the 95 % confidence"
+                f" interval. Probes predict {asked}."
             )
             unlabelled = [
                 name
@@ -155,8 +160,11 @@ class ExportConsole:
             " --profile NAME for another file"
         )
         for line in lines:
-            for part in textwrap.wrap(line, 80, break_on_hyphens=False):
-                self.console.print(part, markup=False)
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        for part in textwrap.wrap(line, 80, break_on_hyphens=False):
+            self.console.print(part, markup=False)
 
     def _encoder(self, encoder: dict[str, Any], run: "Run") -> None:
         if encoder["taps"]:
@@ -167,10 +175,7 @@ class ExportConsole:
                 f"tap {encoder['tap']}, chosen by the accuracy of ridge regression on"
                 f" validation\n({scores} %)"
             )
-            for line in textwrap.wrap(
-                describe(encoder["tap"], encoder.get("choice") or {}), 80, break_on_hyphens=False
-            ):
-                self.console.print(line)
+            self._say(describe(encoder["tap"], encoder.get("choice") or {}))
         best = ((run.load_summary() or {}).get("encoder") or {}).get("best") or {}
         if best and best["tap"] != encoder["tap"]:
             self.console.print(
@@ -184,15 +189,13 @@ class ExportConsole:
                 " or without --input-size"
             )
 
-    def _table(self, proof: dict[str, Any]) -> Table:
-        """Every file that was made, those of auto that are not kept too."""
+    def _table(self, headings: list[str], rows: list[list[str]]) -> Table:
         from rich import box
 
-        from rotkeras.export.card import comparison
-
         plain = not self.console.is_terminal
-        table = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
-        headings, rows = comparison(proof)
+        # One space beside the border's: with two, the table of auto is wider than a terminal.
+        style: Any = {} if plain else {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0)}
+        table = Table(pad_edge=False, **({"box": None} | style))
         for heading in headings:
             table.add_column(
                 heading, justify="left" if heading == "profile" else "right", no_wrap=True

@@ -1,18 +1,19 @@
 """Images that stay encoded in their files, and are decoded when they are asked for."""
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.data.decode import passes, reason_of
 from rotkeras.data.headers import Headers
+from rotkeras.data.image_rows import ImageRows
 from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage
 from rotkeras.errors import UserError
@@ -22,7 +23,7 @@ _TRIES = 1000
 """Other images that are tried in place of one that cannot be read."""
 
 
-class EncodedImages:
+class EncodedImages(ImageRows):
     """uint8 images (N, S, S, 3), indexed like an array along their first axis; each is decoded from
     its file, in threads, when it is asked for.
 
@@ -47,7 +48,6 @@ class EncodedImages:
         error: the `UserError` that was raised; None so far.
     """
 
-    dtype = np.dtype(np.uint8)
     most_hashed = 512
     """Images whose pixels a fingerprint hashes: each must be decoded for it."""
 
@@ -55,37 +55,19 @@ class EncodedImages:
         self, folder: Path, names: Names, headers: Headers, size: int, on_bad_image: str = "skip"
     ) -> None:
         self.folder, self.names, self.headers = folder, names, headers
-        self.shape: tuple[int, int, int, int] = (len(names), size, size, 3)
+        self.shape = (len(names), size, size, 3)
         self.on_bad_image = on_bad_image
         self.replaced: list[BadImage] = []
         self.error: UserError | None = None
         self._broken: set[int] = set()
         self._lock = threading.Lock()
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     def __repr__(self) -> str:
         return f"EncodedImages({str(self.folder)!r}, {self.shape})"
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        if copy is False:
-            raise ValueError("Encoded images become an array by a copy alone.")
-        return self[:].astype(dtype or np.uint8, copy=False)
-
-    def __getitem__(self, index: int | slice | NDArray[Any]) -> NDArray[np.uint8]:
-        if isinstance(index, slice):
-            rows = np.arange(*index.indices(len(self)), dtype=np.int64)
-        else:
-            rows = np.asarray(index)
-            rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
-        if rows.size and not -len(self) <= rows.min() <= rows.max() < len(self):
-            raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(self)} images")
-        rows = np.where(rows < 0, rows + len(self), rows)
+    def _read(self, rows: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
         size = self.shape[1]
-        out = np.empty((rows.size, *self.shape[1:]), np.uint8)
-        self._fill(rows.ravel(), out, lambda row, _at: read_image(self._path(row), size))
-        return out.reshape(*rows.shape, *self.shape[1:])
+        self._fill(rows, out, lambda row, _at: read_image(self._path(row), size))
 
     def crops(
         self, rows: NDArray[np.int64], boxes: NDArray[np.floating], size: tuple[int, int]
@@ -101,9 +83,10 @@ class EncodedImages:
         out = np.empty((len(rows), *size, 3), np.uint8)
 
         def read(row: int, at: int) -> NDArray[np.uint8]:
-            shape = (*map(int, self.headers.shapes[row]), int(self.headers.ways[row]))
-            box = _pixels(boxes[at], shape[:2])
-            return read_crop(self._path(row), box, size, shape)  # type: ignore[arg-type]
+            height, width = self.headers.shapes[row].tolist()
+            box = whole_pixels(boxes[at], self.headers.shapes[row])
+            shape = height, width, int(self.headers.ways[row])
+            return read_crop(self._path(row), tuple(box.tolist()), size, shape)
 
         self._fill(np.asarray(rows), out, read)
         return out
@@ -119,7 +102,7 @@ class EncodedImages:
         read: Callable[[int, int], NDArray[np.uint8]],
     ) -> None:
         def one(at: int) -> None:
-            out[at] = self._read(int(rows[at]), lambda row: read(row, at))
+            out[at] = self._one(int(rows[at]), lambda row: read(row, at))
 
         if len(rows) == 1:
             one(0)
@@ -127,23 +110,17 @@ class EncodedImages:
             for _ in _threads().map(one, range(len(rows))):
                 pass
 
-    def _read(self, row: int, read: Callable[[int], NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        if row not in self._broken:
-            try:
-                return read(row)
-            except Exception as error:
-                if isinstance(error, MemoryError) or passes(error):
-                    raise
-                self._name(row, error)
-        for other in self._others(row):
-            if other in self._broken:
+    def _one(self, row: int, read: Callable[[int], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """The image of a row, or the first that can be read of those that may take its place."""
+        for each in itertools.chain([row], self._others(row)):
+            if each in self._broken:
                 continue
             try:
-                return read(other)
+                return read(each)
             except Exception as error:
                 if isinstance(error, MemoryError) or passes(error):
                     raise
-                self._name(other, error)
+                self._name(each, error)
         self.error = UserError(
             f"{self._path(row)} could not be read as an image, and neither could {_TRIES} others in"
             " its place: are the images still there?"
@@ -184,17 +161,12 @@ class EncodedImages:
         return f"{self.folder}/{self.names[row]}"
 
 
-def _pixels(box: NDArray[np.floating], shape: tuple[int, ...]) -> tuple[float, float, float, float]:
-    """A box in shares of an image as whole pixels of it: one at least, and inside."""
-    top, left, tall, wide = (float(each) for each in box)
-    height, width = shape
-    tall, wide = max(1.0, float(round(tall * height))), max(1.0, float(round(wide * width)))
-    return (
-        min(float(round(top * height)), height - tall),
-        min(float(round(left * width)), width - wide),
-        tall,
-        wide,
-    )
+def whole_pixels(boxes: NDArray[np.floating], sides: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Boxes (…, 4) in shares of the sides (…, 2) of images as whole pixels of them: top, left,
+    height and width; one pixel at least, and inside."""
+    lengths = np.maximum(np.rint(boxes[..., 2:] * sides), 1)
+    begins = np.minimum(np.rint(boxes[..., :2] * sides), sides - lengths)
+    return np.concatenate([begins, lengths], axis=-1).astype(np.int64)
 
 
 @cache

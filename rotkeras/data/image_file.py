@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.data.image_rows import ImageRows
+
 _ROWS_AHEAD = 256
 _LONG_READ = 2**22
 
 
-class ImageFile:
+class ImageFile(ImageRows):
     """uint8 images (N, H, W, 3) in an `.npy` file, indexed like an array along their first axis;
     what is read is a copy.
 
@@ -37,8 +39,6 @@ class ImageFile:
         W, 3)
     """
 
-    dtype = np.dtype(np.uint8)
-
     def __init__(self, path: str | os.PathLike[str], rows: int | None = None) -> None:
         self.path = Path(path)
         with open(self.path, "rb") as file:
@@ -48,38 +48,17 @@ class ImageFile:
             size = os.fstat(file.fileno()).st_size
         if dtype != np.uint8 or fortran_order or len(shape) != 4 or (rows or 0) > shape[0]:
             raise ValueError(f"{self.path} holds {dtype} of shape {shape}")
-        self.shape: tuple[int, int, int, int] = (shape[0] if rows is None else rows, *shape[1:])
+        self.shape = (shape[0] if rows is None else rows, *shape[1:])
         if size < self._offset + math.prod(self.shape):
             raise OSError(f"{self.path} is shorter than the images that it should hold")
         self._descriptor = os.open(self.path, os.O_RDONLY)
         weakref.finalize(self, os.close, self._descriptor).atexit = False
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     def __repr__(self) -> str:
         return f"ImageFile({str(self.path)!r}, {self.shape})"
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        if copy is False:
-            raise ValueError("Images in a file become an array by a copy alone.")
-        return self[:].astype(dtype or np.uint8, copy=False)
-
-    def __getitem__(self, index: int | slice | NDArray[Any]) -> NDArray[np.uint8]:
-        if isinstance(index, slice):
-            rows = np.arange(*index.indices(len(self)), dtype=np.int64)
-        else:
-            rows = np.asarray(index)
-            rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
-        if rows.size and not -len(self) <= rows.min() <= rows.max() < len(self):
-            raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(self)} images")
-        rows = np.where(rows < 0, rows + len(self), rows)
-        out = np.empty((*rows.shape, *self.shape[1:]), np.uint8)
-        self._read(rows.ravel(), out.reshape(-1).data)
-        return out
-
-    def _read(self, rows: NDArray[np.int64], into: memoryview) -> None:
-        size = math.prod(self.shape[1:])
+    def _read(self, rows: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
+        size, into = math.prod(self.shape[1:]), out.reshape(-1).data
         filled = 0
         runs = list(_runs(rows))
         for start in range(0, len(runs), _ROWS_AHEAD):

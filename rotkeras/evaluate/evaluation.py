@@ -22,7 +22,7 @@ from rotkeras.evaluate.options import ALL_PROBES, Options, Unit, plan
 from rotkeras.evaluate.record import KEY, Record, result
 from rotkeras.files import check_writable, one_writer, write_whole
 from rotkeras.probes import FittedProbe, PooledFeatures, extract, fit
-from rotkeras.probes.fits import neighbours_of
+from rotkeras.probes.fits import neighbours_of, pooled_features
 from rotkeras.probes.linear import check_labels
 from rotkeras.probes.measurable import measurable
 from rotkeras.run import images as run_images
@@ -210,7 +210,8 @@ class _Work:
         self.folder = folder
         self.record = record
         self._subsets: dict[tuple[int | None, str, int], Images] = {}
-        self._network: tuple[Any, keras.Model, PooledFeatures] | None = None
+        self._network: tuple[Any, keras.Model] | None = None
+        self._pooled: dict[int, PooledFeatures] = {}
 
     def labelled(self, unit: Unit) -> Images:
         """The training images that the unit may know the labels of."""
@@ -274,10 +275,13 @@ class _Work:
             unit.seed if unit.mode in ("random", "scratch") else None,
         )
         if self._network is None or self._network[0] != key:
-            self._network = None  # the old one's features go before the new ones come
+            self._network, self._pooled = None, {}  # old features go before the new ones come
             network = taps.untrained_copy(self.trained, unit.seed) if key[0] else self.trained
-            self._network = key, network, PooledFeatures(network)
-        return self._network[1], self._network[2]
+            self._network = key, network
+        network, most = self._network[1], pooled_features(unit.probe)
+        if most not in self._pooled:
+            self._pooled[most] = PooledFeatures(network, features=most)
+        return network, self._pooled[most]
 
     def _keep(self, unit: Unit, probe: FittedProbe) -> str | None:
         """Write the classifier, for the test set is read later, perhaps by another process; kNN is

@@ -135,18 +135,17 @@ def made(proof: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def comparison(proof: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """(headings, rows) of all files that were made, by profile; with the ratios to float32, and a
-    star at the recommended one, where `auto` compared them."""
+    """(headings, rows) of all encoders that were made, by profile; with the ratios to float32, and
+    a star at the recommended one, where `auto` compared them."""
     found = proof.get("candidates")
-    records = made(proof)
+    records = [each for each in made(proof) if "agreement" in each]
     exact = next((each for each in records if each["profile"] == "float32"), None)
     probes = list(dict.fromkeys(name for each in records for name in each["drops"]))
-    ratio = ["of\nfloat32"] if found else []
+    ratio = ["ratio"] if found else []
     headings = ["profile", "size", *ratio, "ms", *ratio, "cosine"]
     rows = []
     for each in records:
         star = " *" if found and each["profile"] == found["recommended"] else ""
-        drops = [each["drops"].get(probe) for probe in probes]
         row = [f"{each['profile']}{star}"]
         for key, shown in (
             ("bytes", readable_size(each["bytes"])),
@@ -155,7 +154,26 @@ def comparison(proof: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
             row.append(shown)
             if found and exact is not None:
                 row.append(f"{each[key] / exact[key]:.2f}")
-        row.append(f"{each['agreement']['cosine']:.5f}" if "agreement" in each else "")
-        row += [f"{drop['drop']:+.1f} ±{drop['margin']:.1f}" if drop else "" for drop in drops]
+        row.append(f"{each['agreement']['cosine']:.5f}")
+        row += [_drop(each["drops"].get(probe)) for probe in probes]
         rows.append(row)
     return [*headings, *(f"{probe}\ndrop" for probe in probes)], rows
+
+
+def predictions(proof: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """(headings, rows) of the files of the network's own prediction."""
+    rows = [
+        [
+            each["profile"],
+            readable_size(each["bytes"]),
+            f"{each['milliseconds']:.2f}",
+            *(_drop(drop) for drop in each["drops"].values()),
+        ]
+        for each in made(proof)
+        if "agreement" not in each
+    ]
+    return ["profile", "size", "ms", "prediction drop"], rows
+
+
+def _drop(record: Mapping[str, Any] | None) -> str:
+    return f"{record['drop']:+.1f} ±{record['margin']:.1f}" if record else ""

@@ -90,8 +90,13 @@ def exceeds(record: Mapping[str, Any], points: float) -> bool:
 
 def proves(record: Mapping[str, Any], points: float) -> bool:
     """Whether the images were enough to exclude a loss of more than `points`: the upper end of the
-    interval lies below it."""
-    return bool(record["drop"] + record["margin"] <= points)
+    interval lies below it.
+
+    A gain proves no more than no change does, and few changes no more than none: the rule of three
+    is the least margin.
+    """
+    margin = max(record["margin"], 300.0 / record["images"])
+    return bool(max(record["drop"], 0.0) + margin <= points)
 
 
 def compare(

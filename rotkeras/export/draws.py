@@ -27,14 +27,15 @@ class Draws(NamedTuple):
         held_out: those of the proof; none of them calibrates.
         labelled: those that probes are fitted on.
         seed: of the draws.
-        train_images: how many training images there are.
+        spare: how many training images may calibrate: all, or, where the proof is made on
+            training images too, half of them.
     """
 
     calibration: Images | None
     held_out: Images
     labelled: Images
     seed: int
-    train_images: int
+    spare: int
 
 
 def draw(source: Source, settings: Export, seed: int) -> Draws:
@@ -44,15 +45,15 @@ def draw(source: Source, settings: Export, seed: int) -> Draws:
         UserError: when no image is left for the proof.
     """
     calibration, rest = None, source.train
-    tried, _ = candidates(settings, len(source.train))
+    spare = len(source.train) if source.validation is not None else len(source.train) // 2
+    tried, _ = candidates(settings, spare)
     if any(kind.calibrated for kind in [*kinds_of(settings), *tried]):
         calibration = source.train.draw(settings.calibration_images, seed)
         rest = source.train.part(np.flatnonzero(~np.isin(source.train.rows, calibration.rows)))
     if source.validation is not None:
         held_out = source.validation.draw(settings.verify_images, seed)
-        return Draws(
-            calibration, held_out, source.train.draw(_PROBE_IMAGES, seed), seed, len(source.train)
-        )
+        labelled = source.train.draw(_PROBE_IMAGES, seed)
+        return Draws(calibration, held_out, labelled, seed, spare)
     if len(rest) < 2:
         raise UserError(
             "No image is left to prove the export on. Set data.validation_fraction, or lower"
@@ -60,4 +61,4 @@ def draw(source: Source, settings: Export, seed: int) -> Draws:
         )
     held_out = rest.draw(min(settings.verify_images, len(rest) // 2), seed)
     others = rest.part(np.flatnonzero(~np.isin(rest.rows, held_out.rows)))
-    return Draws(calibration, held_out, others.draw(_PROBE_IMAGES, seed), seed, len(source.train))
+    return Draws(calibration, held_out, others.draw(_PROBE_IMAGES, seed), seed, spare)

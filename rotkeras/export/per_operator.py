@@ -175,14 +175,18 @@ def _configure(
 
     for name, output in static:
         kind = TFLOperationName(name)
-        place = f"^{re.escape(output)}"
-        recipe.add_static_config(place, kind, activation_num_bits=bits, weight_num_bits=8)
+        recipe.add_static_config(_only(output), kind, activation_num_bits=bits, weight_num_bits=8)
     for name, output in dynamic:
         kind = TFLOperationName(name)
         if name == "DEPTHWISE_CONV_2D":
-            recipe.add_weight_only_config(f"^{re.escape(output)}", kind, num_bits=8)
+            recipe.add_weight_only_config(_only(output), kind, num_bits=8)
         else:
-            recipe.add_dynamic_config(f"^{re.escape(output)}", kind, num_bits=8)
+            recipe.add_dynamic_config(_only(output), kind, num_bits=8)
+
+
+def _only(output: str) -> str:
+    """A pattern for the operator of this output alone: one name may begin another."""
+    return f"^{re.escape(output)};?$"
 
 
 def _with_buffers_inside(model: bytes) -> bytes:

@@ -168,13 +168,8 @@ def verify_file(
         or the network's own prediction, loses (`Drop.record`).
     """
     content = path.read_bytes()
-    file: Any
-    if kind.runtime == "onnx":
-        file, operators = OnnxFile(path, threads=1), onnx_operators(path)
-    else:
-        with without_notes():
-            file = TFLiteFile(path, threads=1)
-        operators = operators_of(content)
+    file = _opened(path, kind)
+    operators = onnx_operators(path) if kind.runtime == "onnx" else operators_of(content)
     signature, output = kind.answer
     record: dict[str, Any] = {
         "profile": kind.name,
@@ -227,26 +222,38 @@ def verify_file(
     return record
 
 
-def time_together(paths: Mapping[str, Path], images: NDArray[np.uint8]) -> dict[str, float]:
-    """Milliseconds per image of several encoders, one thread, in turns: what another program takes
+def time_together(
+    folder: Path, kinds: Mapping[str, Profile], reference: Reference
+) -> dict[str, float]:
+    """Milliseconds per image of several files, one thread, in turns: what another program takes
     from one of them it takes from all.
 
     Args:
-        paths: name -> TFLite file.
-        images: uint8 (n, S, S, 3).
+        folder: of the files.
+        kinds: name -> profile.
+        reference: of `refer`, whose images the files are given.
 
     Returns:
         For each file, the median over images in the best of the turns.
     """
-    with without_notes():
-        files = {name: TFLiteFile(path, threads=1) for name, path in paths.items()}
+    files = {name: _opened(folder / kind.file, kind) for name, kind in kinds.items()}
     best = dict.fromkeys(files, float("inf"))
     for _ in range(_TURNS):
         for name, file in files.items():
+            kind = kinds[name]
             count = max(3, min(_TIMED, int(_SECONDS_OF_A_TURN / max(1e-6, best[name] / 1000))))
-            _, seconds = _run(file, "embed", "embedding", images[:count], 0, count, None)
+            images = reference.examples if kind.role == "predictor" else reference.images
+            _, seconds = _run(file, *kind.answer, images[:count], 0, count, None)
             best[name] = min(best[name], 1000.0 * float(np.median(seconds)))
     return best
+
+
+def _opened(path: Path, kind: Profile) -> Any:
+    """A file as a device opens it, on one thread."""
+    if kind.runtime == "onnx":
+        return OnnxFile(path, threads=1)
+    with without_notes():
+        return TFLiteFile(path, threads=1)
 
 
 def verify_learner(

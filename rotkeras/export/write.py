@@ -16,7 +16,7 @@ from rotkeras.arguments.checked import checked
 from rotkeras.data.source import Images, Source
 from rotkeras.errors import UserError, brief
 from rotkeras.export import card
-from rotkeras.export.auto import candidates, recommend
+from rotkeras.export.auto import candidates, choose
 from rotkeras.export.compare import exceeds, proves
 from rotkeras.export.descriptions import describe
 from rotkeras.export.draws import Draws, draw, kinds_of
@@ -234,7 +234,7 @@ def _write(
     """Write all files and prove them: the content of `verify.json`, and the profiles of the files
     that are kept."""
     kinds, calibration = kinds_of(settings), draws.calibration
-    tried, left_out = candidates(settings, draws.train_images)
+    tried, left_out = candidates(settings, draws.spare)
 
     def say(what: str, done: int = 0, total: int = 0) -> None:
         if tell is not None:
@@ -247,20 +247,6 @@ def _write(
         say(SAVED_MODEL)
         to_saved_model(parts, folder / SAVED_MODEL)
         proof["saved_model"] = verify_saved_model(folder / SAVED_MODEL, parts, reference)
-    if calibration is not None:
-        names = (
-            None
-            if calibration.names is None
-            else [as_text(calibration.names[row]) for row in calibration.rows]
-        )
-        content = {
-            "source": origin.source,
-            "part": "train",
-            "seed": draws.seed,
-            "rows": calibration.rows.tolist(),
-            "names": names,
-        }
-        write_json(folder / "calibration.json", content)
     images = None if calibration is None else calibration.take(slice(None))
     ranges = None if images is None else statistics(embed(parts, images))
     records: dict[str, dict[str, Any]] = {}
@@ -298,48 +284,33 @@ def _write(
                 left_out[kind.name] = str(error)
     if tried:
         say("timing")
-        made: dict[str, Profile] = {each.name: each for each in tried if each.name in records}
-        kinds = [
-            *kinds,
-            _choose(folder, made, kinds, records, left_out, reference, settings, proof),
-        ]
+        made: dict[str, Profile] = {kind.name: kind for kind in [*kinds, *tried]}
+        made = {name: made[name] for name in records}
+        for name, milliseconds in time_together(folder, made, reference).items():
+            records[name]["milliseconds"] = milliseconds
+        compared: dict[str, Profile] = {each.name: each for each in tried if each.name in records}
+        chosen, proof["candidates"] = choose(folder, compared, kinds, records, left_out, settings)
+        kinds = [*kinds, chosen]
     kinds = list(dict.fromkeys(kinds))
     proof["files"] = {kind.file: records[kind.name] for kind in kinds}
+    if calibration is not None and any(kind.calibrated for kind in kinds):
+        _write_calibration(folder / "calibration.json", calibration, origin.source, draws.seed)
     if on_devices := {kind.file: kind for kind in kinds if kind.runtime == "tflite"}:
         write_golden(folder, on_devices, reference.images)
     return proof, kinds
 
 
-def _choose(
-    folder: Path,
-    made: dict[str, Profile],
-    kinds: list[Profile],
-    records: dict[str, dict[str, Any]],
-    left_out: dict[str, str],
-    reference: Reference,
-    settings: Export,
-    proof: dict[str, Any],
-) -> Profile:
-    """The recommended profile; files of the others that nobody asked for by name are taken away."""
-    times = time_together(
-        {name: folder / kind.file for name, kind in made.items()}, reference.images
-    )
-    for name, milliseconds in times.items():
-        records[name]["milliseconds"] = milliseconds
-    found = recommend({name: records[name] for name in made}, settings.aim, settings.max_drop)
-    proof["candidates"] = {
-        "aim": settings.aim,
-        "recommended": found.profile,
-        "why": found.why,
-        "losing": list(found.losing),
-        "undecided": list(found.undecided),
-        "left_out": left_out,
-        "records": [records[name] for name in made],
+def _write_calibration(path: Path, images: Images, source: str, seed: int) -> None:
+    """Name the images that set the ranges of the files."""
+    names = images.names
+    content = {
+        "source": source,
+        "part": "train",
+        "seed": seed,
+        "rows": images.rows.tolist(),
+        "names": None if names is None else [as_text(names[row]) for row in images.rows],
     }
-    for name, kind in made.items():
-        if name != found.profile and kind not in kinds:
-            (folder / kind.file).unlink()
-    return made[found.profile]
+    write_json(path, content)
 
 
 def _head(

@@ -8,6 +8,7 @@ import keras
 
 from rotkeras import backbones
 from rotkeras.backbones import taps
+from rotkeras.backbones.quantization_aware import is_rounded
 from rotkeras.data import Source
 from rotkeras.errors import UserError
 from rotkeras.pretext.check import setting_mistake
@@ -93,3 +94,15 @@ def why_no_probes(source: Source) -> str:
     if len(set(train.labels.tolist()) & set(validation.labels.tolist())) < 2:
         return "the training and validation images share fewer than two classes"
     return ""
+
+
+def rounding_notes(recipe: Recipe, model: keras.Model) -> list[str]:
+    """A line about which layers quantization-aware training rounds, and which it does not."""
+    if not recipe.train.quantization_aware:
+        return []
+    layers = [each for each in taps.flat(model).layers if hasattr(each, "kernel_size")]
+    dense = [each for each in taps.flat(model).layers if isinstance(each, keras.layers.Dense)]
+    left = [each for each in layers if not is_rounded(each)]
+    kinds = sorted({type(each).__name__ for each in left})
+    line = f"rounded to int8: {len(layers) + len(dense) - len(left)} layers"
+    return [f"{line}; not {len(left)} of {', '.join(kinds)}" if left else line]

@@ -47,13 +47,18 @@ from rotkeras.training.callbacks import (
     Throughput,
 )
 from rotkeras.training.callbacks.of_network import look_at
-from rotkeras.training.callbacks.replaced_images import ReplacedImages, encoded_arrays
+from rotkeras.training.callbacks.replaced_images import (
+    ReplacedImages,
+    encoded_arrays,
+    own_mistakes,
+)
 from rotkeras.training.callbacks.run_checkpoint import restore
 from rotkeras.training.notes import (
     batch_notes,
     check_own_settings,
     describe_network,
     not_in_files,
+    rounding_notes,
     why_no_probes,
 )
 from rotkeras.training.optimizer import schedule_note
@@ -180,7 +185,7 @@ def _fit(
     task, model = build(recipe, source, shape, augmentation, own)
     check_model(task, model)
     tell(describe_network(recipe, task.network(model)))
-    for line in batch_notes(recipe, source, task):
+    for line in [*batch_notes(recipe, source, task), *rounding_notes(recipe, model)]:
         tell(line)
     if line := placement.describe(task, source):
         tell(line)
@@ -277,7 +282,7 @@ def _fit(
     if done < settings.epochs:
         speed = Throughput(settings.images_per_batch * task.views_per_image(), batches.input_wait)
         arrays = encoded_arrays(source)
-        try:
+        with own_mistakes(arrays):
             model.fit(
                 batches.dataset,
                 steps_per_epoch=batches.steps_per_epoch,
@@ -295,11 +300,6 @@ def _fit(
                     *([ReplacedImages(source, tell)] if arrays else []),
                 ],
             )
-        except Exception as error:
-            # Raised inside tf.data, where it becomes one of TensorFlow's.
-            if mistake := next((each.error for each in arrays if each.error), None):
-                raise mistake from error
-            raise
         state = summarise()
     return task, model, state, log
 

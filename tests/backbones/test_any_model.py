@@ -187,3 +187,10 @@ def test_mistakes_with_keras_applications():
         with pytest.raises(UserError, match=words) as error:
             keras_applications(**arguments)
         assert "\n" not in str(error.value)
+
+
+def test_an_activation_that_replaces_nothing_is_a_mistake():
+    from rotkeras.backbones import keras_applications
+
+    with pytest.raises(UserError, match=r"it has no hard-swish and no SiLU to replace"):
+        keras_applications("MobileNetV2", activation="relu6", input_shape=(32, 32, 3))

@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from rotkeras import recipe, taps
 from rotkeras.backbones import keras_applications, quantization_aware, round_to_int8
 from rotkeras.export.tflite import to_tflite
 from rotkeras.pretext import Rotation
-from rotkeras.training import build
+from rotkeras.training import build, notes
 
 RANDOM = np.random.default_rng(0)
 
@@ -67,6 +69,56 @@ def test_training_sees_what_an_int8_file_computes_and_inference_does_not():
     assert 0 < np.abs(rounded - exact).max() < 0.5 * np.abs(exact).max()
 
 
+def rounded(x):
+    """Activations by NumPy: 256 steps over the range, zero among them."""
+    least, greatest = min(x.min(), 0.0), max(x.max(), 0.0)
+    scale = (greatest - least) / 255
+    zero = np.rint(least / scale)
+    return np.clip(np.rint(x / scale), zero, zero + 255) * scale
+
+
+def by_channel(kernel, axes):
+    scale = np.abs(kernel).max(axis=axes, keepdims=True) / 127
+    return np.rint(kernel / scale) * scale
+
+
+@pytest.mark.parametrize(
+    ("layer", "axes"),
+    [
+        (keras.layers.Conv2D(4, 2, strides=2, activation="relu"), (0, 1, 2)),
+        (keras.layers.DepthwiseConv2D(2, strides=2), (0, 1)),
+        (keras.layers.Dense(4, activation="relu"), (0,)),
+    ],
+    ids=["Conv2D", "DepthwiseConv2D", "Dense"],
+)
+def test_a_layer_computes_with_rounded_numbers_as_numpy_does(layer, axes):
+    model = keras.Sequential([keras.Input((6, 6, 3)), layer])
+    kernel = RANDOM.normal(0, 1, layer.kernel.shape).astype(np.float32)
+    kernel.reshape(-1, layer.bias.shape[0])[:, 1] *= 0.01  # another scale for another channel
+    bias = RANDOM.normal(0, 0.2, layer.bias.shape).astype(np.float32)
+    layer.set_weights([kernel, bias])
+    round_to_int8(model)
+    x = RANDOM.normal(1, 2, (5, 6, 6, 3)).astype(np.float32)
+    given, weights = rounded(x), by_channel(kernel, axes)
+    windows = given.reshape(5, 3, 2, 3, 2, 3).transpose(0, 1, 3, 2, 4, 5)
+    expected = {
+        (0, 1, 2): lambda: np.maximum(np.einsum("bijhwc,hwcd->bijd", windows, weights) + bias, 0),
+        (0, 1): lambda: np.einsum("bijhwc,hwc->bijc", windows, weights[..., 0]) + bias,
+        (0,): lambda: np.maximum(given @ weights + bias, 0),
+    }[axes]()
+    found = np.asarray(model(x, training=True))
+    step = (expected.max() - min(expected.min(), 0)) / 255
+    np.testing.assert_allclose(found, rounded(expected), atol=1.01 * step)
+    assert np.abs(found - expected).mean() < 0.5 * step  # and it is no more than rounded
+    assert len(np.unique(found)) <= 256
+
+
+def test_zero_is_exact_where_no_number_is_that_small():
+    found = np.asarray(quantization_aware.rounded_activation(np.array([1.0, 1.4, 510.0])))
+    np.testing.assert_allclose(found, [2 * 0.5, 2 * 0.5, 510.0], atol=1.01)
+    np.testing.assert_allclose(found, np.rint(np.array([1.0, 1.4, 510.0]) / 2) * 2)
+
+
 def test_gradients_pass_the_rounding():
     layer = keras.layers.Dense(3, activation="relu")
     model = keras.Sequential([keras.Input((4,)), layer])
@@ -100,6 +152,8 @@ def test_a_recipe_trains_so_and_its_files_are_stock(precision, tmp_path):
     )
     source = build.load_source(made)
     task, model = build.build(made, source, (32, 32, 3))
+    (line,) = notes.rounding_notes(made, model)
+    assert re.fullmatch(r"rounded to int8: \d\d layers", line)
     assert any(isinstance(each.call, quantization_aware._Rounded) for each in model.layers)
     batches = build.build_pipeline(made, source, task, [])
     history = model.fit(batches.dataset, steps_per_epoch=2, epochs=1, shuffle=False, verbose=0)

@@ -47,17 +47,6 @@ def test_the_command_prints_a_table_or_json(folder):
     assert "did you mean 'input'?" in wrong.output
 
 
-def test_boxes_of_the_peer_are_those_that_ours_cuts():
-    from rotkeras.data.encoded import _pixels
-
-    random = np.random.default_rng(0)
-    sides = random.integers(20, 500, (50, 2)).astype(np.int32)
-    lengths = random.uniform(0, 1, (50, 2))
-    shares = np.concatenate([random.uniform(0, 1, (50, 2)) * (1 - lengths), lengths], axis=1)
-    expected = [_pixels(box, tuple(side)) for box, side in zip(shares, sides.tolist(), strict=True)]
-    np.testing.assert_array_equal(input._pixels(shares, sides), expected)
-
-
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match=r"The image folder .* does not exist"):
         benchmark_input(tmp_path / "nowhere")

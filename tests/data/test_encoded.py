@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_images
 from rotkeras import UserError, data
 from rotkeras.data import cache, headers, pipeline
 from rotkeras.data.augmentation import pad_crop_flip, random_resized_crop
-from rotkeras.data.encoded import EncodedImages
+from rotkeras.data.encoded import EncodedImages, whole_pixels
 from rotkeras.data.keyed import Key
 from rotkeras.pretext import Rotation
 
@@ -135,6 +135,14 @@ def test_boxes_of_photographs_have_the_ratio_of_pixels():
     # Of square images they are what `draw` draws.
     drawn = crop.draw(key)[1::2]
     np.testing.assert_allclose(drawn[:, :4] / 2**16, boxes[1::2], atol=2e-5)
+
+
+def test_boxes_are_of_whole_pixels_inside_of_the_image():
+    shares = np.array([[0.1, 0.2, 0.5, 0.5], [0.999, 0.999, 0.0001, 0.001], [0, 0, 1, 1]])
+    sides = np.array([[99, 201], [40, 60], [33, 77]], np.int32)
+    expected = [[10, 40, 50, 100], [39, 59, 1, 1], [0, 0, 33, 77]]
+    np.testing.assert_array_equal(whole_pixels(shares, sides), expected)
+    np.testing.assert_array_equal(whole_pixels(shares[1], sides[1]), expected[1])
 
 
 def test_no_box_fits_and_the_largest_of_an_allowed_ratio_is_taken():

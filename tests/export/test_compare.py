@@ -67,6 +67,8 @@ def test_few_images_prove_little():
     assert not proves(drop_of(0, 0, 60), 0.5)
     assert proves(drop_of(0, 0, 1000), 0.5)
     assert not proves(drop_of(10, 10, 1000), 0.5)
+    for gained in (0, 1, 2, 5):  # what was gained by chance proves nothing
+        assert not proves(drop_of(0, gained, 288), 0.5)
 
 
 def test_only_a_loss_beyond_chance_exceeds_the_limit():

@@ -214,3 +214,24 @@ def test_nothing_is_left_out_where_int8_loses_little(files):
         operators
     )
     patched.undo()
+
+
+def test_a_mean_shift_is_noise_too():
+    exact = np.array([[0.0], [2.0]])
+    assert per_operator.added_noise(exact, exact + 0.5) == pytest.approx(0.25)
+
+
+def test_weights_lie_inside_of_the_file(files):
+    for profile in ("dynamic", "mixed", "int16x8"):
+        tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(files[profile])))
+        assert all(not each.offset and not each.size for each in tree.buffers)
+
+
+def test_a_pattern_is_of_one_operator():
+    import re
+
+    pattern = per_operator._only("model/conv2d")
+    assert re.search(pattern, "model/conv2d;")
+    assert re.search(pattern, "model/conv2d")
+    assert not re.search(pattern, "model/conv2d_1;")
+    assert not re.search(pattern, "other/model/conv2d")

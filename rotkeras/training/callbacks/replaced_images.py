@@ -1,6 +1,7 @@
 """Name the files that could not be decoded while training, once each."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -39,6 +40,18 @@ class ReplacedImages(keras.callbacks.Callback):
         for bad in found[self._told :]:
             self.tell(f"{bad.path} could not be read ({bad.reason}); replaced by another image")
         self._told = len(found)
+
+
+@contextlib.contextmanager
+def own_mistakes(arrays: Sequence[EncodedImages]) -> Iterator[None]:
+    """Raise the `UserError` of images that could not be read: inside tf.data it becomes one of
+    TensorFlow's."""
+    try:
+        yield
+    except Exception as error:
+        if mistake := next((each.error for each in arrays if each.error), None):
+            raise mistake from error
+        raise
 
 
 def encoded_arrays(source: Source) -> list[EncodedImages]:
