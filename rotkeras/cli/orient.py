@@ -10,6 +10,7 @@ from rotkeras.files import as_text, expanded
 
 if TYPE_CHECKING:
     from rotkeras.orient.files import Oriented
+    from rotkeras.orient.measure import Measured
 
 _SHOWN = 20
 _WIDTH = 80
@@ -53,6 +54,23 @@ _WIDTH = 80
     help="Write the prediction for each image to a .csv file.",
 )
 @click.option(
+    "--measure",
+    is_flag=True,
+    help=(
+        "Instead: IMAGES are upright; turn each by an angle of --seed, and say how often the"
+        " network is right, and how far its confidence can be trusted."
+    ),
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="With --measure: of the angles. [default: 0]"
+)
+@click.option(
+    "--plot",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --measure: draw accuracy over coverage to a .png or .svg file.",
+)
+@click.option(
     "--overwrite", is_flag=True, help="Replace copies and a .csv that are there; never an original."
 )
 def orient(
@@ -64,6 +82,9 @@ def orient(
     confidence: float,
     single_look: bool,
     table: Path | None,
+    measure: bool,
+    seed: int | None,
+    plot: Path | None,
     overwrite: bool,
 ) -> None:
     """Predict the orientation of photographs, and write upright copies with --fix.
@@ -75,6 +96,7 @@ def orient(
     \b
     rotkeras orient runs/photographs photos
     rotkeras orient runs/photographs/export/orient.tflite photos --fix upright
+    rotkeras orient runs/photographs photos --measure --seed 1 --plot curve.png
     """
     from rotkeras.cli.embed import interruptible, new_console, showing, start
     from rotkeras.cli.skipped import tell_skipped
@@ -84,6 +106,7 @@ def orient(
     from rotkeras.errors import UserError
     from rotkeras.orient.files import Wishes, check_copies, find_images, write_table
     from rotkeras.orient.files import orient as tell
+    from rotkeras.orient.measure import measure as measure_orienter
     from rotkeras.orient.network import find_orientation_file, load_orienter
 
     if not 0 <= confidence <= 1:  # nan
@@ -95,8 +118,16 @@ def orient(
             f"--{'copy-all' if copy_all else 'pixels'} needs --fix FOLDER: add it, or leave the"
             " option out."
         )
+    if measure and (fix is not None or table is not None):
+        raise click.UsageError(
+            f"--measure turns nothing upright: leave --{'fix' if fix is not None else 'csv'} out."
+        )
+    if not measure and (plot is not None or seed is not None):
+        raise click.UsageError(f"--{'plot' if plot is not None else 'seed'} needs --measure.")
     if table is not None:
         table = check_file(table, (".csv",), overwrite, "--csv")
+    if plot is not None:
+        plot = check_file(plot, (".png", ".svg"), overwrite, "--plot")
     file = find_orientation_file(encoder)
     found = find_images(images)
     if fix is not None:
@@ -109,6 +140,18 @@ def orient(
             start(console)
         with without_notes():
             orienter = load_orienter(file)
+        if measure:
+            with showing(console, "looking at images", interrupted) as progress:
+                measured = measure_orienter(
+                    orienter, found, seed or 0, single_look=single_look, progress=progress
+                )
+            tell_skipped(console, found.skipped + measured.skipped, notes=found.notes)
+            for line in trust(measured):
+                console.print(line, highlight=False)
+            if plot is not None:
+                draw(measured, plot)
+                console.print(f"written: {plot}")
+            return
         with showing(console, "looking at images", interrupted) as progress:
             results = tell(orienter, found, wishes, progress)
         if table is not None:
@@ -146,6 +189,52 @@ def summary(results: list["Oriented"], confidence: float) -> list[str]:
         rows.append(("unreadable", actions["unreadable"], ""))
     lines = [f"{name:<12}{count:>9,}   {remark}".rstrip() for name, count, remark in rows]
     return [*lines, f"{'images':<12}{len(results):>9,}"]
+
+
+def trust(measured: "Measured") -> list[str]:
+    """How often answers of each confidence are right: lines of at most 80 columns."""
+    from rotkeras.orient.measure import LEVELS, interval
+
+    count = len(measured.turned)
+    lines = ["confidence  answered   share     right  (95 % interval)"]
+    for level in LEVELS:
+        answered, right = measured.at(level)
+        name = f"≥ {level:g}" if level else "any"
+        line = f"{name:<10}{answered:>9,} {100 * answered / count:>6.1f} %"
+        if answered:
+            low, high = interval(right, answered)
+            line += f"{100 * right / answered:>9.1f} %  ({100 * low:.1f} … {100 * high:.1f})"
+        lines.append(line)
+    return [
+        *lines,
+        f"{count:,} upright images, each turned by a drawn angle; confidence and accuracy differ by"
+        f" {100 * measured.calibration_error():.1f}\npoints on average (ten bins of equal size)",
+    ]
+
+
+def draw(measured: "Measured", path: Path) -> None:
+    """Draw accuracy over coverage."""
+    from matplotlib.figure import Figure
+
+    from rotkeras.files import write_whole
+
+    coverage, accuracy = measured.curve()
+    figure = Figure(figsize=(5.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(100 * coverage, 100 * accuracy, linewidth=2, color="#1f5fa8")
+    for level in (0.5, 0.9, 0.99):
+        answered, right = measured.at(level)
+        if answered:
+            place = 100 * answered / len(measured.turned), 100 * right / answered
+            axes.plot(*place, "o", color="#1f5fa8")
+            axes.annotate(f"≥ {level:g}", place, (4, 5), textcoords="offset points", fontsize=9)
+    axes.set_xlim(0, 101)
+    axes.set_xlabel("answered, % of images, the surest first")
+    axes.set_ylabel("right of these, %")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    kind = path.suffix[1:].lower()
+    write_whole(path, lambda working: figure.savefig(working, format=kind, dpi=150))
 
 
 def turned_ones(results: list["Oriented"]) -> list[str]:

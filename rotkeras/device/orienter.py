@@ -18,8 +18,9 @@ SIGNATURES = ("predict", "rotation")
 Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Any number of views, uint8 (n, S, S, 3), to the probability of each angle, float (n, K)."""
 
-# A quantized softmax gives zero for whatever is below half of its step of 1/256. As a logarithm,
-# one such zero would outvote the other looks.
+TEMPERATURES = "temperatures.txt"
+"""A file packed with an orient.tflite: `Orienter.temperatures`, one number per line."""
+
 _LEAST = 2.0**-10
 
 
@@ -39,6 +40,53 @@ class Orientation:
     probabilities: NDArray[np.float32]
 
 
+def logarithm(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The logarithm of probabilities, of at least 2^-10 each: a quantised softmax gives zero for
+    whatever is below half of its step of 1/256, and one such zero would outvote the other looks."""
+    return np.log(np.maximum(np.asarray(probabilities, np.float64), _LEAST))
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How the answers to an image in several turns become one.
+
+    Attributes:
+        turns: quarter turns of the image that map the angles onto themselves: all four for all four
+            angles, two for (0, 180), none but 0 for (0, 90).
+        back: for each turn, which answer to the turned image speaks for which angle of the image.
+    """
+
+    turns: tuple[int, ...]
+    back: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, angles: Sequence[int]) -> "Looks":
+        """Those of a network's angles."""
+        turns = [
+            turn
+            for turn in range(4)
+            if {(angle + 90 * turn) % 360 for angle in angles} == set(angles)
+        ]
+        places = list(angles)
+        back = [
+            tuple(places.index((angle + 90 * turn) % 360) for angle in places) for turn in turns
+        ]
+        return cls(tuple(turns), tuple(back))
+
+    def average(self, answers: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Logarithms (n, K), not normalised, of the geometric mean of all looks.
+
+        Args:
+            answers: probabilities (t, n, K): of n images, in each of the t turns.
+        """
+        turned_back = np.stack(
+            [each[:, list(back)] for each, back in zip(answers, self.back, strict=True)]
+        )
+        # Sorted, the sum does not depend on which turn came first, not even in its last digit.
+        averaged: NDArray[np.float64] = np.sort(logarithm(turned_back), axis=0).mean(axis=0)
+        return averaged
+
+
 class Orienter:
     """Tells by which angle images are turned.
 
@@ -56,6 +104,8 @@ class Orienter:
     Attributes:
         input_size: S, pixels of each side of the images that the network sees.
         angles: K multiples of 90 degrees, in the order of the probabilities.
+        temperatures: that of the average of all turns, and that of a single look: logarithms of
+            probabilities are divided by it. (1, 1) where a file was exported without.
         name: of the file or network, for errors.
 
     Raises:
@@ -71,17 +121,23 @@ class Orienter:
         file = TFLiteFile(path, threads)
         signature, size = _check_file(file)
         angles = parse_angles(file.associated_file("angles.txt"), file.path)
+        temperatures = _parse_temperatures(file.associated_file(TEMPERATURES), file.path)
 
         def network(views: NDArray[np.uint8]) -> NDArray[np.float32]:
             return np.concatenate(
                 [file.run(signature, images=view[None])["probabilities"] for view in views]
             )
 
-        self._set(network, size, angles, str(file.path))
+        self._set(network, size, angles, str(file.path), temperatures)
 
     @classmethod
     def of(
-        cls, network: Network, input_size: int, angles: Sequence[int], name: str = "the network"
+        cls,
+        network: Network,
+        input_size: int,
+        angles: Sequence[int],
+        name: str = "the network",
+        temperatures: tuple[float, float] = (1.0, 1.0),
     ) -> "Orienter":
         """An orienter of any network, whatever runs it.
 
@@ -90,16 +146,24 @@ class Orienter:
             input_size: S.
             angles: K distinct multiples of 90, in the order of the probabilities.
             name: in errors.
+            temperatures: see the attributes.
 
         Raises:
             UserError: for other angles, and for a network that gives another number of
                 probabilities.
         """
         made = cls.__new__(cls)
-        made._set(network, input_size, tuple(angles), name)
+        made._set(network, input_size, tuple(angles), name, temperatures)
         return made
 
-    def _set(self, network: Network, input_size: int, angles: tuple[int, ...], name: str) -> None:
+    def _set(
+        self,
+        network: Network,
+        input_size: int,
+        angles: tuple[int, ...],
+        name: str,
+        temperatures: tuple[float, float],
+    ) -> None:
         if len(set(angles)) < max(2, len(angles)) or any(
             angle % 90 or not 0 <= angle < 360 for angle in angles
         ):
@@ -109,24 +173,14 @@ class Orienter:
                 " [0, 90, 180, 270]."
             )
         self._network, self.input_size, self.angles, self.name = network, input_size, angles, name
+        self.temperatures = temperatures
         shape = network(np.zeros((1, input_size, input_size, 3), np.uint8)).shape
         if shape != (1, len(angles)):
             raise UserError(
                 f"{name!r} must predict {(1, len(angles))}, one probability for each of its angles,"
                 f" got {shape}."
             )
-        # The turns that map the angles onto themselves: all four for all four angles, two for (0,
-        # 180), none for (0, 90).
-        self._turns = [
-            turn
-            for turn in range(4)
-            if {(angle + 90 * turn) % 360 for angle in angles} == set(angles)
-        ]
-        # Which answer to the turned image speaks for which angle of the image.
-        self._back = {
-            turn: [angles.index((angle + 90 * turn) % 360) for angle in angles]
-            for turn in self._turns
-        }
+        self._looks = Looks.of(angles)
 
     def orient(self, images: Images, *, single_look: bool = False) -> list[Orientation]:
         """Tell which way up images are.
@@ -150,18 +204,13 @@ class Orienter:
         ]
 
     def _one(self, image: NDArray[np.uint8], single_look: bool) -> Orientation:
-        turns = [0] if single_look else self._turns
-        answers = np.asarray(
-            self._network(np.stack([np.rot90(image, turn) for turn in turns])), np.float64
-        )
-        probabilities = answers[0]
+        turns = [0] if single_look else self._looks.turns
+        answers = self._network(np.stack([np.rot90(image, turn) for turn in turns]))
         if len(turns) > 1:
-            turned_back = np.stack(
-                [answer[self._back[turn]] for turn, answer in zip(turns, answers, strict=True)]
-            )
-            # Sorted, the sum does not depend on which turn came first, not even in its last digit.
-            logarithms = np.sort(np.log(np.maximum(turned_back, _LEAST)), axis=0).mean(axis=0)
-            probabilities = np.exp(logarithms - logarithms.max())
+            logarithms = self._looks.average(answers[:, None])[0] / self.temperatures[0]
+        else:
+            logarithms = logarithm(answers[0]) / self.temperatures[1]
+        probabilities = np.exp(logarithms - logarithms.max())
         probabilities = (probabilities / probabilities.sum()).astype(np.float32)
         best = int(probabilities.argmax())
         return Orientation(self.angles[best], float(probabilities[best]), probabilities)
@@ -184,6 +233,19 @@ def parse_angles(content: bytes | None, source: Path) -> tuple[int, ...]:
             f"angles.txt of {str(source)!r} must have one whole number of degrees per line"
             f" ({brief(error)}); export it again."
         ) from error
+
+
+def _parse_temperatures(content: bytes | None, source: Path) -> tuple[float, float]:
+    if content is None:  # a file of an earlier version, or of a network that was not measured
+        return 1.0, 1.0
+    try:
+        first, second = (float(line) for line in content.decode("ascii").split())
+    except ValueError as error:
+        raise UserError(
+            f"{TEMPERATURES} of {str(source)!r} must have two numbers ({brief(error)}); export it"
+            " again."
+        ) from error
+    return first, second
 
 
 def _check_file(file: TFLiteFile) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """What an exported file says of itself."""
 
+from rotkeras.device.orienter import TEMPERATURES
 from rotkeras.export.metadata import Description
 from rotkeras.export.parts import Parts
 from rotkeras.export.profiles import Profile
@@ -12,8 +13,10 @@ def describe(
     author: str = "",
     licence: str = "",
     method: str = "",
+    temperatures: tuple[float, float] | None = None,
 ) -> Description:
-    """What a file says of itself, from its parts and profile."""
+    """What a file says of itself, from its parts and profile; an orienter's temperatures are of
+    `fit_temperatures`."""
     size, d = parts.input_size, parts.dimensions
     inside = (
         f"They are resized to {parts.trained_size}×{parts.trained_size} inside. "
@@ -58,4 +61,7 @@ def describe(
         f"{kind.what[0].upper()}{kind.what[1:]}. Pre-trained without labels"
         f"{' by ' + method if method else ''} with rotkeras; profile {kind.name}."
     )
-    return Description(f"{name} ({kind.name})", text, "1", author, licence, tensors, labels)
+    files = {}
+    if kind.name == "orient" and temperatures is not None:
+        files[TEMPERATURES] = [f"{each:.4g}" for each in temperatures]
+    return Description(f"{name} ({kind.name})", text, "1", author, licence, tensors, labels, files)

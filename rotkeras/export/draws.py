@@ -29,6 +29,7 @@ class Draws(NamedTuple):
         seed: of the draws.
         spare: how many training images may calibrate: all, or, where the proof is made on
             training images too, half of them.
+        validates: whether the images of the proof are of validation.
     """
 
     calibration: Images | None
@@ -36,6 +37,7 @@ class Draws(NamedTuple):
     labelled: Images
     seed: int
     spare: int
+    validates: bool
 
 
 def draw(source: Source, settings: Export, seed: int) -> Draws:
@@ -53,7 +55,7 @@ def draw(source: Source, settings: Export, seed: int) -> Draws:
     if source.validation is not None:
         held_out = source.validation.draw(settings.verify_images, seed)
         labelled = source.train.draw(_PROBE_IMAGES, seed)
-        return Draws(calibration, held_out, labelled, seed, spare)
+        return Draws(calibration, held_out, labelled, seed, spare, True)
     if len(rest) < 2:
         raise UserError(
             "No image is left to prove the export on. Set data.validation_fraction, or lower"
@@ -61,4 +63,5 @@ def draw(source: Source, settings: Export, seed: int) -> Draws:
         )
     held_out = rest.draw(min(settings.verify_images, len(rest) // 2), seed)
     others = rest.part(np.flatnonzero(~np.isin(rest.rows, held_out.rows)))
-    return Draws(calibration, held_out, others.draw(_PROBE_IMAGES, seed), seed, spare)
+    labelled = others.draw(_PROBE_IMAGES, seed)
+    return Draws(calibration, held_out, labelled, seed, spare, False)

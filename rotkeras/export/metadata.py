@@ -35,6 +35,7 @@ class Description:
         licence: under which it may be used.
         tensors: tensor name -> description, for inputs and outputs of the signatures.
         labels: tensor name -> (file name, one label for each number of its last axis).
+        files: further files that travel with the model: file name -> lines.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Description:
     licence: str
     tensors: Mapping[str, str]
     labels: Mapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def add_metadata(model: bytes, description: Description) -> bytes:
@@ -65,10 +67,8 @@ def add_metadata(model: bytes, description: Description) -> bytes:
     tree.buffers.append(buffer)
     tree.metadata = [each for each in tree.metadata or [] if _text(each.name) != NAME] + [metadata]
     tree.description = description.name
-    files = {
-        name: "".join(f"{label}\n" for label in labels)
-        for name, labels in description.labels.values()
-    }
+    texts = [*description.labels.values(), *description.files.items()]
+    files = {name: "".join(f"{line}\n" for line in lines) for name, lines in texts}
     return packed(tree, len(model) + 4096) + _archive(files)
 
 

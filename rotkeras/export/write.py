@@ -28,6 +28,7 @@ from rotkeras.export.profiles import INSTALL, PROFILES, Profile, missing_package
 from rotkeras.export.saved_model import to_saved_model
 from rotkeras.export.tap_choice import choose_tap
 from rotkeras.export.target import check_target, clean, put, rejected_folder, resolved
+from rotkeras.export.temperatures import fit_temperatures
 from rotkeras.export.tflite import FEWEST_IMAGES, check_length, lacks_prediction, to_tflite
 from rotkeras.export.verify import (
     Reference,
@@ -249,12 +250,24 @@ def _write(
         proof["saved_model"] = verify_saved_model(folder / SAVED_MODEL, parts, reference)
     images = None if calibration is None else calibration.take(slice(None))
     ranges = None if images is None else statistics(embed(parts, images))
+    temperatures = None
+    prediction = parts.prediction
+    if PROFILES["orient"] in kinds and draws.validates and prediction and 0 in prediction.angles:
+        say("calibrating confidences")
+        temperatures = fit_temperatures(prediction, reference.images)
+    proof["temperatures"] = temperatures
     records: dict[str, dict[str, Any]] = {}
     with temporary_folder() as work:
         for kind in dict.fromkeys([*kinds, *tried]):
             say(f"converting {kind.name}")
             description = describe(
-                parts, kind, origin.name, origin.author, origin.licence, origin.method
+                parts,
+                kind,
+                origin.name,
+                origin.author,
+                origin.licence,
+                origin.method,
+                temperatures if kind.name == "orient" else None,
             )
             try:
                 if kind.runtime == "onnx":

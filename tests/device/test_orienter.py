@@ -5,6 +5,7 @@ import pytest
 from bright_side import bright_side, sky
 from PIL import Image
 
+from rotkeras.device import orienter as orienter_module
 from rotkeras.device.orienter import Orienter, parse_angles
 from rotkeras.errors import UserError
 
@@ -209,3 +210,27 @@ def test_a_file_whose_signature_has_its_older_name_is_taken(exported, monkeypatc
     monkeypatch.setattr(orienter, "TFLiteFile", Older)
     (found,) = Orienter(file).orient(np.zeros((16, 16, 3), np.uint8))
     assert found.angle == expected[0].angle
+
+
+def test_temperatures_soften_or_sharpen_and_change_no_answer():
+    image = sky(SIZE, SIZE, 90)
+    angles = (0, 90, 180, 270)
+    (plain,) = Orienter.of(bright_side(weight=0.02), SIZE, angles).orient(image)
+    soft = Orienter.of(bright_side(weight=0.02), SIZE, angles, "a network", (2.0, 3.0))
+    (found,) = soft.orient(image)
+    expected = plain.probabilities**0.5
+    np.testing.assert_allclose(found.probabilities, expected / expected.sum(), rtol=1e-4)
+    assert found.angle == plain.angle
+    (single,) = soft.orient(image, single_look=True)
+    (plain,) = Orienter.of(bright_side(weight=0.02), SIZE, angles).orient(image, single_look=True)
+    expected = plain.probabilities ** (1 / 3)
+    np.testing.assert_allclose(single.probabilities, expected / expected.sum(), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("content", "expected"), [(None, (1.0, 1.0)), (b"0.8\n1.5\n", (0.8, 1.5))])
+def test_temperatures_of_a_file(content, expected):
+    from pathlib import Path
+
+    assert orienter_module._parse_temperatures(content, Path("a")) == expected
+    with pytest.raises(UserError, match=r"must have two numbers"):
+        orienter_module._parse_temperatures(b"0.8\n", Path("a"))

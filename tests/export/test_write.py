@@ -92,6 +92,18 @@ def test_the_proof_is_what_numpy_and_keras_say(exported, proof, exported_run):
     )
 
 
+def test_the_orienter_has_the_temperatures_of_the_proof(exported):
+    from rotkeras.device import Orienter
+
+    proof = json.loads((exported / "verify.json").read_text())
+    given = Orienter(exported / "orient.tflite").temperatures
+    assert given == pytest.approx(proof["temperatures"], rel=1e-3)
+    assert given != (1.0, 1.0)
+    assert "Confidences of `orient.tflite` are calibrated" in (
+        exported / "model_card.md"
+    ).read_text(encoding="utf-8")
+
+
 def test_calibration_images_are_training_images_that_are_kept_by_name(exported, exported_run):
     from rotkeras.training.build import load_source
 

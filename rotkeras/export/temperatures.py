@@ -1,0 +1,61 @@
+"""Temperatures that let the confidences of an orienter be what they say: of the images to which it
+gives 90 percent, 90 percent are right."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotkeras.device.orienter import Looks, logarithm
+from rotkeras.export.prediction import Prediction
+
+_GRID = np.geomspace(0.05, 20.0, 600)
+_IMAGES_PER_BATCH = 128
+
+
+def fit_temperatures(prediction: Prediction, images: NDArray[np.uint8]) -> tuple[float, float]:
+    """The temperatures of `rotkeras.device.Orienter`, by the likelihood of the angles of upright
+    images.
+
+    Args:
+        prediction: of angles that are quarter turns.
+        images: uint8 (n, S, S, 3), upright, and not those of training.
+
+    Returns:
+        (of the average of all turns, of a single look).
+
+    Reference:
+        Guo, Pleiss, Sun, Weinberger, On Calibration of Modern Neural Networks, ICML 2017, section
+        4.2.
+    """
+    angles = list(prediction.angles)
+    looks = Looks.of(angles)
+    answers = np.stack(
+        [
+            prediction.model.predict(
+                np.rot90(images, turn, axes=(1, 2)), batch_size=_IMAGES_PER_BATCH, verbose=0
+            )
+            for turn in looks.turns
+        ]
+    )
+    # An upright image, turned, has the angle of the turn. The average turns exactly with the image,
+    # so upright images alone tell all of it.
+    upright = np.full(len(images), angles.index(0))
+    turned = np.repeat([angles.index(90 * turn) for turn in looks.turns], len(images))
+    single = logarithm(answers.reshape(-1, len(angles)))
+    return best_temperature(looks.average(answers), upright), best_temperature(single, turned)
+
+
+def best_temperature(logarithms: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
+    """The temperature under which classes (n,) are likeliest, of 600 from 1/20 to 20.
+
+    Args:
+        logarithms: of probabilities, (n, K), up to a constant of each row.
+        classes: which one is right.
+    """
+    rows = np.arange(len(classes))
+
+    def loss(temperature: float) -> float:
+        scaled = logarithms / temperature
+        scaled = scaled - scaled.max(axis=1, keepdims=True)
+        return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - scaled[rows, classes]))
+
+    return float(min(_GRID, key=loss))
