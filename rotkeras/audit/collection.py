@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.data.decode import Progress
-from rotkeras.data.folder import find_images, notes_on_others
+from rotkeras.data.folder import check_folder, find_images, notes_on_others
 from rotkeras.data.folder_layout import find_parts
 from rotkeras.data.interpret import interpret, load
+from rotkeras.data.listed_source import find_voc, read_voc
+from rotkeras.data.lists import Listing, read_list
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
 from rotkeras.files import as_text, expanded
@@ -85,9 +87,9 @@ def open_collection(
     """Find the images of a source; of a folder nothing is decoded yet.
 
     Args:
-        source: a folder (searched recursively), a path that ends in `.npz`, `"digits"`, a name of
-            tensorflow-datasets, a uint8 array (N, H, W, 3), or a pair (images, labels). If
-            a folder and a set have the same name, see `rotkeras.data.load`.
+        source: a folder (searched recursively), a list of files, a path that ends in `.npz`,
+            `"digits"`, a name of tensorflow-datasets, a uint8 array (N, H, W, 3), or a pair
+            (images, labels). If a folder and a set have the same name, see `rotkeras.data.load`.
         data_dir: where tensorflow-datasets keeps prepared sets.
         image_size: pixels of each side of what training will see; None is 64 for files, and for the
             others what they have.
@@ -104,7 +106,16 @@ def open_collection(
         )
     kind, source = interpret(source, data_dir)
     if kind == "folder":
-        return _folder(expanded(source), image_size or FOLDER_IMAGE_SIZE)
+        folder = expanded(source)
+        check_folder(folder)
+        if (voc := find_voc(folder)) is not None:
+            listing, note = read_voc(voc)
+            name = as_text(voc.resolve().name)
+            return _listed(listing, name, image_size or FOLDER_IMAGE_SIZE, (note,))
+        return _folder(folder, image_size or FOLDER_IMAGE_SIZE)
+    if kind == "list":
+        name = as_text(expanded(source).stem)
+        return _listed(read_list(source), name, image_size or FOLDER_IMAGE_SIZE)
     try:
         loaded = load(
             source,
@@ -154,6 +165,26 @@ def _folder(folder: Path, size: int) -> Collection:
         is_files=True,
         unreadable=unreadable,
         notes=(*notes_on_others(others, folder), *((parts.describe(),) if parts else ())),
+    )
+
+
+def _listed(listing: Listing, name: str, size: int, notes: tuple[str, ...] = ()) -> Collection:
+    files, folder = listing.names, listing.folder
+    groups = listing.labels or tuple(each.rpartition("/")[0].split("/")[0] or TOP for each in files)
+    is_test = [part == "test" for part in listing.parts or ["train"] * len(files)]
+    groups = tuple(TEST if test else each for each, test in zip(groups, is_test, strict=True))
+    names = tuple(sorted(set(groups)))
+    number = {name: place for place, name in enumerate(names)}
+    return Collection(
+        name,
+        size,
+        [as_text(each) for each in files],
+        tuple(as_text(each) for each in names),
+        np.array([number[each] for each in groups], np.int64),
+        ~np.array(is_test, bool),
+        lambda position: read_picture(folder / files[position], size),
+        is_files=True,
+        notes=notes,
     )
 
 

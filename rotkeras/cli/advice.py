@@ -60,6 +60,8 @@ def _images(run: "Run") -> tuple[str | Path, list[str]]:
         data = recipe.data
     if data.kind == "folder":
         return Path(str(data.folder)), []
+    if data.kind == "list":
+        return Path(str(data.list)), []
     if data.kind == "arrays":
         return Path(str(data.arrays)), ["--resize"]
     if data.kind == "embedded":

@@ -14,6 +14,7 @@ from rotkeras.data.decode import Progress, check_bad, read_all
 from rotkeras.data.encoded import EncodedImages
 from rotkeras.data.folder_layout import class_folders, why_no_labels
 from rotkeras.data.headers import read_headers
+from rotkeras.data.lists import labels_by_list, numbered
 from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
@@ -76,7 +77,7 @@ def find_images(
         else:
             found.append(entry)
             if stamp is not None:
-                stamp.add(f"{entry} {_status(folder, entry)}")
+                stamp.add(f"{entry} {status_of(folder, entry)}")
     if not found:
         raise _no_image(folder, listing.unreadable, counted)
     return found
@@ -182,7 +183,8 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _status(folder: Path, name: str) -> str:
+def status_of(folder: Path, name: str) -> str:
+    """Size and time of a file, for a stamp; "none" for one that is not there."""
     try:
         status = os.stat(f"{folder}/{name}")  # noqa: PTH116, a path object takes as long again
     except OSError:  # a link to nothing: the decoder will name it
@@ -200,6 +202,7 @@ def read_folder(
     progress: Progress | None = None,
     notes: list[str] | None = None,
     storage: Storage | None = None,
+    label_list: Path | None = None,
 ) -> tuple[Images, list[BadImage]]:
     """Read a folder of images, recursively.
 
@@ -214,6 +217,8 @@ def read_folder(
         progress: called with (read, all).
         notes: lines about what was left out or not used, and why, are added to it.
         storage: memory, file or encoded; None for what fits.
+        label_list: a list that gives the classes of images that lie in no class folders, where
+            `class_names` are known.
 
     Returns:
         (images, files that could not be read).
@@ -229,6 +234,8 @@ def read_folder(
     names = find_images(folder, unreadable, stamp, others)
     check_bad(unreadable, on_bad_image)
     found = class_folders(names, labels, known=class_names is not None)
+    if found is None and class_names and labels != "none" and label_list is not None:
+        found = numbered(labels_by_list(label_list, names), class_names, f"The list {label_list}")
     if notes is not None:
         notes += notes_on_others(others, folder)
         if found is None and labels == "auto" and (why := why_no_labels(names)):
@@ -243,11 +250,47 @@ def read_folder(
                 f" does not have ({', '.join(class_names)}): give both folders the same classes."
             )
         numbers = np.array([class_names.index(name) for name in found_names], np.int64)[numbers]
+    images, bad = read_named(
+        folder,
+        names,
+        image_size,
+        (numbers, class_names),
+        stamp,
+        on_bad_image=on_bad_image,
+        cache=cache,
+        progress=progress,
+        storage=storage,
+    )
+    return images, unreadable + bad
+
+
+def read_named(
+    folder: Path,
+    names: Names,
+    image_size: int,
+    classes: tuple[NDArray[np.int64] | None, tuple[str, ...]],
+    stamp: Stamp,
+    *,
+    on_bad_image: str = "skip",
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+    storage: Storage | None = None,
+) -> tuple[Images, list[BadImage]]:
+    """Read image files by their names; the arguments and results that are not here are those of
+    `read_folder`.
+
+    Args:
+        folder: where they lie.
+        names: relative to it.
+        image_size: pixels of each side.
+        classes: (numbers int64 (N,) or None, names of the classes).
+        stamp: of the folder and of what lies in it.
+        on_bad_image, cache, progress, storage: see `read_folder`.
+    """
+    numbers, class_names = classes
     shape = (len(names), image_size, image_size, 3)
     if (storage or fitting(shape, cache)) == "encoded":
-        return _encoded(
-            folder, names, image_size, numbers, class_names, unreadable, on_bad_image, progress
-        )
+        return _encoded(folder, names, image_size, numbers, class_names, on_bad_image, progress)
     decoded = cached_array(
         shape,
         lambda out: read_all(
@@ -273,7 +316,7 @@ def read_folder(
     images = Images.of(
         decoded.array, numbers, class_names if numbers is not None else (), names, decoded.kept
     )
-    return images, unreadable + bad
+    return images, bad
 
 
 def _encoded(
@@ -282,7 +325,6 @@ def _encoded(
     size: int,
     numbers: NDArray[np.int64] | None,
     class_names: tuple[str, ...],
-    unreadable: list[BadImage],
     on_bad_image: str,
     progress: Progress | None,
 ) -> tuple[Images, list[BadImage]]:
@@ -298,7 +340,7 @@ def _encoded(
     array: Any = EncodedImages(folder, names, headers, size, on_bad_image)
     kept = f"{found:,} files stay encoded, and are decoded when they are needed"
     classes = class_names if numbers is not None else ()
-    return Images.of(array, numbers, classes, names, kept), unreadable + bad
+    return Images.of(array, numbers, classes, names, kept), bad
 
 
 def _none_read(folder: Path, names: Names, bad: list[BadImage]) -> UserError:

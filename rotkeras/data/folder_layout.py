@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rotkeras.errors import UserError
 from rotkeras.files import as_text
 
-_PARTS = {
+PARTS = {
     "train": "train",
     "training": "train",
     "val": "validation",
@@ -64,7 +64,7 @@ def find_parts(folder: Path) -> Parts | None:
                 if not entry.is_dir():
                     beside.append(entry.name)
                     continue
-                part = _PARTS.get(entry.name.lower())
+                part = PARTS.get(entry.name.lower())
                 if part is None or part in found:
                     return None
                 found[part] = folder / entry.name

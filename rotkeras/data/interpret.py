@@ -1,11 +1,12 @@
-"""One loader for the four kinds of source."""
+"""One loader for all kinds of source."""
 
 import importlib.util
 import os
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from rotkeras.arguments.accepted import (
     AnyPath,
@@ -20,18 +21,33 @@ from rotkeras.arguments.accepted import (
 )
 from rotkeras.arguments.checked import checked
 from rotkeras.data.decode import Progress
+from rotkeras.data.lists import ENDINGS as LIST_ENDINGS
+from rotkeras.data.opened import (
+    How,
+    Opened,
+    open_arrays,
+    open_dataset,
+    open_embedded,
+    open_folder,
+    open_list,
+)
 from rotkeras.data.source import Images, Source
 from rotkeras.data.source import split as split_images
 from rotkeras.data.unmeasured import unmeasured
-from rotkeras.errors import UserError, nearest
-from rotkeras.files import as_text, check_regular, expanded
+from rotkeras.errors import UserError
+from rotkeras.files import check_regular, expanded
 from rotkeras.images.formats import ending_of, extensions
 
-if TYPE_CHECKING:
-    from rotkeras.data.folder_layout import Parts
+Kind = Literal["tfds", "folder", "list", "arrays", "embedded"]
 
-Kind = Literal["tfds", "folder", "arrays", "embedded"]
-FOLDER_IMAGE_SIZE = 96
+
+_OPENERS: dict[Kind, Callable[[Any, How], Opened]] = {
+    "tfds": open_dataset,
+    "folder": open_folder,
+    "list": open_list,
+    "arrays": open_arrays,
+    "embedded": open_embedded,
+}
 
 
 def interpret(source: Any, data_dir: str | os.PathLike[str] | None = None) -> tuple[Kind, Any]:
@@ -64,6 +80,8 @@ def interpret(source: Any, data_dir: str | os.PathLike[str] | None = None) -> tu
     exists = os.path.lexists(path)
     if text.endswith(".npz") and not path.is_dir():
         return "arrays", source
+    if text.lower().endswith(LIST_ENDINGS) and not path.is_dir():
+        return "list", source
     is_path = text.startswith((".", "~", os.sep)) or text.endswith(os.sep)
     if is_path or isinstance(source, os.PathLike) or ending_of(text) in extensions():
         return "folder", source
@@ -77,7 +95,8 @@ def interpret(source: Any, data_dir: str | os.PathLike[str] | None = None) -> tu
 
 
 _SOURCES = (
-    "a folder, an .npz file, arrays, 'digits' or a name of tensorflow-datasets such as 'cifar10'"
+    "a folder, a list of files (.csv, .tsv, .txt), an .npz file, arrays, 'digits' or a name of"
+    " tensorflow-datasets such as 'cifar10'"
 )
 
 
@@ -135,6 +154,9 @@ def load(
     kind: Kind | None = None,
     data_dir: AnyPath | None = None,
     test_folder: AnyPath | None = None,
+    list_folder: AnyPath | None = None,
+    validation_list: AnyPath | None = None,
+    test_list: AnyPath | None = None,
     image_size: ImageSize | None = None,
     labels: Labels = "auto",
     validation_fraction: Fraction = 0.1,
@@ -150,16 +172,20 @@ def load(
     `"digits"`.
 
     Args:
-        source: `"cifar10"` (any tensorflow-datasets image set), a folder's path, a path that ends
-            in `.npz`, a uint8 array (N, H, W, 3), a pair (images, labels), a pair of such pairs
+        source: `"cifar10"` (any tensorflow-datasets image set), a folder's path, a list of image
+            files (`.csv`, `.tsv`, `.txt`; see `rotkeras.data.lists.read_list`), a path that ends in
+            `.npz`, a uint8 array (N, H, W, 3), a pair (images, labels), a pair of such pairs
             ((images, labels), (images, labels)) for train and test, or `"digits"`. Labels are class
             numbers, strings or one-hot rows. If a folder and a set have the same name,
             `"./cifar10"` or a `Path` is the folder, and `"tfds:cifar10"` or `"embedded:digits"` the
             set.
-        kind: "tfds", "folder", "arrays" or "embedded"; None tells it from `source`.
+        kind: "tfds", "folder", "list", "arrays" or "embedded"; None tells it from `source`.
         data_dir: where tensorflow-datasets keeps prepared sets; nothing is downloaded when the set
             is prepared there.
         test_folder: a second folder whose images are the test set (folders only).
+        list_folder: where the relative paths of lists begin; None for the folder of each list.
+        validation_list: a list whose images are validation (lists only).
+        test_list: a list whose images are the test set (lists only).
         image_size: pixels of each side after a centred square cut; None keeps what the source has
             (folders: 96).
         labels: for folders: "folders" takes the first folder below the top as the class, "auto"
@@ -176,9 +202,10 @@ def load(
             disk, for later runs too. None holds them in memory when they take at most half of what
             is available, and else keeps them in `~/.cache/rotkeras` (or
             `$XDG_CACHE_HOME/rotkeras`); `Source.kept` says which.
-        storage: of folders: "memory" or "file" (the cache) holds decoded squares; "encoded" leaves
-            the images in their files, decodes each when it is asked for, and cuts a random resized
-            crop that is the first augmentation from the photograph itself. "auto" takes memory, the
+        storage: of folders and lists: "memory" or "file" (the cache) holds decoded squares;
+            "encoded" leaves the images in their files, decodes each when it is asked for, and cuts
+            a random resized crop that is the first augmentation from the photograph itself. "auto"
+            takes memory, the
             file where memory is too small, and encoded where the file would need more than half of
             the free disk.
         progress: called with (images read, images in all).
@@ -198,10 +225,10 @@ def load(
             f"cache needs images that are decoded from files, got cache={str(cache)!r} for kind"
             f" {kind!r}; remove it."
         )
-    if storage != "auto" and kind != "folder":
+    if storage != "auto" and kind not in ("folder", "list"):
         raise UserError(
-            f"storage must be auto for kind {kind!r}, got {storage!r}; only folders are read in"
-            " several ways."
+            f"storage must be auto for kind {kind!r}, got {storage!r}; only folders and lists are"
+            " read in several ways."
         )
     if cache is not None and storage in ("memory", "encoded"):
         raise UserError(f"cache is for storage file or auto, got {storage!r}; remove one of them.")
@@ -209,70 +236,33 @@ def load(
         raise UserError(
             f"test_folder needs a folder as the source, got kind {kind!r}; remove test_folder."
         )
-    data_dir, test_folder, cache = (
-        None if each is None else Path(each) for each in (data_dir, test_folder, cache)
+    of_lists = {
+        "list_folder": list_folder,
+        "validation_list": validation_list,
+        "test_list": test_list,
+    }
+    for key, value in of_lists.items():
+        if value is not None and kind != "list":
+            raise UserError(f"{key} needs a list as the source, got kind {kind!r}; remove {key}.")
+
+    def as_path(each: Any) -> Path | None:
+        return None if each is None else Path(each)
+
+    how = How(
+        data_dir=as_path(data_dir),
+        test_folder=as_path(test_folder),
+        list_folder=as_path(list_folder),
+        validation_list=as_path(validation_list),
+        test_list=as_path(test_list),
+        image_size=image_size,
+        labels=labels,
+        on_bad_image=on_bad_image,
+        cache=as_path(cache),
+        storage=None if storage == "auto" else storage,
+        progress=progress,
     )
-    skipped: list[Any] = []
-    notes: list[str] = []
-    validation: Images | None = None
-    if kind == "tfds":
-        from rotkeras.data.tfds_source import open_builder, read_split, test_split_name
-
-        builder = open_builder(str(source), data_dir)
-        name = str(source)
-        everything = read_split(builder, "train", image_size, progress, cache=cache)
-        test_name = test_split_name(builder)
-
-        def read_test() -> Images | None:
-            return read_split(builder, test_name, image_size, cache=cache) if test_name else None
-
-    elif kind == "folder":
-        from rotkeras.data.folder import check_folder, read_folder
-        from rotkeras.data.folder_layout import find_parts
-
-        size = image_size or FOLDER_IMAGE_SIZE
-        folder = expanded(source)
-        check_folder(folder)
-        name = as_text(folder.resolve().name)
-        parts = find_parts(folder)
-        if parts is not None:
-            notes += _notes_of(parts, test_folder)
-            folder, test_folder = parts.train, parts.test
-        how = (on_bad_image, cache)
-        kept: Any = None if storage == "auto" else storage
-        everything, bad = read_folder(folder, size, labels, None, *how, progress, notes, kept)
-        skipped += bad
-        names = everything.class_names or None
-        known = labels if names else "none"
-        if parts is not None and parts.validation is not None:
-            validation, bad = read_folder(
-                parts.validation, size, known, names, *how, progress, notes, kept
-            )
-            skipped += bad
-
-        def read_test() -> Images | None:
-            if test_folder is None:
-                return None
-            images, bad = read_folder(test_folder, size, known, names, *how, None, notes, kept)
-            skipped.extend(bad)
-            return images
-
-    elif kind == "arrays":
-        everything, read_test, name = _arrays(source, image_size)
-    else:
-        from rotkeras.data.arrays import read_digits
-
-        if source != "digits":
-            raise UserError(
-                f"data.embedded: {source!r} is not an embedded set:"
-                f" {nearest(str(source), ['digits'])}"
-            )
-        digits, held_out = split_images(read_digits(image_size), 0.2, seed=0, how="random")
-        everything, name = digits, "digits"
-
-        def read_test() -> Images | None:
-            return held_out
-
+    opened = _OPENERS[kind](source, how)
+    everything, validation = opened.train, opened.validation
     if labels == "none":
         everything = _without_labels(everything)
     found = len(everything) + (len(validation) if validation is not None else 0)
@@ -283,43 +273,13 @@ def load(
     if train_images is not None:
         train = train.draw(train_images, split_seed, split)
     if validation is not None:
-        notes += unmeasured(train, validation)
+        how.notes += unmeasured(train, validation)
 
     def test() -> Images | None:
-        images = read_test()
+        images = opened.read_test()
         return _without_labels(images) if images is not None and labels == "none" else images
 
-    return Source(name, train, validation, skipped, test, notes, found)
-
-
-def _notes_of(parts: "Parts", test_folder: Any) -> list[str]:
-    """What is said of a folder with parts, and `UserError` for a second test set."""
-    if test_folder is not None and parts.test is not None:
-        raise UserError(
-            f"There are two test sets: data.test_folder={os.fspath(test_folder)!r} and the folder"
-            f" {parts.test.name}/ among the images. Remove data.test_folder, or rename the folder."
-        )
-    notes = [parts.describe()]
-    if parts.validation is not None:
-        notes.append("data.validation_fraction is not used: validation images have a folder")
-    if parts.beside:
-        count = len(parts.beside)
-        notes.append(
-            f"{count:,} file{'s' if count > 1 else ''} beside these folders, such as"
-            f" {parts.beside[0]!r}, belong{'' if count > 1 else 's'} to no part"
-        )
-    return notes
-
-
-def _arrays(source: Any, image_size: int | None) -> tuple[Images, Any, str]:
-    from rotkeras.data.arrays import given_arrays, read_npz
-
-    if isinstance(source, str | os.PathLike):
-        images = read_npz(Path(source), "train", image_size)
-        assert images is not None  # read_npz raises for a train part that is not there
-        return images, lambda: read_npz(Path(source), "test", image_size), Path(source).stem
-    train, test = given_arrays(source, image_size)
-    return train, lambda: test, "arrays"
+    return Source(opened.name, train, validation, how.skipped, test, how.notes, found)
 
 
 def _without_labels(images: Images) -> Images:

@@ -21,6 +21,30 @@ def cuts_photographs(images: Images, augmentation: Sequence[Any]) -> bool:
     return isinstance(array, EncodedImages) and isinstance(first, RandomResizedCrop)
 
 
+def crops_by_task(images: Images, task: Any, augmentation: Sequence[Any] = ()) -> bool:
+    """Whether the task begins with crops of its own, and the images are encoded, so that they are
+    cut from the photographs; an augmentation before them wants squares."""
+    encoded = isinstance(images.array, EncodedImages)
+    return encoded and not augmentation and hasattr(task, "views_of_photographs")
+
+
+def viewer(
+    images: Images, task: Any, augmentation: Sequence[Augmentation] = ()
+) -> Callable[[NDArray[np.int64], Key], Any]:
+    """A function of (positions (B,), key) that gives the (x, y) of a task whose views are made in
+    NumPy."""
+    if not crops_by_task(images, task, augmentation):
+        take = taker(images, augmentation)
+        return lambda index, key: task.views(take(index, key), key)
+
+    def views(index: NDArray[np.int64], key: Key) -> Any:
+        return task.views_of_photographs(
+            lambda crop, of_view: photographs(images, crop)(index, of_view), key
+        )
+
+    return views
+
+
 def taker(
     images: Images, augmentation: Sequence[Augmentation]
 ) -> Callable[[NDArray[np.int64], Key], NDArray[np.uint8]]:

@@ -15,6 +15,7 @@ from rotkeras.data.decode import check_bad
 from rotkeras.data.folder import find_images, notes_on_others
 from rotkeras.data.folder_layout import class_folders, find_parts
 from rotkeras.data.interpret import interpret
+from rotkeras.data.lists import Listing, numbered, read_list
 from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage, Images, split
 from rotkeras.embedding.image_list import ImageList
@@ -39,11 +40,12 @@ def open_images(
     """Find images, without TensorFlow, before the size is known at which they are wanted.
 
     Args:
-        source: a folder (searched recursively), an image file, a path that ends in `.npz`,
-            `"digits"`, a name of tensorflow-datasets, a uint8 array (N, H, W, 3), or a pair
-            (images, labels). If a folder and a set have the same name, see `rotkeras.data.load`.
-        split: "train", "test" or another part of a tensorflow-datasets set; None is "train".
-            Folders and files have none.
+        source: a folder (searched recursively), an image file, a list of files (`.csv`, `.tsv`,
+            `.txt`), a path that ends in `.npz`, `"digits"`, a name of tensorflow-datasets, a uint8
+            array (N, H, W, 3), or a pair (images, labels). If a folder and a set have the same
+            name, see `rotkeras.data.load`.
+        split: "train", "test" or another part of a tensorflow-datasets set; None is "train". Of a
+            list with parts, one of them; None is all. Folders and files have none.
         data_dir: where tensorflow-datasets keeps prepared sets.
         resize: cut arrays and sets of another size to the centred square and resize them; image
             files always are.
@@ -63,6 +65,8 @@ def open_images(
         assert path is not None  # only paths are folders
         is_file = path.is_file() or (ending_of(path.name) in extensions() and not path.is_dir())
         opened = _one_file(path) if is_file else _folder(path, on_bad_image)
+    elif kind == "list":
+        opened = _list(source, split)
     elif kind == "tfds":
         opened = _dataset(str(source), split or "train", data_dir, resize)
     else:
@@ -104,6 +108,26 @@ def _folder(folder: Path, on_bad_image: str) -> Opened:
         class_names,
         skipped,
         notes_on_others(others, folder),
+    )
+    return lambda _size: images
+
+
+def _list(source: Any, part: str | None) -> Opened:
+    listing: Listing | None = read_list(source)
+    assert listing is not None
+    if part is not None:
+        parts = sorted(set(listing.parts or ()))
+        listing = listing.part(part) if parts else None
+        if listing is None:
+            there = nearest(part, parts) if parts else "it has none; leave --split out"
+            raise UserError(f"The list {str(source)!r} has no part {part!r}: {there}")
+    found, labels = listing, None
+    class_names: tuple[str, ...] = ()
+    if listing.labels is not None:
+        labels, class_names = numbered(listing.labels, None, f"The list {str(source)!r}")
+    names = Names(map(as_text, found.names))
+    images = ImageList(
+        names, lambda at: found.folder / found.names[at], read_image, labels, class_names
     )
     return lambda _size: images
 

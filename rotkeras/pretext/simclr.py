@@ -1,8 +1,10 @@
 """Recognise the other view of an image among all views of a batch (SimCLR)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rotkeras.arguments.accepted import (
     Fraction,
@@ -116,12 +118,9 @@ class SimCLR:
             position of each view's partner in the batch.
         """
         keys = [_key_of_view(key, number) for number in range(_VIEWS)]
-        views = []
-        for view in keys:
-            made = images
-            for number, step in enumerate(self.steps):
-                made = step(made, key_of_step(view, number))
-            views.append(made)
+        views = [
+            self._augmented(self.steps[0](images, key_of_step(view, 0)), view) for view in keys
+        ]
         labels = self.labels(key.index)
         if isinstance(images, np.ndarray):
             stacked = np.stack(views, axis=1).reshape(-1, *images.shape[1:])
@@ -132,6 +131,27 @@ class SimCLR:
         batch = images.shape[0]
         count = None if batch is None else _VIEWS * batch
         return tf.ensure_shape(stacked, (count, *images.shape[1:])), tf.reshape(labels, (-1,))
+
+    def views_of_photographs(
+        self, cut: Callable[[Any, Key], Any], key: Key
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+        """The same views, whose crops are cut from photographs that stay encoded.
+
+        Args:
+            cut: (crop, key) -> uint8 (B, H, W, 3), the crops of the images that are meant; the crop
+                is a `rotkeras.data.augmentation.random_resized_crop`.
+            key: as for `views`.
+        """
+        keys = [_key_of_view(key, number) for number in range(_VIEWS)]
+        views = [self._augmented(cut(self.steps[0], key_of_step(view, 0)), view) for view in keys]
+        stacked = np.stack(views, axis=1).reshape(-1, *views[0].shape[1:])
+        return stacked, self.labels(key.index).reshape(-1)
+
+    def _augmented(self, crops: Tensor, key: Key) -> Tensor:
+        """Crops of a view after all steps that follow."""
+        for number, step in enumerate(self.steps[1:], 1):
+            crops = step(crops, key_of_step(key, number))
+        return crops
 
     def draw(self, key: Key) -> Any:
         """What is random, drawn on the host: int32 (B, 2D), the numbers of the first view, then of

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from rotkeras.recipe.images import SOURCES
+_SOURCES = ("tfds", "folder", "arrays", "embedded")
+"""Kinds of source that these versions knew."""
 
 _ALWAYS_WRITTEN = ("data_dir", "image_size", "labels", "validation_fraction", "on_bad_image")
 """Keys of the section `data` that every recipe has that was written by a run."""
@@ -15,8 +16,8 @@ def of_earlier_versions(content: Any) -> Any:
     content = {"data": {}, **content}  # section Data says that no images are named
     data = content["data"]
     # Earlier versions trained on the digits if no images were named, and wrote every key.
-    whole = isinstance(data, dict) and {*SOURCES, *_ALWAYS_WRITTEN} <= data.keys()
-    if whole and all(data[kind] is None for kind in SOURCES):
+    whole = isinstance(data, dict) and {*_SOURCES, *_ALWAYS_WRITTEN} <= data.keys()
+    if whole and data.get("list") is None and all(data[kind] is None for kind in _SOURCES):
         content = {**content, "data": {**data, "embedded": "digits"}}
     # They split at random: their validation images must not become training images.
     if whole and "split" not in data:

@@ -17,20 +17,23 @@ from rotkeras.arguments.accepted import (
 )
 from rotkeras.recipe.section import Section
 
-SOURCES: tuple[Literal["tfds", "folder", "arrays", "embedded"], ...] = (
+SOURCES: tuple[Literal["tfds", "folder", "list", "arrays", "embedded"], ...] = (
     "tfds",
     "folder",
+    "list",
     "arrays",
     "embedded",
 )
 
 
-LOCATIONS = ("folder", "arrays", "tfds", "data_dir", "cache", "test_folder")
+LISTS = ("list_folder", "validation_list", "test_list")
+LOCATIONS = ("folder", "list", "arrays", "tfds", "data_dir", "cache", "test_folder", *LISTS)
 """Keys of the section `data` that say where images lie, and not which images they are."""
 
 
 class Data(Section):
-    """Where the images come from: exactly one of tfds, folder, arrays and embedded."""
+    """Where the images come from: exactly one of tfds, folder, list, arrays and
+    embedded."""
 
     tfds: Text | None = Field(
         None, description="Name of a tensorflow-datasets image set, such as cifar10."
@@ -44,6 +47,17 @@ class Data(Section):
     test_folder: Text | None = Field(
         None, description="Second folder whose images are the test set."
     )
+    list: Text | None = Field(
+        None,
+        description=(
+            "A .csv, .tsv or .txt file of paths of images, with labels and parts where it has them."
+        ),
+    )
+    list_folder: Text | None = Field(
+        None, description="Where paths in lists begin; null for the folder of each list."
+    )
+    validation_list: Text | None = Field(None, description="A list of the validation images.")
+    test_list: Text | None = Field(None, description="A list of the test images.")
     arrays: Text | None = Field(
         None, description="An .npz file with images and, when there are, labels."
     )
@@ -72,17 +86,17 @@ class Data(Section):
     cache: Text | None = Field(
         None,
         description=(
-            "With folder or tfds: keeps decoded images on disk between runs; null keeps them in"
-            " memory where they fit."
+            "With folder, list or tfds: keeps decoded images on disk between runs; null keeps them"
+            " in memory where they fit."
         ),
     )
 
     storage: StorageChoice = Field(
         "auto",
         description=(
-            "With folder: memory or file holds decoded squares; encoded decodes files when they are"
-            " needed, and cuts random resized crops from the photographs. auto: what fits, in this"
-            " order."
+            "With folder or list: memory or file holds decoded squares; encoded decodes files when"
+            " they are needed, and cuts random resized crops from the photographs. auto: what fits,"
+            " in this order."
         ),
     )
 
@@ -91,7 +105,7 @@ class Data(Section):
         named = [kind for kind in SOURCES if getattr(self, kind) is not None]
         if not named:
             raise Wrong(
-                "names no images; set one of data.folder, data.tfds, data.arrays and"
+                "names no images; set one of data.folder, data.list, data.tfds, data.arrays and"
                 " data.embedded (data.embedded=digits for the digits that ship with scikit-learn)"
             )
         if len(named) > 1:
@@ -100,18 +114,23 @@ class Data(Section):
             )
         if self.test_folder is not None and self.folder is None:
             raise Wrong("needs data.folder; set it, or remove data.test_folder", "test_folder")
-        if self.cache is not None and self.folder is None and self.tfds is None:
+        for name in LISTS:
+            if getattr(self, name) is not None and self.list is None:
+                raise Wrong(f"needs data.list; set it, or remove data.{name}", name)
+        if self.cache is not None and not (self.folder or self.list or self.tfds):
             raise Wrong(
-                "needs data.folder or data.tfds; the other sources need no cache: remove it",
+                "needs data.folder, data.list or data.tfds; the others need no cache: remove it",
                 "cache",
             )
-        if self.storage != "auto" and self.folder is None:
-            raise Wrong("needs data.folder; the other sources are read in one way", "storage")
+        if self.storage != "auto" and self.folder is None and self.list is None:
+            raise Wrong(
+                "needs data.folder or data.list; the other sources are read in one way", "storage"
+            )
         if self.cache is not None and self.storage in ("memory", "encoded"):
             raise Wrong("is for data.storage file or auto; remove one of them", "cache")
         return self
 
     @property
-    def kind(self) -> Literal["tfds", "folder", "arrays", "embedded"]:
-        """The source that is named: tfds, folder, arrays or embedded."""
+    def kind(self) -> Literal["tfds", "folder", "list", "arrays", "embedded"]:
+        """The source that is named: tfds, folder, list, arrays or embedded."""
         return next(kind for kind in SOURCES if getattr(self, kind) is not None)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rotkeras.data.source import Images
 from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError
-from rotkeras.files import expanded
+from rotkeras.files import as_text, expanded
 from rotkeras.recipe import Recipe
 from rotkeras.run import images as run_images
 from rotkeras.run.folder import Run
@@ -111,6 +111,8 @@ def draw_sample(
     """
     if recipe.data.kind == "tfds":
         return _of_tfds(recipe, size, count, seed, data_dir, found)
+    if recipe.data.kind == "list" or _is_voc(recipe.data):
+        return _of_lists(recipe, size, count, seed, found)
     from rotkeras.data.folder_layout import find_parts
     from rotkeras.embedding.image_sources import open_images
 
@@ -161,6 +163,27 @@ def _classes(recipe: Recipe, images: ImageList, kept: list[int]) -> tuple[Any, t
 def _drawn(of: int, count: int, seed: int) -> NDArray[np.int64]:
     """Ascending positions of a seeded draw of at most so many."""
     return np.sort(np.random.default_rng(seed).permutation(of)[:count]).astype(np.int64)
+
+
+def _is_voc(data: Any) -> bool:
+    from rotkeras.data.listed_source import find_voc
+
+    return data.kind == "folder" and find_voc(expanded(data.folder)) is not None
+
+
+def _of_lists(recipe: Recipe, size: int, count: int, seed: int, found: Found) -> Sample:
+    """Of images that lists name, decoded one by one."""
+    data = recipe.data.model_copy(update={"storage": "encoded", "cache": None, "image_size": size})
+    source = run_images.load_source(recipe.model_copy(update={"data": data}))
+    images, part = (source.test, "test") if source.test else (source.train, "source")
+    assert images.names is not None  # of files
+    everything = [as_text(each) for each in images.names]
+    found(everything, len(everything), part)
+    drawn = images.part(_drawn(len(images), count, seed))
+    labels = None if recipe.data.labels == "none" else drawn.labels
+    names = [everything[row] for row in drawn.rows]
+    classes = drawn.class_names if labels is not None else ()
+    return Sample(Images.of(drawn.take(slice(None)), labels, classes, names), part, len(images))
 
 
 def _of_tfds(

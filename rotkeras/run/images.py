@@ -12,7 +12,7 @@ from rotkeras.errors import UserError
 from rotkeras.files import as_text, expanded, read_json
 from rotkeras.recipe import Recipe
 from rotkeras.recipe.files import apply_override, validate
-from rotkeras.recipe.images import LOCATIONS, SOURCES
+from rotkeras.recipe.images import LISTS, LOCATIONS, SOURCES
 from rotkeras.run.folder import Run
 from rotkeras.text import Words, command_line
 
@@ -24,6 +24,10 @@ Tell = Callable[[str], None]
 _PATHS = {
     "folder": "The image folder",
     "test_folder": "The folder of test images",
+    "list": "The list of images",
+    "list_folder": "The folder of listed images",
+    "validation_list": "The list of validation images",
+    "test_list": "The list of test images",
     "arrays": "The array file",
     "data_dir": "The folder of tensorflow-datasets sets",
 }
@@ -144,7 +148,8 @@ def recipe_of_images(
         for other in SOURCES if key in SOURCES else ():  # one source replaces another
             section.pop(other, None)
         section[key] = value
-    kinds = {"test_folder": ("folder",), "cache": ("folder", "tfds")}
+    kinds = {"test_folder": ("folder",), "cache": ("folder", "list", "tfds")}
+    kinds |= dict.fromkeys(LISTS, ("list",))
     for key, allowed in kinds.items():
         fits = any(section.get(kind) is not None for kind in allowed)
         if section.get(key) is not None and key not in changes and not fits:
@@ -273,7 +278,7 @@ def check_record(
             run.digests, source, differs.startswith("the same") and "pixels" in differs
         )
     where = then["location"]
-    kind = next((key for key in ("folder", "arrays", "tfds") if key in where), None)
+    kind = next((key for key in ("folder", "list", "arrays", "tfds") if key in where), None)
     there, key = where.get(kind), "data_dir" if kind == "tfds" else kind or "folder"
     words = (
         f"The images have changed since this run began: {differs} ({as_text(source.name)}"

@@ -17,7 +17,7 @@ from rotkeras.backbones import taps
 from rotkeras.data import Source
 from rotkeras.data.digests import digests
 from rotkeras.data.fingerprint import source_difference, source_fingerprint
-from rotkeras.data.taken import cuts_photographs
+from rotkeras.data.taken import crops_by_task, cuts_photographs
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable, one_writer, write_json, write_whole
 from rotkeras.pretext.base import TaskFacts
@@ -189,8 +189,9 @@ def _fit(
         tell(line)
     if line := placement.describe(task, source):
         tell(line)
-    if cuts_photographs(source.train, augmentation):
-        tell("random_resized_crop cuts the photographs themselves, not their centred squares")
+    by_task = crops_by_task(source.train, task, augmentation)
+    if by_task or cuts_photographs(source.train, augmentation):
+        tell("crops are cut from the photographs themselves, not from their centred squares")
     if line := not_in_files(recipe, callbacks):
         tell(line)
     if recipe.encoder.tap != "best":

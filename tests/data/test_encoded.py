@@ -258,3 +258,65 @@ def test_wrong_settings_are_one_sentence(folder, tmp_path):
 def test_its_fingerprint_is_that_of_the_same_images(folder):
     encoded, memory = load(folder, "encoded"), load(folder, "memory")
     assert encoded.train.fingerprint().content == memory.train.fingerprint().content
+
+
+def test_simclr_cuts_its_own_crops_from_the_photographs(folder):
+    """Against Pillow on whole photographs: PNG files have no smaller scale to decode at."""
+    from PIL import ImageOps
+
+    from rotkeras.data.augmentation import key_of_step
+    from rotkeras.pretext import SimCLR
+    from rotkeras.pretext.simclr import _key_of_view
+
+    source = load(folder, "encoded", validation_fraction=0)
+    task = SimCLR(color_strength=0.0, grayscale=0.0, crop_scale=[0.2, 0.8])
+    settings = {"images_per_batch": 60, "seed": 3}
+    made = {
+        library: next(iter(pipeline(source.train, task, library=library, **settings).dataset))
+        for library in ("tensorflow", "numpy")
+    }
+    x, y = (np.asarray(each) for each in made["numpy"])
+    np.testing.assert_array_equal(np.asarray(made["tensorflow"][0]), x)
+    np.testing.assert_array_equal(y, np.arange(120).reshape(-1, 2)[:, ::-1].ravel())
+    from rotkeras.data.keyed import permute
+
+    order = permute(np.arange(60, dtype=np.int64), 3, 0, 60)
+    key = Key(np.int64(3), np.int64(0), order)
+    compared = 0
+    for view in range(2):
+        of_view = key_of_step(_key_of_view(key, view), 0)
+        sides = source.train.array.sides(order)
+        boxes, flips = task.steps[0].boxes(of_view, sides)
+        for place, row in enumerate(order):
+            if not source.train.names[row].endswith(".png"):
+                continue
+            photograph = ImageOps.exif_transpose(Image.open(folder / source.train.names[row]))
+            top, left, tall, wide = whole_pixels(boxes[place], sides[place]).tolist()
+            cut = photograph.crop((left, top, left + wide, top + tall))
+            expected = np.asarray(cut.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+            expected = expected[:, ::-1] if flips[place] else expected
+            np.testing.assert_allclose(x[2 * place + view].astype(int), expected, atol=1)
+            compared += 1
+    assert compared == 24
+    whole = pipeline(source.train, task, augmentation=[pad_crop_flip(2)], **settings)
+    assert (np.asarray(next(iter(whole.dataset))[0]) != x).any()  # of squares then
+
+
+def test_simclr_is_evaluated_on_crops_of_photographs_too(folder):
+    from rotkeras.data import evaluation_pipeline
+    from rotkeras.pretext import SimCLR
+
+    task = SimCLR(color_strength=0.0, grayscale=0.0)
+    found = [
+        np.concatenate(
+            [
+                np.asarray(x)
+                for x, _ in evaluation_pipeline(
+                    load(folder, storage, validation_fraction=0).train, task, images_per_batch=20
+                )
+            ]
+        )
+        for storage in ("encoded", "memory")
+    ]
+    assert found[0].shape == found[1].shape == (120, SIZE, SIZE, 3)
+    assert (found[0] != found[1]).any()

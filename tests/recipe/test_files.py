@@ -32,7 +32,7 @@ MISTAKES = [
     ({"data": {"embedded": "digit"}}, "data.embedded must be 'digits', got 'digit'; did you mean 'digits'?"),
     ({"data": {"image_size": 0}}, "data.image_size must be at least 8, got 0."),
     ({"data": {"labels": "folder"}}, "data.labels must be one of 'auto', 'folders', 'none', got 'folder'; did you mean 'folders'?"),
-    ({"data": {"tfds": "a", "folder": "b"}}, "data must have one of tfds, folder, arrays, embedded, got tfds and folder; keep one."),
+    ({"data": {"tfds": "a", "folder": "b"}}, "data must have one of tfds, folder, list, arrays, embedded, got tfds and folder; keep one."),
     ({"data": {"tfds": "a", "test_folder": "b"}}, "data.test_folder needs data.folder; set it, or remove data.test_folder."),
     ({"augmentation": [{"name": "pad_crop_flip", "pading": 3}]}, "augmentation.0.pading is not a key of pad_crop_flip; did you mean 'padding'?"),
     ({"attention": {"every_epoch": 3}}, "attention.every_epoch is not a known key; did you mean 'every_epochs'?"),
@@ -45,7 +45,7 @@ MISTAKES = [
     ({"train": {"schedule": {"name": "steps", "at_epochs": [60, 30]}}}, "train.schedule.at_epochs must rise, got [60.0, 30.0]."),
     ({"train": {"schedule": {"name": "steps", "at_epochs": []}}}, "train.schedule.at_epochs must not be empty, got []."),
     ({"train": {"schedule": {"name": "steps"}}}, "train.schedule.at_epochs is missing; see `rotkeras schema`."),
-    ({"data": {"arrays": "x.npz", "cache": "x"}}, "data.cache needs data.folder or data.tfds"),
+    ({"data": {"arrays": "x.npz", "cache": "x"}}, "data.cache needs data.folder, data.list or data.tfds"),
     ({"data": {"folder": 2024}}, "data.folder must be a string, got 2024; put it in quotes."),
     ({"augmentation": {"name": "random_flip"}}, "augmentation must be a list, got {'name': 'random_flip'}."),
     ({"augmentation": [{"name": "random_resized_crop", "size": 8, "scale": [1]}]}, "augmentation.0.scale must have at least 2 values, got [1]."),
@@ -312,7 +312,7 @@ def test_recipes_of_runs_of_before_there_was_a_placement_are_read(where):
 
 
 EMPTY = "must not be empty"
-NO_IMAGES = "data names no images; set one of data.folder, data.tfds, data.arrays"
+NO_IMAGES = "data names no images; set one of data.folder, data.list, data.tfds"
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_images_may_come_from_another_kind_of_source_when_they_are_the_same(home
     assert moved.train.class_names == ("cat", "dog")
     assert lines == [
         "data.test_folder 'photos' is not used: it needs folder",
-        "data.cache 'cache' is not used: it needs folder or tfds",
+        "data.cache 'cache' is not used: it needs folder or list or tfds",
     ]
 
 
@@ -175,7 +175,7 @@ def test_each_missing_place_is_named_with_its_own_key(home, tmp_path):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"image_size": 16}, "test_folder, got 'image_size'"),
+        ({"image_size": 16}, "test_list, got 'image_size'"),
         ({"folder": 3}, "data['folder'] must be a path or None, got 3."),
         ("photos", 'data must be a mapping such as {"folder": "photos"}, got \'photos\'.'),
         ({"folder": ""}, "data.folder"),

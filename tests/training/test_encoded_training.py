@@ -59,7 +59,7 @@ class After(keras.callbacks.Callback):
 def test_a_stopped_run_that_resumes_has_the_bits_of_one_that_was_not(folder, tmp_path, eagerly):
     lines = []
     whole, _ = run_of(tmp_path / "whole", made(folder), tell=lines.append)
-    assert "random_resized_crop cuts the photographs themselves, not their centred squares" in lines
+    assert "crops are cut from the photographs themselves, not from their centred squares" in lines
 
     def stop():
         raise KeyboardInterrupt
