@@ -118,7 +118,7 @@ def benchmark_input(
     crops = _rates(ours, repeats)
     tell(f"crops, {cores} cores: {crops.median:,.0f} images/s")
     with ThreadPoolExecutor(cores) as pool:
-        paths = [f"{array.folder}/{name}" for name in array.names]
+        paths = [array.files.where(row) for row in range(len(array))]
         random = np.random.default_rng(seed)
 
         def decode() -> int:
@@ -135,7 +135,7 @@ def benchmark_input(
     )
     middle = np.median(array.headers.shapes, axis=0).astype(int).tolist()
     return InputBenchmark(
-        str(array.folder),
+        str(folder),
         len(source.train),
         (middle[0], middle[1]),
         size,
@@ -184,7 +184,7 @@ def _peer(
     with temporary_folder() as folder:
         request = folder / "request.json"
         wanted = {
-            "paths": [f"{array.folder}/{name}" for name in array.names],
+            "paths": [array.files.where(row) for row in range(len(array))],
             "boxes": boxes.tolist(),
             "flips": flips.tolist(),
             "size": size,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,21 +24,66 @@ _TRIES = 1000
 """Other images that are tried in place of one that cannot be read."""
 
 
+class Encoded(Protocol):
+    """Encoded images, each a file or a record."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def open(self, row: int) -> Any:
+        """What `rotkeras.images.open_image` takes: a path or a binary file."""
+
+    def where(self, row: int) -> str:
+        """Its path, or what else names it for people."""
+
+    def group(self, row: int) -> str:
+        """Those of a group replace each other first."""
+
+
+class Files:
+    """Image files.
+
+    Args:
+        folder: where they lie.
+        names: relative to it.
+    """
+
+    def __init__(self, folder: Path, names: Names) -> None:
+        self.folder, self.names = folder, names
+
+    def __repr__(self) -> str:
+        return repr(str(self.folder))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def open(self, row: int) -> str:
+        """The path."""
+        return self.where(row)
+
+    def where(self, row: int) -> str:
+        """The path."""
+        return f"{self.folder}/{self.names[row]}"
+
+    def group(self, row: int) -> str:
+        """The folder."""
+        return self.names[row].rpartition("/")[0]
+
+
 class EncodedImages(ImageRows):
     """uint8 images (N, S, S, 3), indexed like an array along their first axis; each is decoded from
-    its file, in threads, when it is asked for.
+    its file or record, in threads, when it is asked for.
 
     A row is what `rotkeras.images.read_image` gives: upright, the centred square, resized. `crops`
     cuts boxes from the photographs themselves.
 
-    A file that cannot be decoded, has vanished, or has changed since its header was read, is
-    replaced by another: the next one of the same folder that can be read, or the one before where
+    One that cannot be decoded, has vanished, or has changed since its header was read, is replaced
+    by another: the next one of the same group (folder) that can be read, or the one before where
     there is none, or else the next of all. It is named once, in `replaced`. So a batch is a
     function of its step and of what the files hold.
 
     Args:
-        folder: where the files lie.
-        names: the files, relative to it.
+        files: what is decoded.
         headers: of each.
         size: S.
         on_bad_image: "skip" replaces, "error" raises a `UserError` and keeps it in `error`.
@@ -52,10 +98,10 @@ class EncodedImages(ImageRows):
     """Images whose pixels a fingerprint hashes: each must be decoded for it."""
 
     def __init__(
-        self, folder: Path, names: Names, headers: Headers, size: int, on_bad_image: str = "skip"
+        self, files: Encoded, headers: Headers, size: int, on_bad_image: str = "skip"
     ) -> None:
-        self.folder, self.names, self.headers = folder, names, headers
-        self.shape = (len(names), size, size, 3)
+        self.files, self.headers = files, headers
+        self.shape = (len(files), size, size, 3)
         self.on_bad_image = on_bad_image
         self.replaced: list[BadImage] = []
         self.error: UserError | None = None
@@ -63,11 +109,11 @@ class EncodedImages(ImageRows):
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"EncodedImages({str(self.folder)!r}, {self.shape})"
+        return f"EncodedImages({self.files!r}, {self.shape})"
 
     def _read(self, rows: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
         size = self.shape[1]
-        self._fill(rows, out, lambda row, _at: read_image(self._path(row), size))
+        self._fill(rows, out, lambda row, _at: read_image(self.files.open(row), size))
 
     def crops(
         self, rows: NDArray[np.int64], boxes: NDArray[np.floating], size: tuple[int, int]
@@ -86,7 +132,7 @@ class EncodedImages(ImageRows):
             height, width = self.headers.shapes[row].tolist()
             box = whole_pixels(boxes[at], self.headers.shapes[row])
             shape = height, width, int(self.headers.ways[row])
-            return read_crop(self._path(row), tuple(box.tolist()), size, shape)
+            return read_crop(self.files.open(row), tuple(box.tolist()), size, shape)
 
         self._fill(np.asarray(rows), out, read)
         return out
@@ -122,8 +168,8 @@ class EncodedImages(ImageRows):
                     raise
                 self._name(each, error)
         self.error = UserError(
-            f"{self._path(row)} could not be read as an image, and neither could {_TRIES} others in"
-            " its place: are the images still there?"
+            f"{self.files.where(row)} could not be read as an image, and neither could"
+            f" {_TRIES} others in its place: are the images still there?"
         )
         raise self.error
 
@@ -133,7 +179,7 @@ class EncodedImages(ImageRows):
             if row in self._broken:
                 return
             self._broken.add(row)
-            bad = BadImage.of(self._path(row), reason_of(error))
+            bad = BadImage.of(self.files.where(row), reason_of(error))
             self.replaced.append(bad)
             if self.on_bad_image == "error":
                 self.error = UserError(
@@ -144,10 +190,10 @@ class EncodedImages(ImageRows):
 
     def _others(self, row: int) -> Iterator[int]:
         """Rows that may take the place of one, in order."""
-        folder = self.names[row].rpartition("/")[0]
+        group = self.files.group(row)
 
         def beside(number: int) -> bool:
-            return 0 <= number < len(self) and self.names[number].rpartition("/")[0] == folder
+            return 0 <= number < len(self) and self.files.group(number) == group
 
         for step in (1, -1):
             other = row + step
@@ -156,9 +202,6 @@ class EncodedImages(ImageRows):
                 other += step
         for distance in range(1, min(len(self), _TRIES)):
             yield (row + distance) % len(self)
-
-    def _path(self, row: int) -> str:
-        return f"{self.folder}/{self.names[row]}"
 
 
 def whole_pixels(boxes: NDArray[np.floating], sides: NDArray[np.integer]) -> NDArray[np.int64]:

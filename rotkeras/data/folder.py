@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rotkeras.data.cache import Stamp, Storage, cached_array, fitting
 from rotkeras.data.decode import Progress, check_bad, read_all
-from rotkeras.data.encoded import EncodedImages
+from rotkeras.data.encoded import EncodedImages, Files
 from rotkeras.data.folder_layout import class_folders, why_no_labels
 from rotkeras.data.headers import read_headers
 from rotkeras.data.lists import labels_by_list, numbered
@@ -337,7 +337,7 @@ def _encoded(
     if bad:
         names = names.select(positions)
         numbers = None if numbers is None else numbers[positions]
-    array: Any = EncodedImages(folder, names, headers, size, on_bad_image)
+    array: Any = EncodedImages(Files(folder, names), headers, size, on_bad_image)
     kept = f"{found:,} files stay encoded, and are decoded when they are needed"
     classes = class_names if numbers is not None else ()
     return Images.of(array, numbers, classes, names, kept), bad

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,7 +53,7 @@ def read_headers(
     stats = np.empty((len(names), 2), np.int64)
     for position, name in enumerate(names):
         stats[position] = _status(folder, name)
-    kept = _load(place)
+    kept = load_arrays(place, ("keys", "stats", "shapes", "ways"))
     shapes, ways = np.zeros((len(names), 2), np.int32), np.zeros(len(names), np.uint8)
     if kept is not None and len(kept["keys"]):
         at = np.searchsorted(kept["keys"], keys).clip(max=len(kept["keys"]) - 1)
@@ -72,7 +73,7 @@ def read_headers(
             progress(count, len(wanted))
     if len(wanted):
         order = np.argsort(keys[whole], kind="stable")
-        _save(
+        save_arrays(
             place,
             keys=keys[whole][order],
             stats=stats[whole][order],
@@ -101,11 +102,11 @@ def _status(folder: Path, name: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _load(place: Path) -> dict[str, NDArray[np.generic]] | None:
-    """What was kept; None for nothing, or for a file that is damaged."""
+def load_arrays(place: Path, names: Sequence[str]) -> dict[str, NDArray[Any]] | None:
+    """The arrays that `save_arrays` kept; None for nothing, or for a file that is damaged."""
     try:
         with np.load(place) as file:
-            kept = {name: file[name] for name in ("keys", "stats", "shapes", "ways")}
+            kept = {name: file[name] for name in names}
     except (OSError, ValueError, KeyError, EOFError):
         return None
     except Exception:  # zipfile.BadZipFile
@@ -113,8 +114,8 @@ def _load(place: Path) -> dict[str, NDArray[np.generic]] | None:
     return kept
 
 
-def _save(place: Path, **arrays: Any) -> None:
-    """Keep headers; a cache that cannot be written costs time, no result."""
+def save_arrays(place: Path, **arrays: Any) -> None:
+    """Keep arrays; a cache that cannot be written costs time, no result."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
 

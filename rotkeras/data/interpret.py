@@ -202,12 +202,12 @@ def load(
             disk, for later runs too. None holds them in memory when they take at most half of what
             is available, and else keeps them in `~/.cache/rotkeras` (or
             `$XDG_CACHE_HOME/rotkeras`); `Source.kept` says which.
-        storage: of folders and lists: "memory" or "file" (the cache) holds decoded squares;
-            "encoded" leaves the images in their files, decodes each when it is asked for, and cuts
-            a random resized crop that is the first augmentation from the photograph itself. "auto"
-            takes memory, the
-            file where memory is too small, and encoded where the file would need more than half of
-            the free disk.
+        storage: of folders, lists and sets of tensorflow-datasets: "memory" or "file" (the cache)
+            holds decoded squares; "encoded" leaves the images in their files (of sets, in
+            ArrayRecord), decodes each when it is asked for, and cuts a random resized crop that is
+            the first augmentation from the photograph itself. "auto" takes memory, the file where
+            memory is too small, and encoded where the file would need more than half of the free
+            disk.
         progress: called with (images read, images in all).
 
     Returns:
@@ -225,10 +225,9 @@ def load(
             f"cache needs images that are decoded from files, got cache={str(cache)!r} for kind"
             f" {kind!r}; remove it."
         )
-    if storage != "auto" and kind not in ("folder", "list"):
+    if storage != "auto" and kind in ("arrays", "embedded"):
         raise UserError(
-            f"storage must be auto for kind {kind!r}, got {storage!r}; only folders and lists are"
-            " read in several ways."
+            f"storage must be auto for kind {kind!r}, got {storage!r}; arrays are in memory."
         )
     if cache is not None and storage in ("memory", "encoded"):
         raise UserError(f"cache is for storage file or auto, got {storage!r}; remove one of them.")

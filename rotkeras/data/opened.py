@@ -65,13 +65,21 @@ def open_dataset(name: str, how: How) -> Opened:
     from rotkeras.data.tfds_source import open_builder, read_split, test_split_name
 
     builder = open_builder(name, how.data_dir)
-    train = read_split(builder, "train", how.image_size, how.progress, cache=how.cache)
     test = test_split_name(builder)
 
-    def read_test() -> Images | None:
-        return read_split(builder, test, how.image_size, cache=how.cache) if test else None
+    def read(part: str, progress: Progress | None) -> Images:
+        return read_split(
+            builder,
+            part,
+            how.image_size,
+            progress,
+            cache=how.cache,
+            storage=how.storage,
+            on_bad_image=how.on_bad_image,
+            skipped=how.skipped,
+        )
 
-    return Opened(name, train, read_test)
+    return Opened(name, read("train", how.progress), lambda: read(test, None) if test else None)
 
 
 def open_folder(given: Any, how: How) -> Opened:

@@ -1,5 +1,6 @@
 """Any image set of tensorflow-datasets, by its name."""
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rotkeras.data.cache import Stamp, cached_array
-from rotkeras.data.decode import Progress, ordered_map
+from rotkeras.data.cache import Stamp, Storage, cached_array, fitting
+from rotkeras.data.decode import Progress, check_bad, ordered_map, read_all
+from rotkeras.data.encoded import EncodedImages
+from rotkeras.data.records import Records, is_random_access, read_labels_and_headers
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError, nearest
 from rotkeras.files import expanded
-from rotkeras.images import fit_square
+from rotkeras.images import fit_square, read_image
 
 
 def open_builder(name: str, data_dir: str | Path | None, download: bool = True) -> Any:
@@ -99,6 +102,9 @@ def read_split(
     progress: Progress | None = None,
     positions: NDArray[np.int64] | None = None,
     cache: str | Path | None = None,
+    storage: Storage | None = None,
+    on_bad_image: str = "skip",
+    skipped: list[BadImage] | None = None,
 ) -> Images:
     """One split of a builder, in its stored order, as images with labels where the set has a class
     label.
@@ -113,6 +119,10 @@ def read_split(
             None for all.
         cache: a folder that keeps the decoded images for later runs; None holds them in memory when
             they fit, see `cached_array`.
+        storage: memory, file, or, of sets that are prepared as ArrayRecord, encoded; None for what
+            fits.
+        on_bad_image: "skip" or "error", for records with random access.
+        skipped: records that could not be read are added to it.
 
     Raises:
         UserError: when the split is not there, the set has no image, its images differ in size and
@@ -156,30 +166,31 @@ def read_split(
             f"data.image_size: the images of {builder.name!r} are {height}×{width}: set the side of"
             " the square to cut."
         )
-    labels = np.empty(count, np.int64) if label_key else None
-    dataset = builder.as_dataset(
-        split=split,
-        shuffle_files=False,
-        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
-        decoders=None if positions is None else {image_key: tfds.decode.SkipDecoding()},
-    )
-    if positions is not None:
-        dataset = _only(
-            dataset,
-            positions,
-            lambda each: {**each, image_key: features[image_key].decode_example(each[image_key])},
+    class_names = tuple(features[label_key].names) if label_key else ()
+    shape = (count, size, size, 3)
+    if is_random_access(builder):
+        if positions is None and (storage or fitting(shape, cache)) == "encoded":
+            records = Records(builder, split, image_key)
+            bad = [] if skipped is None else skipped
+            return _encoded(records, builder, split, label_key, size, on_bad_image, bad, progress)
+    elif storage == "encoded":
+        raise UserError(
+            f"data.storage=encoded needs records with random access, and {builder.name!r} is"
+            f" prepared as {builder.info.file_format.value}: prepare it with tfds build"
+            " --file_format=array_record, or set data.storage to auto."
         )
-    dataset = dataset.map(
-        lambda each: (_eight_bits(each[image_key]), each[label_key] if label_key else 0)
-    )
+    labels = np.empty(count, np.int64) if label_key else None
+    resized = None if (height, width) == (size, size) else size
+    keys = image_key, label_key
 
     def fill(out: Any) -> tuple[NDArray[np.int64], list[BadImage]]:
-        _read(
-            dataset, out, labels, None if (height, width) == (size, size) else size, count, progress
-        )
+        if is_random_access(builder):
+            records = Records(builder, split, image_key, positions)
+            return _read_records(records, out, labels, label_key, size, on_bad_image, progress)
+        dataset = _dataset(builder, split, keys, positions)
+        _read(dataset, out, labels, resized, count, progress)
         return np.arange(count, dtype=np.int64), []
 
-    class_names = tuple(features[label_key].names) if label_key else ()
     if positions is not None:
         array = np.empty((count, size, size, 3), np.uint8)
         fill(array)
@@ -190,9 +201,85 @@ def read_split(
     stamp.add(f"{count} {builder.info.splits[split].num_bytes}")
     beside = {} if labels is None else {"labels": labels}
     decoded = cached_array(
-        (count, size, size, 3), fill, cache, f"{builder.name}-{split}-{size}", stamp, beside
+        shape, fill, cache, f"{builder.name}-{split}-{size}", stamp, beside, storage=storage
     )
+    check_bad(decoded.bad, on_bad_image)
+    if skipped is not None:
+        skipped += decoded.bad
+    if labels is not None and decoded.bad:
+        labels = labels[decoded.positions]
     return Images.of(decoded.array, labels, class_names, kept=decoded.kept)
+
+
+def _encoded(
+    records: Records,
+    builder: Any,
+    split: str,
+    label_key: str | None,
+    size: int,
+    on_bad_image: str,
+    skipped: list[BadImage],
+    progress: Progress | None,
+) -> Images:
+    """The images as records that are decoded when they are asked for."""
+    headers, labels, positions, bad = read_labels_and_headers(
+        records, builder, split, label_key, progress
+    )
+    check_bad(bad, on_bad_image)
+    skipped += bad
+    if not len(positions):
+        raise UserError(
+            f"None of the {len(records):,} images of {builder.name!r} could be read; the first:"
+            f" {bad[0].path} ({bad[0].reason}). Prepare the set again."
+        )
+    names = tuple(builder.info.features[label_key].names) if label_key else ()
+    array: Any = EncodedImages(records.only(positions), headers, size, on_bad_image)
+    kept = f"{len(records):,} records stay encoded, and are decoded when they are needed"
+    return Images.of(array, labels, names, kept=kept)
+
+
+def _dataset(
+    builder: Any, split: str, keys: tuple[str, str | None], positions: NDArray[np.int64] | None
+) -> Any:
+    """(image, label) of a split, or of the images at some positions, in their stored order."""
+    import tensorflow_datasets as tfds
+
+    image_key, label_key = keys
+    decode = builder.info.features[image_key].decode_example
+    dataset = builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+        decoders=None if positions is None else {image_key: tfds.decode.SkipDecoding()},
+    )
+    if positions is not None:
+        dataset = _only(
+            dataset, positions, lambda each: {**each, image_key: decode(each[image_key])}
+        )
+    return dataset.map(
+        lambda each: (_eight_bits(each[image_key]), each[label_key] if label_key else 0)
+    )
+
+
+def _read_records(
+    records: Records,
+    out: Any,
+    labels: NDArray[np.int64] | None,
+    label_key: str | None,
+    size: int,
+    on_bad_image: str,
+    progress: Progress | None,
+) -> tuple[NDArray[np.int64], list[BadImage]]:
+    """Write the squares of records and their labels, and leave no gap for those that cannot be
+    read."""
+
+    def read(row: int) -> NDArray[np.uint8]:
+        example = records.example(row)
+        if labels is not None and label_key is not None:
+            labels[row] = example[label_key]
+        return read_image(io.BytesIO(example[records.key]), size)
+
+    return read_all(range(len(records)), read, out, on_bad_image, progress, records.where)
 
 
 def _read(

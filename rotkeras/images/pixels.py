@@ -199,12 +199,13 @@ def load_pixels(image: Image.Image) -> Image.Image:
         return transposed(Image.Image()._new(image.im), way)
 
 
-def read_image(path: str | Path, size: int) -> NDArray[np.uint8]:
+def read_image(path: Any, size: int) -> NDArray[np.uint8]:
     """Read the first frame of an image file: EXIF orientation applied, RGB, centred square,
     resized.
 
     Args:
-        path: a file of any format that Pillow reads as pixels, whatever its name.
+        path: of a file of any format that Pillow reads as pixels, whatever its name; or an open
+            binary file.
         size: pixels of each side of the result.
 
     Returns:
@@ -217,9 +218,10 @@ def read_image(path: str | Path, size: int) -> NDArray[np.uint8]:
         return fit_square(to_rgb(upright(load_pixels(image))), size)
 
 
-def read_size(path: str | Path) -> tuple[int, int, int]:
-    """Height and width of an image file as it is shown, and the orientation, 1 … 8, of its stored
-    pixels, from its header alone. Pillow turns TIFF files itself: theirs is 1.
+def read_size(path: Any) -> tuple[int, int, int]:
+    """Height and width of an image file (a path, or an open binary file) as it is shown, and the
+    orientation, 1 … 8, of its stored pixels, from its header alone. Pillow turns TIFF files itself:
+    theirs is 1.
 
     Raises:
         Exception: whatever Pillow raises for a file that is not an image.
@@ -231,7 +233,7 @@ def read_size(path: str | Path) -> tuple[int, int, int]:
 
 
 def read_crop(
-    path: str | Path,
+    path: Any,
     box: tuple[float, float, float, float],
     size: tuple[int, int],
     shape: tuple[int, int, int],
@@ -244,7 +246,7 @@ def read_crop(
     edge that are not whole are left out, for their padding would tell which way is up.
 
     Args:
-        path: of any format that Pillow reads.
+        path: of any format that Pillow reads, or an open binary file.
         box: (top, left, height, width) in pixels of the upright image; fractions are allowed.
         size: (H, W) of the result.
         shape: what `read_size` gave.

@@ -94,9 +94,9 @@ class Data(Section):
     storage: StorageChoice = Field(
         "auto",
         description=(
-            "With folder or list: memory or file holds decoded squares; encoded decodes files when"
-            " they are needed, and cuts random resized crops from the photographs. auto: what fits,"
-            " in this order."
+            "With folder, list or tfds: memory or file holds decoded squares; encoded decodes files"
+            " when they are needed, and cuts random resized crops from the photographs. auto: what"
+            " fits, in this order."
         ),
     )
 
@@ -122,10 +122,8 @@ class Data(Section):
                 "needs data.folder, data.list or data.tfds; the others need no cache: remove it",
                 "cache",
             )
-        if self.storage != "auto" and self.folder is None and self.list is None:
-            raise Wrong(
-                "needs data.folder or data.list; the other sources are read in one way", "storage"
-            )
+        if self.storage != "auto" and not (self.folder or self.list or self.tfds):
+            raise Wrong("is for files; arrays and the digits are in memory: remove it", "storage")
         if self.cache is not None and self.storage in ("memory", "encoded"):
             raise Wrong("is for data.storage file or auto; remove one of them", "cache")
         return self

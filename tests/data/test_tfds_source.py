@@ -258,3 +258,107 @@ def test_the_folder_of_sets_may_have_any_name(name, data_dir, tmp_path):
     source = load("small_digits", data_dir=str(tmp_path / name))
     assert len(source.train) == 45
     assert len(source.test) == 20
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """(pictures as JPEG bytes, folder of a set of them in ArrayRecord); the sixth is broken."""
+    from io import BytesIO
+
+    from sklearn.datasets import load_sample_images
+
+    folder, random, encoded = tmp_path_factory.mktemp("records"), np.random.default_rng(0), []
+    for number in range(24):
+        left, top = random.integers(0, 200, 2)
+        wide, tall = random.integers(60, 220, 2)
+        exif = Image.Exif()
+        exif[274] = 1 + number % 8
+        picture = Image.fromarray(load_sample_images().images[number % 2])
+        file = BytesIO()
+        picture.crop((left, top, left + wide, top + tall)).save(file, "JPEG", exif=exif)
+        encoded.append(file.getvalue() if number != 5 else file.getvalue()[:60])
+    features = tfds.features.FeaturesDict(
+        {"image": tfds.features.Image(), "label": tfds.features.ClassLabel(names=NAMES)}
+    )
+
+    class SmallPhotographs(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            return tfds.core.DatasetInfo(builder=self, features=features)
+
+        def _split_generators(self, _manager):
+            return {"train": self._generate_examples(20), "test": self._generate_examples(4)}
+
+        def _generate_examples(self, count):
+            for number, content in enumerate(encoded[:count]):
+                yield number, {"image": BytesIO(content), "label": number % 3}
+
+    SmallPhotographs(data_dir=folder, file_format="array_record").download_and_prepare()
+    return encoded, folder
+
+
+@pytest.fixture
+def headers_of_a_test(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("storage", ["memory", "file", "encoded"])
+def test_records_are_read_by_every_store(photographs, headers_of_a_test, storage):
+    from io import BytesIO
+
+    from rotkeras.images import read_image
+
+    encoded, folder = photographs
+    settings = {"image_size": 16, "validation_fraction": 0, "storage": storage}
+    for _ in range(2):  # of encoded records, the second time by the headers that were kept
+        source = load("tfds:small_photographs", data_dir=folder, **settings)
+        assert [each.reason != "" for each in source.skipped] == [True]
+        assert "small_photographs train, record" in source.skipped[0].path or storage == "file"
+        assert len(source.train) == 19
+        # The set shuffles its examples: each image tells its place by its pixels.
+        expected = {
+            read_image(BytesIO(content), 16).tobytes(): number % 3
+            for number, content in enumerate(encoded[:20])
+            if number != 5
+        }
+        found = source.train.take(slice(None))
+        assert [expected[image.tobytes()] for image in found] == source.train.labels.tolist()
+        assert len({image.tobytes() for image in found}) == 19
+        assert source.train.class_names == tuple(NAMES)
+        assert len(source.test) == 4
+    assert ("records stay encoded" in source.kept) == (storage == "encoded")
+
+
+def test_crops_of_records_are_those_of_files(photographs, headers_of_a_test, tmp_path):
+    """The same photographs as files, in the order of the records."""
+    from rotkeras.data import pipeline
+    from rotkeras.data.augmentation import random_resized_crop
+    from rotkeras.data.records import Records
+    from rotkeras.data.tfds_source import open_builder
+    from rotkeras.pretext import Rotation
+
+    _, folder = photographs
+    records = Records(open_builder("small_photographs", folder), "train", "image")
+    for row in range(len(records)):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        (tmp_path / "photos" / f"{row:02}.jpg").write_bytes(records.open(row).read())
+    batches = []
+    for place in ("tfds:small_photographs", tmp_path / "photos"):
+        source = load(
+            place, data_dir=folder, image_size=16, validation_fraction=0, storage="encoded"
+        )
+        made = pipeline(
+            source.train,
+            Rotation(),
+            images_per_batch=19,
+            seed=1,
+            augmentation=[random_resized_crop()],
+        )
+        batches.append(np.asarray(next(iter(made.dataset))[0]))
+    np.testing.assert_array_equal(*batches)
+
+
+def test_a_set_without_random_access_cannot_stay_encoded(data_dir):
+    with pytest.raises(UserError, match=r"is prepared as tfrecord: prepare it with tfds build"):
+        load("small_digits", data_dir=data_dir, storage="encoded")
