@@ -24,22 +24,30 @@ def constant() -> Schedule:
 
 
 @checked
-def steps(at_epochs: Rising, factor: PositiveNumber = 0.2) -> Schedule:
+def steps(
+    at_epochs: Rising, factor: PositiveNumber = 0.2, warmup_epochs: NotNegativeNumber = 0.0
+) -> Schedule:
     """Multiply the learning rate by a factor at each of some epochs.
 
     Args:
         at_epochs: rising numbers of epochs; the new rate holds from their first step on.
         factor: of each change.
+        warmup_epochs: epochs in which the rate rises from 0 in a straight line; fractions are
+            allowed.
     """
 
     def schedule(peak: float, epochs: int, steps_per_epoch: int) -> Any:  # noqa: ARG001
         import keras
 
+        from rotkeras.optimization.warm_up import WarmUp
+
         # Keras keeps the old value at the boundary itself; the new one should hold from an epoch's
         # first step on.
         boundaries = [round(epoch * steps_per_epoch) - 1 for epoch in at_epochs]
         values = [peak * factor**power for power in range(len(boundaries) + 1)]
-        return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+        stepped = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+        warmup = round(warmup_epochs * steps_per_epoch)
+        return WarmUp(peak, warmup, stepped) if warmup else stepped
 
     return schedule
 

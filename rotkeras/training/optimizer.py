@@ -36,7 +36,7 @@ def schedule_note(train: Train) -> str:
                 f"note: train.schedule.at_epochs {', '.join(late)} {_are(late)} not reached in"
                 f" train.epochs={epochs}; the learning rate is not reduced there"
             )
-    if schedule.name == "cosine" and schedule.warmup_epochs >= epochs:
+    if schedule.name in ("cosine", "steps") and schedule.warmup_epochs >= epochs:
         return (
             f"note: train.schedule.warmup_epochs={schedule.warmup_epochs:g} fills"
             f" train.epochs={epochs}; the learning rate only rises"

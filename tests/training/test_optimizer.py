@@ -137,3 +137,36 @@ def test_regularizers_do_not_reach_the_file(tmp_path, small_backbone):
     assert len(small_backbone.losses) == len(small_backbone.trainable_variables)
     small_backbone.save(tmp_path / "backbone.keras")
     assert keras.models.load_model(tmp_path / "backbone.keras").losses == []
+
+
+def test_steps_may_begin_with_a_warm_up():
+    """By hand: five epochs of four steps."""
+    settings = train(
+        epochs=5,
+        learning_rate=0.1,
+        schedule={"name": "steps", "at_epochs": [2, 3], "factor": 0.1, "warmup_epochs": 1},
+    )
+    expected = [0, 0.025, 0.05, 0.075, *[0.1] * 4, *[0.01] * 4, *[0.001] * 8]
+    np.testing.assert_allclose(rates(settings, 4), expected, rtol=1e-5)
+    schedule = build_schedule(settings, 4)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+    found = [float(again(step)) for step in range(20)]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_model_with_a_warm_up_trains_on_from_its_file(tmp_path):
+    settings = train(
+        epochs=2,
+        learning_rate=0.1,
+        schedule={"name": "steps", "at_epochs": [1], "warmup_epochs": 0.5},
+    )
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile(keras.optimizers.SGD(build_schedule(settings, 4)), "mse")
+    x, y = np.ones((8, 3), np.float32), np.zeros((8, 2), np.float32)
+    model.fit(x, y, batch_size=2, epochs=1, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for each in (model, loaded):
+        each.fit(x, y, batch_size=2, epochs=1, verbose=0, shuffle=False)
+    np.testing.assert_array_equal(model.get_weights()[0], loaded.get_weights()[0])
+    assert float(loaded.optimizer.learning_rate) == pytest.approx(0.02)
