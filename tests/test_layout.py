@@ -79,7 +79,7 @@ ALLOWED = {
     "orient": {*SMALL, "data", "device", "images", "pretext", "run"},
     "export": {
         *SMALL,
-        *("backbones", "data", "device", "pretext", "probes", "recipe", "run"),
+        *("backbones", "data", "device", "images", "pretext", "probes", "recipe", "run"),
     },
     "training": {
         *SMALL,
@@ -96,7 +96,7 @@ ALLOWED = {
             "run",
         ),
     },
-    "evaluate": {*SMALL, "backbones", "data", "probes", "run", "training"},
+    "evaluate": {*SMALL, "backbones", "data", "images", "probes", "run", "training"},
     "benchmark": {*SMALL, "data", "device", "images", "pretext", "recipe", "run", "training"},
     "report": {
         *SMALL,

@@ -12,12 +12,16 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
 from rotkeras.errors import received
 
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 """Nothing is converted but whole numbers to floats; NaN and infinity are refused."""
+
+
+_LEAST_SIDE, _MOST_SIDE = 8, 4096
+"""Pixels of a side of an image."""
 
 
 class Wrong(ValueError):  # noqa: N818
@@ -86,6 +90,21 @@ def _check_known_task(task: Any) -> Any:
     return task
 
 
+def _check_size(size: Any) -> Any:
+    pair = isinstance(size, list | tuple) and len(size) == 2
+    for side in size if pair else (size,):
+        if isinstance(side, bool | np.bool_) or not isinstance(side, int | np.integer):
+            raise Wrong(f"must be a whole number, or [height, width], got {received(size)}")
+        if side < _LEAST_SIDE:
+            raise Wrong(f"must be at least {_LEAST_SIDE}, got {received(size)}")
+        if side > _MOST_SIDE:
+            raise Wrong(f"must be at most {_MOST_SIDE}, got {received(size)}")
+    if not pair:
+        return int(size)
+    height, width = int(size[0]), int(size[1])
+    return height if height == width else (height, width)
+
+
 def check_order(pair: Sequence[float]) -> Sequence[float]:
     """The least and the greatest of a range; `Wrong` for the other order."""
     if pair[0] > pair[1]:
@@ -110,11 +129,28 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 HueShift = Annotated[float, Field(ge=0, le=0.5)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-ImageSize = Annotated[int, Field(ge=8, le=4096)]
+ImageSize = Annotated[
+    Any,
+    AfterValidator(_check_size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 8, "maximum": 4096},
+                {
+                    "type": "array",
+                    "items": {"type": "integer", "minimum": 8, "maximum": 4096},
+                    "minItems": 2,
+                    "maxItems": 2,
+                },
+            ]
+        }
+    ),
+]
+"""Pixels of each side of squares, or (H, W)."""
 Padding = Annotated[int, Field(ge=0, le=512)]
 Width = Annotated[float, Field(gt=0, le=16)]
 Power = Annotated[float, Field(gt=0, le=16)]
-InputSize = Annotated[int, Field(ge=8, le=4096)]
+InputSize = ImageSize
 CalibrationImages = Annotated[int, Field(ge=100, le=1000)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Classes = Annotated[int, Field(ge=2, le=10000)]

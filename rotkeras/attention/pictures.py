@@ -277,13 +277,11 @@ def _square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     from PIL import Image
 
     from rotkeras.attention.grids import enlarge
-    from rotkeras.images import fit_square
+    from rotkeras.images import fit
 
     if max(pixels.shape[:2]) < size:
-        return np.asarray(
-            enlarge(fit_square(Image.fromarray(pixels), min(pixels.shape[:2])), size, size)
-        )
-    return fit_square(Image.fromarray(pixels), size)
+        return np.asarray(enlarge(fit(Image.fromarray(pixels), min(pixels.shape[:2])), size, size))
+    return fit(Image.fromarray(pixels), size)
 
 
 def make_folder(folder: Path) -> None:

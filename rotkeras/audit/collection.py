@@ -20,7 +20,7 @@ from rotkeras.data.lists import Listing, read_list
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
 from rotkeras.files import as_text, expanded
-from rotkeras.images import fit_square, load_pixels, open_image, orientation, to_rgb, transposed
+from rotkeras.images import fit, load_pixels, open_image, orientation, to_rgb, transposed
 
 FOLDER_IMAGE_SIZE = 64
 """Pixels of each side for image files when nothing is said: that of the recipe `folder`."""
@@ -58,7 +58,7 @@ class Collection:
         folder_of: int64 (N,), each image's place in `folders`.
         trained_on: bool (N,); False for a test set, which is searched for duplicates alone.
         read: position -> `Picture`; raises for a file that is no image.
-        is_files: whether there are files with headers.
+        path: position -> the file; None where the images are no files.
         unreadable: folders that could not be listed, and files that are not read.
         notes: lines on what was left out.
     """
@@ -70,12 +70,17 @@ class Collection:
     folder_of: NDArray[np.int64]
     trained_on: NDArray[np.bool_]
     read: Callable[[int], Picture]
-    is_files: bool = False
+    path: Callable[[int], Path] | None = None
     unreadable: list[BadImage] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def is_files(self) -> bool:
+        """Whether there are files with headers."""
+        return self.path is not None
 
 
 def open_collection(
@@ -162,7 +167,7 @@ def _folder(folder: Path, size: int) -> Collection:
         np.array([number[each] for each in first], np.int64),
         ~np.array(is_test, bool),
         lambda position: read_picture(folder / files[position], size),
-        is_files=True,
+        path=lambda position: folder / files[position],
         unreadable=unreadable,
         notes=(*notes_on_others(others, folder), *((parts.describe(),) if parts else ())),
     )
@@ -183,7 +188,7 @@ def _listed(listing: Listing, name: str, size: int, notes: tuple[str, ...] = ())
         np.array([number[each] for each in groups], np.int64),
         ~np.array(is_test, bool),
         lambda position: read_picture(folder / files[position], size),
-        is_files=True,
+        path=lambda position: folder / files[position],
         notes=notes,
     )
 
@@ -220,4 +225,4 @@ def read_picture(path: Path, size: int) -> Picture:
         pixels = load_pixels(image)
         upright = transposed(pixels, orientation(pixels))
         way = way if image.format == "TIFF" else orientation(pixels)
-        return Picture(fit_square(to_rgb(upright), size), upright.width, upright.height, way)
+        return Picture(fit(to_rgb(upright), size), upright.width, upright.height, way)

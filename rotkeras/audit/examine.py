@@ -11,6 +11,7 @@ from rotkeras.arguments.accepted import AnyPath, ImageSize, Positive, Seed
 from rotkeras.arguments.checked import checked
 from rotkeras.audit import limits
 from rotkeras.audit.collection import TEST, TOP, Collection, open_collection
+from rotkeras.audit.crops import crops_of
 from rotkeras.audit.duplicates import Duplicates, find_duplicates
 from rotkeras.audit.findings import find
 from rotkeras.audit.report import Folder, Report
@@ -24,6 +25,10 @@ IMAGES = 5000
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
 
+_CROPS = (
+    "The network and the shortcut test saw random resized crops of 0.08 to 1 of the area, cut from"
+    " the photographs."
+)
 _Bools = NDArray[np.bool_]
 
 
@@ -35,6 +40,7 @@ def audit(
     image_size: ImageSize | None = None,
     images: Positive = IMAGES,
     seed: Seed = 0,
+    crops: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Tell whether predicting rotations is a fit task for some images, before hours are spent on
@@ -52,7 +58,9 @@ def audit(
         image_size: pixels of each side that training will see; None is 64 for image files, and for
             the others what they have.
         images: the most images to draw for the network and the predictors.
-        seed: of the draw, the halves and the network.
+        seed: of the draw, the halves, the network and the crops.
+        crops: show the network and the predictors random resized crops, cut from the photographs as
+            training cuts them from files that stay encoded, instead of centred squares.
         progress: called with (what, done, all).
 
     Returns:
@@ -72,7 +80,12 @@ def audit(
         return lambda done, total: progress(what, done, total) if progress else None
 
     collection = open_collection(source, data_dir, image_size, phase("loading images"))
+    if crops:
+        crops_of(collection, np.zeros(0, np.int64), seed)  # a mistake is said before the work
     read = scan(collection, images, seed, phase("reading images"))
+    if crops:
+        chosen = read.positions[read.drawn]
+        read = replace(read, pixels=crops_of(collection, chosen, seed, phase("cutting crops")))
     copies = find_duplicates(read.digests, read.thumbnails, phase("searching duplicates"))
     results: list[ShortcutResult] = []
     up = None
@@ -89,7 +102,7 @@ def audit(
         folders=folders,
         shortcuts=results,
         findings=find(folders, results, collection.size),
-        notes=_notes(collection, read, copies, up),
+        notes=[*_notes(collection, read, copies, up), *([_CROPS] if crops else [])],
         skipped=read.skipped,
         names=[collection.names[position] for position in read.positions],
         duplicates=copies,

@@ -29,11 +29,11 @@ def shrink(images: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
     """
     from PIL import Image
 
-    from rotkeras.images import fit_square
+    from rotkeras.images import fit
 
     if images.shape[1] <= side:
         return images
-    return np.stack([fit_square(Image.fromarray(image), side) for image in images])
+    return np.stack([fit(Image.fromarray(image), side) for image in images])
 
 
 def build(side: int, seed: int) -> Any:

@@ -48,6 +48,14 @@ from rotkeras.files import expanded
     show_default=True,
     help="Random seed.",
 )
+@click.option(
+    "--crops",
+    is_flag=True,
+    help=(
+        "Evaluate random resized crops, cut from the photographs as training with"
+        " data.storage=encoded cuts them, instead of centred squares."
+    ),
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 def audit(
     data: str,
@@ -57,6 +65,7 @@ def audit(
     image_size: int | None,
     images: int,
     seed: int,
+    crops: bool,
     overwrite: bool,
 ) -> None:
     """Check whether predicting rotations suits the images of DATA, before training.
@@ -65,9 +74,9 @@ def audit(
     shortcuts: borders, colours, the JPEG grid or noise that reveal the rotation. Exit code 0:
     suitable. 1: something was found. 2: a mistake in the command. 3: too few images to decide.
 
-    DATA is a folder (searched recursively), an .npz of arrays, digits, or a name of
-    tensorflow-datasets. If a folder and a set have the same name, write ./NAME for the folder and
-    tfds:NAME or embedded:digits for the set.
+    DATA is a folder (searched recursively), a list of files (.csv, .tsv, .txt), an .npz of arrays,
+    digits, or a name of tensorflow-datasets. If a folder and a set have the same name, write ./NAME
+    for the folder and tfds:NAME or embedded:digits for the set.
 
     \b
     rotkeras audit photos
@@ -84,10 +93,10 @@ def audit(
     if figures is not None:
         figures = check_file(figures, (".json",), overwrite, "--json")
     kind, _ = interpret(data, data_dir)
-    if expanded(data).is_file() and not data.endswith(".npz"):
+    if expanded(data).is_file() and kind == "folder":
         raise UserError(
-            f"{data!r} is a file. Give a folder of images, an .npz file, or the name of a"
-            " tensorflow-datasets set."
+            f"{data!r} is a file. Give a folder of images, a list of files, an .npz file, or the"
+            " name of a tensorflow-datasets set."
         )
     if kind == "folder":
         check_folder(expanded(data))
@@ -98,7 +107,7 @@ def audit(
         from rotkeras.audit import write
         from rotkeras.audit.collection import FOLDER_IMAGE_SIZE
 
-        if kind == "folder" and image_size is None:
+        if kind in ("folder", "list") and image_size is None:
             console.print(
                 f"images are resized to {FOLDER_IMAGE_SIZE} × {FOLDER_IMAGE_SIZE}, as by the recipe"
                 " folder; change it with --image-size"
@@ -120,6 +129,7 @@ def audit(
                 image_size=image_size,
                 images=images,
                 seed=seed,
+                crops=crops,
                 progress=progress,
             )
         write(report, path, overwrite)

@@ -11,6 +11,7 @@ import click
 
 from rotkeras.arguments.accepted import OnBadImage
 from rotkeras.cli import signals
+from rotkeras.cli.shipped import SHIPPED_ENCODER, with_network
 from rotkeras.cli.skipped import tell_skipped
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ def image_options(command: Any) -> Any:
 
 
 @click.command()
-@click.argument("encoder", type=click.Path(path_type=Path))
-@click.argument("images")
+@click.argument("given", metavar="[ENCODER] IMAGES", nargs=-1, required=True)
 @click.option(
     "-o",
     "--output",
@@ -70,8 +70,7 @@ def image_options(command: Any) -> Any:
 )
 @image_options
 def embed(
-    encoder: Path,
-    images: str,
+    given: tuple[str, ...],
     path: Path,
     data_dir: str | None,
     split: str | None,
@@ -83,13 +82,15 @@ def embed(
 ) -> None:
     """Write the features of IMAGES by ENCODER to a file.
 
-    ENCODER is a .keras or .tflite file, the folder of a SavedModel, or a run folder. IMAGES is a
+    ENCODER is a .keras or .tflite file, the folder of a SavedModel, or a run folder; without one it
+    is a network that ships with rotkeras, trained on photographs. IMAGES is a
     folder (searched recursively), an image file, an .npz of arrays, digits, or a name of
     tensorflow-datasets. If a folder and a set have the same name, write ./NAME for the folder and
     tfds:NAME or embedded:digits for the set.
 
     \b
-    rotkeras embed runs/quickstart photos -o features.npz
+    rotkeras embed photos -o features.npz
+    rotkeras embed runs/quickstart digits -o features.npz
     rotkeras embed saved_models/cifar10-cpu cifar10 --split test -o features.parquet
     """
     from rotkeras.device.notes import without_notes
@@ -100,6 +101,9 @@ def embed(
     from rotkeras.embedding.image_sources import open_images
     from rotkeras.files import check_keeps
 
+    console = new_console()
+    network, images = with_network(given, ["IMAGES"], SHIPPED_ENCODER, console.print)
+    encoder = Path(network)
     # before the seconds that TensorFlow takes to start
     path = check_file(path, tuple(FORMATS), overwrite, "-o")
     check_keeps(path, "-o", images, *([encoder] if encoder.is_file() else []))
@@ -107,7 +111,6 @@ def embed(
     opened = open_images(
         images, split=split, data_dir=data_dir, resize=resize, on_bad_image=on_bad_image
     )
-    console = new_console()
     with interruptible() as interrupted:
         if found.suffix.lower() != ".tflite":
             start(console)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from rotkeras.images.size import shown
 from rotkeras.probes.choice import describe
 from rotkeras.text import Words, command_line
 
@@ -74,12 +75,14 @@ class ExportConsole:
             for headings, rows in (comparison(proof), predictions(proof)):
                 if rows:
                     self.console.print(self._table(headings, rows))
+            turns = proof["probes"].get("rotations", 4)
             asked = (
                 "classes"
                 if proof["probes"]["ask"] == "classes"
                 else (
                     "the rotation of images (there are no labels), each of"
-                    f" {_probed_images(proof)} images in 4 rotations; chance: 25 %"
+                    f" {_probed_images(proof)} images in {turns} rotations; chance:"
+                    f" {100 / turns:.0f} %"
                 )
             )
             part = (
@@ -183,9 +186,9 @@ class ExportConsole:
                 " these"
             )
         if encoder["input_size"] != encoder["trained_size"] and not encoder["resize"]:
-            size = encoder["trained_size"]
+            size = shown(encoder["trained_size"])
             self.console.print(
-                f"trained on {size}×{size} pixels: compare what Keras reaches above with --resize,"
+                f"trained on {size} pixels: compare what Keras reaches above with --resize,"
                 " or without --input-size"
             )
 

@@ -7,6 +7,7 @@ import click
 
 from rotkeras.arguments.accepted import OnBadImage
 from rotkeras.cli.embed import image_options, interruptible, new_console, showing, start
+from rotkeras.cli.shipped import SHIPPED_ENCODER, with_network
 from rotkeras.cli.skipped import tell_skipped
 
 if TYPE_CHECKING:
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("encoder", type=click.Path(path_type=Path))
-@click.argument("query")
-@click.argument("images")
+@click.argument("given", metavar="[ENCODER] QUERY IMAGES", nargs=-1, required=True)
 @click.option(
     "-k", default=10, show_default=True, type=click.IntRange(1), help="Neighbours of each query."
 )
@@ -40,9 +39,7 @@ if TYPE_CHECKING:
 @click.option("--query-split", help="Like --split, for QUERY.")
 @image_options
 def neighbours(
-    encoder: Path,
-    query: str,
-    images: str,
+    given: tuple[str, ...],
     k: int,
     queries: int,
     sheet: Path | None,
@@ -56,7 +53,8 @@ def neighbours(
     on_bad_image: OnBadImage,
     overwrite: bool,
 ) -> None:
-    """Show the images of IMAGES that are nearest to QUERY for ENCODER.
+    """Show the images of IMAGES that are nearest to QUERY for ENCODER, or for a network that ships
+    with rotkeras, trained on photographs.
 
     Nearest is by cosine distance, 1 − cos of the angle between two feature vectors: 0 for one
     direction, 1 for a right angle, 2 for opposite directions. An image with exactly the query's
@@ -67,7 +65,7 @@ def neighbours(
     tfds:NAME or embedded:digits for the set.
 
     \b
-    rotkeras neighbours runs/quickstart photos/cat.jpg photos -o sheet.png
+    rotkeras neighbours photos/cat.jpg photos -o sheet.png
     rotkeras neighbours runs/quickstart digits digits --resize --query-split test
     """
     from rotkeras import embedding
@@ -77,6 +75,10 @@ def neighbours(
     from rotkeras.embedding.feature_file import check_file
     from rotkeras.files import check_keeps
 
+    console = new_console()
+    words = ["QUERY", "IMAGES"]
+    network, query, images = with_network(given, words, SHIPPED_ENCODER, console.print)
+    encoder = Path(network)
     files = [encoder] if encoder.is_file() else []
     # before the seconds that TensorFlow takes to start
     if sheet is not None:
@@ -91,7 +93,6 @@ def neighbours(
         embedding.open_images(each, split=part, **how)
         for each, part in ((query, query_split), (images, split))
     )
-    console = new_console()
     with interruptible() as interrupted:
         if file.suffix.lower() != ".tflite":
             start(console)

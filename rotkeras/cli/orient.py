@@ -17,8 +17,7 @@ _WIDTH = 80
 
 
 @click.command()
-@click.argument("encoder", type=click.Path(path_type=Path))
-@click.argument("images", type=click.Path(path_type=Path))
+@click.argument("given", metavar="[NETWORK] IMAGES", nargs=-1, required=True)
 @click.option(
     "--fix",
     metavar="FOLDER",
@@ -74,8 +73,7 @@ _WIDTH = 80
     "--overwrite", is_flag=True, help="Replace copies and a .csv that are there; never an original."
 )
 def orient(
-    encoder: Path,
-    images: Path,
+    given: tuple[str, ...],
     fix: Path | None,
     copy_all: bool,
     pixels: bool,
@@ -89,16 +87,18 @@ def orient(
 ) -> None:
     """Predict the orientation of photographs, and write upright copies with --fix.
 
-    ENCODER is an orient.tflite, a run folder or a SavedModel folder. IMAGES is a folder (searched
+    NETWORK is an orient.tflite, a run folder or a SavedModel folder; without one it is that which
+    ships with rotkeras, trained on photographs. IMAGES is a folder (searched
     recursively) or an image file. Images are read as a viewer shows them, with their EXIF
     orientation applied. Originals are never written to.
 
     \b
-    rotkeras orient runs/photographs photos
-    rotkeras orient runs/photographs/export/orient.tflite photos --fix upright
+    rotkeras orient photos
+    rotkeras orient photos --fix upright
     rotkeras orient runs/photographs photos --measure --seed 1 --plot curve.png
     """
     from rotkeras.cli.embed import interruptible, new_console, showing, start
+    from rotkeras.cli.shipped import with_network
     from rotkeras.cli.skipped import tell_skipped
     from rotkeras.data.source import BadImage
     from rotkeras.device.notes import without_notes
@@ -128,13 +128,14 @@ def orient(
         table = check_file(table, (".csv",), overwrite, "--csv")
     if plot is not None:
         plot = check_file(plot, (".png", ".svg"), overwrite, "--plot")
-    file = find_orientation_file(encoder)
-    found = find_images(images)
+    console = new_console()
+    network, images = with_network(given, ["IMAGES"], "orient.tflite", console.print)
+    file = find_orientation_file(network)
+    found = find_images(Path(images))
     if fix is not None:
         fix = expanded(fix)
         check_copies(found, fix, overwrite)
     wishes = Wishes(fix, confidence, single_look, pixels, copy_all, overwrite)
-    console = new_console()
     with interruptible() as interrupted:
         if file.needs_tensorflow:
             start(console)

@@ -15,7 +15,7 @@ from rotkeras.data.array_forms import class_numbers, is_pair, is_train_and_test,
 from rotkeras.data.source import Images
 from rotkeras.errors import UserError
 from rotkeras.files import check_regular, expanded
-from rotkeras.images import fit_square
+from rotkeras.images import Size, fit, sides_of
 
 _IMAGE_KEYS = {
     "train": ("images", "train_images", "x_train", "x"),
@@ -31,7 +31,7 @@ def as_images(
     array: Any,
     labels: Any = None,
     class_names: tuple[str, ...] = (),
-    image_size: int | None = None,
+    image_size: Size | None = None,
     name: str = "images",
 ) -> Images:
     """Check an array of images and labels, make it RGB, and resize it if requested.
@@ -40,20 +40,15 @@ def as_images(
         array: uint8 (N, H, W, 3), (N, H, W, 1) or (N, H, W); values 0 … 255.
         labels: class numbers, names or one-hot rows, as `class_numbers` takes them, or None.
         class_names: one name per class number.
-        image_size: pixels of each side of the result; None keeps H and W, which must then be equal.
+        image_size: pixels of each side of the result, or (H, W); None keeps what they have.
         name: what to call the array in an error.
 
     Raises:
         UserError: for another dtype or shape, or labels of another length.
     """
     array = pixels(array, name)
-    if image_size is None and array.shape[1] != array.shape[2]:
-        raise UserError(
-            f"{name} must be square, got {array.shape[1]}×{array.shape[2]}; set data.image_size,"
-            " which cuts a square."
-        )
-    if image_size is not None and array.shape[1:3] != (image_size, image_size):
-        array = np.stack([fit_square(Image.fromarray(image), image_size) for image in array])
+    if image_size is not None and array.shape[1:3] != sides_of(image_size):
+        array = np.stack([fit(Image.fromarray(image), image_size) for image in array])
     if labels is None:
         return Images.of(array)
     of = "labels" if name == "images" else f"labels of {name}"
@@ -61,7 +56,7 @@ def as_images(
     return Images.of(array, numbers, class_names)
 
 
-def read_npz(path: str | Path, part: str, image_size: int | None) -> Images | None:
+def read_npz(path: str | Path, part: str, image_size: Size | None) -> Images | None:
     """The train or test set of an `.npz` file; None when it has no test set.
 
     Keys: `images` and `labels`, `test_images` and `test_labels`; or `x_train`, `y_train`, `x_test`,
@@ -151,13 +146,13 @@ def _class_names(name: str, file: Any) -> tuple[str, ...]:
     return names
 
 
-def given_arrays(source: Any, image_size: int | None) -> tuple[Images, Images | None]:
+def given_arrays(source: Any, image_size: Size | None) -> tuple[Images, Images | None]:
     """The train and test set of arrays that are given in Python.
 
     Args:
         source: images; a pair (images, labels); or ((images, labels), (images, labels)) of train
             and test, as `keras.datasets` give them.
-        image_size: pixels of each side of the result; None keeps H and W.
+        image_size: pixels of each side of the result, or (H, W); None keeps what they have.
 
     Returns:
         (train, test); test is None unless it is given.
@@ -182,7 +177,7 @@ def given_arrays(source: Any, image_size: int | None) -> tuple[Images, Images | 
     return as_images(source, image_size=image_size), None
 
 
-def read_digits(image_size: int | None) -> Images:
+def read_digits(image_size: Size | None) -> Images:
     """The 1797 handwritten digits (8 × 8, ten classes) of the UCI set that ships inside
     scikit-learn.
 

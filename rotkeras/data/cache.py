@@ -20,6 +20,7 @@ from rotkeras.data.image_file import ImageFile, NewImageFile
 from rotkeras.data.source import BadImage
 from rotkeras.errors import UserError
 from rotkeras.files import expanded, is_full, unfinished
+from rotkeras.images import Size
 
 MEMORY_SHARE = 0.5
 """Images are held in memory when they take at most this share of what is available.
@@ -80,6 +81,11 @@ class Stamp:
     def key(self) -> str:
         """Sixteen hexadecimal digits for all lines."""
         return self._digest.hexdigest()[:16]
+
+
+def named(size: Size) -> str:
+    """A size in names of files and in stamps: "96", or "96x128"."""
+    return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"
 
 
 def available_memory() -> int:

@@ -18,7 +18,7 @@ from rotkeras.data.image_rows import ImageRows
 from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage
 from rotkeras.errors import UserError
-from rotkeras.images import read_crop, read_image
+from rotkeras.images import Size, read_crop, read_image, sides_of
 
 _TRIES = 1000
 """Other images that are tried in place of one that cannot be read."""
@@ -71,10 +71,10 @@ class Files:
 
 
 class EncodedImages(ImageRows):
-    """uint8 images (N, S, S, 3), indexed like an array along their first axis; each is decoded from
+    """uint8 images (N, H, W, 3), indexed like an array along their first axis; each is decoded from
     its file or record, in threads, when it is asked for.
 
-    A row is what `rotkeras.images.read_image` gives: upright, the centred square, resized. `crops`
+    A row is what `rotkeras.images.read_image` gives: upright, its centre cut, resized. `crops`
     cuts boxes from the photographs themselves.
 
     One that cannot be decoded, has vanished, or has changed since its header was read, is replaced
@@ -85,7 +85,7 @@ class EncodedImages(ImageRows):
     Args:
         files: what is decoded.
         headers: of each.
-        size: S.
+        size: pixels of each side of squares, or (H, W).
         on_bad_image: "skip" replaces, "error" raises a `UserError` and keeps it in `error`.
 
     Attributes:
@@ -98,10 +98,10 @@ class EncodedImages(ImageRows):
     """Images whose pixels a fingerprint hashes: each must be decoded for it."""
 
     def __init__(
-        self, files: Encoded, headers: Headers, size: int, on_bad_image: str = "skip"
+        self, files: Encoded, headers: Headers, size: Size, on_bad_image: str = "skip"
     ) -> None:
         self.files, self.headers = files, headers
-        self.shape = (len(files), size, size, 3)
+        self.shape = (len(files), *sides_of(size), 3)
         self.on_bad_image = on_bad_image
         self.replaced: list[BadImage] = []
         self.error: UserError | None = None
@@ -112,7 +112,7 @@ class EncodedImages(ImageRows):
         return f"EncodedImages({self.files!r}, {self.shape})"
 
     def _read(self, rows: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
-        size = self.shape[1]
+        size = self.shape[1:3]
         self._fill(rows, out, lambda row, _at: read_image(self.files.open(row), size))
 
     def crops(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.data.cache import Stamp, Storage, cached_array, fitting
+from rotkeras.data.cache import Stamp, Storage, cached_array, fitting, named
 from rotkeras.data.decode import Progress, check_bad, read_all
 from rotkeras.data.encoded import EncodedImages, Files
 from rotkeras.data.folder_layout import class_folders, why_no_labels
@@ -19,8 +19,8 @@ from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
 from rotkeras.files import expanded, what_else
+from rotkeras.images import Size, read_image, sides_of
 from rotkeras.images import formats as kinds
-from rotkeras.images import read_image
 
 
 def check_folder(folder: Path) -> None:
@@ -194,7 +194,7 @@ def status_of(folder: Path, name: str) -> str:
 
 def read_folder(
     folder: str | Path,
-    image_size: int,
+    image_size: Size,
     labels: str = "auto",
     class_names: tuple[str, ...] | None = None,
     on_bad_image: str = "skip",
@@ -208,7 +208,8 @@ def read_folder(
 
     Args:
         folder: its path; `~` is the home folder.
-        image_size: each image becomes its centred square, resized to this many pixels a side.
+        image_size: each image becomes its centred square, resized to this many pixels a side; or
+            its centred rectangle of the ratio of (H, W), resized.
         labels: "auto", "folders" or "none", see `class_folders`.
         class_names: names that fix the label numbers (those of training, for a test folder).
         on_bad_image: "skip" counts and names files that cannot be read, "error" stops at the first.
@@ -229,7 +230,7 @@ def read_folder(
     """
     folder = expanded(folder)
     unreadable: list[BadImage] = []
-    stamp = Stamp(str(folder.resolve()), str(image_size))
+    stamp = Stamp(str(folder.resolve()), named(image_size))
     others: Counter[str] = Counter()
     names = find_images(folder, unreadable, stamp, others)
     check_bad(unreadable, on_bad_image)
@@ -267,7 +268,7 @@ def read_folder(
 def read_named(
     folder: Path,
     names: Names,
-    image_size: int,
+    image_size: Size,
     classes: tuple[NDArray[np.int64] | None, tuple[str, ...]],
     stamp: Stamp,
     *,
@@ -288,7 +289,7 @@ def read_named(
         on_bad_image, cache, progress, storage: see `read_folder`.
     """
     numbers, class_names = classes
-    shape = (len(names), image_size, image_size, 3)
+    shape = (len(names), *sides_of(image_size), 3)
     if (storage or fitting(shape, cache)) == "encoded":
         return _encoded(folder, names, image_size, numbers, class_names, on_bad_image, progress)
     decoded = cached_array(
@@ -302,7 +303,7 @@ def read_named(
             lambda position: str(folder / names[position]),
         ),
         cache,
-        f"{folder.name or folder.resolve().name}-{image_size}",
+        f"{folder.name or folder.resolve().name}-{named(image_size)}",
         stamp,
         storage=storage,
     )
@@ -322,7 +323,7 @@ def read_named(
 def _encoded(
     folder: Path,
     names: Names,
-    size: int,
+    size: Size,
     numbers: NDArray[np.int64] | None,
     class_names: tuple[str, ...],
     on_bad_image: str,

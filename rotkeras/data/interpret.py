@@ -186,8 +186,8 @@ def load(
         list_folder: where the relative paths of lists begin; None for the folder of each list.
         validation_list: a list whose images are validation (lists only).
         test_list: a list whose images are the test set (lists only).
-        image_size: pixels of each side after a centred square cut; None keeps what the source has
-            (folders: 96).
+        image_size: pixels of each side after a centred square cut, or (H, W); None keeps what the
+            source has (folders: 96).
         labels: for folders: "folders" takes the first folder below the top as the class, "auto"
             decides, "none" has none. For the other kinds "none" drops the labels.
         validation_fraction: share of the training images that is split off as validation.

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rotkeras.data.cache import Stamp, Storage
+from rotkeras.data.cache import Stamp, Storage, named
 from rotkeras.data.decode import Progress
 from rotkeras.data.folder import read_named, status_of
 from rotkeras.data.lists import Listing, numbered
 from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError
+from rotkeras.images import Size
 
 _VOC_SETS = ("Main", "Segmentation", "Layout")
 _VOC_TRAIN = ("trainval", "train")
@@ -69,7 +70,7 @@ def read_voc(folder: Path) -> tuple[Listing, str]:
 
 def read_listed(
     listing: Listing,
-    image_size: int,
+    image_size: Size,
     labels: str = "auto",
     class_names: tuple[str, ...] | None = None,
     *,
@@ -85,7 +86,7 @@ def read_listed(
     Raises:
         UserError: for a label that training does not have, and as of `read_folder`.
     """
-    stamp = Stamp(str(listing.folder.resolve()), "listed", str(image_size))
+    stamp = Stamp(str(listing.folder.resolve()), "listed", named(image_size))
     for name in listing.names:
         stamp.add(f"{name} {status_of(listing.folder, name)}")
     classes: tuple[object, Sequence[str]] = (None, ())

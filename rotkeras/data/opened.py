@@ -15,6 +15,7 @@ from rotkeras.data.lists import find_list, read_list
 from rotkeras.data.source import BadImage, Images, split
 from rotkeras.errors import UserError, nearest
 from rotkeras.files import as_text, expanded
+from rotkeras.images import Size
 
 FOLDER_IMAGE_SIZE = 96
 
@@ -33,7 +34,7 @@ class How:
     list_folder: Path | None
     validation_list: Path | None
     test_list: Path | None
-    image_size: int | None
+    image_size: Size | None
     labels: str
     on_bad_image: str
     cache: Path | None

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rotkeras.data.cache import Stamp, Storage, cached_array, fitting
+from rotkeras.data.cache import Stamp, Storage, cached_array, fitting, named
 from rotkeras.data.decode import Progress, check_bad, ordered_map, read_all
 from rotkeras.data.encoded import EncodedImages
 from rotkeras.data.records import Records, is_random_access, read_labels_and_headers
 from rotkeras.data.source import BadImage, Images
 from rotkeras.errors import UserError, nearest
 from rotkeras.files import expanded
-from rotkeras.images import fit_square, read_image
+from rotkeras.images import Size, as_size, fit, read_image, sides_of
 
 
 def open_builder(name: str, data_dir: str | Path | None, download: bool = True) -> Any:
@@ -98,7 +98,7 @@ def open_builder(name: str, data_dir: str | Path | None, download: bool = True) 
 def read_split(
     builder: Any,
     split: str,
-    image_size: int | None,
+    image_size: Size | None,
     progress: Progress | None = None,
     positions: NDArray[np.int64] | None = None,
     cache: str | Path | None = None,
@@ -112,8 +112,8 @@ def read_split(
     Args:
         builder: of `open_builder`.
         split: the name of one of its splits.
-        image_size: pixels of each side after a centred square cut; None keeps the images as they
-            are.
+        image_size: pixels of each side after a centred cut, or (H, W); None keeps the images as
+            they are.
         progress: called with (images read, images in all).
         positions: int64 (n,), ascending: the images wanted, in memory; the others are not decoded.
             None for all.
@@ -160,14 +160,9 @@ def read_split(
             " should have, such as 96."
         )
     count = builder.info.splits[split].num_examples if positions is None else len(positions)
-    size = image_size or height
-    if image_size is None and height != width:
-        raise UserError(
-            f"data.image_size: the images of {builder.name!r} are {height}×{width}: set the side of"
-            " the square to cut."
-        )
+    size = image_size or as_size(height, width)
     class_names = tuple(features[label_key].names) if label_key else ()
-    shape = (count, size, size, 3)
+    shape = (count, *sides_of(size), 3)
     if is_random_access(builder):
         if positions is None and (storage or fitting(shape, cache)) == "encoded":
             records = Records(builder, split, image_key)
@@ -180,7 +175,7 @@ def read_split(
             " --file_format=array_record, or set data.storage to auto."
         )
     labels = np.empty(count, np.int64) if label_key else None
-    resized = None if (height, width) == (size, size) else size
+    resized = None if (height, width) == sides_of(size) else size
     keys = image_key, label_key
 
     def fill(out: Any) -> tuple[NDArray[np.int64], list[BadImage]]:
@@ -192,16 +187,16 @@ def read_split(
         return np.arange(count, dtype=np.int64), []
 
     if positions is not None:
-        array = np.empty((count, size, size, 3), np.uint8)
+        array = np.empty(shape, np.uint8)
         fill(array)
         return Images.of(array, labels, class_names)
     # A version names its content; the folder and the number of bytes tell sets apart that were made
     # under one name.
-    stamp = Stamp(str(builder.data_path), split, str(size))
+    stamp = Stamp(str(builder.data_path), split, named(size))
     stamp.add(f"{count} {builder.info.splits[split].num_bytes}")
     beside = {} if labels is None else {"labels": labels}
     decoded = cached_array(
-        shape, fill, cache, f"{builder.name}-{split}-{size}", stamp, beside, storage=storage
+        shape, fill, cache, f"{builder.name}-{split}-{named(size)}", stamp, beside, storage=storage
     )
     check_bad(decoded.bad, on_bad_image)
     if skipped is not None:
@@ -216,7 +211,7 @@ def _encoded(
     builder: Any,
     split: str,
     label_key: str | None,
-    size: int,
+    size: Size,
     on_bad_image: str,
     skipped: list[BadImage],
     progress: Progress | None,
@@ -266,7 +261,7 @@ def _read_records(
     out: Any,
     labels: NDArray[np.int64] | None,
     label_key: str | None,
-    size: int,
+    size: Size,
     on_bad_image: str,
     progress: Progress | None,
 ) -> tuple[NDArray[np.int64], list[BadImage]]:
@@ -286,7 +281,7 @@ def _read(
     dataset: Any,
     out: Any,
     labels: NDArray[np.int64] | None,
-    size: int | None,
+    size: Size | None,
     count: int,
     progress: Progress | None,
 ) -> None:
@@ -342,9 +337,9 @@ def _eight_bits(image: Any) -> Any:
     return tf.cast(tf.round(tf.cast(image, tf.float32) / 257.0), tf.uint8)
 
 
-def _fit(image: Any, size: int) -> Any:
+def _fit(image: Any, size: Size) -> Any:
     rgb = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("RGB")
-    return fit_square(rgb, size)
+    return fit(rgb, size)
 
 
 def _brief(error: Exception) -> str:

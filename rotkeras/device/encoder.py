@@ -10,6 +10,7 @@ from rotkeras.device.given_images import Images, each_image
 from rotkeras.device.orienter import SIGNATURES
 from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.errors import UserError
+from rotkeras.images import Size, as_size
 
 
 class Encoder:
@@ -22,7 +23,7 @@ class Encoder:
 
     Attributes:
         file: the opened `TFLiteFile`.
-        input_size: S, pixels of each side of the square images it takes.
+        input_size: pixels of each side of the images it takes, or (H, W).
         dimensions: d, the length of the vector it gives for an image.
 
     Raises:
@@ -47,14 +48,15 @@ class Encoder:
         if (
             image.dtype != np.uint8
             or batch not in (1, None)
-            or sides != [sides[0], sides[0], 3]
+            or sides[2:] != [3]
+            or None in sides
             or len(embedding.shape) != 2
         ):
             raise UserError(
-                f"{str(path)!r} is not an encoder of rotkeras: it must map uint8 (1, S, S, 3) to"
+                f"{str(path)!r} is not an encoder of rotkeras: it must map uint8 (1, H, W, 3) to"
                 f" (1, d), got {image} and {embedding}; export it again."
             )
-        self.input_size: int = sides[0]  # type: ignore[assignment]
+        self.input_size: Size = as_size(sides[0], sides[1])  # type: ignore[arg-type]
         self.dimensions: int = embedding.shape[1]  # type: ignore[assignment]
 
     @property
@@ -67,9 +69,9 @@ class Encoder:
         dequantized.
 
         Args:
-            images: uint8 (n, S, S, 3), S the `input_size`; one image (S, S, 3); the path of an
+            images: uint8 (n, H, W, 3) of the `input_size`; one image (H, W, 3); the path of an
                 image file; or several paths. Files are turned upright by their EXIF orientation,
-                cut to the centred square and resized, as in training.
+                their centre is cut and resized, as in training.
 
         Returns:
             float32 (n, d).

@@ -11,7 +11,7 @@ from PIL import UnidentifiedImageError
 
 from rotkeras.errors import UserError, brief
 from rotkeras.files import expanded
-from rotkeras.images import read_image
+from rotkeras.images import Size, read_image, sides_of
 
 Images = (
     NDArray[np.uint8]
@@ -19,21 +19,23 @@ Images = (
     | os.PathLike[str]
     | Iterable[str | os.PathLike[str] | NDArray[np.uint8]]
 )
-"""uint8 (n, S, S, 3) or (S, S, 3), the path of an image file, or several of either."""
+"""uint8 (n, H, W, 3) or (H, W, 3), the path of an image file, or several of either."""
 
 
-def each_image(images: Images, size: int, taker: object) -> tuple[int, Iterator[NDArray[np.uint8]]]:
+def each_image(
+    images: Images, size: Size, taker: object
+) -> tuple[int, Iterator[NDArray[np.uint8]]]:
     """Count images and give them one by one; files are read when their turn comes, so that memory
     does not grow with them.
 
     Args:
-        images: uint8 (n, S, S, 3) or (S, S, 3), the path of an image file, or several of either. A
-            file is turned upright by its EXIF orientation, cut to the centred square and resized.
-        size: S, pixels of each side.
+        images: uint8 (n, H, W, 3) or (H, W, 3), the path of an image file, or several of either. A
+            file is turned upright by its EXIF orientation, its centre is cut and resized.
+        size: pixels of each side, or (H, W).
         taker: named in errors as what takes the images.
 
     Returns:
-        (n, an iterator over uint8 (S, S, 3)).
+        (n, an iterator over uint8 (H, W, 3)).
 
     Raises:
         UserError: for images of another dtype or shape; while iterating, for files that are no
@@ -43,7 +45,7 @@ def each_image(images: Images, size: int, taker: object) -> tuple[int, Iterator[
         items: Any = [images]
     elif isinstance(images, np.ndarray) and images.dtype.kind not in "UO":
         items = images[None] if images.ndim == 3 else images
-        if items.dtype != np.uint8 or items.shape[1:] != (size, size, 3):
+        if items.dtype != np.uint8 or items.shape[1:] != (*sides_of(size), 3):
             raise _wrong_kind(images, size, taker)
     elif isinstance(images, Iterable):
         items = list(images)
@@ -52,7 +54,7 @@ def each_image(images: Images, size: int, taker: object) -> tuple[int, Iterator[
         for item in items:
             if not isinstance(item, str | os.PathLike):
                 array = np.asarray(item)
-                if array.dtype != np.uint8 or array.shape != (size, size, 3):
+                if array.dtype != np.uint8 or array.shape != (*sides_of(size), 3):
                     raise _wrong_kind(item, size, taker)
     else:
         raise _wrong_kind(images, size, taker)
@@ -62,20 +64,21 @@ def each_image(images: Images, size: int, taker: object) -> tuple[int, Iterator[
     )
 
 
-def _wrong_kind(images: Any, size: int, taker: object) -> UserError:
+def _wrong_kind(images: Any, size: Size, taker: object) -> UserError:
+    height, width = sides_of(size)
     received = (
         f"{images.dtype} {images.shape}"
         if isinstance(images, np.ndarray)
         else f"a {type(images).__name__}"
     )
     return UserError(
-        f"An image of the wrong kind: {str(taker)!r} takes uint8 arrays (n, {size}, {size}, 3) or"
-        f" paths of image files, received {received}; convert and resize the images, or give their"
-        " files."
+        f"An image of the wrong kind: {str(taker)!r} takes uint8 arrays (n, {height}, {width}, 3)"
+        f" or paths of image files, received {received}; convert and resize the images, or give"
+        " their files."
     )
 
 
-def _read(path: str | os.PathLike[str], size: int) -> NDArray[np.uint8]:
+def _read(path: str | os.PathLike[str], size: Size) -> NDArray[np.uint8]:
     path = expanded(path)
     try:
         with warnings.catch_warnings():

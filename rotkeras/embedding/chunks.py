@@ -1,5 +1,6 @@
 """Images decoded and embedded some at a time, so that memory does not grow with their number."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from rotkeras.data.decode import Progress, check_bad, read_all
 from rotkeras.embedding.encoder import Encoder
 from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError
+from rotkeras.images import sides_of
 
 _MOST_IMAGES, _MOST_BYTES = 512, 2**25
 
@@ -25,7 +27,7 @@ class Chunk:
         positions: int64 (n,), where each image stands in its `ImageList`.
         names: (n,) file names or row numbers.
         labels: int64 (n,) or None without classes.
-        images: uint8 (n, S, S, 3), what the encoder saw.
+        images: uint8 (n, H, W, 3), what the encoder saw.
         features: float32 (n, d).
     """
 
@@ -67,9 +69,9 @@ def stream(
     """
     check_bad(images.skipped, on_bad_image)
     order = range(len(images)) if positions is None else positions
-    shape = (encoder.input_size, encoder.input_size, 3)
+    shape = (*sides_of(encoder.input_size), 3)
     batch = encoder.images_per_batch
-    step = batch * max(1, min(_MOST_IMAGES, _MOST_BYTES // (3 * encoder.input_size**2)) // batch)
+    step = batch * max(1, min(_MOST_IMAGES, _MOST_BYTES // math.prod(shape)) // batch)
     for start in range(0, len(order), step):
         some = order[start : start + step]
         pixels = np.empty((len(some), *shape), np.uint8)

@@ -13,6 +13,7 @@ from rotkeras.arguments.checked import checked
 from rotkeras.embedding.keras_file import Forward, load_keras
 from rotkeras.errors import UserError, brief, must
 from rotkeras.files import check_regular, expanded
+from rotkeras.images import Size, as_size, shown, sides_of
 from rotkeras.text import command_line
 
 IMAGES_PER_BATCH = 64
@@ -24,7 +25,7 @@ class Encoder:
 
     Attributes:
         path: the file it came from.
-        input_size: pixels of each side of the square images it takes.
+        input_size: pixels of each side of the images it takes, or (H, W).
         dimensions: the length d of the vector it gives for an image.
         images_per_batch: images in one forward pass.
         forward: one pass over exactly that many: uint8 (images_per_batch, S, S, 3) -> float32
@@ -32,7 +33,7 @@ class Encoder:
     """
 
     path: Path
-    input_size: int
+    input_size: Size
     dimensions: int
     images_per_batch: int
     forward: Forward
@@ -41,7 +42,7 @@ class Encoder:
         """The features of any number of images.
 
         Args:
-            images: uint8 (n, S, S, 3), values 0 … 255, S the `input_size`.
+            images: uint8 (n, H, W, 3), values 0 … 255, of the `input_size`.
 
         Returns:
             float32 (n, d), in the order of the images.
@@ -49,12 +50,12 @@ class Encoder:
         Raises:
             UserError: for another dtype or shape.
         """
-        expected = (self.input_size, self.input_size, 3)
+        expected = (*sides_of(self.input_size), 3)
         if getattr(images, "dtype", None) != np.uint8 or images.shape[1:] != expected:
-            side = self.input_size
+            height, width = sides_of(self.input_size)
             raise must(
                 "images",
-                f"be a uint8 array (N, {side}, {side}, 3)",
+                f"be a uint8 array (N, {height}, {width}, 3)",
                 images,
                 f"resize and convert them for the encoder {self.path}",
             )
@@ -155,29 +156,29 @@ def load_encoder(
             f" {images_per_batch}; give others."
         )
     shape, forward = _load(found)
-    sides = set(shape[1:3]) - {None}
-    if len(sides) == 2:
-        raise UserError(
-            f"The encoder {str(found)!r} must take square images, got {shape[1]}×{shape[2]}; train"
-            " it on square images."
-        )
+    sides = {each for each in shape[1:3] if each is not None}
     if not sides and image_size is None:
         raise UserError(
             f"The encoder {str(found)!r} takes images of any size: say with --image-size to which"
             " size they are to be brought, best the one it was trained with."
         )
-    size: int = sides.pop() if sides else image_size  # type: ignore[assignment]
+    if sides:
+        height, width = (each or max(sides) for each in shape[1:3])
+        size = as_size(height, width)
+    else:
+        assert image_size is not None  # said above
+        size = image_size
     if image_size not in (None, size):
         raise UserError(
-            f"The encoder {str(found)!r} takes images of {size}×{size}, received --image-size"
+            f"The encoder {str(found)!r} takes images of {shown(size)}, received --image-size"
             f" {image_size}; leave it out."
         )
     batch: int = shape[0] or images_per_batch
     try:
-        features = forward(np.zeros((batch, size, size, 3), np.uint8))
+        features = forward(np.zeros((batch, *sides_of(size), 3), np.uint8))
     except Exception as error:
         raise UserError(
-            f"The encoder {str(found)!r} could not be run on {batch} images of {size}×{size}"
+            f"The encoder {str(found)!r} could not be run on {batch} images of {shown(size)}"
             f" ({brief(error)}): give another --image-size or a smaller --images-per-batch."
         ) from error
     return Encoder(found, size, features.shape[1], batch, forward)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.data.source import BadImage
+from rotkeras.images import Size
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +18,7 @@ class ImageList:
     Attributes:
         names: (N,) file names relative to the folder, or row numbers of arrays.
         item: position -> what `read` takes; `str` of it names the image in full.
-        read: (item, size) -> uint8 RGB. Files become (size, size, 3); arrays come as they are.
+        read: (item, size) -> uint8 RGB. Files become (H, W, 3); arrays come as they are.
         labels: int64 (N,) or None without classes.
         class_names: the name of each label, empty without labels.
         skipped: what could not be read; it grows while the images are read.
@@ -26,7 +27,7 @@ class ImageList:
 
     names: Sequence[str]
     item: Callable[[int], Any]
-    read: Callable[[Any, int], NDArray[np.uint8]]
+    read: Callable[[Any, Size], NDArray[np.uint8]]
     labels: NDArray[np.int64] | None = None
     class_names: tuple[str, ...] = ()
     skipped: list[BadImage] = field(default_factory=list)

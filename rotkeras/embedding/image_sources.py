@@ -21,11 +21,12 @@ from rotkeras.data.source import BadImage, Images, split
 from rotkeras.embedding.image_list import ImageList
 from rotkeras.errors import UserError, nearest
 from rotkeras.files import as_text, expanded
-from rotkeras.images import read_image
+from rotkeras.images import Size, read_image, shown, sides_of
 from rotkeras.images.formats import ending_of, extensions
 
-Opened = Callable[[int], ImageList]
-"""Images that were found, waiting for the size (pixels of each side) at which they are wanted."""
+Opened = Callable[[Size], ImageList]
+"""Images that were found, waiting for the size (pixels of each side, or (H, W)) at which they are
+wanted."""
 
 
 @checked
@@ -145,7 +146,7 @@ def _dataset(name: str, part: str, data_dir: str | os.PathLike[str] | None, resi
         if type(feature).__name__ == "Image"
     ]
 
-    def opened(size: int) -> ImageList:
+    def opened(size: Size) -> ImageList:
         if shapes and not resize:
             _check_size(name, shapes[0], size)
         with _words_of_the_command():
@@ -169,7 +170,7 @@ def _arrays(source: Any, kind: str, part: str, resize: bool) -> Opened:
     if isinstance(source, str | os.PathLike) and kind == "arrays" and not expanded(source).exists():
         raise UserError(f"The array file {name!r} does not exist: give the path of an .npz file.")
 
-    def read(size: int | None) -> Images:
+    def read(size: Size | None) -> Images:
         if kind == "embedded":
             parts = split(
                 read_digits(size), 0.2, seed=0, how="random"
@@ -192,7 +193,7 @@ def _arrays(source: Any, kind: str, part: str, resize: bool) -> Opened:
             )
         return found
 
-    def opened(size: int) -> ImageList:
+    def opened(size: Size) -> ImageList:
         with _words_of_the_command():
             images = read(size if resize else None)
         _check_size(name, images.image_shape[:2], size)
@@ -201,13 +202,13 @@ def _arrays(source: Any, kind: str, part: str, resize: bool) -> Opened:
     return opened
 
 
-def _check_size(name: str, shape: Sequence[int | None], size: int) -> None:
-    if tuple(shape) == (size, size):
+def _check_size(name: str, shape: Sequence[int | None], size: Size) -> None:
+    if tuple(shape) == sides_of(size):
         return
     there = "differ in size" if None in shape else f"are {shape[0]}×{shape[1]}"
     raise UserError(
-        f"The images of {name} {there} and the encoder takes {size}×{size}: add --resize, which"
-        " cuts the centred square and resizes it, or take an encoder of their size."
+        f"The images of {name} {there} and the encoder takes {shown(size)}: add --resize, which"
+        " cuts their centre and resizes it, or take an encoder of their size."
     )
 
 

@@ -10,6 +10,7 @@ from rotkeras.data.folder import check_folder
 from rotkeras.data.interpret import interpret
 from rotkeras.errors import UserError
 from rotkeras.files import expanded
+from rotkeras.images import as_size
 from rotkeras.run.folder import Run
 from rotkeras.run.images import Locations, Tell, load_run_images, silent
 from rotkeras.text import Words
@@ -70,7 +71,7 @@ def load_labelled(
         check_folder(expanded(test_folder))
     from rotkeras.evaluate.evaluation import load_network
 
-    size = load_network(run).input_shape[1]
+    size = as_size(*load_network(run).input_shape[1:3])
     where = data_dir or recipe.data.data_dir
 
     def read(fraction: float) -> Source:

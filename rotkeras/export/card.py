@@ -13,6 +13,7 @@ from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.export.parts import Parts
 from rotkeras.export.profiles import Profile
 from rotkeras.files import write_text
+from rotkeras.images import size as sizes
 from rotkeras.probes.choice import describe
 from rotkeras.text import readable_size
 
@@ -80,6 +81,9 @@ def write(
         "choice": describe(parts.tap, proof["encoder"].get("choice") or {}),
         "version": __version__,
         "shown": shown,
+        "in_pixels": sizes.shown,
+        "sides": sizes.sides_of(parts.input_size),
+        "centre_of": sizes.centre_of,
         "probes": {
             name: drop["keras"]
             for each in proof["files"].values()

@@ -4,6 +4,8 @@ from rotkeras.device.orienter import TEMPERATURES
 from rotkeras.export.metadata import Description
 from rotkeras.export.parts import Parts
 from rotkeras.export.profiles import Profile
+from rotkeras.images import shown
+from rotkeras.images.size import centre_of
 
 
 def describe(
@@ -18,16 +20,13 @@ def describe(
     """What a file says of itself, from its parts and profile; an orienter's temperatures are of
     `fit_temperatures`."""
     size, d = parts.input_size, parts.dimensions
-    inside = (
-        f"They are resized to {parts.trained_size}×{parts.trained_size} inside. "
-        if parts.resize
-        else ""
-    )
+    inside = f"They are resized to {shown(parts.trained_size)} inside. " if parts.resize else ""
     of_length = ", of unit length" if parts.l2_normalization else ""
     tensors = {
         "images": (
-            f"RGB image of {size}×{size} pixels, uint8, 0 to 255: the centred square of an upright"
-            f" image, resized bilinearly. {inside}No normalisation outside: it is the first layer."
+            f"RGB image of {shown(size)} pixels, uint8, 0 to 255: the {centre_of(size)} of an"
+            f" upright image, resized bilinearly. {inside}No normalisation outside: it is the first"
+            " layer."
         ),
         "embedding": (
             f"{d} features of the tap {parts.tap}, pooled by {parts.pooling}{of_length}; compare by"

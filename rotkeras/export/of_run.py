@@ -14,6 +14,7 @@ from rotkeras.export.parts import parts_of
 from rotkeras.export.target import check_target, resolved
 from rotkeras.export.write import Exported, Tell, export
 from rotkeras.files import read_json
+from rotkeras.images import sides_of
 from rotkeras.recipe import Recipe, dump
 from rotkeras.recipe.models import Export
 from rotkeras.run import images as run_images
@@ -77,7 +78,7 @@ def export_run(
         model, chosen, task=task, input_size=settings.input_size, resize=settings.resize
     ).input_size
     where: dict[str, Any] = {"command": ["rotkeras", "export", run.path], "tell": note}
-    if source is None or source.image_shape[:2] != (size, size):
+    if source is None or source.image_shape[:2] != sides_of(size):
         there = run_images.recipe_of_images(run, data, data_dir=data_dir, **where)
         source = run_images.load_source(there, image_size=size)
     trained = (run.recorded_images() or {}).get("fingerprint", {}).get("train", {})

@@ -18,6 +18,7 @@ from rotkeras.export.metadata import Description
 from rotkeras.export.parts import Parts, as_parts
 from rotkeras.export.profiles import INSTALL, missing_packages
 from rotkeras.files import as_text, check_writable, temporary_folder, write_whole
+from rotkeras.images import sides_of
 
 
 @checked
@@ -45,7 +46,7 @@ def to_onnx(
 
     parts, path = as_parts(network), check_writable(path, "path")
     size = parts.input_size
-    signature = [keras.InputSpec(dtype="uint8", shape=(None, size, size, 3), name="images")]
+    signature = [keras.InputSpec(dtype="uint8", shape=(None, *sides_of(size), 3), name="images")]
     with temporary_folder() as folder, without_notes(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)

@@ -11,6 +11,7 @@ from rotkeras.arguments.checked import checked
 from rotkeras.backbones import taps
 from rotkeras.errors import UserError, brief
 from rotkeras.export.prediction import Prediction, prediction_of
+from rotkeras.images import Size, as_size, shown, sides_of
 from rotkeras.pretext import of_network
 
 Pooling = Literal["average", "max"]
@@ -27,7 +28,7 @@ class Parts:
         tap: where `embed` was cut.
         pooling: how its maps became vectors.
         l2_normalization: whether the vectors have unit length.
-        input_size: S, pixels of each side of the images.
+        input_size: pixels of each side of the images, or (H, W).
         trained_size: pixels of each side of the images that the network was trained with.
         parameters: of the encoder.
         resize: whether the images are resized to `trained_size` inside, rather than seen at their
@@ -40,8 +41,8 @@ class Parts:
     tap: str
     pooling: Pooling
     l2_normalization: bool
-    input_size: int
-    trained_size: int
+    input_size: Size
+    trained_size: Size
     parameters: int
     resize: bool
 
@@ -65,7 +66,7 @@ def parts_of(
     """Cut a network into what is exported.
 
     Args:
-        model: a functional backbone with taps, or the network of a pretext task on one, of square
+        model: a functional backbone with taps, or the network of a pretext task on one, of
             uint8 images.
         tap: where the encoder is cut; None for the second, the best of table 1 in Gidaris et al.,
             ICLR 2018.
@@ -80,7 +81,7 @@ def parts_of(
             the network see them at their own size.
 
     Raises:
-        UserError: for an unknown tap, images that are not square uint8 RGB, and a network that
+        UserError: for an unknown tap, images that are not uint8 RGB, and a network that
             cannot take the input size.
     """
     network = in_float32(taps.flat(model))
@@ -88,11 +89,6 @@ def parts_of(
     taps.check(network, tap)
     trained = _side(network)
     size = trained if input_size is None else input_size
-    if size < 8 or size > 4096:
-        raise UserError(
-            "input_size must be from 8 to 4096 pixels, the side of the images on the device, got"
-            f" {size}."
-        )
     images, maps, answer = (
         _ends(network) if size == trained else _at_size(network, size, trained if resize else None)
     )
@@ -208,23 +204,17 @@ def of_float_pixels(model: keras.Model) -> keras.Model:
     return keras.Model(pixels, twin.outputs[0])
 
 
-def _side(network: keras.Model) -> int:
+def _side(network: keras.Model) -> Size:
     inputs: list[Any] = list(getattr(network, "inputs", None) or ())
     shape: tuple[Any, ...] = tuple(inputs[0].shape) if len(inputs) == 1 else ()
-    if (
-        len(shape) != 4
-        or shape[3] != 3
-        or shape[1] is None
-        or shape[1] != shape[2]
-        or str(inputs[0].dtype) != "uint8"
-    ):
+    if len(shape) != 4 or shape[3] != 3 or None in shape[1:3] or str(inputs[0].dtype) != "uint8":
         what = f"{inputs[0].dtype} {shape}" if shape else f"{len(inputs)} inputs"
         raise UserError(
-            f"The network {network.name!r} must have one input of square images, uint8 (B, S, S,"
-            f" 3), got {what}; put keras.Input((S, S, 3), dtype='uint8') and the normalisation it"
-            " was trained with in front."
+            f"The network {network.name!r} must have one input of images, uint8 (B, H, W, 3), got"
+            f" {what}; put keras.Input((H, W, 3), dtype='uint8') and the normalisation it was"
+            " trained with in front."
         )
-    return int(shape[1])
+    return as_size(shape[1], shape[2])
 
 
 def _ends(network: keras.Model) -> tuple[Any, dict[str, Any], Any]:
@@ -237,14 +227,14 @@ def _ends(network: keras.Model) -> tuple[Any, dict[str, Any], Any]:
 
 
 def _at_size(
-    network: keras.Model, size: int, trained: int | None
+    network: keras.Model, size: Size, trained: Size | None
 ) -> tuple[Any, dict[str, Any], Any]:
     """`_ends` of the same network on images of another size: seen as they are, or brought to the
     `trained` size first."""
     side = size if trained is None else trained
     try:
         pixels = keras.Input(
-            (side, side, 3), dtype="uint8" if trained is None else "float32", name="images"
+            (*sides_of(side), 3), dtype="uint8" if trained is None else "float32", name="images"
         )
         twin = keras.models.clone_model(
             keras.Model(network.inputs, network.outputs), input_tensors=[pixels]
@@ -253,13 +243,13 @@ def _at_size(
     except Exception as error:
         there = _side(network)
         raise UserError(
-            f"The network cannot take images of {size}×{size} ({brief(error)}); it was trained on"
-            f" {there}×{there}. Add --resize, which resizes inside the file, or leave --input-size"
+            f"The network cannot take images of {shown(size)} ({brief(error)}); it was trained on"
+            f" {shown(there)}. Add --resize, which resizes inside the file, or leave --input-size"
             " out."
         ) from error
     if trained is None:
         return _ends(twin)
-    images = keras.Input((size, size, 3), dtype="uint8", name="images")
+    images = keras.Input((*sides_of(size), 3), dtype="uint8", name="images")
     _, maps, answer = _ends(twin)
     inner = keras.Model(twin.input, {**maps, "answer": answer}, name="network")(
         _resized(images, trained)
@@ -267,23 +257,21 @@ def _at_size(
     return images, {each: inner[each] for each in maps}, inner["answer"]
 
 
-def _resized(images: Any, trained: int) -> Any:
-    """Images brought to a side of `trained` pixels, in float32, by builtin operators of TFLite.
+def _resized(images: Any, trained: Size) -> Any:
+    """Images brought to the size of training, in float32, by builtin operators of TFLite.
 
     Averaging whole blocks is an exact anti-aliased reduction; bilinear interpolation alone would
     skip pixels.
     """
-    size = images.shape[1]
-    factor = max(1, size // trained)
+    wanted = sides_of(trained)
+    given = images.shape[1], images.shape[2]
+    factors = tuple(max(1, side // less) for side, less in zip(given, wanted, strict=True))
+    between = tuple(factor * side for factor, side in zip(factors, wanted, strict=True))
     x = keras.layers.Rescaling(1.0, dtype="float32", name="pixels")(images)
-    if size != factor * trained:
+    if given != between:
         # Not the layer Resizing: its call trains by default, and Keras hands that on to the batch
         # norm of the network behind it.
-        x = keras.ops.image.resize(
-            x, (factor * trained, factor * trained), interpolation="bilinear"
-        )
-    return (
-        keras.layers.AveragePooling2D(factor, dtype="float32", name="reduce")(x)
-        if factor > 1
-        else x
-    )
+        x = keras.ops.image.resize(x, between, interpolation="bilinear")
+    if factors == (1, 1):
+        return x
+    return keras.layers.AveragePooling2D(factors, dtype="float32", name="reduce")(x)

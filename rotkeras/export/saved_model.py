@@ -12,6 +12,7 @@ from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError
 from rotkeras.export.parts import Parts, as_parts
 from rotkeras.files import as_text, check_writable, full_disk, is_full
+from rotkeras.images import sides_of
 
 SIGNATURES = ("embed", "taps", "predict")
 
@@ -48,7 +49,7 @@ def to_saved_model(network: keras.Model | Parts, path: AnyPath) -> Path:
         predict = parts.prediction.model
         endpoints["predict"] = (predict, lambda x: {"probabilities": predict(x, training=False)})
     try:
-        write_archive(path, endpoints, [None, parts.input_size, parts.input_size, 3])
+        write_archive(path, endpoints, [None, *sides_of(parts.input_size), 3])
     except Exception as error:
         if is_full(error):
             raise UserError(full_disk(path)) from error

@@ -23,6 +23,7 @@ from rotkeras.export.parts import Parts, as_parts, of_float_pixels
 from rotkeras.export.profiles import PROFILES, Profile, are_quarter_turns
 from rotkeras.export.profiles import profile as profile_of
 from rotkeras.files import check_writable, temporary_folder, write_whole
+from rotkeras.images import sides_of
 
 _DRAWN, _CORRECTED_ON = 200, 200
 
@@ -161,9 +162,9 @@ def check_length(kind: Profile, l2_normalization: bool) -> None:
 def _calibration(
     kind: Profile, parts: Parts, images: NDArray[np.uint8] | None
 ) -> NDArray[np.uint8]:
-    size = parts.input_size
+    height, width = sides_of(parts.input_size)
     if not kind.calibrated:
-        return np.zeros((0, size, size, 3), np.uint8)
+        return np.zeros((0, height, width, 3), np.uint8)
     if images is None or len(images) < FEWEST_IMAGES:
         received = "none" if images is None else f"{len(images)}"
         raise UserError(
@@ -172,10 +173,10 @@ def _calibration(
             " without calibration:"
             f" {', '.join((name for name, each in PROFILES.items() if not each.calibrated))}."
         )
-    if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
+    if images.dtype != np.uint8 or images.shape[1:] != (height, width, 3):
         raise UserError(
-            f"Calibration images must be uint8 (n, {size}, {size}, 3), as the file takes them, got"
-            f" {images.dtype} of shape {images.shape}; convert or resize them."
+            f"Calibration images must be uint8 (n, {height}, {width}, 3), as the file takes them,"
+            f" got {images.dtype} of shape {images.shape}; convert or resize them."
         )
     return images
 
@@ -267,7 +268,7 @@ def _write(
     from rotkeras.export import learner
     from rotkeras.export.saved_model import write_archive
 
-    shape = (1, parts.input_size, parts.input_size, 3)
+    shape = (1, *sides_of(parts.input_size), 3)
     if kind.role != "learner":
         signature, answer = kind.answer
         model = parts.embed

@@ -139,10 +139,12 @@ def embed(parts: Parts, images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def quarter_turns(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Copies of each image in four quarter turns, and the number of turns of each: (4n, S, S, 3),
-    (4n,). They are labels that images without labels have too."""
-    copies = [np.rot90(images, turns, axes=(1, 2)) for turns in range(4)]
-    return np.concatenate(copies), np.repeat(np.arange(4, dtype=np.int64), len(images))
+    """Copies of each square image in four quarter turns, and the number of turns of each: (4n, S,
+    S, 3), (4n,); of other images as they are and upside down, (2n, H, W, 3). They are labels that
+    images without labels have too."""
+    turns = range(4) if images.shape[1] == images.shape[2] else range(0, 4, 2)
+    copies = [np.rot90(images, each, axes=(1, 2)) for each in turns]
+    return np.concatenate(copies), np.repeat(np.array(turns, np.int64), len(images))
 
 
 def verify_file(

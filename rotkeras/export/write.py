@@ -39,6 +39,7 @@ from rotkeras.export.verify import (
     verify_saved_model,
 )
 from rotkeras.files import as_text, beside, one_writer, temporary_folder, unfinished, write_json
+from rotkeras.images import shown, sides_of
 from rotkeras.recipe.models import Export
 
 SAVED_MODEL = "saved_model"
@@ -120,10 +121,10 @@ def export(
         resize=settings.resize,
     )
     parts = cut(settings.tap)
-    if source.image_shape[:2] != (parts.input_size, parts.input_size):
+    if source.image_shape[:2] != sides_of(parts.input_size):
         raise UserError(
             f"The images are {source.image_shape[0]}×{source.image_shape[1]} and the files take"
-            f" {parts.input_size}×{parts.input_size}: load them with image_size={parts.input_size}."
+            f" {shown(parts.input_size)}: load them with image_size={parts.input_size}."
         )
     draws = draw(source, settings, seed)
     scores: dict[str, float] = {}
@@ -201,7 +202,7 @@ def check(model: keras.Model, source: Source, settings: Export, task: Any = None
     for kind in kinds:
         check_length(kind, settings.l2_normalization)
     if settings.resize and settings.input_size is None:
-        raise UserError("resize needs input_size, the side in pixels of the images to resize.")
+        raise UserError("resize needs input_size, the pixels of each side of the images to resize.")
     parts = parts_of(
         model,
         settings.tap,
@@ -362,6 +363,7 @@ def _head(
         },
         "probes": {
             "ask": reference.asks,
+            "rotations": len(reference.probed) // reference.probed_images,
             "fitted_on": len(labelled),
             "embeddings": "of Keras, for every file",
         },

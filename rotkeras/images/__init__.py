@@ -1,7 +1,7 @@
 """Image files and Pillow images to uint8 RGB arrays, upright, with NumPy and Pillow alone."""
 
 from rotkeras.images.pixels import (
-    fit_square,
+    fit,
     load_pixels,
     open_image,
     orientation,
@@ -13,9 +13,12 @@ from rotkeras.images.pixels import (
     transposed,
     upright,
 )
+from rotkeras.images.size import Size, as_size, shown, sides_of
 
 __all__ = [
-    "fit_square",
+    "Size",
+    "as_size",
+    "fit",
     "load_pixels",
     "open_image",
     "orientation",
@@ -23,6 +26,8 @@ __all__ = [
     "read_crop",
     "read_image",
     "read_size",
+    "shown",
+    "sides_of",
     "to_rgb",
     "transposed",
     "upright",

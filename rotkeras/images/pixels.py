@@ -1,5 +1,5 @@
-"""An image file, or a Pillow image, to a square uint8 RGB array, upright; with NumPy and Pillow
-alone.
+"""An image file, or a Pillow image, to a uint8 RGB array of one size, upright; with NumPy and
+Pillow alone.
 
 Resizing commutes with quarter turns to one grey level. A resize that favours one corner would leave
 every image a mark of which way is up, and the rotation task would be solved by that mark. Two
@@ -20,6 +20,7 @@ from PIL import ExifTags, Image
 from rotkeras.errors import UserError
 from rotkeras.files import what_else
 from rotkeras.images.formats import formats
+from rotkeras.images.size import Size, sides_of
 
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -34,27 +35,32 @@ _TRANSPOSE = {
 _XMP = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])""")
 
 
-def fit_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
-    """Cut the centred square of an RGB image and resize it (bilinear, anti-aliased) to uint8 (size,
-    size, 3)."""
+def fit(image: Image.Image, size: Size) -> NDArray[np.uint8]:
+    """Cut the largest centred rectangle of an RGB image that has the ratio of `size`, and resize it
+    (bilinear, anti-aliased) to uint8 (H, W, 3).
+
+    Args:
+        image: RGB.
+        size: the side of a square, or (H, W).
+    """
+    rows, columns = sides_of(size)
     width, height = image.size
-    side = min(width, height)
-    if width != height:
+    # Whole numbers where they are: a square is cut as it always was.
+    wide = min(width, height * columns / rows)
+    tall = min(height, width * rows / columns)
+    if (wide, tall) != (width, height):
         # Cut before the resize, which would else mix in pixels from beyond the cut. A difference
         # that is odd leaves half a pixel.
-        left, top = (width - side) / 2, (height - side) / 2
-        outer = math.floor(left), math.floor(top), math.ceil(left + side), math.ceil(top + side)
+        left, top = (width - wide) / 2, (height - tall) / 2
+        outer = math.floor(left), math.floor(top), math.ceil(left + wide), math.ceil(top + tall)
         image = image.crop(outer)
         left, top = left - outer[0], top - outer[1]
     else:
         left, top = 0.0, 0.0
-    if image.size == (size, size):
+    if image.size == (columns, rows):
         return np.asarray(image)
-    return np.asarray(
-        image.resize(
-            (size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
-        )
-    )
+    box = (left, top, min(left + wide, image.width), min(top + tall, image.height))
+    return np.asarray(image.resize((columns, rows), Image.Resampling.BILINEAR, box=box))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -199,23 +205,23 @@ def load_pixels(image: Image.Image) -> Image.Image:
         return transposed(Image.Image()._new(image.im), way)
 
 
-def read_image(path: Any, size: int) -> NDArray[np.uint8]:
-    """Read the first frame of an image file: EXIF orientation applied, RGB, centred square,
-    resized.
+def read_image(path: Any, size: Size) -> NDArray[np.uint8]:
+    """Read the first frame of an image file: EXIF orientation applied, RGB, its centre cut to the
+    ratio of `size`, resized.
 
     Args:
         path: of a file of any format that Pillow reads as pixels, whatever its name; or an open
             binary file.
-        size: pixels of each side of the result.
+        size: pixels of each side of a square, or (H, W).
 
     Returns:
-        uint8 (size, size, 3).
+        uint8 (H, W, 3).
 
     Raises:
         Exception: whatever Pillow raises for a file that is not a whole image.
     """
     with open_image(path) as image:
-        return fit_square(to_rgb(upright(load_pixels(image))), size)
+        return fit(to_rgb(upright(load_pixels(image))), size)
 
 
 def read_size(path: Any) -> tuple[int, int, int]:

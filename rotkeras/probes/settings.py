@@ -63,7 +63,13 @@ PUBLISHED = {
     "conv": Settings("published", 100, (35, 70, 85)),
     "supervised": Settings("published", 200, (60, 120, 160)),
     "global-linear": Settings(
-        "published", 520, (480, 500), images_per_batch=2048, weight_decay=0.0, factor=0.1
+        "published",
+        520,
+        (480, 500),
+        images_per_batch=2048,
+        learning_rate=0.8,
+        weight_decay=0.0,
+        factor=0.1,
     ),
 }
 """Gidaris et al., ICLR 2018, and their published code; an epoch of few labels is still 50 000

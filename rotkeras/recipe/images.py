@@ -65,7 +65,7 @@ class Data(Section):
         None, description="The digits that ship with scikit-learn."
     )
     image_size: ImageSize | None = Field(
-        None, description="Side in pixels after a centred square cut."
+        None, description="Pixels of each side after a centred cut, or [height, width]."
     )
     labels: Labels = Field("auto", description="Whether folders are classes.")
     validation_fraction: Fraction = Field(

@@ -192,6 +192,8 @@ def _fit(
     by_task = crops_by_task(source.train, task, augmentation)
     if by_task or cuts_photographs(source.train, augmentation):
         tell("crops are cut from the photographs themselves, not from their centred squares")
+    if recipe.attention is not None and source.image_shape[0] != source.image_shape[1]:
+        tell("attention maps are left out: they compare quarter turns, which need square images")
     if line := not_in_files(recipe, callbacks):
         tell(line)
     if recipe.encoder.tap != "best":

@@ -10,7 +10,7 @@ from PIL import Image
 
 from rotkeras.data.decode import ordered_map, read_all
 from rotkeras.errors import UserError
-from rotkeras.images import fit_square, pixels, read_image
+from rotkeras.images import fit, pixels, read_image
 
 QUADRANTS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 0]]], np.uint8)
 
@@ -142,18 +142,18 @@ def test_the_square_is_cut_from_the_centre():
     wide = np.zeros((10, 30, 3), np.uint8)
     wide[:, 10:20] = np.random.default_rng(0).integers(0, 256, (10, 10, 3))
     tall = np.ascontiguousarray(wide.transpose(1, 0, 2))
-    assert np.array_equal(fit_square(Image.fromarray(wide), 10), wide[:, 10:20])
-    assert np.array_equal(fit_square(Image.fromarray(tall), 10), tall[10:20])
+    assert np.array_equal(fit(Image.fromarray(wide), 10), wide[:, 10:20])
+    assert np.array_equal(fit(Image.fromarray(tall), 10), tall[10:20])
 
 
 def test_an_image_of_the_right_size_is_unchanged():
     image = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
-    assert np.array_equal(fit_square(Image.fromarray(image), 9), image)
+    assert np.array_equal(fit(Image.fromarray(image), 9), image)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (2, 3)])
 def test_tiny_and_thin_images_are_read(shape):
-    out = fit_square(Image.new("RGB", shape, (10, 200, 30)), 8)
+    out = fit(Image.new("RGB", shape, (10, 200, 30)), 8)
     assert out.shape == (8, 8, 3)
     assert (out == (10, 200, 30)).all()
 
@@ -183,8 +183,8 @@ def test_resize_commutes_with_quarter_turns(kind, height, width, size, turns):
     turned = np.ascontiguousarray(np.rot90(image, turns))
     assert (
         difference(
-            np.rot90(fit_square(Image.fromarray(image), size), turns),
-            fit_square(Image.fromarray(turned), size),
+            np.rot90(fit(Image.fromarray(image), size), turns),
+            fit(Image.fromarray(turned), size),
         )
         <= 2
     )

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from rotkeras.data import cache, load, tfds_source
 from rotkeras.data.image_file import ImageFile
 from rotkeras.errors import UserError
-from rotkeras.images import fit_square
+from rotkeras.images import fit
 
 tf = pytest.importorskip("tensorflow")
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -115,7 +115,7 @@ def test_a_prepared_set_gives_its_images_and_labels_in_order(data_dir, digits, n
 def test_images_are_resized_in_order(data_dir, digits):
     source = read("small_digits", data_dir, image_size=12)
     expected = np.stack(
-        [fit_square(Image.fromarray(np.repeat(image, 3, axis=2)), 12) for image, _ in digits[:50]]
+        [fit(Image.fromarray(np.repeat(image, 3, axis=2)), 12) for image, _ in digits[:50]]
     )
     assert np.array_equal(source.train.array, expected)
     assert source.train.labels.tolist() == [label for _, label in digits[:50]]
@@ -223,7 +223,7 @@ def test_an_image_that_cannot_be_resized_shows_its_own_error(data_dir, monkeypat
     def fail(image, size):
         raise MemoryError("no room")
 
-    monkeypatch.setattr(tfds_source, "fit_square", fail)
+    monkeypatch.setattr(tfds_source, "fit", fail)
     with pytest.raises(MemoryError, match="no room"):
         read("small_digits", data_dir, image_size=10)
 

@@ -293,6 +293,7 @@ def test_recipes_ship_inside_a_wheel():
     setup.read(Path(__file__).parents[2] / "setup.cfg")
     assert "rotkeras.recipes = recipes" in setup["options"]["package_dir"]
     assert setup["options.package_data"]["rotkeras.recipes"] == "*.yaml"
+    assert "rotkeras.saved_models = saved_models" in setup["options"]["package_dir"]
     assert setup["options.package_data"]["rotkeras"] == "py.typed"
     root = Path(__file__).parents[2]
     packages = {
@@ -300,7 +301,7 @@ def test_recipes_ship_inside_a_wheel():
         for path in (root / "rotkeras").rglob("__init__.py")
     }
     listed = set(setup["options"]["packages"].split())
-    assert packages | {"rotkeras", "rotkeras.recipes"} == listed
+    assert packages | {"rotkeras", "rotkeras.recipes", "rotkeras.saved_models"} == listed
 
 
 @pytest.mark.parametrize("where", ["host", "device"])
