@@ -102,6 +102,8 @@ def _choice(context: Mapping[str, Any], value: Any) -> tuple[str, str]:
     plain = [each.strip("'") for each in words]
     tag = value.get("name") if isinstance(value, Mapping) else value
     hint = nearest(tag, plain) if isinstance(tag, str) else ""
+    if "keras_applications" in plain and isinstance(tag, str) and tag[:1].isupper():
+        hint = f"did you mean {{name: keras_applications, model: {tag}}}?"  # a class of Keras
     expected = f"be one of {', '.join(words)}" if words[1:] else f"be {words[0]}"
     return expected, hint if hint.startswith("did") else ""
 

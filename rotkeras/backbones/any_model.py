@@ -1,6 +1,6 @@
 """Any functional Keras model as a backbone: flat, of uint8 images, with taps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal
 
 import keras
@@ -304,12 +304,15 @@ class _Walk:
             if name not in there:
                 raise UserError(
                     f"taps[{position}] must be a layer of {self.model.name!r}, got {name!r};"
-                    f" {nearest(name, there)}"
+                    f" {_hint(name, there)}"
                 )
             output = self.calls[there[name]][2]
             if len(output) != 1 or len(output[0].shape) != 4:
                 shape = tuple(output[0].shape)
-                raise must(f"taps[{position}]", "be a layer of feature maps (B, h, w, C)", shape)
+                raise UserError(
+                    f"taps[{position}] must be a layer of feature maps (B, h, w, C), got {name!r},"
+                    f" which gives {shape}; name another."
+                )
             places[there[name]] = name
         if not places:
             raise must("taps", "name at least one layer", list(names))
@@ -366,3 +369,16 @@ def _check_layer(layer: Any, model: str) -> None:
             " Keras cannot load without its code. Replace it by stock layers, or decorate the class"
             " with @keras.saving.register_keras_serializable()."
         )
+
+
+_SHOWN = 8
+"""Layers that an error lists, where a model has more."""
+
+
+def _hint(name: str, layers: Collection[str]) -> str:
+    """The nearest of the layers, or some of many; and that taps can be found."""
+    found = nearest(name, layers)
+    if not found.startswith("did") and len(layers) > _SHOWN:
+        some = ", ".join(list(layers)[:_SHOWN])
+        found = f"it has {len(layers)} layers: {some}, …"
+    return f"{found}. Without taps they are found, and called stage1, stage2, …"

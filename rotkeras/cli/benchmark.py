@@ -70,7 +70,7 @@ def benchmark_file(
     signature: str | None,
     as_json: bool,
 ) -> None:
-    """Measure the time and memory of a .tflite FILE on this machine.
+    """Measure the time and memory of a .tflite FILE on this machine, or of all in a folder.
 
     Each number of threads is measured in a new process, which does not load TensorFlow.
 
@@ -79,12 +79,20 @@ def benchmark_file(
     rotkeras benchmark export/encoder-float32.tflite --threads 1,2,4 --json
     """
     from rotkeras.device.benchmark import measure_latency
+    from rotkeras.errors import UserError
 
-    measured = measure_latency(file, threads, warm_up_runs, runs, signature)
+    files = sorted(file.glob("*.tflite")) if file.is_dir() else [file]
+    if not files:
+        raise UserError(f"The folder {str(file)!r} holds no .tflite file; give another.")
+    found = []
+    for number, each in enumerate(files):
+        measured = measure_latency(each, threads, warm_up_runs, runs, signature)
+        found.append(measured.json())
+        if not as_json:
+            click.echo("\n" if number else "", nl=False)
+            _show(measured)
     if as_json:
-        click.echo(measured.json())
-    else:
-        _show(measured)
+        click.echo(found[0] if file.is_file() else "[" + ",\n".join(found) + "]")
 
 
 _COMMANDS = {

@@ -1,5 +1,6 @@
 """What an export shows: what it is doing, and the table of what came out."""
 
+import math
 import textwrap
 import time
 from collections.abc import Sequence
@@ -98,8 +99,8 @@ class ExportConsole:
             self._say(
                 f"{proof['held_out']['images']:,} {part}; ms: median of single images, one thread."
                 f"{' ratio: to float32.' if found else ''} cosine: similarity with Keras. drop:"
-                " accuracy drop against Keras in percentage points, ± half the 95 % confidence"
-                f" interval. Probes predict {asked}."
+                " accuracy lost against Keras in percentage points (negative: gained), ± half the"
+                f" 95 % confidence interval. Probes predict {asked}."
             )
             unlabelled = [
                 name
@@ -111,7 +112,7 @@ class ExportConsole:
                     f"{', '.join(unlabelled)}: compared with what Keras predicts, because the run's"
                     " own task,\nwhich knows the true classes, is not at hand."
                 )
-            self.console.print(
+            self._say(
                 "accuracy in Keras (probes: of the encoder's vectors, one per image): "
                 + ", ".join(f"{name} {100 * value:.1f} %" for name, value in keras.items())
             )
@@ -136,13 +137,13 @@ class ExportConsole:
             f"passed: no significant accuracy drop above {limit} points ({seconds:.0f} s)"
         )
         if undecided := proof["gate"]["undecided"]:
-            self.console.print(
-                f"but there are too few images to exclude a drop of {limit} points in"
-                f" {', '.join(undecided)}"
+            self._say(
+                f"The images are too few to exclude a drop of {limit} points in"
+                f" {', '.join(undecided)}; {_more_images(limit)}."
             )
-        self.console.print(
-            f"exported: {_from_here(exported.folder)}, with verify.json and model_card.md"
-        )
+        files = ", ".join(exported.proof["files"])
+        self._say(f"exported to {_from_here(exported.folder)}: {files or 'saved_model'}")
+        self._say("verify.json is the proof, model_card.md says what it is, example.py runs it")
 
     def _candidates(self, found: dict[str, Any], limit: float) -> None:
         """What auto chose, and why not the others."""
@@ -155,7 +156,7 @@ class ExportConsole:
         if found["undecided"]:
             lines.append(
                 f"passed over, because the images are too few to exclude a drop of {limit} points:"
-                f" {', '.join(found['undecided'])}; give more --images"
+                f" {', '.join(found['undecided'])}; {_more_images(limit)}"
             )
         lines += [f"left out: {name}; {why}" for name, why in found["left_out"].items()]
         lines.append(
@@ -174,10 +175,14 @@ class ExportConsole:
             scores = ", ".join(
                 f"{name} {100 * value:.1f}" for name, value in encoder["taps"].items()
             )
-            self.console.print(
-                f"tap {encoder['tap']}, chosen by the accuracy of ridge regression on"
-                f" validation\n({scores} %)"
+            by_default = (encoder.get("choice") or {}).get("by") == "default"
+            how = "the default" if by_default else "the best"
+            self._say(
+                f"tap {encoder['tap']}, {how} by ridge regression on this encoder's own vectors,"
+                f" averages over positions, on validation ({scores} %)"
             )
+            share = f"{encoder['parameters']:,} weights up to this tap"
+            self._say(share)
             self._say(describe(encoder["tap"], encoder.get("choice") or {}))
         best = ((run.load_summary() or {}).get("encoder") or {}).get("best") or {}
         if best and best["tap"] != encoder["tap"]:
@@ -206,6 +211,13 @@ class ExportConsole:
         for row in rows:
             table.add_row(*row)
         return table
+
+
+def _more_images(limit: float) -> str:
+    """What would decide it: the rule of three, if not a single answer changes."""
+    if limit <= 0:
+        return "no number of images can exclude it"
+    return f"that takes at least {math.ceil(300 / limit):,} held-out images (--images, validation)"
 
 
 def _probed_images(proof: dict[str, Any]) -> int:

@@ -372,7 +372,8 @@ def probe_table(probes: dict[str, Any], plain: bool) -> Table:
     for tap, trained in probes["trained"].items():
         row = [tap]
         for probe, value in trained.items():
-            before, after = 100 * untrained[tap][probe], 100 * value
+            # Rounded first, so that the gain is the difference of what stands beside it.
+            before, after = round(100 * untrained[tap][probe], 1), round(100 * value, 1)
             row += [f"{before:.1f}", f"{after:.1f}", f"{after - before:+.1f}"]
         table.add_row(*row)
     return table

@@ -45,7 +45,8 @@ class Host:
             return "Integer dot products: unknown; without them int8 may be no faster than float32."
         if not self.integer_dot_products:
             return "Integer dot products: none; int8 is smaller, but may be no faster than float32."
-        return f"Integer dot products: {', '.join(self.integer_dot_products)}, which speed up int8."
+        names = ", ".join(self.integer_dot_products)
+        return f"Integer dot products: {names}, which speed up int8 convolutions."
 
 
 def describe_host(cpuinfo: Path = Path("/proc/cpuinfo")) -> Host:

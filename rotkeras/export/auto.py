@@ -88,7 +88,10 @@ def recommend(
         (name for name in left if records[name][key] <= same * least),
         key=lambda name: (-_upper_end(records[name]), records[name]["agreement"]["cosine"]),
     )
-    return Recommendation(best, _why(records, best), losing, undecided)
+    why = _why(records, best)
+    if aim == "accuracy" and not _proven(records[best], max_drop):
+        why = f"no file is proven, and this one computes as Keras does; {why}"
+    return Recommendation(best, why, losing, undecided)
 
 
 def _keeps(record: Mapping[str, Any], max_drop: float) -> bool:

@@ -153,7 +153,7 @@ def comparison(proof: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         row = [f"{each['profile']}{star}"]
         for key, shown in (
             ("bytes", readable_size(each["bytes"])),
-            ("milliseconds", f"{each['milliseconds']:.2f}"),
+            ("milliseconds", _three(each["milliseconds"])),
         ):
             row.append(shown)
             if found and exact is not None:
@@ -170,13 +170,18 @@ def predictions(proof: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         [
             each["profile"],
             readable_size(each["bytes"]),
-            f"{each['milliseconds']:.2f}",
+            _three(each["milliseconds"]),
             *(_drop(drop) for drop in each["drops"].values()),
         ]
         for each in made(proof)
         if "agreement" not in each
     ]
     return ["profile", "size", "ms", "prediction drop"], rows
+
+
+def _three(milliseconds: float) -> str:
+    """Three significant digits, and two decimals at least: 0.0213, 1.64, 12.34."""
+    return f"{milliseconds:.2f}" if milliseconds >= 1 else f"{milliseconds:#.3g}"
 
 
 def _drop(record: Mapping[str, Any] | None) -> str:

@@ -137,11 +137,20 @@ def export_table(run: Gathered) -> Table | None:
         f"Exported files (tap {proof['encoder']['tap']}), each compared with Keras on"
         f" {proof['held_out']['images']:,} held-out images; they lie in export/."
     )
+    if found := proof.get("candidates"):
+        caption += (
+            f" Of {len(found['records'])} files that were made and compared,"
+            f" {found['recommended']} is recommended for {found['aim']}: {found['why']}."
+        )
     return Table(caption, headings, rows, key=key)
 
 
 def _exported(proof: dict[str, Any]) -> tuple[list[list[Any]], list[str]]:
-    files = proof["files"]
+    files = dict(proof["files"])
+    kept = {each["profile"] for each in files.values()}
+    for each in (proof.get("candidates") or {}).get("records", []):
+        if each["profile"] not in kept:
+            files[f"{each['profile']} (not kept)"] = each
     probes = list(dict.fromkeys(name for each in files.values() for name in each["drops"]))
     rows: list[list[Any]] = []
     for name, each in files.items():

@@ -10,6 +10,7 @@ from rotkeras import backbones
 from rotkeras.backbones import taps
 from rotkeras.backbones.quantization_aware import is_rounded
 from rotkeras.data import Source
+from rotkeras.data.taken import crops_by_task, cuts_photographs
 from rotkeras.errors import UserError
 from rotkeras.pretext.check import setting_mistake
 from rotkeras.recipe import Recipe
@@ -54,6 +55,33 @@ def describe_network(recipe: Recipe, network: keras.Model) -> str:
     )
 
 
+def network_notes(
+    recipe: Recipe, source: Source, task: Any, model: keras.Model, augmentation: Sequence[Any]
+) -> list[str]:
+    """Lines about how these images, this task and this network go together."""
+    steps = len(source.train) // recipe.train.images_per_batch
+    lines = [
+        *batch_notes(recipe, source, task),
+        *rounding_notes(recipe, model),
+        *slow_statistics(recipe, steps, model),
+    ]
+    if crops_by_task(source.train, task, augmentation) or cuts_photographs(
+        source.train, augmentation
+    ):
+        lines.append(
+            "crops are cut from the photographs themselves, not from their centred squares"
+        )
+    if recipe.attention is not None and source.image_shape[0] != source.image_shape[1]:
+        lines.append(
+            "attention maps are left out: they compare quarter turns, which need square images"
+        )
+    return lines
+
+
+_UNSETTLED = 0.1
+"""Share of the first statistics that batch norm may keep."""
+
+
 def batch_notes(recipe: Recipe, source: Source, task: Any) -> list[str]:
     """Lines about a task whose loss compares the images of a batch: which validation images make
     whole batches, and batch norm on several devices."""
@@ -80,6 +108,24 @@ def batch_notes(recipe: Recipe, source: Source, task: Any) -> list[str]:
             " its own, by which views of one device can be recognised; set it to true"
         )
     return lines
+
+
+def slow_statistics(recipe: Recipe, steps_per_epoch: int, model: keras.Model) -> list[str]:
+    """A line where batch norm's moving statistics, which inference uses, cannot settle in so few
+    steps: more than a tenth of them would be what they began with."""
+    steps = recipe.train.epochs * steps_per_epoch
+    momenta = [
+        layer.momentum
+        for layer in taps.flat(model).layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    if not momenta or (slowest := max(momenta)) ** steps <= _UNSETTLED:
+        return []
+    return [
+        f"note: batch norm of momentum {slowest:g} keeps {100 * slowest**steps:.0f} % of its first"
+        f" statistics after {steps:,} steps, and validation and encoder use them: train longer, or"
+        " set backbone.batch_norm_momentum, such as 0.9, where the backbone has it"
+    ]
 
 
 def why_no_probes(source: Source) -> str:

@@ -17,7 +17,6 @@ from rotkeras.backbones import taps
 from rotkeras.data import Source
 from rotkeras.data.digests import digests
 from rotkeras.data.fingerprint import source_difference, source_fingerprint
-from rotkeras.data.taken import crops_by_task, cuts_photographs
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable, one_writer, write_json, write_whole
 from rotkeras.pretext.base import TaskFacts
@@ -54,11 +53,10 @@ from rotkeras.training.callbacks.replaced_images import (
 )
 from rotkeras.training.callbacks.run_checkpoint import restore
 from rotkeras.training.notes import (
-    batch_notes,
     check_own_settings,
     describe_network,
+    network_notes,
     not_in_files,
-    rounding_notes,
     why_no_probes,
 )
 from rotkeras.training.optimizer import schedule_note
@@ -185,15 +183,10 @@ def _fit(
     task, model = build(recipe, source, shape, augmentation, own)
     check_model(task, model)
     tell(describe_network(recipe, task.network(model)))
-    for line in [*batch_notes(recipe, source, task), *rounding_notes(recipe, model)]:
+    for line in network_notes(recipe, source, task, model, augmentation):
         tell(line)
     if line := placement.describe(task, source):
         tell(line)
-    by_task = crops_by_task(source.train, task, augmentation)
-    if by_task or cuts_photographs(source.train, augmentation):
-        tell("crops are cut from the photographs themselves, not from their centred squares")
-    if recipe.attention is not None and source.image_shape[0] != source.image_shape[1]:
-        tell("attention maps are left out: they compare quarter turns, which need square images")
     if line := not_in_files(recipe, callbacks):
         tell(line)
     if recipe.encoder.tap != "best":

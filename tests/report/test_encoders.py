@@ -96,3 +96,27 @@ def test_exported_files_are_listed_with_their_proof(trained, exported, tmp_path)
     broken = gather(run, "run1")
     assert export_table(broken) is None
     assert "export/verify.json could not be read" in broken.notes[-1]
+
+
+def test_what_auto_compared_is_listed_with_its_reason(exported, tmp_path):
+    from types import SimpleNamespace
+
+    from rotkeras.report.encoders import export_table
+
+    proof = json.loads((exported / "verify.json").read_text())
+    kept = proof["files"]["encoder-int8.tflite"]
+    records = [{**kept, "profile": name} for name in ("int8", "mixed")]
+    if "mixed" in {each["profile"] for each in proof["files"].values()}:
+        del proof["files"]["encoder-mixed.tflite"]
+    why = "0.5 of the size of float32"
+    proof["candidates"] = {"records": records, "recommended": "int8", "aim": "size", "why": why}
+    (tmp_path / "verify.json").write_text(json.dumps(proof))
+    table = export_table(SimpleNamespace(run=SimpleNamespace(export=tmp_path), notes=[]))
+    names = [line[0].text for line in table.cells]
+    assert "encoder-int8.tflite" in names
+    assert names.count("mixed (not kept)") == 1
+    assert "int8 (not kept)" not in names
+    assert table.caption.endswith(
+        "Of 2 files that were made and compared, int8 is recommended for size: 0.5 of the size of"
+        " float32."
+    )
