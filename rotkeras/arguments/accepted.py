@@ -129,6 +129,8 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 HueShift = Annotated[float, Field(ge=0, le=0.5)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Side = Annotated[int, Field(ge=_LEAST_SIDE, le=_MOST_SIDE)]
+"""Pixels of each side of squares."""
 ImageSize = Annotated[
     Any,
     AfterValidator(_check_size),

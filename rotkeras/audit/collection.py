@@ -88,6 +88,7 @@ def open_collection(
     data_dir: str | os.PathLike[str] | None = None,
     image_size: int | None = None,
     progress: Progress | None = None,
+    list_folder: str | os.PathLike[str] | None = None,
 ) -> Collection:
     """Find the images of a source; of a folder nothing is decoded yet.
 
@@ -100,6 +101,7 @@ def open_collection(
             others what they have.
         progress: called with (images read, images in all) for sets of tensorflow-datasets, which
             are read into memory.
+        list_folder: where the paths of a list begin; None for the folder of the list.
 
     Raises:
         UserError: for anything missing, empty, or of the wrong form, and for images below 8 pixels
@@ -120,7 +122,7 @@ def open_collection(
         return _folder(folder, image_size or FOLDER_IMAGE_SIZE)
     if kind == "list":
         name = as_text(expanded(source).stem)
-        return _listed(read_list(source), name, image_size or FOLDER_IMAGE_SIZE)
+        return _listed(read_list(source, list_folder), name, image_size or FOLDER_IMAGE_SIZE)
     try:
         loaded = load(
             source,
@@ -189,7 +191,7 @@ def _listed(listing: Listing, name: str, size: int, notes: tuple[str, ...] = ())
         ~np.array(is_test, bool),
         lambda position: read_picture(folder / files[position], size),
         path=lambda position: folder / files[position],
-        notes=notes,
+        notes=(*listing.notes, *notes),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.arguments.accepted import AnyPath, ImageSize, Positive, Seed
+from rotkeras.arguments.accepted import AnyPath, Positive, Seed, Side
 from rotkeras.arguments.checked import checked
 from rotkeras.audit import limits
 from rotkeras.audit.collection import TEST, TOP, Collection, open_collection
@@ -37,7 +37,8 @@ def audit(
     source: Any,
     *,
     data_dir: AnyPath | None = None,
-    image_size: ImageSize | None = None,
+    list_folder: AnyPath | None = None,
+    image_size: Side | None = None,
     images: Positive = IMAGES,
     seed: Seed = 0,
     crops: bool = False,
@@ -55,6 +56,7 @@ def audit(
             tensorflow-datasets, a uint8 array (N, H, W, 3), or a pair (images, labels). Test parts
             are searched for copies alone.
         data_dir: where tensorflow-datasets keeps prepared sets.
+        list_folder: where the paths of a list begin; None for the folder of the list.
         image_size: pixels of each side that training will see; None is 64 for image files, and for
             the others what they have.
         images: the most images to draw for the network and the predictors.
@@ -79,7 +81,7 @@ def audit(
     def phase(what: str) -> Callable[[int, int], None]:
         return lambda done, total: progress(what, done, total) if progress else None
 
-    collection = open_collection(source, data_dir, image_size, phase("loading images"))
+    collection = open_collection(source, data_dir, image_size, phase("loading images"), list_folder)
     if crops:
         crops_of(collection, np.zeros(0, np.int64), seed)  # a mistake is said before the work
     read = scan(collection, images, seed, phase("reading images"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rotkeras.arguments.accepted import AnyPath, ImageSize, Positive, Seed, Text
+from rotkeras.arguments.accepted import AnyPath, Positive, Seed, Side, Text
 from rotkeras.arguments.checked import checked
 from rotkeras.benchmark.new_process import lines
 from rotkeras.benchmark.peer import PEERS, find_torch
@@ -68,7 +68,7 @@ class InputBenchmark:
 @checked
 def benchmark_input(
     folder: AnyPath,
-    size: ImageSize = 224,
+    size: Side = 224,
     repeats: Positive = 3,
     seed: Seed = 0,
     peer: bool = False,

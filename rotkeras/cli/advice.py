@@ -61,7 +61,8 @@ def _images(run: "Run") -> tuple[str | Path, list[str]]:
     if data.kind == "folder":
         return Path(str(data.folder)), []
     if data.kind == "list":
-        return Path(str(data.list)), []
+        begin = [] if data.list_folder is None else ["--list-folder", data.list_folder]
+        return Path(str(data.list)), begin
     if data.kind == "arrays":
         return Path(str(data.arrays)), ["--resize"]
     if data.kind == "embedded":

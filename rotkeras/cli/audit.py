@@ -30,6 +30,9 @@ from rotkeras.files import expanded
 )
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
 @click.option(
+    "--list-folder", help="Where the paths of a list begin.  [default: the folder of the list]"
+)
+@click.option(
     "--image-size",
     type=int,
     help="Pixels of each side in training.  [default: 64 for files, else as they are]",
@@ -62,6 +65,7 @@ def audit(
     path: Path,
     figures: Path | None,
     data_dir: str | None,
+    list_folder: str | None,
     image_size: int | None,
     images: int,
     seed: int,
@@ -126,6 +130,7 @@ def audit(
             report = run(
                 data,
                 data_dir=data_dir,
+                list_folder=list_folder,
                 image_size=image_size,
                 images=images,
                 seed=seed,

@@ -25,6 +25,10 @@ def image_options(command: Any) -> Any:
     options = (
         click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets."),
         click.option(
+            "--list-folder",
+            help="Where the paths of a list begin. [default: the folder of the list]",
+        ),
+        click.option(
             "--split", help="Part of arrays, digits or a tensorflow-datasets set.  [default: train]"
         ),
         click.option(
@@ -73,6 +77,7 @@ def embed(
     given: tuple[str, ...],
     path: Path,
     data_dir: str | None,
+    list_folder: str | None,
     split: str | None,
     resize: bool,
     image_size: int | None,
@@ -109,7 +114,12 @@ def embed(
     check_keeps(path, "-o", images, *([encoder] if encoder.is_file() else []))
     found = find_encoder(encoder)
     opened = open_images(
-        images, split=split, data_dir=data_dir, resize=resize, on_bad_image=on_bad_image
+        images,
+        split=split,
+        data_dir=data_dir,
+        list_folder=list_folder,
+        resize=resize,
+        on_bad_image=on_bad_image,
     )
     with interruptible() as interrupted:
         if found.suffix.lower() != ".tflite":

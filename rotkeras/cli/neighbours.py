@@ -46,6 +46,7 @@ def neighbours(
     table: Path | None,
     query_split: str | None,
     data_dir: str | None,
+    list_folder: str | None,
     split: str | None,
     resize: bool,
     image_size: int | None,
@@ -89,6 +90,7 @@ def neighbours(
         check_keeps(table, "--csv", query, images, *files)
     file = find_encoder(encoder)
     how: dict[str, Any] = {"data_dir": data_dir, "resize": resize, "on_bad_image": on_bad_image}
+    how["list_folder"] = list_folder
     asked, searched = (
         embedding.open_images(each, split=part, **how)
         for each, part in ((query, query_split), (images, split))

@@ -46,10 +46,11 @@ class Files:
     Args:
         folder: where they lie.
         names: relative to it.
+        labels: int64 (N,), where the class is not the folder; then those of a class are a group.
     """
 
-    def __init__(self, folder: Path, names: Names) -> None:
-        self.folder, self.names = folder, names
+    def __init__(self, folder: Path, names: Names, labels: NDArray[np.int64] | None = None) -> None:
+        self.folder, self.names, self.labels = folder, names, labels
 
     def __repr__(self) -> str:
         return repr(str(self.folder))
@@ -66,7 +67,9 @@ class Files:
         return f"{self.folder}/{self.names[row]}"
 
     def group(self, row: int) -> str:
-        """The folder."""
+        """The class, where it is given, or else the folder."""
+        if self.labels is not None:
+            return str(self.labels[row])
         return self.names[row].rpartition("/")[0]
 
 
@@ -78,8 +81,9 @@ class EncodedImages(ImageRows):
     cuts boxes from the photographs themselves.
 
     One that cannot be decoded, has vanished, or has changed since its header was read, is replaced
-    by another: the next one of the same group (folder) that can be read, or the one before where
-    there is none, or else the next of all. It is named once, in `replaced`. So a batch is a
+    by another of its part (training is not mixed with validation): the next one of the same group
+    (class or folder) that can be read, or the one before where there is none, or else the next of
+    all. It is named once, in `replaced`. So a batch is a
     function of its step and of what the files hold.
 
     Args:
@@ -105,6 +109,7 @@ class EncodedImages(ImageRows):
         self.on_bad_image = on_bad_image
         self.replaced: list[BadImage] = []
         self.error: UserError | None = None
+        self._part = np.zeros(len(files), np.int8)
         self._broken: set[int] = set()
         self._lock = threading.Lock()
 
@@ -136,6 +141,12 @@ class EncodedImages(ImageRows):
 
         self._fill(np.asarray(rows), out, read)
         return out
+
+    def separate(self, *parts: NDArray[np.int64]) -> None:
+        """Let the rows of each part be replaced by rows of the same part alone."""
+        self._part[:] = 0
+        for number, rows in enumerate(parts, 1):
+            self._part[rows] = number
 
     def sides(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Height and width of photographs as they are shown: int32 (n, 2)."""
@@ -190,18 +201,16 @@ class EncodedImages(ImageRows):
 
     def _others(self, row: int) -> Iterator[int]:
         """Rows that may take the place of one, in order."""
-        group = self.files.group(row)
-
-        def beside(number: int) -> bool:
-            return 0 <= number < len(self) and self.files.group(number) == group
-
-        for step in (1, -1):
-            other = row + step
-            while beside(other) and abs(other - row) <= _TRIES:
+        group, part = self.files.group(row), self._part[row]
+        # Those of a group lie together in a folder, and anywhere in a list.
+        after = [*range(row + 1, min(len(self), row + _TRIES + 1))]
+        before = [*range(row - 1, max(-1, row - _TRIES - 1), -1)]
+        for other in (*after, *before):
+            if self._part[other] == part and self.files.group(other) == group:
                 yield other
-                other += step
         for distance in range(1, min(len(self), _TRIES)):
-            yield (row + distance) % len(self)
+            if self._part[other := (row + distance) % len(self)] == part:
+                yield other
 
 
 def whole_pixels(boxes: NDArray[np.floating], sides: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -276,6 +276,7 @@ def read_named(
     cache: str | Path | None = None,
     progress: Progress | None = None,
     storage: Storage | None = None,
+    part: str = "",
 ) -> tuple[Images, list[BadImage]]:
     """Read image files by their names; the arguments and results that are not here are those of
     `read_folder`.
@@ -287,11 +288,14 @@ def read_named(
         classes: (numbers int64 (N,) or None, names of the classes).
         stamp: of the folder and of what lies in it.
         on_bad_image, cache, progress, storage: see `read_folder`.
+        part: of a list, a digest of its names; "" for a folder, in which classes are folders.
     """
     numbers, class_names = classes
     shape = (len(names), *sides_of(image_size), 3)
     if (storage or fitting(shape, cache)) == "encoded":
-        return _encoded(folder, names, image_size, numbers, class_names, on_bad_image, progress)
+        return _encoded(
+            folder, names, image_size, numbers, class_names, on_bad_image, progress, part
+        )
     decoded = cached_array(
         shape,
         lambda out: read_all(
@@ -328,17 +332,20 @@ def _encoded(
     class_names: tuple[str, ...],
     on_bad_image: str,
     progress: Progress | None,
+    part: str,
 ) -> tuple[Images, list[BadImage]]:
     """The images as files that are decoded when they are asked for."""
     found = len(names)
-    headers, positions, bad = read_headers(folder, names, progress)
+    headers, positions, bad = read_headers(folder, names, progress, part)
     check_bad(bad, on_bad_image)
     if not len(positions):
         raise _none_read(folder, names, bad)
     if bad:
         names = names.select(positions)
         numbers = None if numbers is None else numbers[positions]
-    array: Any = EncodedImages(Files(folder, names), headers, size, on_bad_image)
+    array: Any = EncodedImages(
+        Files(folder, names, numbers if part else None), headers, size, on_bad_image
+    )
     kept = f"{found:,} files stay encoded, and are decoded when they are needed"
     classes = class_names if numbers is not None else ()
     return Images.of(array, numbers, classes, names, kept), bad

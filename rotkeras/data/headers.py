@@ -32,7 +32,7 @@ class Headers(NamedTuple):
 
 
 def read_headers(
-    folder: Path, names: Names, progress: Progress | None = None
+    folder: Path, names: Names, progress: Progress | None = None, part: str = ""
 ) -> tuple[Headers, NDArray[np.int64], list[BadImage]]:
     """The headers of image files.
 
@@ -43,12 +43,13 @@ def read_headers(
         folder: where the files lie.
         names: the files, relative to it.
         progress: called now and then with (done, all) of those that are read.
+        part: tells lists of files of one folder apart, whose headers are kept apart.
 
     Returns:
         (headers of the files that could be read, their positions among the names, those that could
         not be read).
     """
-    place = _place(folder)
+    place = _place(folder, part)
     keys = np.fromiter((_hashed(name) for name in names), np.uint64, len(names))
     stats = np.empty((len(names), 2), np.int64)
     for position, name in enumerate(names):
@@ -84,8 +85,8 @@ def read_headers(
     return Headers(shapes[positions], ways[positions]), positions, bad
 
 
-def _place(folder: Path) -> Path:
-    digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+def _place(folder: Path, part: str) -> Path:
+    digest = hashlib.sha256(os.fsencode(folder.resolve()) + part.encode()).hexdigest()[:16]
     return default_cache() / "headers" / f"{as_text(folder.resolve().name)}-{digest}.npz"
 
 

@@ -13,7 +13,11 @@ from rotkeras.errors import UserError
 from rotkeras.images import Size
 
 _VOC_SETS = ("Main", "Segmentation", "Layout")
-_VOC_TRAIN = ("trainval", "train")
+_VOC_TRAIN = {
+    "trainval": (("trainval", "train"), ("test", "test")),
+    "train": (("train", "train"), ("val", "validation"), ("test", "test")),
+}
+"""The lists of a set by that of training: (file, part)."""
 
 
 def find_voc(folder: Path) -> Path | None:
@@ -39,8 +43,9 @@ def find_voc(folder: Path) -> Path | None:
 def read_voc(folder: Path) -> tuple[Listing, str]:
     """The images of a set of PASCAL VOC, as its lists name them, and a line that says so.
 
-    `trainval` (or else `train`) of ImageSets/Main (or else Segmentation) is training, and `test` is
-    the test set. An image may show several classes, so there are no labels.
+    `trainval` of ImageSets/Main (or else Segmentation) is training, and `test` is the test set;
+    where there is no `trainval`, `train` is training and `val` validation. An image may show
+    several classes, so there are no labels.
 
     Raises:
         UserError: where no list of training is there.
@@ -51,15 +56,18 @@ def read_voc(folder: Path) -> tuple[Listing, str]:
         if train is None:
             continue
         names, parts = Names(), []
-        for file, part in ((train, "train"), ("test", "test")):
+        for file, part in _VOC_TRAIN[train]:
             path = lists / f"{file}.txt"
             for line in path.read_text().split("\n") if path.is_file() else ():
                 if line.strip():
                     names.append(f"JPEGImages/{line.split()[0]}.jpg")
                     parts.append(part)
-        test = ", test.txt is the test set" if "test" in parts else ""
+        if "train" not in parts:
+            raise UserError(f"{lists / train!s}.txt names no image; complete it.")
+        words = {"validation": ", val.txt is validation", "test": ", test.txt is the test set"}
+        others = "".join(text for part, text in words.items() if part in parts)
         note = (
-            f"VOC: {train}.txt of ImageSets/{kind} is training{test}; images have no single class"
+            f"VOC: {train}.txt of ImageSets/{kind} is training{others}; images have no single class"
         )
         return Listing(folder, names, None, tuple(parts)), note
     raise UserError(
@@ -86,7 +94,11 @@ def read_listed(
     Raises:
         UserError: for a label that training does not have, and as of `read_folder`.
     """
-    stamp = Stamp(str(listing.folder.resolve()), "listed", named(image_size))
+    digest = Stamp()
+    for name in listing.names:
+        digest.add(name)
+    part = digest.key()
+    stamp = Stamp(str(listing.folder.resolve()), "listed", part, named(image_size))
     for name in listing.names:
         stamp.add(f"{name} {status_of(listing.folder, name)}")
     classes: tuple[object, Sequence[str]] = (None, ())
@@ -102,4 +114,5 @@ def read_listed(
         cache=cache,
         progress=progress,
         storage=storage,
+        part=part,
     )

@@ -2,7 +2,8 @@
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +34,14 @@ class Listing:
         names: of the files, relative to it.
         labels: as written, one for each file; None without labels.
         parts: "train", "validation" or "test" for each file; None where the list does not say.
+        notes: lines on what was left out.
     """
 
     folder: Path
     names: Names
     labels: tuple[str, ...] | None = None
     parts: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def part(self, name: str) -> "Listing | None":
         """The files of a part; None where there are none."""
@@ -77,31 +80,87 @@ def read_list(
     if not top.is_dir():
         raise UserError(f"The folder {str(top)!r} of a list does not exist. Give another.")
     rows = list(_rows(path))
+    first = rows[0] if rows else []
+    columns, unused = _header(path, first, top) if rows else (None, ())
+    boxes = "predictionstring" in map(str.lower, first)  # Kaggle's ImageNet: the class, and boxes
+    rows = rows if columns is None else rows[1:]
     if not rows:
         raise UserError(f"The list {str(path)!r} names no image.")
-    columns = _header(path, rows[0], top)
-    boxes = "predictionstring" in map(str.lower, rows[0])  # Kaggle's ImageNet: the class, and boxes
     if columns is None:
-        columns = (0, 1 if len(rows[0]) > 1 else None, None)
-    else:
-        rows = rows[1:]
-    if path.suffix.lower() == ".txt" and len(rows[0]) == 1:
-        rows = _split_off_labels(rows, top)
-        columns = (0, 1 if len(rows[0]) > 1 else None, None)
+        if path.suffix.lower() == ".txt":
+            rows = _split_off_labels(rows, top)
+        split = 2 if len(rows[0]) > 2 and all(_is_part(row[2:3]) for row in rows) else None
+        columns = (0, 1 if len(rows[0]) > 1 else None, split)
     at, label, part = columns
-    for number, row in enumerate(rows):
+    for row in rows:
         if len(row) <= max(each for each in columns if each is not None):
             raise UserError(
                 f"The list {str(path)!r} must have as many columns in every line, got"
-                f" {'; '.join(row)!r} (image {number + 1}); complete it, or take it out."
+                f" {', '.join(row)!r}; complete it, or take it out."
             )
-    names = [row[at] for row in rows]
-    top, names = _placed(path, top, names)
-    labels = None if label is None else tuple(row[label].strip() for row in rows)
+        if label is not None and not row[label].strip():
+            raise UserError(
+                f"The list {str(path)!r} gives no label to {row[at]!r}; complete it, or take the"
+                " column of labels out."
+            )
+    top, names = _placed(path, top, [row[at].strip() for row in rows])
+    labels = None if label is None else [row[label].strip() for row in rows]
     if boxes and labels is not None:
-        labels = tuple(each.split()[0] for each in labels)
-    parts = None if part is None else tuple(_part(path, row[part]) for row in rows)
-    return Listing(top, Names(names), labels, parts)
+        labels = [each.split()[0] for each in labels]
+    parts = None if part is None else [_part(path, row[part]) for row in rows]
+    notes = []
+    if unused:
+        notes.append(f"columns of {path.name} that are not used: {', '.join(unused)}")
+    if labels is None and unused:
+        notes.append(f"{path.name} has no column of labels; call one label")
+    kept = _once(path, names, labels, parts)
+    if len(kept) < len(names):
+        count = len(names) - len(kept)
+        notes.append(f"{path.name} names images again in {count:,} lines, which are left out")
+    return Listing(
+        top,
+        Names(names[each] for each in kept),
+        None if labels is None else tuple(labels[each] for each in kept),
+        None if parts is None else tuple(parts[each] for each in kept),
+        tuple(notes),
+    )
+
+
+def _once(
+    path: Path, names: list[str], labels: list[str] | None, parts: list[str] | None
+) -> list[int]:
+    """The first line of each file; a `UserError` for a file with two labels or in two parts."""
+    seen: dict[str, int] = {}
+    kept = []
+    for number, name in enumerate(names):
+        there = seen.setdefault(os.path.normpath(name), number)
+        if there == number:
+            kept.append(number)
+            continue
+        for what, values in (("labels", labels), ("parts", parts)):
+            if values is not None and values[there] != values[number]:
+                raise UserError(
+                    f"The list {str(path)!r} gives {name!r} two {what}, {values[there]!r} and"
+                    f" {values[number]!r}; take one of them out."
+                )
+    return kept
+
+
+def check_apart(lists: Mapping[str, Listing]) -> None:
+    """Raise a `UserError` for an image that two parts name.
+
+    Args:
+        lists: part -> its files.
+    """
+    seen: dict[str, str] = {}
+    for part, listing in lists.items():
+        for name in listing.names:
+            path = os.path.normpath(f"{listing.folder}/{name}")
+            if (other := seen.setdefault(path, part)) != part:
+                raise UserError(
+                    f"The image {path!r} is listed for {other} and for {part}; take it out of one"
+                    " of them."
+                )
 
 
 def numbered(
@@ -125,7 +184,8 @@ def numbered(
     if class_names is None:
         class_names = tuple(sorted(distinct, key=int) if whole else sorted(distinct))
     number = {name: place for place, name in enumerate(class_names)}
-    if whole and not distinct <= set(number):
+    # Positions, as in the validation lists of ImageNet, only where no class is called by a number.
+    if whole and not any(each.isdecimal() for each in class_names):
         number = {str(place): place for place in range(len(class_names))}
     if unknown := sorted(distinct - set(number)):
         raise UserError(
@@ -139,32 +199,40 @@ def numbered(
 def find_list(folder: Path, part: str) -> Path | None:
     """The list that gives the classes of a part whose images lie flat in a folder, as in ImageNet's
     val/: `val.txt`, `val.csv`, `val_annotations.txt` or `LOC_val_solution.csv`, inside or beside
-    it."""
-    for name in (
-        f"{part}.txt",
-        f"{part}.csv",
-        f"{part}_annotations.txt",
-        f"LOC_{part}_solution.csv",
-    ):
+    it; None where there is none with labels."""
+    stems = (f"{part}.txt", f"{part}.csv", f"{part}_annotations.txt", f"LOC_{part}_solution.csv")
+    for name in stems:
         for place in (folder, folder.parent):
-            if (place / name).is_file():
+            if (place / name).is_file() and _labelled_rows(place / name):
                 return place / name
     return None
 
 
-def labels_by_list(file: Path, names: Sequence[str]) -> tuple[str, ...]:
-    """The label that a list gives to each of some files, by the name without folders and ending.
-
-    Raises:
-        UserError: for a list without labels, and for a file that it does not name.
-    """
-    rows = [row for row in _rows(file) if len(row) > 1 or " " in row[0] or "\t" in row[0]]
+def _labelled_rows(file: Path) -> list[list[str]]:
+    """(path, label, …) of each line of a list; [] for one without labels."""
+    rows = list(_rows(file))
     if file.suffix.lower() == ".txt":
         rows = [row[0].split() for row in rows]
-    found = {_stem(row[0]): row[1].split()[0] for row in rows if len(row) > 1 and row[1].split()}
+    boxes = bool(rows) and "predictionstring" in map(str.lower, rows[0])
+    rows = [row for row in rows if len(row) > 1 and row[1].strip()]
+    return [[row[0], row[1].split()[0]] if boxes else row for row in rows]
+
+
+def labels_by_list(file: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """The label that a list gives to each of some files: by its path below their folder, or else by
+    its name without folders and ending, if no other file is called so.
+
+    Raises:
+        UserError: for a file that it does not name, or names by a name of several.
+    """
+    rows = _labelled_rows(file)
+    whole = {row[0]: row[1].strip() for row in rows}
+    stems = Counter(_stem(row[0]) for row in rows)
+    by_stem = {_stem(row[0]): row[1].strip() for row in rows if stems[_stem(row[0])] == 1}
     labels = []
     for name in names:
-        if (label := found.get(_stem(name))) is None:
+        label = whole.get(name) or by_stem.get(_stem(name))
+        if label is None:
             raise UserError(
                 f"The list {str(file)!r} gives no class to {name!r}; complete it, or set"
                 " data.labels=none."
@@ -189,30 +257,35 @@ def _rows(path: Path) -> Iterator[list[str]]:
         tabs = path.suffix.lower() == ".tsv" or ("\t" in first and "," not in first)
         mark = "\t" if tabs else " " if "," not in first and " " in first.strip() else ","
         for row in csv.reader(stream, delimiter=mark):
-            if row and any(row) and not row[0].startswith("#"):
+            if any(cell.strip() for cell in row) and not row[0].startswith("#"):
                 yield row
 
 
-def _header(path: Path, first: list[str], top: Path) -> tuple[int, int | None, int | None] | None:
-    """The columns of path, label and part that a first line names; None for one that is an
-    image."""
+def _header(
+    path: Path, first: list[str], top: Path
+) -> tuple[tuple[int, int | None, int | None] | None, tuple[str, ...]]:
+    """The columns of path, label and part that a first line names, and the names of others; None
+    for one that is an image."""
     cells = [cell.strip().lower() for cell in first]
     at = next((cells.index(name) for name in _PATHS if name in cells), None)
-    if at is None:
-        named = any(name in cells for name in (*_LABELS, *_SPLITS))
+    if at is None or (top / first[at]).is_file():
+        named = at is None and any(name in cells for name in (*_LABELS, *_SPLITS))
         if named and not (top / first[0]).exists():
             raise UserError(
                 f"The list {str(path)!r} has the columns {', '.join(first)}, and none of paths:"
                 " call one path."
             )
-        return None
+        return None, ()
     label = next((cells.index(name) for name in _LABELS if name in cells), None)
     part = next((cells.index(name) for name in _SPLITS if name in cells), None)
-    return at, label, part
+    unused = [cell for number, cell in enumerate(first) if number not in (at, label, part)]
+    return (at, label, part), tuple(unused)
 
 
 def _split_off_labels(rows: list[list[str]], top: Path) -> list[list[str]]:
     """Lines of paths, or of paths and labels: the whole line is a path where such a file is."""
+    if len(rows[0]) > 1:
+        return rows
     first = rows[0][0]
     if " " not in first and "\t" not in first:
         return rows
@@ -247,6 +320,10 @@ def _placed(path: Path, top: Path, names: list[str]) -> tuple[Path, list[str]]:
     absolute = [os.path.normpath(top.absolute() / name) for name in names]
     common = Path(os.path.commonpath([os.path.dirname(each) for each in absolute]))  # noqa: PTH120
     return common, [os.path.relpath(each, common) for each in absolute]
+
+
+def _is_part(cells: list[str]) -> bool:
+    return bool(cells) and cells[0].strip().lower() in PARTS
 
 
 def _part(path: Path, word: str) -> str:

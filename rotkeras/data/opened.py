@@ -11,7 +11,7 @@ from rotkeras.data.decode import Progress
 from rotkeras.data.folder import check_folder, read_folder
 from rotkeras.data.folder_layout import Parts, find_parts
 from rotkeras.data.listed_source import find_voc, read_listed, read_voc
-from rotkeras.data.lists import find_list, read_list
+from rotkeras.data.lists import Listing, check_apart, find_list, read_list
 from rotkeras.data.source import BadImage, Images, split
 from rotkeras.errors import UserError, nearest
 from rotkeras.files import as_text, expanded
@@ -132,7 +132,8 @@ def open_list(given: Any, how: How) -> Opened:
     """A list of image files, and perhaps lists of other parts."""
     path = expanded(given)
     listing = read_list(path, how.list_folder)
-    lists = {"train": (path, listing.part("train"))}
+    how.notes += listing.notes
+    lists: dict[str, tuple[Path, Listing | None]] = {"train": (path, listing.part("train"))}
     for part, file in (("validation", how.validation_list), ("test", how.test_list)):
         inside = listing.part(part)
         if file is not None and inside is not None:
@@ -140,11 +141,18 @@ def open_list(given: Any, how: How) -> Opened:
                 f"There are two lists of {part} images: data.{part}_list={os.fspath(file)!r} and"
                 f" the parts in {path.name}. Remove data.{part}_list."
             )
-        lists[part] = (path, inside) if file is None else (file, read_list(file, how.list_folder))
+        if file is not None:
+            other = read_list(file, how.list_folder)
+            how.notes += other.notes
+            inside = other if other.parts is None else other.part(part)
+            if inside is None:
+                raise UserError(f"The list {str(file)!r} has no images of {part}; complete it.")
+        lists[part] = path if file is None else file, inside
     if lists["train"][1] is None:
         raise UserError(f"The list {str(path)!r} has no training images; its parts need train.")
     if listing.parts is not None:
         how.notes.append(f"parts are those in {path.name}")
+    check_apart({part: each for part, (_, each) in lists.items() if each is not None})
     return _open_listings(as_text(path.stem), lists, how)
 
 
@@ -157,7 +165,7 @@ def _open_voc(folder: Path, how: How) -> Opened:
     return _open_listings(as_text(folder.resolve().name), lists, how)
 
 
-def _open_listings(name: str, lists: dict[str, tuple[Path, Any]], how: How) -> Opened:
+def _open_listings(name: str, lists: dict[str, tuple[Path, Listing | None]], how: How) -> Opened:
     def read(part: str, names: tuple[str, ...] | None, labels: str) -> Images | None:
         file, listing = lists[part]
         if listing is None:

@@ -34,6 +34,7 @@ class Records:
         self._records = builder.as_data_source(
             split=split, decoders={image_key: tfds.decode.SkipDecoding()}
         )
+        self.labels: NDArray[np.int64] | None = None
         count = len(self._records)
         self.rows = np.arange(count, dtype=np.int64) if rows is None else rows
 
@@ -57,13 +58,15 @@ class Records:
         return f"{self.name}, record {self.rows[row]}"
 
     def group(self, row: int) -> str:
-        """All records are one group."""
-        return ""
+        """The class, where there is one."""
+        return "" if self.labels is None else str(self.labels[row])
 
-    def only(self, positions: NDArray[np.int64]) -> "Records":
-        """The records at some positions (n,) of these."""
+    def only(
+        self, positions: NDArray[np.int64], labels: NDArray[np.int64] | None = None
+    ) -> "Records":
+        """The records at some positions (n,) of these, with their labels (n,)."""
         less = object.__new__(Records)
-        less.__dict__ = {**self.__dict__, "rows": self.rows[positions]}
+        less.__dict__ = {**self.__dict__, "rows": self.rows[positions], "labels": labels}
         return less
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rotkeras.arguments.accepted import ImageSize, Range, ShareRange
+from rotkeras.arguments.accepted import Range, ShareRange, Side
 from rotkeras.arguments.checked import checked
 from rotkeras.data import keyed
 from rotkeras.data.keyed import Key
@@ -28,7 +28,7 @@ WHOLE = 2**16
 
 @checked
 def random_resized_crop(
-    size: ImageSize | None = None,
+    size: Side | None = None,
     scale: ShareRange = (0.08, 1.0),
     ratio: Range = (3 / 4, 4 / 3),
     flip: bool = True,

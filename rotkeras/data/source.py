@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -236,6 +237,12 @@ def split(
     several = images.labels is not None and len(np.unique(images.labels)) < len(images)
     if how == "stratified" and images.labels is not None and several:
         chosen = stratified(images.labels, count, seed, both_sides=True)
-        return images.part(np.setdiff1d(np.arange(len(images)), chosen)), images.part(chosen)
-    order = np.random.default_rng(seed).permutation(len(images))
-    return images.part(order[count:]), images.part(order[:count])
+        left = np.setdiff1d(np.arange(len(images)), chosen)
+    else:
+        order = np.random.default_rng(seed).permutation(len(images))
+        left, chosen = order[count:], order[:count]
+    train, validation = images.part(left), images.part(chosen)
+    array: Any = images.array
+    if hasattr(array, "separate"):  # encoded images replace broken ones by others of their part
+        array.separate(train.rows, validation.rows)
+    return train, validation

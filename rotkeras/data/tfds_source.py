@@ -188,8 +188,12 @@ def read_split(
 
     if positions is not None:
         array = np.empty(shape, np.uint8)
-        fill(array)
-        return Images.of(array, labels, class_names)
+        kept, bad = fill(array)
+        check_bad(bad, on_bad_image)
+        if skipped is not None:
+            skipped += bad
+        labels = None if labels is None else labels[kept]
+        return Images.of(array[: len(kept)], labels, class_names)
     # A version names its content; the folder and the number of bytes tell sets apart that were made
     # under one name.
     stamp = Stamp(str(builder.data_path), split, named(size))
@@ -228,7 +232,7 @@ def _encoded(
             f" {bad[0].path} ({bad[0].reason}). Prepare the set again."
         )
     names = tuple(builder.info.features[label_key].names) if label_key else ()
-    array: Any = EncodedImages(records.only(positions), headers, size, on_bad_image)
+    array: Any = EncodedImages(records.only(positions, labels), headers, size, on_bad_image)
     kept = f"{len(records):,} records stay encoded, and are decoded when they are needed"
     return Images.of(array, labels, names, kept=kept)
 

@@ -15,7 +15,7 @@ from rotkeras.data.decode import check_bad
 from rotkeras.data.folder import find_images, notes_on_others
 from rotkeras.data.folder_layout import class_folders, find_parts
 from rotkeras.data.interpret import interpret
-from rotkeras.data.lists import Listing, numbered, read_list
+from rotkeras.data.lists import numbered, read_list
 from rotkeras.data.names import Names
 from rotkeras.data.source import BadImage, Images, split
 from rotkeras.embedding.image_list import ImageList
@@ -35,6 +35,7 @@ def open_images(
     *,
     split: Text | None = None,
     data_dir: AnyPath | None = None,
+    list_folder: AnyPath | None = None,
     resize: bool = False,
     on_bad_image: OnBadImage = "skip",
 ) -> Opened:
@@ -48,6 +49,7 @@ def open_images(
         split: "train", "test" or another part of a tensorflow-datasets set; None is "train". Of a
             list with parts, one of them; None is all. Folders and files have none.
         data_dir: where tensorflow-datasets keeps prepared sets.
+        list_folder: where the paths of a list begin; None for the folder of the list.
         resize: cut arrays and sets of another size to the centred square and resize them; image
             files always are.
         on_bad_image: "skip" or "error", for folders that may not be read.
@@ -67,7 +69,7 @@ def open_images(
         is_file = path.is_file() or (ending_of(path.name) in extensions() and not path.is_dir())
         opened = _one_file(path) if is_file else _folder(path, on_bad_image)
     elif kind == "list":
-        opened = _list(source, split)
+        opened = _list(source, split, list_folder)
     elif kind == "tfds":
         opened = _dataset(str(source), split or "train", data_dir, resize)
     else:
@@ -113,22 +115,28 @@ def _folder(folder: Path, on_bad_image: str) -> Opened:
     return lambda _size: images
 
 
-def _list(source: Any, part: str | None) -> Opened:
-    listing: Listing | None = read_list(source)
-    assert listing is not None
+def _list(source: Any, part: str | None, folder: Any) -> Opened:
+    listing = read_list(source, folder)
+    positions = np.arange(len(listing.names))
     if part is not None:
         parts = sorted(set(listing.parts or ()))
-        listing = listing.part(part) if parts else None
-        if listing is None:
+        if part not in parts:
             there = nearest(part, parts) if parts else "it has none; leave --split out"
             raise UserError(f"The list {str(source)!r} has no part {part!r}: {there}")
-    found, labels = listing, None
-    class_names: tuple[str, ...] = ()
+        positions = np.flatnonzero(np.array(listing.parts) == part)
+    labels = None
+    class_names: tuple[str, ...] = ()  # numbers are those of the whole list, whatever the part
     if listing.labels is not None:
-        labels, class_names = numbered(listing.labels, None, f"The list {str(source)!r}")
-    names = Names(map(as_text, found.names))
+        numbers, class_names = numbered(listing.labels, None, f"The list {str(source)!r}")
+        labels = numbers[positions]
+    names = listing.names.select(positions)
     images = ImageList(
-        names, lambda at: found.folder / found.names[at], read_image, labels, class_names
+        Names(map(as_text, names)),
+        lambda at: listing.folder / names[at],
+        read_image,
+        labels,
+        class_names,
+        notes=listing.notes,
     )
     return lambda _size: images
 

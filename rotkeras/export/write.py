@@ -14,6 +14,7 @@ from rotkeras import __version__
 from rotkeras.arguments.accepted import AnyPath, KnownTask, Seed
 from rotkeras.arguments.checked import checked
 from rotkeras.data.source import Images, Source
+from rotkeras.device.orienter import Looks
 from rotkeras.errors import UserError, brief
 from rotkeras.export import card
 from rotkeras.export.auto import candidates, choose
@@ -253,7 +254,17 @@ def _write(
     ranges = None if images is None else statistics(embed(parts, images))
     temperatures = None
     prediction = parts.prediction
-    if PROFILES["orient"] in kinds and draws.validates and prediction and 0 in prediction.angles:
+    # Fitted where every angle is seen: those of (0, 90) do not map onto each other.
+    whole = prediction is not None and len(Looks.of(prediction.angles).turns) == len(
+        prediction.angles
+    )
+    if (
+        PROFILES["orient"] in kinds
+        and draws.validates
+        and prediction
+        and whole
+        and (0 in prediction.angles)
+    ):
         say("calibrating confidences")
         temperatures = fit_temperatures(prediction, reference.images)
     proof["temperatures"] = temperatures

@@ -178,7 +178,8 @@ def _of_lists(recipe: Recipe, size: int, count: int, seed: int, found: Found) ->
     images, part = (source.test, "test") if source.test else (source.train, "source")
     assert images.names is not None  # of files
     everything = [as_text(each) for each in images.names]
-    found(everything, len(everything), part)
+    apart = source.validation is not None and source.validation.array is not source.train.array
+    found(everything, len(everything), "train" if apart and part == "source" else part)
     drawn = images.part(_drawn(len(images), count, seed))
     labels = None if recipe.data.labels == "none" else drawn.labels
     names = [everything[row] for row in drawn.rows]

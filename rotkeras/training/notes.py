@@ -71,6 +71,11 @@ def network_notes(
         lines.append(
             "crops are cut from the photographs themselves, not from their centred squares"
         )
+    elif crops_by_task(source.train, task):
+        lines.append(
+            "note: an augmentation comes before the crops of the task, so training cuts them from"
+            " centred squares and validation from photographs: do not compare their losses"
+        )
     if recipe.attention is not None and source.image_shape[0] != source.image_shape[1]:
         lines.append(
             "attention maps are left out: they compare quarter turns, which need square images"

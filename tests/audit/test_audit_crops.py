@@ -69,3 +69,8 @@ def test_the_audit_says_what_it_saw_and_refuses_arrays(folder):
     assert (report.pixels != squares.pixels).any()
     with pytest.raises(UserError, match="--crops needs image files, and digits has none"):
         audit("digits", crops=True)
+
+
+def test_an_audit_takes_squares_alone(folder):
+    with pytest.raises(UserError, match="image_size must be a whole number"):
+        audit(folder, image_size=(16, 24))

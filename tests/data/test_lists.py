@@ -255,3 +255,153 @@ def test_the_listing_itself(folder):
     assert (listing.labels, listing.parts) == (("x y",), None)
     assert listing.part("test") is None
     assert listing.part("train") is listing
+
+
+def test_classes_that_are_numbers_are_names_in_every_list(folder):
+    """{0, 1, 3} of training and {1, 3} of test are no positions."""
+    labels = ["0", "1", "3", "0", "1", "3"]
+    lines = [f"images/{each} {label}" for each, label in zip(NAMES, labels, strict=True)]
+    train, test = written(folder, "train.txt", *lines[:3]), written(folder, "test.txt", *lines[4:])
+    source = load(train, test_list=test, image_size=SIZE, validation_fraction=0)
+    assert source.test.labels.tolist() == [1, 2]
+    unknown = written(folder, "other.txt", f"images/{NAMES[5]} 2")
+    with pytest.raises(UserError, match="has the class '2', which training does not have"):
+        load(train, test_list=unknown, image_size=SIZE, validation_fraction=0).test  # noqa: B018
+
+
+def test_an_image_is_taken_once_and_belongs_to_one_part(folder):
+    lines = [f"images/{each},{each[0]}" for each in NAMES]
+    again = written(folder, "again.csv", "path,label", *lines, lines[0], f"images/./{NAMES[1]},b")
+    source = load(again, image_size=SIZE, validation_fraction=0)
+    assert len(source.train) == 6
+    assert "again.csv names images again in 2 lines, which are left out" in source.notes
+    two = written(folder, "two.csv", "path,label", *lines, f"images/{NAMES[0]},b")
+    with pytest.raises(UserError, match=r"gives 'images/a/0\.png' two labels, 'a' and 'b'"):
+        load(two)
+    part = written(folder, "part.csv", "path,label", *lines[:2])
+    with pytest.raises(UserError, match=r"is listed for train and for validation; take it out"):
+        load(again, validation_list=part, image_size=SIZE)
+
+
+def test_a_list_of_another_part_may_hold_all_parts(folder):
+    train = written(folder, "train.csv", "path,label", *(f"images/{n},{n[0]}" for n in NAMES[:3]))
+    parts = ["train"] * 3 + ["val"] * 2 + ["test"]
+    rows = [f"images/{n},{n[0]},{p}" for n, p in zip(NAMES, parts, strict=True)]
+    everything = written(folder, "all.csv", *rows)  # a third column of parts, without a header
+    source = load(train, validation_list=everything, test_list=everything, image_size=SIZE)
+    assert values(source.validation) == [30, 40]
+    assert values(source.test) == [50]
+    assert values(load(everything, image_size=SIZE).train) == [0, 10, 20]
+    with pytest.raises(UserError, match="has no images of test; complete it"):
+        load(train, test_list=written(folder, "none.csv", *rows[:3]))
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "words"),
+    [
+        ("header.csv", ["path,label"], "names no image"),
+        ("label.csv", ["path,label", "images/a/0.png, "], "gives no label to 'images/a/0.png'"),
+        ("kaggle.csv", ["ImageId,PredictionString", "images/a/0,"], "gives no label to"),
+    ],
+)
+def test_more_mistakes_in_lists(folder, name, lines, words):
+    with pytest.raises(UserError, match=words):
+        load(written(folder, name, *lines))
+
+
+def test_columns_that_are_not_used_and_blank_lines(folder):
+    rows = [f"images/{each},{each[0]}" for each in NAMES]
+    source = load(written(folder, "list.csv", "filename,species", *rows, "  ", ""), image_size=SIZE)
+    assert source.train.labels is None
+    assert "columns of list.csv that are not used: species" in source.notes
+    assert "list.csv has no column of labels; call one label" in source.notes
+
+
+@pytest.mark.parametrize("storage", ["file", "encoded"])
+def test_the_parts_of_a_list_keep_their_caches(folder, tmp_path, monkeypatch, storage):
+    from rotkeras.data import folder as module
+    from rotkeras.data import headers
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    lines = [f"images/{each} {each[0]}" for each in NAMES]
+    train, other = written(folder, "train.txt", *lines[:4]), written(folder, "val.txt", *lines[4:])
+    read = []
+    for place, name in ((module, "read_image"), (headers, "read_size")):
+        true = getattr(place, name)
+
+        def counted(*given, true=true):
+            read.append(given)
+            return true(*given)
+
+        monkeypatch.setattr(place, name, counted)
+    for expected in (6, 0):
+        read.clear()
+        source = load(train, validation_list=other, image_size=SIZE, storage=storage)
+        assert len(read) == expected
+        assert values(source.train) == [0, 10, 20, 30]
+        assert values(source.validation) == [40, 50]
+
+
+def test_a_broken_image_of_a_list_is_replaced_by_one_of_its_class_and_part(folder):
+    """Cut short behind its header: it is met while training."""
+    flat = folder / "flat"
+    for number in range(12):
+        random = np.random.default_rng(number).integers(0, 256, (32, 32, 3), np.uint8)
+        random[:, :, 0] = 20 * number
+        flat.mkdir(exist_ok=True)
+        Image.fromarray(random).save(flat / f"{number:02}.png")
+    content = (flat / "02.png").read_bytes()
+    (flat / "02.png").write_bytes(content[: len(content) // 2])
+    labels = "abababababab"
+    parts = ["train"] * 3 + ["val"] * 3 + ["train"] * 6
+    rows = [f"flat/{n:02}.png,{labels[n]},{parts[n]}" for n in range(12)]
+    source = load(written(folder, "all.csv", *rows), image_size=SIZE, storage="encoded")
+    shown = np.rint(source.train.take(slice(None))[:, :, :, 0].mean(axis=(1, 2)) / 20).tolist()
+    assert shown == [0, 1, 6, 6, 7, 8, 9, 10, 11]  # 3 is of the other class, 4 is validation
+    drawn = load(flat, image_size=SIZE, storage="encoded", validation_fraction=0.5, labels="none")
+    train = [int(drawn.train.names[row][:2]) for row in drawn.train.rows]
+    shown = np.rint(drawn.train.take(slice(None))[:, :, :, 0].mean(axis=(1, 2)) / 20).astype(int)
+    assert set(shown.tolist()) <= set(train)
+
+
+def test_voc_without_trainval_has_its_validation(voc):
+    lists = voc / "ImageSets" / "Main"
+    (lists / "trainval.txt").rename(lists / "train.txt")
+    (lists / "test.txt").rename(lists / "val.txt")
+    source = load(voc, image_size=SIZE)
+    assert (len(source.train), len(source.validation), source.test) == (4, 2, None)
+    (lists / "train.txt").write_text("\n")
+    with pytest.raises(UserError, match=r"train\.txt names no image; complete it"):
+        load(voc)
+
+
+def test_numbers_of_classes_do_not_depend_on_the_part(folder):
+    parts = ["train", "test", "train", "test", "train", "test"]
+    rows = [f"images/{n},{n[0]},{p}" for n, p in zip(NAMES, parts, strict=True)]
+    path = str(written(folder, "all.csv", "path,label,split", *rows))
+    assert open_images(path, split="test")(SIZE).labels.tolist() == [1, 1, 1]
+    assert open_images(path, split="train")(SIZE).labels.tolist() == [0, 0, 0]
+    elsewhere = folder / "lists"
+    elsewhere.mkdir()
+    moved = written(elsewhere, "all.csv", "path,label,split", *rows)
+    assert len(open_images(str(moved), list_folder=folder)(SIZE)) == 6
+    assert len(open_collection(str(moved), image_size=SIZE, list_folder=folder)) == 6
+
+
+def test_labels_of_a_list_are_whole_and_of_the_right_file(tmp_path):
+    imagenet(tmp_path, {})
+    for place in ("n01", "n02"):
+        (tmp_path / "train" / place).rename(tmp_path / "train" / f"{place} big dog")
+    deep = tmp_path / "val"
+    for name, value in (("x/1.JPEG", 1), ("y/1.JPEG", 2)):
+        image(deep / name, value)
+    lines = [f"ILSVRC2012_val_0000000{n}.JPEG,n01 big dog" for n in range(3)]
+    (tmp_path / "val.csv").write_text(
+        "\n".join([*lines, "x/1.JPEG,n01 big dog", "y/1.JPEG,n02 big dog"])
+    )
+    source = load(tmp_path, image_size=SIZE)
+    names = [source.validation.names[row] for row in source.validation.rows]
+    labels = dict(zip(names, source.validation.labels.tolist(), strict=True))
+    assert (labels["x/1.JPEG"], labels["y/1.JPEG"]) == (0, 1)
+    (tmp_path / "val.csv").write_text("ILSVRC2012_val_00000000.JPEG\n")  # names alone: no labels
+    assert load(tmp_path, image_size=SIZE).validation.labels is None

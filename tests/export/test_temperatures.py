@@ -42,9 +42,20 @@ def test_those_of_an_orienter_are_the_likeliest_of_its_own_answers():
             shares += [each.probabilities[turn] for each in answers]
         return -np.log(np.maximum(shares, 1e-30)).mean()
 
+    def posterior(temperature, single_look):
+        count = 60 * 4 if single_look else 60
+        surprise = count * loss((temperature, temperature), single_look)
+        return surprise + np.log(temperature) ** 2 / (2 * 0.5**2)
+
     for place, single_look in ((0, False), (1, True)):
         best = found[place]
-        if not 0.06 < best < 19:
-            continue  # at the end of the grid, where the answers say nothing
+        assert 0.06 < best < 19
         for other in (0.9 * best, 1.1 * best):
-            assert loss((best, best), single_look) <= loss((other, other), single_look) + 1e-6
+            assert posterior(best, single_look) <= posterior(other, single_look) + 1e-6
+
+
+@pytest.mark.parametrize("share", [0.7, 0.97])
+def test_a_few_images_that_are_all_right_make_no_answer_certain(share):
+    shares = np.full((20, 4), (1 - share) / 3)
+    shares[:, 0] = share
+    assert 0.4 < best_temperature(np.log(shares), np.zeros(20, int)) <= 1
