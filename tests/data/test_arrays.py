@@ -72,9 +72,9 @@ def test_images_without_pixels_are_refused():
         as_images(np.zeros((2, 0, 0, 3), np.uint8))
 
 
-def test_images_that_are_not_square_need_an_image_size():
-    with pytest.raises(UserError, match="image_size"):
-        as_images(random_images(2, 5, 7, 3))
+def test_images_that_are_not_square_keep_their_size():
+    assert as_images(random_images(2, 5, 7, 3)).image_shape == (5, 7, 3)
+    assert as_images(random_images(2, 5, 7, 3), image_size=4).image_shape == (4, 4, 3)
 
 
 def test_object_arrays_are_refused_unread(tmp_path):

@@ -163,9 +163,9 @@ def test_images_that_differ_in_size_need_an_image_size(data_dir):
     assert source.train.labels.tolist() == list(range(10))
 
 
-def test_images_that_are_not_square_need_an_image_size(data_dir):
-    with pytest.raises(UserError, match=r"data\.image_size.*6×9"):
-        read("wide", data_dir)
+def test_images_that_are_not_square_keep_their_size(data_dir):
+    assert read("wide", data_dir).image_shape == (6, 9, 3)
+    assert read("wide", data_dir, image_size=[8, 12]).image_shape == (8, 12, 3)
     assert read("wide", data_dir, image_size=8).image_shape == (8, 8, 3)
 
 

@@ -86,9 +86,6 @@ def test_models_of_another_form_are_refused_with_what_to_do(tmp_path, encoder_fi
         ),
         "takes uint8 (B, 12)": save(tmp_path / "rows.keras", layers.Dense(2), shape=(12,)),
         "gives (B, 144, 3)": save(tmp_path / "sequence.keras", layers.Reshape((144, 3))),
-        "must take square images, got 12×16": save(
-            tmp_path / "wide.keras", layers.Flatten(), shape=(12, 16, 3)
-        ),
         "1 inputs and 2 outputs": save(
             tmp_path / "two.keras", lambda x: [layers.Flatten()(x), layers.GlobalMaxPooling2D()(x)]
         ),
@@ -151,3 +148,14 @@ def test_a_shipped_encoder_loads():
 
     encoder = load_encoder(Path(__file__).parents[2] / "saved_models" / "cifar10-cpu")
     assert (encoder.input_size, encoder.dimensions) == (32, 24)
+
+
+def test_an_encoder_of_images_that_are_not_square(tmp_path):
+    import keras
+
+    path = save(tmp_path / "wide.keras", keras.layers.Flatten(), shape=(12, 16, 3))
+    encoder = load_encoder(path)
+    assert encoder.input_size == (12, 16)
+    assert encoder.embed(np.zeros((2, 12, 16, 3), np.uint8)).shape == (2, 12 * 16 * 3)
+    with pytest.raises(UserError, match=r"be a uint8 array \(N, 12, 16, 3\)"):
+        encoder.embed(np.zeros((2, 16, 12, 3), np.uint8))
