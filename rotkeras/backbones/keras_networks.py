@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rotkeras.arguments.accepted import AnyPath, Momentum, Positive, Text
@@ -62,12 +63,7 @@ def keras_applications(
 
     from rotkeras.backbones import any_model
 
-    make = _network(model)
-    known = [each for each in inspect.signature(make).parameters if each not in (*_OURS, *_OF_HEAD)]
-    for name in arguments:
-        if name not in known:
-            there = f"it has {', '.join(known)}" if known else "it has none"
-            raise UserError(f"{model} has no argument {name!r} for a recipe; {there}.")
+    make = check_network(model, arguments)
     try:
         built = make(include_top=False, weights=weights, input_shape=input_shape, **arguments)
     except Exception as error:
@@ -94,6 +90,32 @@ def keras_applications(
         synchronized_batch_norm=synchronized_batch_norm,
         activation=activation,
     )
+
+
+def check_network(model: str, arguments: Mapping[str, Any]) -> Any:
+    """The function of `keras.applications` that makes a network.
+
+    Raises:
+        UserError: for a name or an argument that is not there.
+    """
+    make = _network(model)
+    known = [each for each in inspect.signature(make).parameters if each not in (*_OURS, *_OF_HEAD)]
+    for name in arguments:
+        if name not in known:
+            there = f"it has {', '.join(known)}" if known else "it has none"
+            raise UserError(f"{model} has no argument {name!r} for a recipe; {there}.")
+    return make
+
+
+def check_file(path: AnyPath) -> Path:
+    """The path of a `.keras` file; a `UserError` where none is there."""
+    file = expanded(path)
+    check_regular(file)
+    if not file.exists():
+        raise UserError(
+            f"The network {str(file)!r} does not exist. Give the path of a .keras file."
+        )
+    return file
 
 
 @checked
@@ -125,12 +147,7 @@ def keras_file(
     from rotkeras.backbones import any_model
     from rotkeras.backbones.taps import untrained_copy
 
-    file = expanded(path)
-    check_regular(file)
-    if not file.exists():
-        raise UserError(
-            f"The network {str(file)!r} does not exist. Give the path of a .keras file."
-        )
+    file = check_file(path)
     try:
         model = keras.models.load_model(file, compile=False)
     except Exception as error:

@@ -72,6 +72,18 @@ def _compiled(recipe: Recipe) -> bool:
     )  # other backends run compiled, or very slowly
 
 
+def check_backbone(recipe: Recipe) -> None:
+    """Raise a `UserError` for a network that Keras does not have or that no file holds, before the
+    images are decoded."""
+    from rotkeras.backbones.keras_networks import check_file, check_network
+
+    section: Any = recipe.backbone
+    if section.name == "keras_applications":
+        check_network(section.model, section.arguments)
+    elif section.name == "keras_file":
+        check_file(section.path)
+
+
 def build(
     recipe: Recipe,
     source: Source,

@@ -31,6 +31,7 @@ from rotkeras.training.build import (
     build_augmentation,
     build_pipeline,
     build_validation,
+    check_backbone,
     load_source,
     training_shape,
 )
@@ -130,6 +131,7 @@ def _train(
     number, count = hosts.processes()
     first = number == 0
 
+    check_backbone(recipe)  # before minutes of decoding
     source = source or load_source(recipe)
     _check_images(run, source, tell)
     if note := schedule_note(settings):

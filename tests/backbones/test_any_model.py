@@ -194,3 +194,24 @@ def test_an_activation_that_replaces_nothing_is_a_mistake():
 
     with pytest.raises(UserError, match=r"it has no hard-swish and no SiLU to replace"):
         keras_applications("MobileNetV2", activation="relu6", input_shape=(32, 32, 3))
+
+
+def test_mistakes_of_a_network_are_said_before_images_are_decoded(tmp_path):
+    from rotkeras import training
+    from rotkeras.recipe import validate
+
+    for backbone, words in (
+        ({"name": "keras_applications", "model": "MobileNetV3Tiny"}, "did you mean"),
+        (
+            {
+                "name": "keras_applications",
+                "model": "MobileNetV3Small",
+                "arguments": {"alfa": 1},
+            },
+            "has no argument 'alfa'",
+        ),
+        ({"name": "keras_file", "path": str(tmp_path / "no.keras")}, "does not exist"),
+    ):
+        made = validate({"data": {"folder": str(tmp_path)}, "backbone": backbone}, "test")
+        with pytest.raises(UserError, match=words):  # and not that the folder holds no image
+            training.train(made, training.Run(tmp_path / "run"))
