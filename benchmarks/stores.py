@@ -20,7 +20,7 @@ from rotkeras.data.augmentation import random_resized_crop
 from rotkeras.data.encoded import whole_pixels
 from rotkeras.data.keyed import Key
 
-SIZE, COUNT = 64, 200
+SIZE, COUNT = 24, 200
 FORMATS = {
     "JPEG": (".jpg", {"quality": 90}),
     "JPEG, progressive": (".jpg", {"quality": 90, "progressive": True}),
