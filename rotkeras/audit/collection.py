@@ -141,6 +141,12 @@ def open_collection(
                 "set the size", "give --image-size"
             )
         ) from None
+    if loaded.image_shape[0] != loaded.image_shape[1]:
+        height, width = loaded.image_shape[:2]
+        raise UserError(
+            f"The images of {loaded.name} must be square, to be turned, got {height}×{width}; add"
+            " --image-size, which cuts a square."
+        )
     if loaded.image_shape[0] < 8:
         raise UserError(
             f"The images of {loaded.name} must be at least 8 pixels a side, got"

@@ -45,6 +45,7 @@ def test_the_python_example_runs(exported, tmp_path, monkeypatch, capsys):
     for name in ("one.jpg", "other.jpg"):
         Image.fromarray(noise.integers(0, 256, (40, 60, 3), dtype=np.uint8)).save(name)
     (tmp_path / "encoder-int8.tflite").write_bytes((exported / "encoder-int8.tflite").read_bytes())
+    monkeypatch.setattr("sys.argv", ["example.py", "one.jpg", "other.jpg"])
     runpy.run_path(str(exported / "example.py"))
     assert re.fullmatch(r"cosine similarity -?\d\.\d{3}\n", capsys.readouterr().out)
 

@@ -120,15 +120,33 @@ def test_what_does_not_fit_is_told(classifier):
         parts_of(classifier, "conv9")
     with pytest.raises(UserError, match="input_size must be at least 8, got 4"):
         parts_of(classifier, input_size=4)
-    inputs = keras.Input((16, 12, 3), dtype="uint8")
-    wide = keras.Model(
+    inputs = keras.Input((None, 12, 3), dtype="uint8")
+    open_ended = keras.Model(
         inputs, keras.layers.Identity(name="tap")(keras.layers.Rescaling(1.0)(inputs))
     )
     with pytest.raises(
         UserError,
-        match=r"must have one input of square images, uint8 \(B, S, S, 3\), got uint8 \(None, 16, 12, 3\);",
+        match=r"must have one input of images, uint8 \(B, H, W, 3\), got uint8 \(None, None, 12, 3\);",
     ):
-        parts_of(wide)
+        parts_of(open_ended)
+
+
+def test_an_encoder_of_images_that_are_not_square():
+    """Against Keras at its own size, and by hand at twice that, which blocks of 2×2 bring back."""
+    import keras
+
+    inputs = keras.Input((16, 12, 3), dtype="uint8")
+    x = keras.layers.Conv2D(4, 3)(keras.layers.Rescaling(1 / 255)(inputs))
+    wide = keras.Model(inputs, keras.layers.Identity(name="tap")(x))
+    parts = parts_of(wide, "tap")
+    assert (parts.input_size, parts.trained_size) == ((16, 12), (16, 12))
+    random = np.random.default_rng(0)
+    small = random.integers(0, 256, (2, 16, 12, 3), np.uint8)
+    expected = np.asarray(wide(small)).mean(axis=(1, 2))
+    np.testing.assert_allclose(parts.embed(small), expected, atol=1e-5)
+    larger = parts_of(wide, "tap", input_size=(32, 24), resize=True)
+    double = small.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_allclose(larger.embed(double), expected, atol=1e-5)
 
 
 def test_float_pixels_give_the_same(classifier, images):

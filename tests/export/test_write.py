@@ -219,7 +219,10 @@ def test_images_without_labels_are_proven_by_their_rotations(network, digit_sour
         ),
         ({"profiles": [], "saved_model": False}, "Nothing is left to export"),
         ({"classes": 1}, "classes must be at least 2, got 1."),
-        ({"resize": True}, "resize needs input_size, the side in pixels of the images to resize."),
+        (
+            {"resize": True},
+            "resize needs input_size, the pixels of each side of the images to resize.",
+        ),
         (
             {"l2_normalization": True},
             "The profile int8 does not support l2_normalization, because int8 rounds the square root and lengths are 10 to 20 % off.",

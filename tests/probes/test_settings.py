@@ -37,8 +37,10 @@ def test_published_schedules_epoch_by_epoch(probe, table):
 
 def test_the_long_schedule_of_kolesnikov():
     settings = PUBLISHED["global-linear"]
-    expected = [0.1] * 480 + [0.01] * 20 + [0.001] * 20
-    assert rates(settings) == expected
+    """0.1 for 256 images, by the size of the batch."""
+    rate = 0.1 * 2048 / 256
+    expected = [rate] * 480 + [rate / 10] * 20 + [rate / 100] * 20
+    assert rates(settings) == pytest.approx(expected)
     assert (settings.images_per_batch, settings.weight_decay) == (2048, 0.0)
 
 

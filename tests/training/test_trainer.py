@@ -323,7 +323,8 @@ def test_a_resumed_training_compares_its_images(tmp_path, eagerly, quickly):
         train(made("moved"), run)
     (tmp_path / "moved/new.png").unlink()
     summary = train(made("moved"), run, tell=lines.append)
-    assert [line[:13] for line in lines] == ["backbone nin:"]
+    # Two steps are too few for the statistics of batch norm, which is said.
+    assert [line[:13] for line in lines] == ["backbone nin:", "note: batch n"]
     assert summary["epochs"] == 2
     assert summary["images"]["record"]["location"] == {"folder": str(tmp_path / "moved")}
     assert summary["images"]["record"]["fingerprint"] == state["fingerprint"]
