@@ -45,8 +45,7 @@ def crops_of(
         key = Key(np.int64(seed), np.int64(0), positions[number : number + 1])
         boxes, flips = crop.boxes(key, sides)
         box = whole_pixels(boxes, sides)[0].tolist()
-        made = read_crop(file, tuple(box), size, shape)
-        return made[:, ::-1] if flips[0] else made
+        return read_crop(file, tuple(box), size, shape, bool(flips[0]))
 
     found = np.empty((len(positions), *size, 3), np.uint8)
     for number, made in enumerate(ordered_map(read, range(len(positions)))):

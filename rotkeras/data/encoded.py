@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from rotkeras.data.decode import passes, reason_of
 from rotkeras.data.headers import Headers
@@ -121,7 +122,11 @@ class EncodedImages(ImageRows):
         self._fill(rows, out, lambda row, _at: read_image(self.files.open(row), size))
 
     def crops(
-        self, rows: NDArray[np.int64], boxes: NDArray[np.floating], size: tuple[int, int]
+        self,
+        rows: NDArray[np.int64],
+        boxes: NDArray[np.floating],
+        size: tuple[int, int],
+        flips: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.uint8]:
         """Boxes of the photographs, resized: uint8 (n, H, W, 3).
 
@@ -130,14 +135,17 @@ class EncodedImages(ImageRows):
             boxes: (n, 4): top, left, height and width as shares of the sides of the upright
                 photograph. The box is of whole pixels of it.
             size: (H, W).
+            flips: (n,), whether left and right of each are exchanged; None for none.
         """
         out = np.empty((len(rows), *size, 3), np.uint8)
+        flips = np.zeros(len(rows), bool) if flips is None else flips
 
         def read(row: int, at: int) -> NDArray[np.uint8]:
             height, width = self.headers.shapes[row].tolist()
             box = whole_pixels(boxes[at], self.headers.shapes[row])
             shape = height, width, int(self.headers.ways[row])
-            return read_crop(self.files.open(row), tuple(box.tolist()), size, shape)
+            place = tuple(box.tolist())
+            return read_crop(self.files.open(row), place, size, shape, bool(flips[at]))
 
         self._fill(np.asarray(rows), out, read)
         return out
@@ -223,4 +231,8 @@ def whole_pixels(boxes: NDArray[np.floating], sides: NDArray[np.integer]) -> NDA
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count() or 1, "decode")
+    # Memory of images is kept for the next: taken anew for each, it costs threads a tenth of their
+    # time, most of it in waiting for each other.
+    count = os.cpu_count() or 1
+    Image.core.set_blocks_max(4 * count)  # type: ignore[attr-defined]
+    return ThreadPoolExecutor(count, "decode")

@@ -65,8 +65,7 @@ def photographs(images: Images, crop: Any) -> Callable[[NDArray[np.int64], Key],
     def cut(index: NDArray[np.int64], key: Key) -> NDArray[np.uint8]:
         rows = images.rows[index]
         boxes, flips = crop.boxes(key, array.sides(rows))
-        made: NDArray[np.uint8] = array.crops(rows, boxes, size)
-        made[flips] = made[flips, :, ::-1]
+        made: NDArray[np.uint8] = array.crops(rows, boxes, size, flips)
         return made
 
     return cut

@@ -243,6 +243,7 @@ def read_crop(
     box: tuple[float, float, float, float],
     size: tuple[int, int],
     shape: tuple[int, int, int],
+    flip: bool = False,
 ) -> NDArray[np.uint8]:
     """A box of an image file, resized (bilinear, anti-aliased), decoding no more than is needed.
 
@@ -256,6 +257,7 @@ def read_crop(
         box: (top, left, height, width) in pixels of the upright image; fractions are allowed.
         size: (H, W) of the result.
         shape: what `read_size` gave.
+        flip: exchange left and right of the result.
 
     Returns:
         uint8 (H, W, 3), upright.
@@ -292,7 +294,8 @@ def read_crop(
         cut = pixels.crop((x, y, math.ceil(edges[2]), math.ceil(edges[3])))
         inner = edges[0] - x, edges[1] - y, edges[2] - x, edges[3] - y
         resized = cut.resize((wide, tall), Image.Resampling.BILINEAR, box=inner)
-        return np.asarray(transposed(resized, way))
+        made = transposed(resized, way)
+        return np.asarray(made.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else made)
 
 
 def _way(image: Image.Image) -> int:
