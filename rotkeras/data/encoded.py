@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from rotkeras.data.decode import passes, reason_of
 from rotkeras.data.headers import Headers
@@ -231,8 +230,4 @@ def whole_pixels(boxes: NDArray[np.floating], sides: NDArray[np.integer]) -> NDA
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    # Memory of images is kept for the next: taken anew for each, it costs threads a tenth of their
-    # time, most of it in waiting for each other.
-    count = os.cpu_count() or 1
-    Image.core.set_blocks_max(4 * count)  # type: ignore[attr-defined]
-    return ThreadPoolExecutor(count, "decode")
+    return ThreadPoolExecutor(os.cpu_count() or 1, "decode")

@@ -13,10 +13,10 @@ from rotkeras.images.pixels import (
     transposed,
     upright,
 )
-from rotkeras.images.size import Size, as_size, shown, sides_of
+from rotkeras.images.size import Size as Size
+from rotkeras.images.size import as_size, shown, sides_of
 
 __all__ = [
-    "Size",
     "as_size",
     "fit",
     "load_pixels",
