@@ -165,14 +165,13 @@ def _folder(folder: Path, size: int) -> Collection:
     first = [each[0] if len(each) > 1 else TOP for each in inside]
     is_test = [parts is not None and folder / path.parts[0] == parts.test for path in paths]
     first = [TEST if test else each for each, test in zip(first, is_test, strict=True)]
-    folders = tuple(sorted(set(first)))
-    number = {name: place for place, name in enumerate(folders)}
+    folders, folder_of = _numbered(first)
     return Collection(
         as_text(folder.resolve().name),
         size,
         [as_text(each) for each in files],
         tuple(as_text(each) for each in folders),
-        np.array([number[each] for each in first], np.int64),
+        folder_of,
         ~np.array(is_test, bool),
         lambda position: read_picture(folder / files[position], size),
         path=lambda position: folder / files[position],
@@ -181,19 +180,24 @@ def _folder(folder: Path, size: int) -> Collection:
     )
 
 
+def _numbered(groups: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """(names of the groups, sorted; the place of each image's)."""
+    names, places = np.unique(np.array(groups, object), return_inverse=True)
+    return tuple(names.tolist()), places.astype(np.int64)
+
+
 def _listed(listing: Listing, name: str, size: int, notes: tuple[str, ...] = ()) -> Collection:
     files, folder = listing.names, listing.folder
     groups = listing.labels or tuple(each.rpartition("/")[0].split("/")[0] or TOP for each in files)
     is_test = [part == "test" for part in listing.parts or ["train"] * len(files)]
     groups = tuple(TEST if test else each for each, test in zip(groups, is_test, strict=True))
-    names = tuple(sorted(set(groups)))
-    number = {name: place for place, name in enumerate(names)}
+    names, folder_of = _numbered(groups)
     return Collection(
         name,
         size,
         [as_text(each) for each in files],
         tuple(as_text(each) for each in names),
-        np.array([number[each] for each in groups], np.int64),
+        folder_of,
         ~np.array(is_test, bool),
         lambda position: read_picture(folder / files[position], size),
         path=lambda position: folder / files[position],

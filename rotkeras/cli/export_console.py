@@ -176,13 +176,11 @@ class ExportConsole:
                 f"{name} {100 * value:.1f}" for name, value in encoder["taps"].items()
             )
             by_default = (encoder.get("choice") or {}).get("by") == "default"
-            how = "the default" if by_default else "the best"
+            how = "the default" if by_default else "the best on validation"
             self._say(
-                f"tap {encoder['tap']}, {how} by ridge regression on this encoder's own vectors,"
-                f" averages over positions, on validation ({scores} %)"
+                f"tap {encoder['tap']}, {how}; {encoder['parameters']:,} weights up to it. Ridge"
+                f" regression on the vectors that each tap would give: {scores} %"
             )
-            share = f"{encoder['parameters']:,} weights up to this tap"
-            self._say(share)
             self._say(describe(encoder["tap"], encoder.get("choice") or {}))
         best = ((run.load_summary() or {}).get("encoder") or {}).get("best") or {}
         if best and best["tap"] != encoder["tap"]:

@@ -1,5 +1,6 @@
 """Which images calibrate an export, and which prove it."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from rotkeras.errors import UserError
 from rotkeras.export.auto import AUTO, candidates
 from rotkeras.export.profiles import Profile
 from rotkeras.export.profiles import profile as profile_of
+from rotkeras.files import as_text, write_json
 from rotkeras.recipe.models import Export
 
 _PROBE_IMAGES = 5000
@@ -65,3 +67,16 @@ def draw(source: Source, settings: Export, seed: int) -> Draws:
     others = rest.part(np.flatnonzero(~np.isin(rest.rows, held_out.rows)))
     labelled = others.draw(_PROBE_IMAGES, seed)
     return Draws(calibration, held_out, labelled, seed, spare, False)
+
+
+def write_calibration(path: Path, images: Images, source: str, seed: int) -> None:
+    """Name the images that set the ranges of the files."""
+    names = images.names
+    content = {
+        "source": source,
+        "part": "train",
+        "seed": seed,
+        "rows": images.rows.tolist(),
+        "names": None if names is None else [as_text(names[row]) for row in images.rows],
+    }
+    write_json(path, content)

@@ -1,6 +1,8 @@
 """Temperatures that let the confidences of an orienter be what they say: of the images to which it
 gives 90 percent, 90 percent are right."""
 
+from typing import TypeGuard
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,13 @@ _PRIOR = 0.5
 """Standard deviation of the logarithm of a temperature before anything was measured: a few images
 that are all right must not make every answer certain. Of hundreds of images it changes nothing."""
 _IMAGES_PER_BATCH = 128
+
+
+def has_temperatures(prediction: Prediction | None) -> TypeGuard[Prediction]:
+    """Whether upright images, turned, show every angle that a network predicts; those of (0, 90)
+    do not map onto each other."""
+    angles = () if prediction is None else prediction.angles
+    return 0 in angles and len(Looks.of(angles).turns) == len(angles)
 
 
 def fit_temperatures(prediction: Prediction, images: NDArray[np.uint8]) -> tuple[float, float]:

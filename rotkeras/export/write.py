@@ -14,13 +14,12 @@ from rotkeras import __version__
 from rotkeras.arguments.accepted import AnyPath, KnownTask, Seed
 from rotkeras.arguments.checked import checked
 from rotkeras.data.source import Images, Source
-from rotkeras.device.orienter import Looks
 from rotkeras.errors import UserError, brief
 from rotkeras.export import card
 from rotkeras.export.auto import candidates, choose
 from rotkeras.export.compare import exceeds, proves
 from rotkeras.export.descriptions import describe
-from rotkeras.export.draws import Draws, draw, kinds_of
+from rotkeras.export.draws import Draws, draw, kinds_of, write_calibration
 from rotkeras.export.golden import write_golden
 from rotkeras.export.learner import statistics
 from rotkeras.export.onnx import to_onnx
@@ -29,7 +28,7 @@ from rotkeras.export.profiles import INSTALL, PROFILES, Profile, missing_package
 from rotkeras.export.saved_model import to_saved_model
 from rotkeras.export.tap_choice import choose_tap
 from rotkeras.export.target import check_target, clean, put, rejected_folder, resolved
-from rotkeras.export.temperatures import fit_temperatures
+from rotkeras.export.temperatures import fit_temperatures, has_temperatures
 from rotkeras.export.tflite import FEWEST_IMAGES, check_length, lacks_prediction, to_tflite
 from rotkeras.export.verify import (
     Reference,
@@ -39,7 +38,7 @@ from rotkeras.export.verify import (
     verify_file,
     verify_saved_model,
 )
-from rotkeras.files import as_text, beside, one_writer, temporary_folder, unfinished, write_json
+from rotkeras.files import beside, one_writer, temporary_folder, unfinished, write_json
 from rotkeras.images import shown, sides_of
 from rotkeras.recipe.models import Export
 
@@ -253,20 +252,9 @@ def _write(
     images = None if calibration is None else calibration.take(slice(None))
     ranges = None if images is None else statistics(embed(parts, images))
     temperatures = None
-    prediction = parts.prediction
-    # Fitted where every angle is seen: those of (0, 90) do not map onto each other.
-    whole = prediction is not None and len(Looks.of(prediction.angles).turns) == len(
-        prediction.angles
-    )
-    if (
-        PROFILES["orient"] in kinds
-        and draws.validates
-        and prediction
-        and whole
-        and (0 in prediction.angles)
-    ):
+    if PROFILES["orient"] in kinds and draws.validates and has_temperatures(parts.prediction):
         say("calibrating confidences")
-        temperatures = fit_temperatures(prediction, reference.images)
+        temperatures = fit_temperatures(parts.prediction, reference.images)
     proof["temperatures"] = temperatures
     records: dict[str, dict[str, Any]] = {}
     with temporary_folder() as work:
@@ -319,23 +307,10 @@ def _write(
     kinds = list(dict.fromkeys(kinds))
     proof["files"] = {kind.file: records[kind.name] for kind in kinds}
     if calibration is not None and any(kind.calibrated for kind in kinds):
-        _write_calibration(folder / "calibration.json", calibration, origin.source, draws.seed)
+        write_calibration(folder / "calibration.json", calibration, origin.source, draws.seed)
     if on_devices := {kind.file: kind for kind in kinds if kind.runtime == "tflite"}:
         write_golden(folder, on_devices, reference.images)
     return proof, kinds
-
-
-def _write_calibration(path: Path, images: Images, source: str, seed: int) -> None:
-    """Name the images that set the ranges of the files."""
-    names = images.names
-    content = {
-        "source": source,
-        "part": "train",
-        "seed": seed,
-        "rows": images.rows.tolist(),
-        "names": None if names is None else [as_text(names[row]) for row in images.rows],
-    }
-    write_json(path, content)
 
 
 def _head(
