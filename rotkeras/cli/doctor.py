@@ -35,6 +35,7 @@ def doctor() -> None:
     from importlib import metadata
 
     from rotkeras import __version__
+    from rotkeras.images.resize import has_vector_resize
     from rotkeras.training import devices
 
     click.echo(
@@ -76,6 +77,11 @@ def doctor() -> None:
                     f"bfloat16 is {'' if half else 'not '}in the processor:"
                     f" train.precision=mixed_bfloat16 {speed}."
                 )
+    if not has_vector_resize():
+        click.echo(
+            "cykooz.resizer is not installed: Pillow resizes crops of photographs, which takes"
+            " longer. It has wheels for x86-64, Macs and Windows."
+        )
     if missing:
         click.echo(f"Missing: {', '.join(missing)}. Install: pip install {' '.join(missing)}")
         sys.exit(1)

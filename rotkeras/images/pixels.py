@@ -20,6 +20,7 @@ from PIL import ExifTags, Image
 from rotkeras.errors import UserError
 from rotkeras.files import what_else
 from rotkeras.images.formats import formats
+from rotkeras.images.resize import resize_box
 from rotkeras.images.size import Size, sides_of
 
 _TRANSPOSE = {
@@ -293,7 +294,7 @@ def read_crop(
         # Cut before the resize, which would else mix in pixels from beyond the box.
         cut = pixels.crop((x, y, math.ceil(edges[2]), math.ceil(edges[3])))
         inner = edges[0] - x, edges[1] - y, edges[2] - x, edges[3] - y
-        resized = cut.resize((wide, tall), Image.Resampling.BILINEAR, box=inner)
+        resized = resize_box(cut, (wide, tall), inner)
         made = transposed(resized, way)
         return np.asarray(made.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else made)
 
