@@ -103,7 +103,12 @@ ALLOWED = {
         *("attention", "backbones", "data", "embedding", "evaluate", "page", "pretext", "probes"),
         *("recipe", "run"),
     },
-    "reproduce": {*SMALL, "data", "evaluate", "probes", "recipe", "run", "training"},
+    "transfer": {
+        *SMALL,
+        *("backbones", "data", "device", "embedding", "evaluate", "export", "images"),
+        *("optimization", "page", "pretext", "probes", "recipe", "report", "run", "training"),
+    },
+    "reproduce": {*SMALL, "data", "evaluate", "probes", "recipe", "run", "training", "transfer"},
 }
 
 

@@ -1,0 +1,1 @@
+"""Fine-tuning to a classifier, of one label or several."""

@@ -1,0 +1,1 @@
+"""Fine-tuning to a detector: boxes, RetinaNet on taps, mean average precision."""
