@@ -90,6 +90,13 @@ def _check_known_task(task: Any) -> Any:
     return task
 
 
+def _check_network(network: Any) -> Any:
+    # Looked up by its form, because settings are read without importing Keras.
+    if isinstance(network, type) or not hasattr(network, "get_layer"):
+        raise Wrong(f"must be a Keras model with taps, such as a backbone, got {received(network)}")
+    return network
+
+
 def _check_size(size: Any) -> Any:
     pair = isinstance(size, list | tuple) and len(size) == 2
     for side in size if pair else (size,):
@@ -211,6 +218,8 @@ Range = Annotated[tuple[PositiveNumber, PositiveNumber], AfterValidator(check_or
 Task = Annotated[Any, AfterValidator(_check_task)]
 KnownTask = Annotated[Any, AfterValidator(_check_known_task)]
 """A pretext task: an object with the methods of `rotkeras.pretext.PretextTask`."""
+Network = Annotated[Any, AfterValidator(_check_network)]
+"""A `keras.Model` with taps."""
 
 ImageBatch = Annotated[NDArray[np.uint8], Shape(("N", "H", "W", 3))]
 AnyImages = Annotated[NDArray[np.uint8], Shape(("N", "H", "W", "C"))]

@@ -21,7 +21,7 @@ from rotkeras.data.augmentation import Augmentation, chain
 from rotkeras.data.epochs import Pipeline, count_steps, makes_numpy
 from rotkeras.data.input_wait import InputWait
 from rotkeras.data.keyed import Key
-from rotkeras.data.numpy_batches import numpy_evaluation, steps_of_images
+from rotkeras.data.numpy_batches import Steps, numpy_evaluation, steps_of_images
 from rotkeras.data.randomness import permute
 from rotkeras.data.source import Images
 from rotkeras.data.taken import cuts_photographs, photographs
@@ -48,11 +48,7 @@ def tf_pipeline(
         steps = steps_of_images(
             images, task, steps_per_execution=steps_per_execution, repeats=repeats, **settings
         )
-        start = initial_epoch * steps.per_epoch
-        made = made_by_numpy(
-            steps.batch, tf.data.Dataset.counter(start=start), example=steps.batch(start)
-        )
-        return _measured(made, steps.per_epoch)
+        return dataset_of(steps, initial_epoch)
     rows = tf.constant(images.rows)
     take = _taker(images, augmentation)
 
@@ -64,6 +60,15 @@ def tf_pipeline(
     return _endless(
         batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution
     )
+
+
+def dataset_of(steps: Steps, initial_epoch: int = 0) -> Pipeline:
+    """Batches that NumPy makes, as a dataset without an end, from an epoch on."""
+    start = initial_epoch * steps.per_epoch
+    made = made_by_numpy(
+        steps.batch, tf.data.Dataset.counter(start=start), example=steps.batch(start)
+    )
+    return _measured(made, steps.per_epoch)
 
 
 def made_by_numpy(make: Callable[[int], Any], numbers: Any, example: Any, even: bool = True) -> Any:

@@ -65,7 +65,7 @@ def steps_of_images(
         key = Key(np.int64(seed), np.int64(epoch), images.rows[index] + repeat * len(images.array))
         return views(index, key) if reads_images(task) else task.views(None, key)
 
-    return _steps(batch, len(images), repeats, images_per_batch, seed, steps_per_execution, shard)
+    return steps_of(batch, len(images), repeats, images_per_batch, seed, steps_per_execution, shard)
 
 
 def numpy_pipeline(images: Images, task: Any, *, initial_epoch: int, **settings: Any) -> Pipeline:
@@ -86,10 +86,10 @@ def numpy_feature_pipeline(
     def batch(_epoch: int, index: NDArray[np.int64], _repeat: NDArray[np.int64]) -> Any:
         return {name: values[index] for name, values in features.items()}, labels[index]
 
-    return _endless(_steps(batch, len(labels), repeats, images_per_batch, seed))
+    return _endless(steps_of(batch, len(labels), repeats, images_per_batch, seed))
 
 
-def _steps(
+def steps_of(
     batch: Callable[[int, NDArray[np.int64], NDArray[np.int64]], Any],
     count: int,
     repeats: int,
@@ -98,7 +98,17 @@ def _steps(
     steps_per_execution: int = 1,
     shard: tuple[int, int] = (0, 1),
 ) -> Steps:
-    """`batch(epoch, index, repeat)` of the positions of each step."""
+    """The batches of an epoch after the other, each epoch in another order.
+
+    Args:
+        batch: (epoch, positions (B,) of images, the repeat of each) -> (x, y).
+        count: images.
+        repeats: how often an image comes in one epoch.
+        images_per_batch: of all shards.
+        seed: of the order.
+        steps_per_execution: as in `compile`.
+        shard: (number, count), see `rotkeras.data.pipeline`.
+    """
     number, shards = shard
     steps = count_steps(count * repeats, images_per_batch, steps_per_execution)
     share = images_per_batch // shards

@@ -6,27 +6,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rotkeras.device.benchmark import measure_latency
+    from rotkeras.device.boxes import Detections
+    from rotkeras.device.classifier import Classifier
+    from rotkeras.device.detector import Detector
     from rotkeras.device.encoder import Encoder
     from rotkeras.device.golden import GoldenCheck, check_golden
     from rotkeras.device.learner import Learner
     from rotkeras.device.orienter import Orienter
+    from rotkeras.device.segmenter import Segmenter
     from rotkeras.device.tflite_file import TFLiteFile
 
 __all__ = [
+    "Classifier",
+    "Detections",
+    "Detector",
     "Encoder",
     "GoldenCheck",
     "Learner",
     "Orienter",
+    "Segmenter",
     "TFLiteFile",
     "check_golden",
     "measure_latency",
 ]
 
 _HOMES = {
+    "Classifier": "classifier",
+    "Detections": "boxes",
+    "Detector": "detector",
     "Encoder": "encoder",
     "GoldenCheck": "golden",
     "Learner": "learner",
     "Orienter": "orienter",
+    "Segmenter": "segmenter",
     "TFLiteFile": "tflite_file",
     "check_golden": "golden",
     "measure_latency": "benchmark",

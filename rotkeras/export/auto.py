@@ -72,7 +72,7 @@ def recommend(
             more than `max_drop` as measured; accuracy takes the smallest of those where the images
             exclude a drop of more than `max_drop`. Of files within 2 % of the smallest, or 10 % of
             the fastest, the one that may have lost least is taken: by the upper end of the interval
-            of its worst probe, and then by its cosine.
+            of its worst probe, and then by its cosine, where it has one.
         max_drop: percentage points.
     """
     losing = tuple(name for name in records if not _keeps(records[name], max_drop))
@@ -86,7 +86,10 @@ def recommend(
     least = min(records[name][key] for name in left)
     best = max(
         (name for name in left if records[name][key] <= same * least),
-        key=lambda name: (-_upper_end(records[name]), records[name]["agreement"]["cosine"]),
+        key=lambda name: (
+            -_upper_end(records[name]),
+            records[name].get("agreement", {}).get("cosine", 0.0),
+        ),
     )
     why = _why(records, best)
     if aim == "accuracy" and not _proven(records[best], max_drop):

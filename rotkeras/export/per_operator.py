@@ -17,6 +17,7 @@ from rotkeras.export.profiles import Numbers
 
 _PRODUCTS = ("CONV_2D", "FULLY_CONNECTED", "DEPTHWISE_CONV_2D")
 _COMPARED = 64
+_MOST_FEATURES = 4096
 TOLERATED = 0.005
 """Share of the variance of features that rounding may add as noise before operators are left out of
 int8."""
@@ -35,7 +36,7 @@ def quantize(
     quantised.
 
     Args:
-        model: a float32 TFLite file with one vector as its output.
+        model: a float32 TFLite file of images.
         numbers: "dynamic" has int8 weights; the inputs of convolutions and dense layers are
             quantised by the range of each image as it runs. Depthwise convolutions have few weights
             and compute in float32, because their dynamic kernels are slow. "mixed" computes all
@@ -125,8 +126,17 @@ def _features(model: bytes, images: NDArray[np.uint8], signature: str) -> NDArra
 
     with without_notes():
         run = Interpreter(model_content=model).get_signature_runner(signature)
-    (output,) = run.get_output_details()
-    return np.concatenate([run(images=image[None])[output] for image in images])
+    names = sorted(run.get_output_details())
+    rows = []
+    for image in images:
+        made = run(images=image[None])
+        # Of maps and of several outputs every number is a feature; some of many are enough.
+        rows.append(np.concatenate([_some(made[name].ravel()) for name in names]))
+    return np.stack(rows)
+
+
+def _some(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return values[:: max(1, -(-len(values) // _MOST_FEATURES))]
 
 
 def _ranges(

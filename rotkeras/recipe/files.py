@@ -1,11 +1,12 @@
 """Finding, reading, overriding and writing recipes. Nothing here imports TensorFlow: a mistake is
 answered at once."""
 
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,12 +19,18 @@ from rotkeras.files import check_regular, expanded
 from rotkeras.recipe import read
 from rotkeras.recipe.images import SOURCES
 from rotkeras.recipe.models import BACKBONES, OPTIMIZERS, SCHEDULES, TASKS, Recipe
+from rotkeras.recipe.section import Section
 
 _SOURCE_KEYS = {f"data.{source}" for source in SOURCES}
 
 _NAME_KEYS = ("task.name", "backbone.name", "train.optimizer.name", "train.schedule.name")
 
-_TAGS = {"own", *AUGMENTATIONS, *TASKS, *BACKBONES, *SCHEDULES, *OPTIMIZERS}
+TRANSFER = ("classify", "detect", "segment")
+"""Names of tasks whose recipes `rotkeras finetune` takes."""
+
+_TAGS = {"own", *TRANSFER, *AUGMENTATIONS, *TASKS, *BACKBONES, *SCHEDULES, *OPTIMIZERS}
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Section)
 
 
 def shipped_folder() -> Path:
@@ -67,7 +74,7 @@ def find(name: AnyPath) -> Path:
 
 @checked
 def load(name: AnyPath, overrides: Sequence[str] = (), data_dir: AnyPath | None = None) -> Recipe:
-    """Read a recipe and apply overrides.
+    """Read the recipe of a pre-training and apply overrides.
 
     Args:
         name: a path, or the bare name of a recipe that ships.
@@ -80,20 +87,59 @@ def load(name: AnyPath, overrides: Sequence[str] = (), data_dir: AnyPath | None 
         UserError: one line with file, key path, what was expected and received, and the nearest
             valid name.
     """
+    return load_kind(Recipe, name, overrides, {"data_dir": data_dir} if data_dir else {})
+
+
+def load_kind(
+    kind: type[AnyRecipe],
+    name: str | os.PathLike[str],
+    overrides: Sequence[str] = (),
+    data: Mapping[str, Any] | None = None,
+) -> AnyRecipe:
+    """Read a recipe of a kind and apply overrides; see `load`.
+
+    Args:
+        kind: `Recipe`, or what another command takes.
+        name: a path, or the bare name of a recipe that ships.
+        overrides: each "key.path=value".
+        data: values of keys of section `data`, as they are.
+
+    Raises:
+        UserError: see `load`; and for a recipe of another command.
+    """
     path = find(name)
     content = read.read_mapping(path)
     content.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._") or "run")
     for number, override in enumerate(overrides):
-        apply_override(content, override, overrides[:number])
-    if data_dir is not None:
-        data = content.setdefault("data", {})
-        if isinstance(data, dict):
-            data["data_dir"] = data_dir
+        apply_override(content, override, overrides[:number], kind)
+    if data:
+        section = content.setdefault("data", {})
+        if isinstance(section, dict):
+            section.update(data)
     blame = f"recipe {path.stem}" if path.parent == shipped_folder() else str(path)
-    return validate(content, blame, [override.partition("=")[0].strip() for override in overrides])
+    _check_command(content, blame, path, kind)
+    keys = [override.partition("=")[0].strip() for override in overrides]
+    return validate_kind(kind, content, blame, keys)
 
 
-def apply_override(content: dict[str, Any], override: str, before: Sequence[str] = ()) -> None:
+def _check_command(content: dict[str, Any], blame: str, path: Path, kind: type[Section]) -> None:
+    """Raise a `UserError` for the recipe of another command."""
+    task = content.get("task")
+    name = task.get("name") if isinstance(task, dict) else None
+    shown = path.stem if path.parent == shipped_folder() else path
+    if kind is Recipe and name in TRANSFER:
+        command = f"rotkeras finetune {name} RUN --recipe {shown} --data …"
+        raise UserError(f"{blame} fine-tunes an encoder. Run it: {command}")
+    if kind is not Recipe and name not in TRANSFER:
+        raise UserError(f"{blame} pre-trains an encoder. Run it: rotkeras train {shown}")
+
+
+def apply_override(
+    content: dict[str, Any],
+    override: str,
+    before: Sequence[str] = (),
+    kind: type[Section] = Recipe,
+) -> None:
     """Set one value, "key.path=value", in the content of a recipe. Naming a source of images
     replaces the recipe's own, with null too: unless one of the overrides `before` it named
     another. Another name of a section, such as "task.name=simclr", leaves out the settings of the
@@ -102,7 +148,7 @@ def apply_override(content: dict[str, Any], override: str, before: Sequence[str]
     keys = key_path.strip().split(".")
     if not equals or not all(keys):
         raise UserError(f"--set must be KEY.PATH=VALUE, such as train.epochs=5, got {override}.")
-    value = _value_of(text, keys, content, key_path.strip())
+    value = _value_of(text, keys, content, key_path.strip(), kind)
     place: Any = content
     for depth, key in enumerate(keys[:-1]):
         if isinstance(place, list):
@@ -132,13 +178,15 @@ def apply_override(content: dict[str, Any], override: str, before: Sequence[str]
     place[keys[-1]] = value
 
 
-def _value_of(text: str, keys: list[str], content: dict[str, Any], key_path: str) -> Any:
+def _value_of(
+    text: str, keys: list[str], content: dict[str, Any], key_path: str, kind: type[Section]
+) -> Any:
     """What the text after "=" means for a key: the type of the key decides.
 
     Raises:
         UserError: for an empty value where the key takes none, and for broken YAML.
     """
-    takes_text, takes_null = key_type(keys, content)
+    takes_text, takes_null = key_type(keys, content, kind)
     if takes_null and text == "null":
         return None
     if takes_text and takes_null and text == "~":
@@ -157,18 +205,21 @@ def _value_of(text: str, keys: list[str], content: dict[str, Any], key_path: str
     return value
 
 
-def key_type(keys: Sequence[str], content: Any = None) -> tuple[bool, bool]:
+def key_type(
+    keys: Sequence[str], content: Any = None, recipe: type[Section] = Recipe
+) -> tuple[bool, bool]:
     """Whether a key of a recipe takes text, and whether it takes null.
 
     Args:
         keys: the path of the key, such as ("data", "folder") or ("augmentation", "0", "layer").
         content: the recipe so far, which says of which kind an augmentation or a schedule is.
+        recipe: the kind of recipe.
 
     Returns:
         (takes text, takes null); (True, False) for a key that does not exist, which is reported
         when the recipe is validated, whatever its value.
     """
-    kinds: list[Any] = [Recipe]
+    kinds: list[Any] = [recipe]
     for key in keys:
         found: list[Any] = []
         for kind in kinds:
@@ -236,15 +287,22 @@ def validate(content: dict[str, Any], name: str, overrides: Sequence[str] = ()) 
     Raises:
         UserError: one line with the file, key path, what was expected and received.
     """
+    return validate_kind(Recipe, content, name, overrides)
+
+
+def validate_kind(
+    kind: type[AnyRecipe], content: dict[str, Any], name: str, overrides: Sequence[str] = ()
+) -> AnyRecipe:
+    """A recipe of a kind, of plain content; see `validate`."""
     try:
-        return Recipe.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
-        path, sentence = _sentence(error)
+        path, sentence = _sentence(error, kind)
         set_here = any(path == each or path.startswith(f"{each}.") for each in overrides)
         raise UserError(f"--set {sentence}" if set_here else f"{name}: {sentence}") from None
 
 
-def _sentence(error: ValidationError) -> tuple[str, str]:
+def _sentence(error: ValidationError, kind: type[Section]) -> tuple[str, str]:
     """Key path and sentence of the first mistake; unknown keys before wrong values, for they are
     often the cause."""
     mistakes = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
@@ -254,7 +312,7 @@ def _sentence(error: ValidationError) -> tuple[str, str]:
     see = "; see `rotkeras schema`"
     match first["type"]:
         case "extra_forbidden":
-            hint = nearest(str(location[-1]), _fields(location[:-1]))
+            hint = nearest(str(location[-1]), _fields(location[:-1], kind))
             of = f"not a key of {location[-2]}" if _is_tag(location, -2) else "not a known key"
             words = f"is {of}; {hint}"
         case "missing":
@@ -292,9 +350,9 @@ def _is_tag(location: tuple[Any, ...], position: int) -> bool:
     return follows and location[position] in _TAGS
 
 
-def _fields(location: Iterable[Any]) -> list[str]:
+def _fields(location: Iterable[Any], kind: type[Section]) -> list[str]:
     """The keys that are valid at a location."""
-    schema = Recipe.model_json_schema()
+    schema = kind.model_json_schema()
     place: Any = schema
     for key in location:
         place = _resolve(place, schema)
@@ -319,7 +377,7 @@ def _resolve(place: Any, schema: Any) -> Any:
 
 
 @checked
-def dump(recipe: Recipe, header: str = "") -> str:
+def dump(recipe: Section, header: str = "") -> str:
     """A recipe as YAML, every field resolved; `header` lines become comments at its top."""
     comments = "".join(f"# {line}\n" for line in header.splitlines())
     return comments + read.write(recipe.model_dump(mode="json"))

@@ -1,0 +1,29 @@
+"""The augmentations that section `augmentation` of a fine-tuning describes."""
+
+from typing import Any
+
+from rotkeras.data.augmentation import NAMES
+
+
+def augmentations(settings: Any) -> list[Any]:
+    """Those of images without boxes or masks: crops, flips and colours."""
+    if settings is None:
+        return []
+    made = []
+    if settings.crop_scale[0] < 1 or settings.flip:
+        scale = tuple(settings.crop_scale)
+        ratio = (1.0, 1.0) if scale[0] == 1 else (3 / 4, 4 / 3)  # the whole image has one ratio
+        made.append(NAMES["random_resized_crop"](scale=scale, ratio=ratio, flip=settings.flip))
+    return [*made, *colors(settings)]
+
+
+def colors(settings: Any) -> list[Any]:
+    """The colour jitter, which moves no pixel."""
+    if settings is None or not settings.color:
+        return []
+    strength = settings.color
+    return [
+        NAMES["color_jitter"](
+            brightness=strength, contrast=strength, saturation=strength, hue=strength / 4
+        )
+    ]

@@ -1,0 +1,249 @@
+"""Files of a fine-tuned network for devices, each proven on the test images."""
+
+import hashlib
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rotkeras import __version__
+from rotkeras.device.host import describe_host
+from rotkeras.device.task_file import NAME as TASK_FILE
+from rotkeras.export.any_network import convert_network
+from rotkeras.export.auto import recommend
+from rotkeras.export.metadata import Description, add_metadata
+from rotkeras.export.operators import operators_of
+from rotkeras.export.profiles import CANDIDATES, PROFILES
+from rotkeras.files import temporary_folder, write_json
+from rotkeras.images import Size, shown
+from rotkeras.run.folder import versions
+from rotkeras.transfer.base import Goal, Labelled
+from rotkeras.transfer.bootstrap import interval
+from rotkeras.transfer.examples import write_examples
+from rotkeras.transfer.settings import Files
+
+NAMES = {"classify": "classifier", "detect": "detector", "segment": "segmenter"}
+"""What the files of a goal are called."""
+
+OUTPUTS = {"classify": "probabilities", "detect": "boxes", "segment": "probabilities"}
+_DRAWS = 200
+_LEAST_CALIBRATION = 16
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export left.
+
+    Attributes:
+        proof: the content of `verify.json`.
+        rejected: profile -> what it lost too much of.
+    """
+
+    proof: dict[str, Any]
+    rejected: dict[str, str]
+
+
+def export_network(
+    network: Any,
+    goal: Goal,
+    labelled: Labelled,
+    size: Size,
+    settings: Files,
+    folder: Path,
+    *,
+    name: str,
+    seed: int,
+    extra: dict[str, Any],
+    say: Callable[[str], None] = lambda _what: None,
+) -> Exported:
+    """Write the files that section `export` asks for, and prove each: it is run as a device runs
+    it, on the test images, and its score is compared with Keras'.
+
+    Args:
+        network: kept by the goal.
+        goal: it evaluates both.
+        labelled: calibration is drawn from its training images, proof is made on its test part.
+        size: of the images.
+        settings: section `export`.
+        folder: where files go; it exists.
+        name: of the model, for its metadata.
+        seed: of the draws.
+        extra: further content of task.json.
+        say: called with what is being done.
+
+    Returns:
+        The proof. A file is rejected when its drop is above `max_drop` and 95 % of the bootstrap's
+        draws of images show a drop.
+
+    Raises:
+        UserError: for a profile that cannot be made of the network.
+    """
+    say("evaluating Keras")
+    part = labelled.test
+    keras_found = goal.predict(network, part, size)
+    keras_result = goal.evaluate(keras_found, part, labelled.class_names)
+    count = min(settings.calibration_images, len(labelled.train))
+    images = goal.calibration(labelled.train, size, max(count, _LEAST_CALIBRATION), seed)
+    asked = [each for each in settings.profiles if each != "auto"]
+    tried = [*asked, *(CANDIDATES if "auto" in settings.profiles else ())]
+    records: dict[str, dict[str, Any]] = {}
+    left_out: dict[str, str] = {}
+    task = {"task": goal.name, "classes": list(labelled.class_names), **extra}
+    with temporary_folder() as work:
+        for profile in dict.fromkeys(tried):
+            say(f"converting {profile}")
+            try:
+                content = convert_network(
+                    network,
+                    goal.signature,
+                    OUTPUTS[goal.name],
+                    PROFILES[profile].numbers,
+                    images,
+                    work,
+                )
+            except Exception as error:
+                if profile in asked or profile == "float32":
+                    raise
+                left_out[profile] = str(error)
+                continue
+            path = folder / f"{NAMES[goal.name]}-{profile}.tflite"
+            described = _description(goal, labelled, size, settings, profile, name, task)
+            path.write_bytes(add_metadata(content, described))
+            say(f"proving {profile}")
+            records[profile] = _prove(
+                path, profile, goal, labelled, size, keras_found, keras_result.score, seed
+            )
+    kept, candidates = _chosen(folder, records, left_out, asked, settings, goal)
+    rejected = {
+        profile: f"{drop['drop']:+.1f} points of {goal.score.short}"
+        for profile in kept
+        for drop in records[profile]["drops"].values()
+        if drop["drop"] > settings.max_drop and drop["low"] > 0
+    }
+    machine = describe_host()
+    proof: dict[str, Any] = {
+        "name": name,
+        "rotkeras": __version__,
+        "versions": {**versions(), "ai-edge-litert": machine.ai_edge_litert},
+        "machine": {"processor": machine.processor, "cores": machine.cores},
+        "task": task,
+        "score": goal.score.words,
+        "keras": keras_result.record(),
+        "calibration_images": len(images),
+        "candidates": candidates,
+        "gate": {"max_drop": settings.max_drop, "rejected": rejected},
+        "files": {f"{NAMES[goal.name]}-{each}.tflite": records[each] for each in kept},
+    }
+    write_json(folder / "verify.json", proof)
+    write_examples(folder, goal.name, [f"{NAMES[goal.name]}-{each}.tflite" for each in kept], proof)
+    return Exported(proof, rejected)
+
+
+def _prove(
+    path: Path,
+    profile: str,
+    goal: Goal,
+    labelled: Labelled,
+    size: Size,
+    keras_found: Any,
+    keras_score: float,
+    seed: int,
+) -> dict[str, Any]:
+    content = path.read_bytes()
+    part, names = labelled.test, labelled.class_names
+    found, seconds = goal.predict_file(path, part, size)
+    result = goal.evaluate(found, part, names)
+
+    def lost(rows: Any) -> float:
+        before = goal.evaluate(keras_found, part, names, rows).score
+        return 100 * (before - goal.evaluate(found, part, names, rows).score)
+
+    low, high = interval(lost, len(part), _DRAWS, seed)
+    drop = 100 * (keras_score - result.score)
+    return {
+        "profile": profile,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "operators": operators_of(content),
+        "milliseconds": 1000 * statistics.median(seconds),
+        "score": result.record(),
+        "drops": {
+            goal.score.key: {
+                "drop": drop,
+                "low": low,
+                "high": high,
+                "margin": max(high - drop, drop - low),
+                "images": len(part),
+            }
+        },
+    }
+
+
+def _chosen(
+    folder: Path,
+    records: dict[str, dict[str, Any]],
+    left_out: dict[str, str],
+    asked: Sequence[str],
+    settings: Files,
+    goal: Goal,
+) -> tuple[list[str], dict[str, Any] | None]:
+    """The profiles to keep, and why; files that nobody asked for are taken away."""
+    if "auto" not in settings.profiles:
+        return list(records), None
+    found = recommend(records, settings.aim, settings.max_drop)
+    kept = list(dict.fromkeys([*asked, found.profile]))
+    for profile in records:
+        if profile not in kept:
+            (folder / f"{NAMES[goal.name]}-{profile}.tflite").unlink()
+    return kept, {
+        "aim": settings.aim,
+        "recommended": found.profile,
+        "why": found.why,
+        "losing": list(found.losing),
+        "undecided": list(found.undecided),
+        "left_out": left_out,
+        "records": list(records.values()),
+    }
+
+
+def _description(
+    goal: Goal,
+    labelled: Labelled,
+    size: Size,
+    settings: Files,
+    profile: str,
+    name: str,
+    task: dict[str, Any],
+) -> Description:
+    cut = "its centre cut and resized" if goal.name == "classify" else "stretched to this size"
+    tensors = {
+        "images": (
+            f"Upright RGB image, uint8, 0 to 255, {cut}: {shown(size)} pixels. No normalisation"
+            " outside: it is the first layer."
+        ),
+        "probabilities": (
+            "Probability of each class."
+            if goal.name == "classify"
+            else "Probability of each class for each pixel."
+        ),
+        "boxes": "Offsets of boxes from their anchors, in the order of task.json.",
+        "scores": "Probability of each class for each anchor.",
+    }
+    labels = {("scores" if goal.name == "detect" else "probabilities"): (
+        "labels.txt",
+        labelled.class_names,
+    )}
+    return Description(
+        f"{name} ({profile})",
+        f"A {NAMES[goal.name]} of {len(labelled.class_names)} classes, fine-tuned with rotkeras;"
+        f" profile {profile}.",
+        "1",
+        settings.author,
+        settings.licence,
+        tensors,
+        labels,
+        {TASK_FILE: [json.dumps(task)]},
+    )
+

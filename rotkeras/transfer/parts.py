@@ -1,0 +1,55 @@
+"""Which images train, which choose the epoch, and which are the test."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rotkeras.errors import UserError
+from rotkeras.transfer.base import Labelled
+
+
+def settle_parts(
+    name: str,
+    parts: dict[str, Any],
+    class_names: Sequence[str],
+    fraction: float,
+    seed: int,
+    notes: Sequence[str],
+) -> Labelled:
+    """Labelled images in three parts.
+
+    Args:
+        name: of the set.
+        parts: "train", and "validation" and "test" where the set names them; each has a length and
+            `part(positions)`.
+        class_names: of the classes.
+        fraction: share of training that becomes validation where no part is named so.
+        seed: of that draw.
+        notes: lines to keep.
+
+    Raises:
+        UserError: for too few training images to split.
+    """
+    said = list(notes)
+    train, validation, test = (parts.get(key) for key in ("train", "validation", "test"))
+    if test is None and validation is not None:
+        test, validation = validation, None
+        said.append("the validation part of the set is the test part, because it names no other")
+    if validation is None:
+        count = max(1, round(fraction * len(train)))
+        if count >= len(train):
+            raise UserError(
+                f"There are {len(train)} training images, too few to split off validation; add"
+                " images."
+            )
+        order = np.random.default_rng(seed).permutation(len(train))
+        validation = train.part(np.sort(order[:count]))
+        train = train.part(np.sort(order[count:]))
+        said.append(
+            f"{count:,} training images are validation (data.validation_fraction={fraction:g})"
+        )
+    if test is None:
+        test = validation
+        said.append("there is no test part: the score is that of validation, which chose the epoch")
+    return Labelled(name, train, validation, test, tuple(class_names), tuple(said))
