@@ -143,7 +143,7 @@ def _read_pairs(pairs: Iterable[tuple[Path, Path]], faults: Faults) -> list[Writ
             root = ElementTree.parse(file).getroot()
         except FileNotFoundError:
             faults.add("images have no annotation file and are left out", as_text(str(image)))
-        except (ElementTree.ParseError, OSError, ValueError) as error:
+        except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
             faults.add(
                 "annotation files cannot be read, and their images are left out",
                 f"{place} ({brief(error)})",

@@ -152,13 +152,15 @@ def _label_file(image: Path) -> Path:
 
 def _read(images: dict[str, list[Path]], names: dict[int, str], faults: Faults) -> Written:
     parts = {
-        part: [_image(path, names, faults) for path in paths] for part, paths in images.items()
+        part: [found for path in paths if (found := _image(path, names, faults))]
+        for part, paths in images.items()
     }
     ordered = [names[each] for each in sorted(names)]
     return Written(parts, tuple(dict.fromkeys(ordered)))
 
 
-def _image(path: Path, names: dict[int, str], faults: Faults) -> WrittenImage:
+def _image(path: Path, names: dict[int, str], faults: Faults) -> WrittenImage | None:
+    """An image with its lines; None where its text file is there and cannot be read."""
     file = _label_file(path)
     place = as_text(str(file))
     boxes: list[WrittenBox] = []
@@ -166,6 +168,12 @@ def _image(path: Path, names: dict[int, str], faults: Faults) -> WrittenImage:
         lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except FileNotFoundError:
         lines = []  # no object, says the format
+    except OSError as error:
+        faults.add(
+            "annotation files cannot be read, and their images are left out",
+            f"{place} ({brief(error)})",
+        )
+        return None
     for order, line in enumerate(lines, 1):
         words = line.split()
         # Six words are a prediction with its score, and no annotation.

@@ -143,6 +143,22 @@ def test_voc_images_named_twice_missing_broken_and_without_annotation(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b'<?xml version="1.0" encoding="unheard-of"?><annotation/>',
+        b'<?xml version="1.0" encoding="utf-8"?><annotation>\xff</annotation>',
+    ],
+)
+def test_broken_xml(tmp_path, content):
+    year(tmp_path, {"train": ["a", "b"]})
+    (tmp_path / "Annotations" / "b.xml").write_bytes(content)
+    _, faults = only(tmp_path)
+    assert list(faults.places) == ["annotation files cannot be read, and their images are left out"]
+
+
+@pytest.mark.parametrize(
     ("corners", "kind", "left"),
     [
         ((-3, 5, 60, 20), "boxes reach out of their image and are cut to it", [[0, 4, 40, 20]]),
@@ -375,12 +391,15 @@ def test_ugly_yolo(tmp_path):
     yolo(tmp_path, "train", "b", "7 0.5 0.5 0.5 0.5", "cat 0.5 0.5 0.5 0.5", "0 0.5 x 0.5 0.5")
     yolo(tmp_path, "train", "c", "0 200 150 20 20", "0 0.5 0.5 -0.5 0.5", "0 0.9 0.5 0.4 0.4")
     yolo(tmp_path, "train", "d")
+    yolo(tmp_path, "train", "e")
+    (tmp_path / "labels" / "train" / "e.txt").mkdir()
     (tmp_path / "classes.txt").write_text("cat\n")
     faults = Faults()
     parts = read_boxes(tmp_path, faults=faults)
     assert [len(each) for each in parts["train"].boxes] == [1, 0, 1, 0]
     assert {kind: len(places) for kind, places in faults.places.items()} == {
         "lines are no box and are left out": 2,
+        "annotation files cannot be read, and their images are left out": 1,
         "objects have an unknown class and are left out": 2,
         "boxes have a coordinate that is no number and are left out": 1,
         "boxes lie outside of their image and are left out": 1,
