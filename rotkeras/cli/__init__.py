@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "Pre-train a recipe and leave a run folder.",
     "evaluate": "Measure the features of a run with probes, beside an untrained network.",
     "worth-it": "Compare pre-training with training from scratch on your labelled images.",
+    "finetune": "Fine-tune an encoder to a classifier, a detector or a segmenter.",
     "export": "Export the encoder of a run for servers and devices, with proof.",
     "benchmark": "Measure how fast a TFLite file is, or how fast a recipe trains.",
     "orient": "Predict the orientation of images and write upright copies.",

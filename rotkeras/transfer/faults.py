@@ -39,6 +39,10 @@ class Faults:
             )
         self.places.setdefault(kind, []).append(place)
 
+    def note(self, kind: str, place: str) -> None:
+        """Count what is worth a line and is no fault: it never ends the reading."""
+        self.places.setdefault(kind, []).append(place)
+
     def lines(self) -> list[str]:
         """One line for each kind: how many, what, and the first places."""
         return [

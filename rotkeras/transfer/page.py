@@ -105,7 +105,7 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("seed", str(summary["seed"])),
     ]
     details = summary["test"]["details"]
-    return [*found, *((name.replace("_", " "), f"{100 * each:.1f} %") for name, each in details.items())]
+    return [*found, *((name, f"{100 * each:.1f} %") for name, each in details.items())]
 
 
 def class_table(summary: dict[str, Any], goal: Goal) -> Table:

@@ -243,7 +243,12 @@ def summarise(
         "score": goal.score.key,
         "score_words": goal.score.words,
         "measured_on": "validation" if part is labelled.validation else "test",
-        "test": {**made.result.record(), "low": low, "high": high},
+        "test": {
+            **made.result.record(),
+            "details": goal.details(predictions, part, names),
+            "low": low,
+            "high": high,
+        },
         "validation": made.validation,
         "best_epoch": made.epoch,
         "epochs": made.epochs,

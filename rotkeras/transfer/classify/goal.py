@@ -145,6 +145,12 @@ class Classify:
         }
         return Result(float(right.mean()), of_class, {}, len(labels))
 
+    def details(
+        self, predictions: Any, part: ClassifiedImages, class_names: Sequence[str]  # noqa: ARG002
+    ) -> dict[str, float]:
+        """None."""
+        return {}
+
     def calibration(
         self, part: ClassifiedImages, size: Size, count: int, seed: int  # noqa: ARG002
     ) -> NDArray[np.uint8]:

@@ -130,17 +130,31 @@ class Detect:
         part: BoxedImages,
         class_names: Sequence[str],
         positions: NDArray[np.int64] | None = None,
-        every: bool = True,
     ) -> Result:
-        """Average precision of each class and their mean; COCO's numbers as details."""
+        """Average precision of each class and their mean."""
         rows = range(len(part)) if positions is None else positions
         found = [predictions[row] for row in rows]
         truth = [part.boxes[row] for row in rows]
         voc = evaluate(found, truth, class_names)
-        details = {}
-        if every and positions is None:
-            details = {f"coco_{key}": value for key, value in coco_numbers(found, truth, class_names)}
-        return Result(voc.mean, voc.classes, details, len(found))
+        of_class = {
+            name: None if np.isnan(value) else float(value)
+            for name, value in zip(class_names, voc.per_class, strict=True)
+        }
+        # A draw of a bootstrap may hold no object at all.
+        mean = 0.0 if np.isnan(voc.mean) else voc.mean
+        return Result(mean, of_class, {}, len(found))
+
+    def details(
+        self, predictions: Sequence[Detections], part: BoxedImages, class_names: Sequence[str]
+    ) -> dict[str, float]:
+        """COCO's average precisions."""
+        found = coco_map(predictions, part.boxes, class_names)
+        names = {
+            "COCO AP": found.average,
+            "COCO AP at IoU 0.5": found.at_50,
+            "COCO AP at IoU 0.75": found.at_75,
+        }
+        return {name: value for name, value in names.items() if not np.isnan(value)}
 
     def calibration(
         self, part: BoxedImages, size: Size, count: int, seed: int
@@ -171,11 +185,6 @@ class Detect:
     ) -> Detections:
         height, width = part.shapes[row, :2].tolist()
         return detections(boxes, scores, anchors, sides_of(size), (height, width))
-
-
-def coco_numbers(found: Any, truth: Any, class_names: Sequence[str]) -> list[tuple[str, float]]:
-    """COCO's numbers by name."""
-    return list(coco_map(found, truth, class_names).items())
 
 
 def one_by_one(part: BoxedImages, size: Size) -> Iterator[NDArray[np.uint8]]:

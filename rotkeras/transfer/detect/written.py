@@ -212,7 +212,7 @@ def _fitting(
             faults.add("boxes reach out of their image and are cut to it", place)
         kept.append((cut, position[box.name], box.difficult))
     if not kept:
-        faults.add("images have no object and are kept as negatives", image.place)
+        faults.note("images have no object and are kept as negatives", image.place)
         return Boxes.none()
     corners, classes, difficult = zip(*kept, strict=True)
     return Boxes(

@@ -152,8 +152,14 @@ class Segment:
             name: None if np.isnan(value) else float(value)
             for name, value in zip(class_names, each, strict=True)
         }
-        accuracy = {"pixel_accuracy": pixel_accuracy(total)}
-        return Result(mean_intersection_over_union(total), of_class, accuracy, len(rows))
+        mean = mean_intersection_over_union(total)
+        return Result(mean, of_class, {"pixel accuracy": pixel_accuracy(total)}, len(rows))
+
+    def details(
+        self, predictions: Any, part: MaskedImages, class_names: Sequence[str]
+    ) -> dict[str, float]:
+        """The accuracy of pixels."""
+        return self.evaluate(predictions, part, class_names).details
 
     def calibration(
         self, part: MaskedImages, size: Size, count: int, seed: int
