@@ -9,11 +9,12 @@ def augmentations(settings: Any) -> list[Any]:
     """Those of images without boxes or masks: crops, flips and colours."""
     if settings is None:
         return []
-    made = []
+    made: list[Any] = []
+    crop: Any = NAMES["random_resized_crop"]
     if settings.crop_scale[0] < 1 or settings.flip:
         scale = tuple(settings.crop_scale)
         ratio = (1.0, 1.0) if scale[0] == 1 else (3 / 4, 4 / 3)  # the whole image has one ratio
-        made.append(NAMES["random_resized_crop"](scale=scale, ratio=ratio, flip=settings.flip))
+        made.append(crop(scale=scale, ratio=ratio, flip=settings.flip))
     return [*made, *colors(settings)]
 
 
@@ -21,9 +22,6 @@ def colors(settings: Any) -> list[Any]:
     """The colour jitter, which moves no pixel."""
     if settings is None or not settings.color:
         return []
+    jitter: Any = NAMES["color_jitter"]
     strength = settings.color
-    return [
-        NAMES["color_jitter"](
-            brightness=strength, contrast=strength, saturation=strength, hue=strength / 4
-        )
-    ]
+    return [jitter(brightness=strength, contrast=strength, saturation=strength, hue=strength / 4)]

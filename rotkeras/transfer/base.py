@@ -140,9 +140,7 @@ class Goal(Protocol):
     ) -> Result:
         """What predictions of a part are worth; of some positions of it, which may repeat."""
 
-    def details(
-        self, predictions: Any, part: Any, class_names: Sequence[str]
-    ) -> dict[str, float]:
+    def details(self, predictions: Any, part: Any, class_names: Sequence[str]) -> dict[str, float]:
         """Further numbers of the same predictions, by the names that people read."""
 
     def calibration(self, part: Any, size: Size, count: int, seed: int) -> NDArray[np.uint8]:

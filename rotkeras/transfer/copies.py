@@ -22,13 +22,16 @@ def copy_at(network: keras.Model, input_shape: tuple[int, ...] | None = None) ->
     """
     inner = taps.flat(network)
     taps.names(inner)
+    policy = keras.config.dtype_policy().name
     given: Any = inner.inputs[0]
     shape = tuple(given.shape[1:]) if input_shape is None else tuple(input_shape)
     images = keras.Input(shape, dtype=given.dtype, name=given.name)
     try:
         # Without what `compile` added: cloning would look for its metrics' classes.
         made: Any = keras.models.clone_model(
-            keras.Model(inner.inputs, inner.outputs), input_tensors=[images]
+            keras.Model(inner.inputs, inner.outputs),
+            input_tensors=[images],
+            clone_function=lambda layer: _under(policy, layer),
         )
     except Exception as error:
         raise UserError(
@@ -37,3 +40,34 @@ def copy_at(network: keras.Model, input_shape: tuple[int, ...] | None = None) ->
         ) from error
     made.set_weights(inner.get_weights())
     return keras.Model(made.inputs, made.outputs, name=inner.name)
+
+
+def in_float32(network: keras.Model) -> keras.Model:
+    """A network that was trained in mixed precision as one that computes in float32, with the same
+    weights; another one as it is. Its output may be a dictionary."""
+    if all(
+        getattr(layer, "compute_dtype", "float32") in ("float32", "uint8")
+        for layer in network.layers
+    ):
+        return network
+    given: Any = network.inputs[0]
+    images = keras.Input(given.shape[1:], dtype=given.dtype, name=given.name)
+    made: Any = keras.models.clone_model(
+        keras.Model(network.inputs, network.outputs),
+        input_tensors=[images],
+        clone_function=lambda layer: _under("float32", layer),
+    )
+    made.set_weights(network.get_weights())
+    names = list(network.output) if isinstance(network.output, dict) else []
+    ordered = dict(zip(names, made.outputs, strict=True)) if names else made.outputs[0]
+    return keras.Model(images, ordered, name=network.name)
+
+
+def _under(policy: str, layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A copy of a layer with another dtype policy; what brings pixels to floats keeps float32."""
+    config = layer.get_config()
+    if "dtype" in config and not isinstance(
+        layer, keras.layers.InputLayer | keras.layers.Rescaling | keras.layers.Normalization
+    ):
+        config["dtype"] = policy
+    return type(layer).from_config(config)

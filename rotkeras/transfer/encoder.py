@@ -88,9 +88,7 @@ def load_encoder(name: str, backbone: Any, size: Size | None, seed: int) -> Enco
     facts = run.task_facts()
     tap = (summary.get("encoder") or {}).get("tap")
     known = tap if tap in taps.names(network) else None
-    return Encoder(
-        network, name, f"pre-trained by {facts.method or facts.name}", known, summary.get("seconds")
-    )
+    return Encoder(network, name, f"pre-trained by {facts.name}", known, summary.get("seconds"))
 
 
 def _of_file(path: Path, name: str) -> Encoder:

@@ -14,9 +14,7 @@ from rotkeras.text import readable_size
 _TEMPLATES = ("example.py", "example.kt", "model_card.md")
 
 
-def write_examples(
-    folder: Path, task: str, files: Sequence[str], proof: dict[str, Any]
-) -> None:
+def write_examples(folder: Path, task: str, files: Sequence[str], proof: dict[str, Any]) -> None:
     """Write `model_card.md`, `example.py` and `example.kt` into a folder.
 
     Args:

@@ -231,10 +231,12 @@ def _description(
         "boxes": "Offsets of boxes from their anchors, in the order of task.json.",
         "scores": "Probability of each class for each anchor.",
     }
-    labels = {("scores" if goal.name == "detect" else "probabilities"): (
-        "labels.txt",
-        labelled.class_names,
-    )}
+    labels = {
+        ("scores" if goal.name == "detect" else "probabilities"): (
+            "labels.txt",
+            labelled.class_names,
+        )
+    }
     return Description(
         f"{name} ({profile})",
         f"A {NAMES[goal.name]} of {len(labelled.class_names)} classes, fine-tuned with rotkeras;"
@@ -246,4 +248,3 @@ def _description(
         labels,
         {TASK_FILE: [json.dumps(task)]},
     )
-

@@ -8,7 +8,9 @@ from typing import Any
 from rotkeras.device.tflite_file import TFLiteFile
 
 
-def timed(path: Path, signature: str, images: Iterable[Any]) -> tuple[list[dict[str, Any]], list[float]]:
+def timed(
+    path: Path, signature: str, images: Iterable[Any]
+) -> tuple[list[dict[str, Any]], list[float]]:
     """What a file gives for images, one at a time on one thread, and the seconds of each.
 
     Args:

@@ -1,6 +1,7 @@
 """Fine-tune an encoder to a goal: read, fit, choose the epoch by validation, measure on test."""
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from rotkeras.training import devices
 from rotkeras.training.callbacks import StopOnBadLoss
 from rotkeras.transfer.base import Goal, Labelled, Result, Tell
 from rotkeras.transfer.callbacks import BestWeights, ValidationScore
+from rotkeras.transfer.copies import in_float32
 from rotkeras.transfer.encoder import Encoder
 from rotkeras.transfer.layer_rates import layer_rates
 from rotkeras.transfer.settings import FineTuning, Train
@@ -49,7 +51,8 @@ def image_size(recipe: FineTuning, encoder: Encoder) -> Size:
 
 
 def _sides(recipe: FineTuning) -> tuple[int, int]:
-    return sides_of(recipe.data.image_size)
+    size: Any = recipe.data.image_size
+    return sides_of(size)
 
 
 def fine_tune(
@@ -102,15 +105,18 @@ def fine_tune(
         goal.compile(model, optimizer, settings, labelled)
         if len(phases(settings)) > 1:
             tell(f"epochs {done + 1} to {until}: {'the head alone' if frozen else 'all weights'}")
-        model.fit(
-            batches.dataset,
-            steps_per_epoch=batches.steps_per_epoch,
-            initial_epoch=done,
-            epochs=until,
-            shuffle=False,
-            verbose=0,
-            callbacks=[StopOnBadLoss(), score, best, *callbacks],
-        )
+        with warnings.catch_warnings():
+            # keras-cv calls its parts with a tensor where their one input has a name.
+            warnings.filterwarnings("ignore", "The structure of `inputs`")
+            model.fit(
+                batches.dataset,
+                steps_per_epoch=batches.steps_per_epoch,
+                initial_epoch=done,
+                epochs=until,
+                shuffle=False,
+                verbose=0,
+                callbacks=[StopOnBadLoss(), score, best, *callbacks],
+            )
         done = until if best.stopped is None else best.stopped
         best.stopped = None
     best.restore()
@@ -120,7 +126,7 @@ def fine_tune(
         predictions = goal.predict(kept, labelled.test, size)
         result = goal.evaluate(predictions, labelled.test, labelled.class_names)
     set_frozen(model, goal.head(model), False)
-    return FineTuned(kept, result, best.best, best.epoch, done, seconds)
+    return FineTuned(in_float32(kept), result, best.best, best.epoch, done, seconds)
 
 
 def phases(settings: Train) -> list[tuple[bool, int]]:

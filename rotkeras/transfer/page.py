@@ -119,7 +119,11 @@ def class_table(summary: dict[str, Any], goal: Goal) -> Table:
         "map": "average precision",
         "miou": "intersection over union",
     }[goal.score.key]
-    return Table(f"{what[:1].upper()}{what[1:]} of each class on the test images, in %.", ["class", what], rows)
+    return Table(
+        f"{what[:1].upper()}{what[1:]} of each class on the test images, in %.",
+        ["class", what],
+        rows,
+    )
 
 
 def confusion_table(matrix: Any, names: Any) -> Table:
@@ -163,13 +167,14 @@ def file_table(proof: dict[str, Any]) -> Table:
     rows = []
     for name, record in proof["files"].items():
         (drop,) = record["drops"].values()
+        lost = f"{drop['drop']:+.1f} ({drop['low']:+.1f} … {drop['high']:+.1f})"
         rows.append(
             [
                 name,
                 Cell(readable_size(record["bytes"]), record["bytes"]),
                 Cell(f"{record['milliseconds']:.3g}", record["milliseconds"]),
                 Cell(f"{100 * record['score']['score']:.1f}", record["score"]["score"]),
-                Cell(f"{drop['drop']:+.1f} ({drop['low']:+.1f} … {drop['high']:+.1f})", drop["drop"]),
+                Cell(lost, drop["drop"]),
             ]
         )
     return Table(

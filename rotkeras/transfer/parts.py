@@ -8,6 +8,9 @@ import numpy as np
 from rotkeras.errors import UserError
 from rotkeras.transfer.base import Labelled
 
+NAMED_VALIDATION = "the validation part of the set is the test part, because it names no other"
+NO_TEST = "there is no test part: the score is that of validation, which chose the epoch"
+
 
 def settle_parts(
     name: str,
@@ -32,10 +35,11 @@ def settle_parts(
         UserError: for too few training images to split.
     """
     said = list(notes)
-    train, validation, test = (parts.get(key) for key in ("train", "validation", "test"))
+    train: Any = parts["train"]
+    validation, test = parts.get("validation"), parts.get("test")
     if test is None and validation is not None:
         test, validation = validation, None
-        said.append("the validation part of the set is the test part, because it names no other")
+        said.append(NAMED_VALIDATION)
     if validation is None:
         count = max(1, round(fraction * len(train)))
         if count >= len(train):
@@ -51,5 +55,5 @@ def settle_parts(
         )
     if test is None:
         test = validation
-        said.append("there is no test part: the score is that of validation, which chose the epoch")
+        said.append(NO_TEST)
     return Labelled(name, train, validation, test, tuple(class_names), tuple(said))

@@ -172,9 +172,7 @@ def run_fine_tuning(
             )
         say("drawing the page")
         size = image_size(recipe, encoder)
-        pictures = goal.pictures(
-            made.network, labelled.test, size, labelled.class_names, _PICTURES
-        )
+        pictures = goal.pictures(made.network, labelled.test, size, labelled.class_names, _PICTURES)
         table = None
         if isinstance(goal, Classify) and not goal.several:
             found = goal.predict(made.network, labelled.test, size).argmax(axis=1)

@@ -3,7 +3,7 @@
 import typing
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from rotkeras.arguments.accepted import (
     Fraction,
@@ -13,14 +13,13 @@ from rotkeras.arguments.accepted import (
     PositiveNumber,
     Seed,
     Share,
-    ShareRange,
     Text,
     Wrong,
+    check_order,
 )
 from rotkeras.recipe.derive import one_of, section
-from rotkeras.recipe.models import BACKBONES, OPTIMIZERS, SCHEDULES, Backbone
+from rotkeras.recipe.models import BACKBONES, OPTIMIZERS, SCHEDULES, Backbone, Schedule
 from rotkeras.recipe.models import Optimizer as AnyOptimizer
-from rotkeras.recipe.models import Schedule
 from rotkeras.recipe.section import Section
 from rotkeras.transfer.classify.model import classifier
 from rotkeras.transfer.detect.model import detector
@@ -39,6 +38,12 @@ TASKS = {
 Task: typing.TypeAlias = Any
 if not typing.TYPE_CHECKING:
     Task = one_of(*TASKS.values(), default="classify")
+
+
+def _section(kind: Any, **settings: Any) -> Section:
+    """A section whose keys are derived, which a type checker does not know."""
+    made: Section = kind(**settings)
+    return made
 
 
 class Data(Section):
@@ -84,11 +89,15 @@ class Data(Section):
         return self
 
 
+Shares = Annotated[list[Share], Field(min_length=2, max_length=2), AfterValidator(check_order)]
+"""The least and the greatest of shares, as YAML has them."""
+
+
 class Augmentation(Section):
     """How training images are changed; boxes and masks follow."""
 
-    crop_scale: ShareRange = Field(
-        (0.5, 1.0), description="Least and greatest area of a random crop; [1, 1] for none."
+    crop_scale: Shares = Field(
+        [0.5, 1.0], description="Least and greatest area of a random crop; [1, 1] for none."
     )
     flip: bool = Field(True, description="Mirror half of the images.")
     color: Annotated[float, Field(ge=0, le=1)] = Field(
@@ -123,7 +132,7 @@ class Train(Section):
     )
     schedule: Schedule = Field(SCHEDULES["cosine"](), description="The learning rate over epochs.")
     optimizer: AnyOptimizer = Field(
-        OPTIMIZERS["adam"](weight_decay=0.05, weight_decay_as="decoupled"),
+        _section(OPTIMIZERS["adam"], weight_decay=0.05, weight_decay_as="decoupled"),
         description="What makes steps of gradients, with its weight decay.",
     )
     class_weights: Literal["none", "balanced"] = Field(
@@ -159,9 +168,9 @@ class Train(Section):
 class Files(Section):
     """What is exported when training ends, with proof, in export/."""
 
-    profiles: list[
-        Literal["float32", "float16", "dynamic", "mixed", "int16x8", "int8", "auto"]
-    ] = Field(["float32", "dynamic"], description="Kinds of file, as `rotkeras export` has them.")
+    profiles: list[Literal["float32", "float16", "dynamic", "mixed", "int16x8", "int8", "auto"]] = (
+        Field(["float32", "dynamic"], description="Kinds of file, as `rotkeras export` has them.")
+    )
     aim: Literal["size", "speed", "accuracy"] = Field(
         "size", description="What auto takes, as in section export of a pre-training."
     )
@@ -187,7 +196,7 @@ class FineTuning(Section):
         description="A run, a .keras file, or none: the backbone below with drawn weights.",
     )
     backbone: Backbone = Field(
-        BACKBONES["keras_applications"](model="MobileNetV3Small"),
+        _section(BACKBONES["keras_applications"], model="MobileNetV3Small"),
         description="The network where encoder is none.",
     )
     data: Data = Data()

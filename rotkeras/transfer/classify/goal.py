@@ -43,7 +43,7 @@ class Classify:
         """Accuracy, or mean average precision."""
         return MEAN_AVERAGE_PRECISION if self.several else ACCURACY
 
-    def read(self, data: Any, size: Size, seed: int, tell: Tell) -> Labelled:  # noqa: ARG002
+    def read(self, data: Any, size: Size, seed: int, tell: Tell) -> Labelled:
         """See `read_classified`."""
         labelled = read_classified(data, size, seed)
         self.several = labelled.train.several
@@ -86,7 +86,7 @@ class Classify:
         self,
         labelled: Labelled,
         augmentation: Any,
-        size: Size,  # noqa: ARG002
+        size: Size,
         images_per_batch: int,
         seed: int,
         initial_epoch: int = 0,
@@ -104,7 +104,7 @@ class Classify:
             initial_epoch=initial_epoch,
         )
 
-    def predict(self, network: Any, part: ClassifiedImages, size: Size) -> NDArray[np.float32]:  # noqa: ARG002
+    def predict(self, network: Any, part: ClassifiedImages, size: Size) -> NDArray[np.float32]:
         """Probabilities float32 (N, C)."""
         made = [
             network.predict_on_batch(part.images.take(slice(begin, begin + _IMAGES_PER_BATCH)))
@@ -113,7 +113,7 @@ class Classify:
         return np.concatenate(made).astype(np.float32)
 
     def predict_file(
-        self, path: Path, part: ClassifiedImages, size: Size  # noqa: ARG002
+        self, path: Path, part: ClassifiedImages, size: Size
     ) -> tuple[NDArray[np.float32], list[float]]:
         """The same by an exported file, image by image."""
         found, seconds = timed(path, self.signature, _one_by_one(part))
@@ -146,13 +146,13 @@ class Classify:
         return Result(float(right.mean()), of_class, {}, len(labels))
 
     def details(
-        self, predictions: Any, part: ClassifiedImages, class_names: Sequence[str]  # noqa: ARG002
+        self, predictions: Any, part: ClassifiedImages, class_names: Sequence[str]
     ) -> dict[str, float]:
         """None."""
         return {}
 
     def calibration(
-        self, part: ClassifiedImages, size: Size, count: int, seed: int  # noqa: ARG002
+        self, part: ClassifiedImages, size: Size, count: int, seed: int
     ) -> NDArray[np.uint8]:
         """Drawn training images."""
         return part.images.draw(count, seed).take(slice(None))
@@ -179,7 +179,8 @@ class Classify:
         else:
             own = scores[np.arange(len(part)), part.labels]
             wrong = scores.argmax(axis=1) != part.labels
-            worst = [each for each in np.argsort(own, kind="stable") if wrong[each]][:count]
+            order = np.argsort(own, kind="stable")
+            worst = order[wrong[order]][:count]
             captions = [
                 f"{class_names[part.labels[each]]} taken for"
                 f" {class_names[scores[each].argmax()]} ({100 * scores[each].max():.0f} %)"
@@ -277,11 +278,6 @@ def multi_label_crossentropy(weights: NDArray[np.float32] | None) -> Any:
 
 def _one_by_one(part: ClassifiedImages) -> Any:
     return (part.images.take(slice(number, number + 1)) for number in range(len(part)))
-
-
-def predicted(goal: Classify, network: Any, part: ClassifiedImages, size: Size) -> NDArray[np.int64]:
-    """The class that the network gives to each image of a part: int64 (N,)."""
-    return np.asarray(goal.predict(network, part, size).argmax(axis=1), np.int64)
 
 
 def confusion(labels: NDArray[np.int64], found: NDArray[np.int64], classes: int) -> Any:

@@ -15,6 +15,7 @@ from rotkeras.files import expanded
 from rotkeras.images import Size
 from rotkeras.transfer.base import Labelled
 from rotkeras.transfer.faults import Faults
+from rotkeras.transfer.parts import NAMED_VALIDATION, NO_TEST
 
 _MOST_VALIDATION = 1000
 
@@ -85,7 +86,7 @@ def read_classified(data: Any, size: Size, seed: int) -> Labelled:
     assert whole is not None
     if last is None and validation is not None:
         last, validation = validation, None
-        notes.append("the validation part of the set is the test part, because it names no other")
+        notes.append(NAMED_VALIDATION)
     if validation is None:
         whole, validation = _split(whole, data.validation_fraction, seed)
         notes.append(
@@ -94,7 +95,7 @@ def read_classified(data: Any, size: Size, seed: int) -> Labelled:
         )
     if last is None:
         last = validation
-        notes.append("there is no test part: the score is that of validation, which chose the epoch")
+        notes.append(NO_TEST)
     if len(validation) > _MOST_VALIDATION:
         drawn = np.random.default_rng(seed).permutation(len(validation))[:_MOST_VALIDATION]
         validation = validation.part(drawn)
@@ -117,9 +118,7 @@ def _of_source(
     classes = names if wanted is None else tuple(wanted)
     for each in classes:
         if each not in names:
-            raise UserError(
-                f"data.classes names {each!r}, and the images have {', '.join(names)}."
-            )
+            raise UserError(f"data.classes names {each!r}, and the images have {', '.join(names)}.")
     if len(classes) < 2:
         raise UserError(f"A classifier needs two classes, got {', '.join(classes) or 'none'}.")
     position = {int(numbers[names.index(each)]): place for place, each in enumerate(classes)}
@@ -172,8 +171,8 @@ def _of_voc(
                 if words[0] in place:
                     seen[place[words[0]]] = True
                     labels[place[words[0]], column] = int(words[1])
-    for number in np.flatnonzero(~seen):
-        faults.add("images are in no list of a class and are left out", stems[number])
+    for missing in np.flatnonzero(~seen):
+        faults.add("images are in no list of a class and are left out", stems[missing])
     kept = np.flatnonzero(seen)
     return ClassifiedImages(part.part(kept), labels[kept]) if len(kept) else None
 

@@ -43,7 +43,7 @@ class Detect:
     def __init__(self, settings: Any) -> None:
         self.settings = settings
 
-    def read(self, data: Any, size: Size, seed: int, tell: Tell) -> Labelled:  # noqa: ARG002
+    def read(self, data: Any, size: Size, seed: int, tell: Tell) -> Labelled:
         """See `read_boxes`."""
         faults = Faults(data.on_fault)
         note = find_layout(data.path).note
@@ -65,7 +65,7 @@ class Detect:
         classes = len(labelled.class_names)
         return detector(network, classes, input_shape=input_shape, seed=seed, **arguments)
 
-    def compile(self, model: Any, optimizer: Any, train: Any, labelled: Labelled) -> None:  # noqa: ARG002
+    def compile(self, model: Any, optimizer: Any, train: Any, labelled: Labelled) -> None:
         """Focal loss and smooth L1, as published."""
         model.compile(optimizer=optimizer, classification_loss="focal", box_loss="smoothl1")
 
@@ -97,7 +97,7 @@ class Detect:
         def make(positions: NDArray[np.int64], key: Key) -> Any:
             images, corners, classes = views(positions, None if augmentation is None else key)
             changed = change(images, key)
-            return {"images": changed}, {"boxes": corners, "classes": classes}
+            return changed, {"boxes": corners, "classes": classes}
 
         return training_batches(make, len(part), images_per_batch, seed, initial_epoch)
 
@@ -110,7 +110,7 @@ class Detect:
             rows = np.arange(begin, min(begin + _IMAGES_PER_BATCH, len(part)))
             made = network.predict_on_batch(views(rows)[0])
             for boxes, scores, row in zip(made["boxes"], made["scores"], rows, strict=True):
-                found.append(self._objects(boxes, scores, anchors, size, part, row))
+                found.append(self._objects(boxes, scores, anchors, size, part, int(row)))
         return found
 
     def predict_file(

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rotkeras.arguments.accepted import Network, NotNegative, Positive, PositiveNumber, Seed, TapNames
+from rotkeras.arguments.accepted import (
+    Network,
+    NotNegative,
+    Positive,
+    PositiveNumber,
+    Seed,
+    TapNames,
+)
 from rotkeras.arguments.checked import checked
 from rotkeras.device.boxes import Anchors
 from rotkeras.errors import UserError
@@ -159,7 +166,7 @@ def flat(model: "keras.Model") -> "keras.Model":
 
     extractor: Any = model.feature_extractor
     images = keras.Input(extractor.input_shape[1:], dtype="uint8", name="images")
-    features = _replay(extractor, images)
+    features = _replay(extractor, [images])
     boxes, scores = [], []
     for number, feature in enumerate(_replay(model.feature_pyramid, features), start=3):
         box = _replay(model.box_head, feature)

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageDraw
+from PIL import Image, ImageDraw
 
 from rotkeras.device.boxes import Detections, overlaps
 from rotkeras.files import as_text
-from rotkeras.images.pixels import load_pixels, open_image, to_rgb, upright
+from rotkeras.images import read_crop, read_size
 from rotkeras.transfer.detect.boxes import Boxes
 
 HIT, MISS, FALSE = (30, 160, 60), (240, 150, 0), (220, 30, 30)
@@ -47,10 +47,11 @@ def draw_boxes(
         class_names: by class.
         least_score: detections below it are not shown.
     """
-    with open_image(path) as opened:
-        image = upright(to_rgb(load_pixels(opened)), opened)
-    scale = _SIDE / max(image.size)
-    picture = image.resize((round(image.width * scale), round(image.height * scale)))
+    shape = read_size(path)
+    height, width, _ = shape
+    scale = _SIDE / max(height, width)
+    sides = max(1, round(height * scale)), max(1, round(width * scale))
+    picture = Image.fromarray(read_crop(path, (0.0, 0.0, height, width), sides, shape))
     pen = ImageDraw.Draw(picture)
     shown = np.flatnonzero(found.scores >= least_score)
     hit = np.zeros(len(truth), bool)
@@ -79,6 +80,3 @@ def _box(pen: Any, corners: NDArray[np.floating], colour: tuple[int, int, int], 
     place = (left + 3, top + 2)
     pen.rectangle(pen.textbbox(place, name), fill=colour)
     pen.text(place, name, fill=(255, 255, 255))
-
-
-

@@ -20,6 +20,7 @@ from rotkeras.transfer.faults import Faults
 from rotkeras.transfer.files import timed
 from rotkeras.transfer.parts import settle_parts
 from rotkeras.transfer.segment.colours import voc_colours
+from rotkeras.transfer.segment.layers import HEAD
 from rotkeras.transfer.segment.masks import MaskedImages
 from rotkeras.transfer.segment.metrics import (
     confusion_matrix,
@@ -49,7 +50,7 @@ class Segment:
     def __init__(self, settings: Any) -> None:
         self.settings = settings
 
-    def read(self, data: Any, size: Size, seed: int, tell: Tell) -> Labelled:  # noqa: ARG002
+    def read(self, data: Any, size: Size, seed: int, tell: Tell) -> Labelled:
         """See `read_masks`."""
         faults = Faults(data.on_fault)
         found = read_masks(data.path, faults=faults, class_names=data.classes)
@@ -83,7 +84,7 @@ class Segment:
 
     def head(self, model: Any) -> Sequence[Any]:
         """The layers behind the taps."""
-        return [layer for layer in model.layers if layer.name.startswith("head_")]
+        return [layer for layer in model.layers if layer.name.startswith(HEAD)]
 
     def kept(self, model: Any) -> Any:
         """The segmenter itself."""

@@ -7,7 +7,7 @@ import keras
 
 from rotkeras.backbones.taps import hashed_seed
 
-_PREFIX = "segment_"
+HEAD = "segment_"
 """Before every name: a network that was read from a file may have layers of any other."""
 
 
@@ -30,7 +30,7 @@ class HeadLayers:
             name: of the new one.
             x: its input.
         """
-        config = {**layer.get_config(), "name": _PREFIX + name}
+        config = {**layer.get_config(), "name": HEAD + name}
         initializer = config.get("kernel_initializer")
         if self.seed is not None and initializer is not None:
             number = next(self._numbers)

@@ -1,17 +1,15 @@
 """Segmenters: a network with taps, and a head that gives each pixel a class."""
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import keras
-
-from rotkeras.arguments.accepted import Classes, Fraction, Positive, Seed
+from rotkeras.arguments.accepted import Classes, Fraction, Network, Positive, Seed
 from rotkeras.arguments.checked import checked
-from rotkeras.backbones import taps, with_input_shape
 from rotkeras.errors import UserError, must
-from rotkeras.transfer.segment.deeplab import deeplab_head
-from rotkeras.transfer.segment.lr_aspp import lr_aspp_head
 from rotkeras.transfer.segment.masks import MOST_CLASSES
+
+if TYPE_CHECKING:
+    import keras
 
 HeadName = Literal["deeplab_v3_plus", "lr_aspp"]
 
@@ -21,20 +19,20 @@ _LIGHT_LOW, _LIGHT_HIGH = 8, 16
 
 @checked
 def segmenter(
-    network: keras.Model,
+    network: Network,
     classes: Classes,
     head: HeadName = "deeplab_v3_plus",
     input_shape: tuple[Positive, Positive, Positive] | None = None,
     dropout: Fraction = 0.0,
     seed: Seed | None = None,
-) -> keras.Model:
-    """A segmenter on the taps of a network, with which it shares its weights.
+) -> "keras.Model":
+    """A segmenter on the taps of a copy of a network.
 
     It is a flat functional model of stock layers for Keras' own `compile` and `fit`, with
     `rotkeras.transfer.segment.loss.loss`; its file loads with Keras alone.
 
     Args:
-        network: a functional model with taps.
+        network: a functional model with taps; its weights are copied.
         classes: how many there are, void not counted; 2 … 255.
         head: "deeplab_v3_plus", as keras-cv builds it, needs taps at strides 4 and 32; "lr_aspp"
             takes the taps nearest to strides 8 and 16, the last of each, and is small enough for
@@ -64,12 +62,17 @@ def segmenter(
     """
     if classes > MOST_CLASSES:
         raise must("classes", f"be at most {MOST_CLASSES}", classes, "masks are of bytes")
-    inner = taps.flat(network)
-    if input_shape is not None and tuple(input_shape) != tuple(inner.inputs[0].shape[1:]):
-        inner = with_input_shape(inner, input_shape)
-    size = inner.inputs[0].shape[1:3]
+    import keras
+
+    from rotkeras.transfer.copies import copy_at
+    from rotkeras.transfer.segment.deeplab import deeplab_head
+    from rotkeras.transfer.segment.lr_aspp import lr_aspp_head
+
+    inner = copy_at(network, input_shape)
+    given: Any = inner.inputs[0]
+    size = given.shape[1:3]
     if None in size:
-        raise must("network", "have one size of images", inner.inputs[0].shape, "give input_shape")
+        raise must("network", "have one size of images", given.shape, "give input_shape")
     maps = _maps(inner, size)
     if head == "deeplab_v3_plus":
         low, high = _at(maps, _DEEPLAB_LOW), _at(maps, _DEEPLAB_HIGH)
@@ -98,8 +101,10 @@ class _Map(NamedTuple):
     stride: int
 
 
-def _maps(network: keras.Model, size: tuple[int, int]) -> list[_Map]:
+def _maps(network: Any, size: tuple[int, int]) -> list[_Map]:
     """The taps that are maps, from the input to the output."""
+    from rotkeras.backbones import taps
+
     found = []
     for name in taps.names(network):
         tensor = taps.output(network, name)

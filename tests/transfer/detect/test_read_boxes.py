@@ -1,19 +1,15 @@
 """Sets of boxes in each layout, and everything that may be wrong in them."""
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from shared_data import shared
 
 from rotkeras.errors import UserError
 from rotkeras.transfer.detect.read import find_layout, read_boxes
 from rotkeras.transfer.faults import Faults
-
-SHARED = Path(os.environ.get("ROTKERAS_SHARED", Path(__file__).parents[4] / "shared"))
-REAL = SHARED / "data" / "voc-mini" / "detection" / "VOC2007"
 
 WIDE, HIGH = 40, 30
 
@@ -456,10 +452,9 @@ def test_nothing_left_is_an_error_that_says_why(tmp_path):
         read_boxes(tmp_path, faults=Faults())
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason=f"the small real set is not at {REAL}")
 def test_a_real_set():
     faults = Faults()
-    parts = read_boxes(REAL, faults=faults)
+    parts = read_boxes(shared("voc-mini", "detection", "VOC2007"), faults=faults)
     assert {part: len(images) for part, images in parts.items()} == {"train": 254, "test": 109}
     assert parts["train"].class_names == ("kangaroo", "raccoon")
     for images in parts.values():

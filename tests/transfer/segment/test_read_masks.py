@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from shared_data import shared
 
 from rotkeras.errors import UserError
 from rotkeras.transfer.faults import Faults
 from rotkeras.transfer.segment.colours import VOC_NAMES, voc_colours
 from rotkeras.transfer.segment.read import read_masks
 
-CAMVID = Path("/work/shared/data/voc-mini/segmentation/VOC2007")
 SIDES = (12, 16)
 LISTS = {"train": ["a", "b"], "val": ["c"], "trainval": ["a", "b", "c"], "test": ["d"]}
 
@@ -259,9 +259,8 @@ class TestFaults:
         assert found.parts["train"].shapes.tolist() == [[12, 16, 6]]
 
 
-@pytest.mark.skipif(not CAMVID.is_dir(), reason=f"CamVid is not in {CAMVID}")
 def test_camvid_in_the_layout_of_voc():
-    found, faults = read(CAMVID.parent)
+    found, faults = read(shared("voc-mini", "segmentation"))
     assert faults.lines() == []
     sizes = {part: len(each) for part, each in found.parts.items()}
     assert sizes == {"train": 184, "validation": 101, "test": 117}
