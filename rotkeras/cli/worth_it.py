@@ -45,6 +45,31 @@ from rotkeras.cli.places import places
 @click.option(
     "--budget", type=click.Choice(["fast", "published"]), default="fast", help="Schedules."
 )
+@click.option(
+    "--task",
+    type=click.Choice(["classify", "detect", "segment"]),
+    help="Compare whole fine-tunings to this task, instead of probes; needs --labelled.",
+)
+@click.option("--recipe", help="With --task: of the fine-tuning. [default: that of its name]")
+@click.option(
+    "--set-task",
+    "overrides",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="With --task: change one value of the fine-tuning; may be given again.",
+)
+@click.option(
+    "--images",
+    callback=label_numbers,
+    metavar="N,N,…",
+    help="With --task detect or segment: training images to compare at. Default: all.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="With --task: the JSON file. [default: worth-it-TASK.json in the run]",
+)
 def worth_it(
     run: Path,
     labelled: str | None,
@@ -54,6 +79,11 @@ def worth_it(
     seeds: int,
     tap: str | None,
     budget: Any,
+    task: str | None,
+    recipe: str | None,
+    overrides: tuple[str, ...],
+    images: tuple[int | None, ...],
+    output: Path | None,
     places: dict[str, str | None],
 ) -> None:
     """Compare pre-training with training from scratch for your labelled images.
@@ -62,19 +92,43 @@ def worth_it(
     regression) with the same network trained from scratch, at a few numbers of labels, and says so
     in one sentence. Writes RUN/worth-it.json.
 
+    With --task, whole fine-tunings are compared: the same images, settings and seeds, from the
+    encoder of RUN (or a .keras file) and from scratch.
+
     \b
     rotkeras worth-it runs/folder --labelled photos-in-class-folders
     rotkeras worth-it runs/cifar10-cpu --labels-per-class 20,100 --seeds 5
+    rotkeras worth-it runs/folder --task detect --labelled VOCdevkit/VOC2007 --images 50,all
     """
     from rotkeras.cli.worth_it_console import WorthItConsole
 
     given = (
         click.get_current_context().get_parameter_source("labels") is not ParameterSource.DEFAULT
     )
-    if given and None in labels:
+    if task is None and given and None in labels:
         raise click.BadParameter(
             "must be counts, such as 20,100; all is not accepted, as each repeat draws its labels.",
             param_hint="--labels-per-class",
         )
+    if task is not None:
+        from rotkeras.cli.worth_it_transfer import compare_fine_tunings
+
+        if task != "classify" and given:
+            raise click.UsageError("--labels-per-class is for classify; use --images.")
+        compare_fine_tunings(
+            run,
+            task,
+            labelled,
+            data_dir,
+            recipe or task,
+            overrides,
+            tuple(labels) if given else (tuple(images) or (None,)),
+            seeds,
+            output,
+        )
+        return
+    for name, value in (("--recipe", recipe), ("--set-task", overrides), ("-o", output)):
+        if value:
+            raise click.UsageError(f"{name} is for --task: add --task classify, detect or segment.")
     wanted = tuple(count for count in labels if count is not None)
     WorthItConsole().run(run, labelled, test_folder, data_dir, wanted, seeds, tap, budget, places)
