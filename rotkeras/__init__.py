@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         recipe,
         report,
         training,
+        transfer,
     )
     from rotkeras.backbones import taps
     from rotkeras.errors import UserError
@@ -50,6 +51,7 @@ __all__ = [
     "report",
     "taps",
     "training",
+    "transfer",
 ]
 
 _HOMES = {"callbacks": "training.callbacks", "taps": "backbones.taps"}

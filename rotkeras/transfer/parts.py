@@ -8,7 +8,7 @@ import numpy as np
 from rotkeras.errors import UserError
 from rotkeras.transfer.base import Labelled
 
-NAMED_VALIDATION = "the validation part of the set is the test part, because it names no other"
+NAMED_VALIDATION = "the set's validation part is used as the test part, because it has no other"
 NO_TEST = "there is no test part: the score is that of validation, which chose the epoch"
 
 

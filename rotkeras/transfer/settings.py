@@ -1,6 +1,7 @@
 """The recipe of a fine-tuning, as frozen objects: what `rotkeras finetune` reads and writes."""
 
 import typing
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -207,4 +208,33 @@ class FineTuning(Section):
     export: Files | None = Field(Files(), description="Files for devices; null for none.")
 
 
-__all__ = ["TASKS", "Augmentation", "Data", "Files", "FineTuning", "Train"]
+def load_recipe(
+    task: str,
+    data: str | None = None,
+    encoder: str = "none",
+    overrides: Sequence[str] = (),
+) -> FineTuning:
+    """The recipe of a fine-tuning, as `rotkeras finetune` reads it.
+
+    Args:
+        task: "classify", "detect" or "segment" for the recipe that ships, or the name or path of
+            another.
+        data: the labelled images.
+        encoder: a run, a `.keras` file, or "none".
+        overrides: each "key.path=value", such as "train.epochs=20".
+
+    Raises:
+        UserError: for a recipe that does not exist, of pre-training, or with a mistake.
+
+    Example:
+        recipe = rotkeras.transfer.load_recipe("detect", "VOCdevkit", "runs/folder")
+        summary, exported = rotkeras.transfer.run_fine_tuning(recipe, Path("runs/detect"))
+    """
+    from rotkeras.recipe.files import load_kind
+
+    given = {} if data is None else {"path": data}
+    made = load_kind(FineTuning, task, overrides, given)
+    return made.model_copy(update={"encoder": encoder})
+
+
+__all__ = ["TASKS", "Augmentation", "Data", "Files", "FineTuning", "Train", "load_recipe"]

@@ -69,7 +69,9 @@ def read_classified(data: Any, size: Size, seed: int) -> Labelled:
         validation_fraction=0.0,
         on_bad_image=data.on_fault,
     )
-    notes = [*source.notes, *(f"left out: {each.path} ({each.reason})" for each in source.skipped)]
+    # Validation is split off here, so what loading says of its own fraction would mislead.
+    said = [each for each in source.notes if "validation_fraction" not in each]
+    notes = [*said, *(f"left out: {each.path} ({each.reason})" for each in source.skipped)]
     train, test = source.train, source.test
     named = source.validation
     if voc is not None:

@@ -17,7 +17,7 @@ from rotkeras.transfer.base import Labelled, Result, Score, Tell
 from rotkeras.transfer.batches import training_batches
 from rotkeras.transfer.detect.boxes import BoxedImages
 from rotkeras.transfer.detect.metrics import coco_map, evaluate
-from rotkeras.transfer.detect.model import anchors_of, detector, flat
+from rotkeras.transfer.detect.model import anchors_of, detector, flat_detector
 from rotkeras.transfer.detect.pictures import draw_boxes
 from rotkeras.transfer.detect.read import find_layout, read_boxes
 from rotkeras.transfer.detect.views import BoxViews
@@ -74,8 +74,8 @@ class Detect:
         return [model.feature_pyramid, model.classification_head, model.box_head]
 
     def kept(self, model: Any) -> Any:
-        """See `rotkeras.transfer.detect.model.flat`."""
-        return flat(model)
+        """See `rotkeras.transfer.flat_detector`."""
+        return flat_detector(model)
 
     def batches(
         self,

@@ -54,7 +54,7 @@ def detector(
         A `keras_cv.models.RetinaNet` whose images are uint8. `compile(optimizer,
         classification_loss="focal", box_loss="smoothl1")` and `fit` of
         (images, {"boxes": xyxy (B, n, 4), "classes": (B, n)}), padded with -1, train it;
-        `rotkeras.transfer.detect.flat` gives what is kept.
+        `rotkeras.transfer.flat_detector` gives what is kept.
 
     Raises:
         UserError: for taps of other strides, and sides that are no multiples of 32.
@@ -152,7 +152,7 @@ def _listed(names: Sequence[str], strides: dict[str, int]) -> str:
     return ", ".join(f"{name} (stride {strides.get(name, 'uneven')})" for name in names)
 
 
-def flat(model: "keras.Model") -> "keras.Model":
+def flat_detector(model: "keras.Model") -> "keras.Model":
     """What is kept of a detector: a flat functional model of stock layers that shares its weights.
 
     Args:
