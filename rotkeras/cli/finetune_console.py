@@ -26,49 +26,57 @@ class FineTuneConsole:
     def __init__(self, console: Console, interrupted: Sequence[int] = ()) -> None:
         self.console = console
         self.interrupted = interrupted
+        self._bars: list[Progress] = []
 
     def run(self, recipe: Any, folder: Path, overwrite: bool) -> tuple[dict[str, Any], Any]:
         """Fine-tune; the summary and what the export left."""
         from rotkeras.transfer.run import run_fine_tuning
-
-        bars: list[Progress] = []
-
-        def begun(goal: Any, labelled: Any) -> Sequence[Any]:
-            parts = (labelled.train, labelled.validation, labelled.test)
-            counts = " + ".join(
-                f"{len(part):,} {name}"
-                for part, name in zip(parts, ("training", "validation", "test"), strict=True)
-            )
-            self._print(f"{labelled.name}: {counts} images, {len(labelled.class_names)} classes")
-            key, short = goal.score.key, goal.score.short
-            monitor = Monitor(f"val_{key}", goal.score.words, f"validation {short}")
-            bars.append(Progress(self.console, monitor=monitor))
-            return [bars[0]]
 
         try:
             return run_fine_tuning(
                 recipe,
                 folder,
                 overwrite=overwrite,
-                tell=self._print,
-                say=lambda what: self._print(f"{what} …"),
-                begun=begun,
+                tell=self.tell,
+                say=lambda what: self.tell(f"{what} …"),
+                begun=self.begun,
             )
         finally:
-            for bar in bars:
+            for bar in self._bars:
                 bar.close()
+
+    def begun(self, goal: Any, labelled: Any) -> Sequence[Any]:
+        """Say what was read, and give the callbacks that show progress and see interrupts."""
+        import keras
+
+        parts = (labelled.train, labelled.validation, labelled.test)
+        counts = " + ".join(
+            f"{len(part):,} {name}"
+            for part, name in zip(parts, ("training", "validation", "test"), strict=True)
+        )
+        self.tell(f"{labelled.name}: {counts} images, {len(labelled.class_names)} classes")
+        key, short = goal.score.key, goal.score.short
+        monitor = Monitor(f"val_{key}", goal.score.words, f"validation {short}")
+        self._bars.append(Progress(self.console, monitor=monitor))
+        # An interrupt that a library swallows is seen after the step.
+        looking = keras.callbacks.LambdaCallback(on_train_batch_end=self._look)
+        return [self._bars[-1], looking]
+
+    def _look(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        if self.interrupted:
+            raise KeyboardInterrupt
 
     def show(self, summary: dict[str, Any], exported: Any, folder: Path) -> None:
         """Print the result."""
-        self._print("")
-        self._print(score_words(summary))
-        self._print(
+        self.tell("")
+        self.tell(score_words(summary))
+        self.tell(
             f"encoder {summary['encoder_words']}; best epoch {summary['best_epoch']} of"
             f" {summary['epochs']} by validation ({100 * summary['validation']:.1f} %),"
             f" {clock(summary['seconds'])}"
         )
         for name, value in summary["test"]["details"].items():
-            self._print(f"{name} {100 * value:.1f} %")
+            self.tell(f"{name} {100 * value:.1f} %")
         classes = summary["test"]["classes"]
         if len(classes) <= _MOST_CLASSES:
             table = Table(box=None, pad_edge=False)
@@ -76,17 +84,17 @@ class FineTuneConsole:
             table.add_column("%", justify="right")
             for name, value in classes.items():
                 table.add_row(name, "–" if value is None else f"{100 * value:.1f}")
-            self._print("")
+            self.tell("")
             self.console.print(table)
         if exported is not None:
             self._files(exported)
-        self._print("")
-        self._print(f"network: {folder / 'model.keras'}")
-        self._print(f"page:    {folder / 'report.html'}")
+        self.tell("")
+        self.tell(f"network: {folder / 'model.keras'}")
+        self.tell(f"page:    {folder / 'report.html'}")
         if exported is not None:
-            self._print(f"files:   {folder / 'export'}")
+            self.tell(f"files:   {folder / 'export'}")
             example = command_line("python", folder / "export" / "example.py", "PHOTO.jpg")
-            self._print(f"next:    {example}")
+            self.tell(f"next:    {example}")
 
     def _files(self, exported: Any) -> None:
         table = Table(box=None, pad_edge=False)
@@ -101,12 +109,13 @@ class FineTuneConsole:
                 f"{100 * record['score']['score']:.1f}",
                 f"{drop['drop']:+.1f} ({drop['low']:+.1f} … {drop['high']:+.1f})",
             )
-        self._print("")
+        self.tell("")
         self.console.print(table)
         if candidates := exported.proof["candidates"]:
-            self._print(f"recommended: {candidates['recommended']} ({candidates['why']})")
+            self.tell(f"recommended: {candidates['recommended']} ({candidates['why']})")
         for profile, why in exported.rejected.items():
-            self._print(f"rejected: {profile} loses {why}")
+            self.tell(f"rejected: {profile} loses {why}")
 
-    def _print(self, line: str) -> None:
+    def tell(self, line: str) -> None:
+        """Print a line."""
         self.console.print(line, markup=False)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-NAMES = ("table1", "table2", "table3", "table9", "figure5a", "figure5b")
+VOC = "table-voc"
+NAMES = ("table1", "table2", "table3", "table9", "figure5a", "figure5b", VOC)
 
 
 @click.command(context_settings={"show_default": True})
@@ -38,6 +39,10 @@ NAMES = ("table1", "table2", "table3", "table9", "figure5a", "figure5b")
     help="Change one value of the recipe, such as train.xla=true.",
 )
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")
+@click.option("--run", help="table-voc: the run whose encoder is fine-tuned.")
+@click.option("--classify", help="table-voc: a VOC folder with lists of classes (VOC2007).")
+@click.option("--detect", help="table-voc: a VOC folder with boxes (VOC2007).")
+@click.option("--segment", help="table-voc: a VOC folder with masks (VOC2012).")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -54,6 +59,10 @@ def reproduce(
     recipe: str,
     overrides: tuple[str, ...],
     data_dir: str | None,
+    run: str | None,
+    classify: str | None,
+    detect: str | None,
+    segment: str | None,
     out: Path,
 ) -> None:
     """Reproduce TABLE of the paper and print the numbers beside the paper's.
@@ -65,6 +74,7 @@ def reproduce(
     \b
     rotkeras reproduce table1 --scale 0.02
     rotkeras reproduce table3 --seeds 3 --set train.xla=true --set train.deterministic=false
+    rotkeras reproduce table-voc --run runs/imagenet-alexnet --classify VOC2007
     """
     from dataclasses import replace
 
@@ -73,6 +83,13 @@ def reproduce(
     from rotkeras.reproduce.scale import Scale
 
     out = check_writable(out, "--out", folder=True)
+    sets = {"classify": classify, "detect": detect, "segment": segment}
+    named = {task: path for task, path in sets.items() if path is not None}
+    if table == VOC:
+        _of_voc(run, named, out, scale, overrides)
+        return
+    if run is not None or named:
+        raise click.UsageError("--run, --classify, --detect and --segment are for table-voc.")
     chosen = Scale.of(scale)
     given = {
         name: value
@@ -80,3 +97,31 @@ def reproduce(
         if value is not None
     }
     ReproduceConsole().run(table, out, recipe, replace(chosen, **given), seeds, overrides, data_dir)
+
+
+def _of_voc(
+    run: str | None, sets: dict[str, str], out: Path, scale: float, overrides: tuple[str, ...]
+) -> None:
+    """Fine-tune a run to PASCAL VOC and write the table."""
+    from rotkeras.reproduce.scale import Scale
+
+    Scale.of(scale)  # a mistake is reported at once
+    if run is None or not sets:
+        raise click.UsageError(
+            "table-voc needs --run, and at least one of --classify, --detect and --segment."
+        )
+    from rotkeras.training import devices
+
+    devices.check_tensorflow("reproduce table-voc")
+    from rotkeras.cli.embed import interruptible, new_console, start
+    from rotkeras.cli.finetune_console import FineTuneConsole
+
+    console = new_console()
+    with interruptible() as interrupted:
+        start(console)
+        from rotkeras.reproduce.voc import reproduce_voc
+
+        shown = FineTuneConsole(console, interrupted)
+        _, path = reproduce_voc(run, sets, out, scale, overrides, shown.tell, shown.begun)
+    console.print(path.read_text(encoding="utf-8"), markup=False)
+    console.print(f"written: {path}", markup=False)
