@@ -24,6 +24,7 @@ NEEDED = (
     "tensorboard",
     "ai-edge-litert",
     "pyarrow",
+    "pycocotools",
 )
 
 

@@ -62,7 +62,7 @@ class FineTuneConsole:
         looking = keras.callbacks.LambdaCallback(on_train_batch_end=self._look)
         return [self._bars[-1], looking]
 
-    def _look(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def _look(self, batch: int, logs: Any = None) -> None:
         if self.interrupted:
             raise KeyboardInterrupt
 

@@ -147,6 +147,6 @@ class Goal(Protocol):
         """Images as the files take them: uint8 (n, H, W, 3)."""
 
     def pictures(
-        self, network: Any, part: Any, size: Size, class_names: Sequence[str], count: int
+        self, predictions: Any, part: Any, size: Size, class_names: Sequence[str], count: int
     ) -> list[tuple[str, NDArray[np.uint8]]]:
         """(caption, RGB picture) of predictions to look at: the worst first."""

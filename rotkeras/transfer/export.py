@@ -47,6 +47,7 @@ class Exported:
 
 def export_network(
     network: Any,
+    predictions: Any,
     goal: Goal,
     labelled: Labelled,
     size: Size,
@@ -63,6 +64,7 @@ def export_network(
 
     Args:
         network: kept by the goal.
+        predictions: what it predicts of the test part.
         goal: it evaluates both.
         labelled: calibration is drawn from its training images, proof is made on its test part.
         size: of the images.
@@ -80,9 +82,7 @@ def export_network(
     Raises:
         UserError: for a profile that cannot be made of the network.
     """
-    say("evaluating Keras")
-    part = labelled.test
-    keras_found = goal.predict(network, part, size)
+    part, keras_found = labelled.test, predictions
     keras_result = goal.evaluate(keras_found, part, labelled.class_names)
     count = min(settings.calibration_images, len(labelled.train))
     images = goal.calibration(labelled.train, size, max(count, _LEAST_CALIBRATION), seed)

@@ -30,7 +30,8 @@ class FineTuned:
 
     Attributes:
         network: flat, of stock layers; one uint8 image in.
-        result: on the test part.
+        result: on the test part; of validation where test was not to be read.
+        predictions: of the test part; None where it was not to be read.
         validation: the best score on validation.
         epoch: of it, counted from 1.
         epochs: that were trained.
@@ -39,6 +40,7 @@ class FineTuned:
 
     network: keras.Model
     result: Result
+    predictions: Any
     validation: float
     epoch: int
     epochs: int
@@ -122,11 +124,12 @@ def fine_tune(
     best.restore()
     seconds = time.perf_counter() - started
     result = Result(best.best, {}, {}, len(labelled.validation))
+    predictions = None
     if test:
         predictions = goal.predict(kept, labelled.test, size)
         result = goal.evaluate(predictions, labelled.test, labelled.class_names)
     set_frozen(model, goal.head(model), False)
-    return FineTuned(in_float32(kept), result, best.best, best.epoch, done, seconds)
+    return FineTuned(in_float32(kept), result, predictions, best.best, best.epoch, done, seconds)
 
 
 def phases(settings: Train) -> list[tuple[bool, int]]:

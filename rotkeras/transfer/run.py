@@ -160,6 +160,7 @@ def run_fine_tuning(
                 extra = {"anchors": {key: list(each) for key, each in vars(anchors).items()}}
             exported = export_network(
                 made.network,
+                made.predictions,
                 goal,
                 labelled,
                 image_size(recipe, encoder),
@@ -172,10 +173,12 @@ def run_fine_tuning(
             )
         say("drawing the page")
         size = image_size(recipe, encoder)
-        pictures = goal.pictures(made.network, labelled.test, size, labelled.class_names, _PICTURES)
+        pictures = goal.pictures(
+            made.predictions, labelled.test, size, labelled.class_names, _PICTURES
+        )
         table = None
         if isinstance(goal, Classify) and not goal.several:
-            found = goal.predict(made.network, labelled.test, size).argmax(axis=1)
+            found = made.predictions.argmax(axis=1)
             table = confusion(labelled.test.labels, found, len(labelled.class_names))
         page.write(
             working / "report.html",
@@ -220,7 +223,7 @@ def summarise(
     """The content of `summary.json`; the score has an interval by a bootstrap over images."""
     size = image_size(recipe, encoder)
     part, names = labelled.test, labelled.class_names
-    predictions = goal.predict(made.network, part, size)
+    predictions = made.predictions
     low, high = interval(
         lambda rows: goal.evaluate(predictions, part, names, rows).score, len(part)
     )

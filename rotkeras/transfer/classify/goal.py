@@ -159,14 +159,14 @@ class Classify:
 
     def pictures(
         self,
-        network: Any,
+        predictions: NDArray[np.float32],
         part: ClassifiedImages,
         size: Size,
         class_names: Sequence[str],
         count: int,
     ) -> list[tuple[str, NDArray[np.uint8]]]:
         """The images whose own class got the least probability."""
-        scores = self.predict(network, part, size)
+        scores = predictions
         if self.several:
             wrong = np.where(part.labels == 1, 1 - scores, np.where(part.labels < 0, scores, 0))
             worst = np.argsort(-wrong.max(axis=1), kind="stable")[:count]

@@ -164,13 +164,18 @@ class Detect:
         return BoxViews(drawn, sides_of(size))(np.arange(len(drawn)))[0]
 
     def pictures(
-        self, network: Any, part: BoxedImages, size: Size, class_names: Sequence[str], count: int
+        self,
+        predictions: Sequence[Detections],
+        part: BoxedImages,
+        size: Size,
+        class_names: Sequence[str],
+        count: int,
     ) -> list[tuple[str, NDArray[np.uint8]]]:
-        """Photographs with true and found boxes: those with most misses and false finds first."""
-        found = self.predict(network, part, size)
+        """Photographs with true and found boxes: those with most misses and false finds first, and
+        in the other half those with fewest."""
         drawn = [
             draw_boxes(part.paths[row], part.boxes[row], each, class_names, _SHOWN_SCORE)
-            for row, each in enumerate(found)
+            for row, each in enumerate(predictions)
         ]
         order = sorted(range(len(drawn)), key=lambda row: -drawn[row].mistakes)
         half = count // 2

@@ -170,23 +170,30 @@ class Segment:
         return MaskViews(drawn, sides_of(size))(np.arange(len(drawn)))[0]
 
     def pictures(
-        self, network: Any, part: MaskedImages, size: Size, class_names: Sequence[str], count: int
+        self,
+        predictions: Sequence[NDArray[np.uint8]],
+        part: MaskedImages,
+        size: Size,
+        class_names: Sequence[str],
+        count: int,
     ) -> list[tuple[str, NDArray[np.uint8]]]:
         """Photograph, truth and prediction: the least accurate first."""
-        found = self.predict(network, part, size)
-        images, masks = MaskViews(part, sides_of(size))(np.arange(len(part)))
-        accuracy = [
-            pixel_accuracy(confusion_matrix(mask, each, len(class_names)))
-            for mask, each in zip(masks, found, strict=True)
-        ]
+        accuracy = []
+        for row, each in enumerate(predictions):
+            truth = part.mask(row)
+            accuracy.append(
+                pixel_accuracy(confusion_matrix(truth, enlarged(each, truth), len(class_names)))
+            )
+        chosen = np.argsort(accuracy, kind="stable")[:count]
+        images, masks = MaskViews(part, sides_of(size))(chosen)
         colours = voc_colours(len(class_names))
         return [
             (
                 f"{part.names[row]}: photograph, truth, prediction;"
                 f" {100 * accuracy[row]:.1f} % of pixels",
-                sheet([images[row]], [masks[row]], [found[row]], colours),
+                sheet([image], [mask], [predictions[row]], colours),
             )
-            for row in np.argsort(accuracy, kind="stable")[:count]
+            for row, image, mask in zip(chosen, images, masks, strict=True)
         ]
 
 
