@@ -106,7 +106,7 @@ def export(
     **options: Any,
 ) -> None:
     """Export the encoder of RUN for servers and devices, with proof that each file agrees with
-    Keras.
+    Keras. RUN may be a fine-tuning too: then its classifier, detector or segmenter is exported.
 
     Exit code 1 if the accuracy of a file drops by more than --max-drop. Then the files are written
     to FOLDER-rejected, and an older export stays in place.
@@ -114,13 +114,18 @@ def export(
     \b
     rotkeras export runs/quickstart
     rotkeras export runs/mobile --profile auto --aim speed
+    rotkeras export runs/detect --profile auto -o phone
     rotkeras export runs/cifar10-cpu --profile int8 --profile learner --classes 20 -o device
     """
+    from rotkeras.cli.export_fine_tuning import export_again, is_fine_tuning
     from rotkeras.export.target import check_target, resolved
     from rotkeras.run.folder import Run
     from rotkeras.run.images import recipe_of_images
     from rotkeras.training import devices
 
+    if is_fine_tuning(run_folder):
+        export_again(run_folder, folder, data_dir, places, overwrite, options)
+        return
     run = Run(run_folder)
     run.check_ended()  # mistakes are reported before the seconds that TensorFlow takes to start
     devices.check_tensorflow("export")

@@ -87,7 +87,7 @@ class FineTuneConsole:
             self.tell("")
             self.console.print(table)
         if exported is not None:
-            self._files(exported)
+            self.files(exported)
         self.tell("")
         self.tell(f"network: {folder / 'model.keras'}")
         self.tell(f"page:    {folder / 'report.html'}")
@@ -96,7 +96,8 @@ class FineTuneConsole:
             example = command_line("python", folder / "export" / "example.py", "PHOTO.jpg")
             self.tell(f"next:    {example}")
 
-    def _files(self, exported: Any) -> None:
+    def files(self, exported: Any) -> None:
+        """Print the table of exported files."""
         table = Table(box=None, pad_edge=False)
         for name in ("file", "size", "ms", "%", "drop, points"):
             table.add_column(name, justify="left" if name == "file" else "right")

@@ -23,6 +23,4 @@ def recipes(name: str | None) -> None:
         first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         click.echo(f"{each:<{width}}  {first}")
     click.echo("\nRun one:  rotkeras train NAME        Look at one:  rotkeras recipes NAME")
-    click.echo(
-        "Those that fine-tune:  rotkeras finetune classify|detect|segment RUN --recipe NAME --data …"
-    )
+    click.echo("Those that fine-tune:  rotkeras finetune TASK RUN --recipe NAME --data PATH")

@@ -13,6 +13,9 @@ from rotkeras.recipe.models import Export
 AUTO = "auto"
 _SAME_SIZE, _SAME_SPEED = 1.02, 1.10
 """Within these ratios of the best, the file that lost less is taken."""
+_SLOWEST = 3.0
+"""A file that takes more than so many times as long as float32 is not taken for any aim: 16-bit
+activations save no byte beside other files of int8 weights, and take tens of times as long."""
 
 
 def candidates(settings: Export, images: int) -> tuple[list[Profile], dict[str, str]]:
@@ -70,13 +73,19 @@ def recommend(
         records: profile -> its part of `verify.json`; float32 is one of them.
         aim: size takes the smallest file and speed the fastest, of those of which no probe loses
             more than `max_drop` as measured; accuracy takes the smallest of those where the images
-            exclude a drop of more than `max_drop`. Of files within 2 % of the smallest, or 10 % of
+            exclude a drop of more than `max_drop`. A file that takes more than three times as long
+            as float32 is never taken. Of files within 2 % of the smallest, or 10 % of
             the fastest, the one that may have lost least is taken: by the upper end of the interval
             of its worst probe, and then by its cosine, where it has one.
         max_drop: percentage points.
     """
     losing = tuple(name for name in records if not _keeps(records[name], max_drop))
-    left = [name for name in records if name not in losing]
+    longest = _SLOWEST * records["float32"]["milliseconds"]
+    left = [
+        name
+        for name in records
+        if name not in losing and (name == "float32" or records[name]["milliseconds"] <= longest)
+    ]
     undecided: tuple[str, ...] = ()
     if aim == "accuracy":
         undecided = tuple(name for name in left if not _proven(records[name], max_drop))

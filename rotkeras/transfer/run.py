@@ -154,10 +154,6 @@ def run_fine_tuning(
         exported = None
         if recipe.export is not None:
             (working / "export").mkdir()
-            extra: dict[str, Any] = {"several": getattr(goal, "several", False)}
-            if goal.name == "detect":
-                anchors = anchors_of(recipe.task.anchor_size)
-                extra = {"anchors": {key: list(each) for key, each in vars(anchors).items()}}
             exported = export_network(
                 made.network,
                 made.predictions,
@@ -168,7 +164,7 @@ def run_fine_tuning(
                 working / "export",
                 name=recipe.name,
                 seed=recipe.train.seed,
-                extra=extra,
+                extra=extra_of(recipe, goal),
                 say=say,
             )
         say("drawing the page")
@@ -195,6 +191,14 @@ def run_fine_tuning(
             shutil.rmtree(target)
         working.rename(target)
     return summary, exported
+
+
+def extra_of(recipe: FineTuning, goal: Goal) -> dict[str, Any]:
+    """What `task.json` of exported files says besides task and classes."""
+    if goal.name == "detect":
+        anchors = anchors_of(recipe.task.anchor_size)
+        return {"anchors": {key: list(each) for key, each in vars(anchors).items()}}
+    return {"several": getattr(goal, "several", False)}
 
 
 def check_folder(folder: Path, overwrite: bool) -> Path:

@@ -79,6 +79,14 @@ def test_of_files_as_fast_as_each_other_the_more_exact_is_taken():
     assert (fastest(0.95), fastest(0.8)) == ("mixed", "int8")
 
 
+def test_a_file_that_takes_many_times_as_long_is_not_taken():
+    slow = record("int16x8", 250, 6.1, 1.0)
+    assert recommend({**RECORDS, "int16x8": slow}, "size", 0.5).profile == "dynamic"
+    assert recommend(
+        {**RECORDS, "int16x8": {**slow, "milliseconds": 6.0}}, "size", 0.5
+    ).profile == ("int16x8")
+
+
 def test_candidates_and_those_that_are_left_out():
     def names(**settings):
         chosen, left_out = candidates(Export(**settings), 150)
