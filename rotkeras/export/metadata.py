@@ -127,19 +127,22 @@ def _build(tree: Any, description: Description) -> bytes:
             for each in _ordered(signature.outputs, graph.outputs)
         ]
         name = builder.CreateString(_text(signature.signatureKey))
-        lists = {2: ("table", vector(builder, inputs)), 3: ("table", vector(builder, outputs))}
-        custom = _custom(builder, description.custom) if index == 0 else {}
-        graphs.append(table(builder, {0: ("table", name), **lists, **custom}))
-    fields = {
-        0: ("table", builder.CreateString(description.name)),
-        1: ("table", builder.CreateString(description.text)),
-        2: ("table", builder.CreateString(description.version)),
-        3: ("table", vector(builder, graphs)),
-        4: ("table", builder.CreateString(description.author)),
-        5: ("table", builder.CreateString(description.licence)),
-        7: ("table", builder.CreateString(_WITH_CUSTOM if description.custom else _VERSION)),
+        written = {0: name, 2: vector(builder, inputs), 3: vector(builder, outputs)}
+        if index == 0 and description.custom:
+            written[9] = _custom(builder, description.custom)
+        graphs.append(table(builder, {slot: ("table", each) for slot, each in written.items()}))
+    parsed_by = _WITH_CUSTOM if description.custom else _VERSION
+    made = {
+        0: builder.CreateString(description.name),
+        1: builder.CreateString(description.text),
+        2: builder.CreateString(description.version),
+        3: vector(builder, graphs),
+        4: builder.CreateString(description.author),
+        5: builder.CreateString(description.licence),
+        7: builder.CreateString(parsed_by),
     }
-    builder.Finish(table(builder, fields), b"M001")
+    root = table(builder, {slot: ("table", each) for slot, each in made.items()})
+    builder.Finish(root, b"M001")
     return bytes(builder.Output())
 
 
@@ -149,14 +152,14 @@ def _ordered(maps: Any, order: Any) -> list[tuple[str, int]]:
     return [(names.get(int(number), ""), int(number)) for number in order]
 
 
-def _custom(builder: Any, custom: Mapping[str, bytes]) -> dict[int, tuple[Kind, int]]:
-    """The field `custom_metadata` of a subgraph, where it has any."""
+def _custom(builder: Any, custom: Mapping[str, bytes]) -> int:
+    """The vector `custom_metadata` of a subgraph."""
     made = []
     for name, content in custom.items():
         data = builder.CreateNumpyVector(np.frombuffer(content, np.uint8))
         text = builder.CreateString(name)
         made.append(table(builder, {0: ("table", text), 1: ("table", data)}))
-    return {9: ("table", vector(builder, made))} if made else {}
+    return vector(builder, made)
 
 
 def _tensor(builder: Any, graph: Any, name: str, number: int, description: Description) -> int:
