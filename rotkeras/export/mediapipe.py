@@ -2,8 +2,8 @@
 
 A task finds it in `custom_metadata`, by name. The layouts are those of MediaPipe's
 image_segmenter_metadata_schema.fbs and object_detector_metadata_schema.fbs (file identifier V001
-each). Without custom metadata ImageClassifier works, ImageSegmenter guesses, and ObjectDetector
-refuses a file that gives raw boxes.
+each). Without it ImageClassifier works, ImageSegmenter takes the output as it is, and
+ObjectDetector refuses a file that gives raw boxes.
 """
 
 import flatbuffers

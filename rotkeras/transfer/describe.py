@@ -19,8 +19,8 @@ NAMES = {"classify": "classifier", "detect": "detector", "segment": "segmenter"}
 """What the files of a goal are called."""
 
 LEAST_SCORE = 0.3
-"""Of objects that ObjectDetector gives, as of `rotkeras.device.Detector`; without one it gives a
-box for each anchor."""
+"""Of objects that MediaPipe's ObjectDetector gives where an app sets none, as of
+`rotkeras.device.Detector`; without one every anchor counts until a better one suppresses it."""
 
 
 def describe(
