@@ -8,19 +8,22 @@ TensorFlow needs anyway, it is a page.
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from rotkeras.export.tables import Aligned, Kind, floats, table, vector
+
 NAME = "TFLITE_METADATA"
-_FEATURE, _IMAGE = 1, 2  # of the union ContentProperties
+_FEATURE, _IMAGE, _BOX = 1, 2, 3  # of the union ContentProperties
 _RGB = 1
-_NORMALIZATION = 1  # of the union ProcessUnitOptions
+_BOUNDARIES, _RATIO = 1, 0  # of BoundingBoxType and CoordinateType
+_NORMALIZATION, _THRESHOLD = 1, 3  # of the union ProcessUnitOptions
 _AXIS_LABELS = 2  # of AssociatedFileType
+_VERSION, _WITH_CUSTOM = "1.0.0", "1.5.0"  # of the schema, which can read what is written
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Description:
         tensors: tensor name -> description, for inputs and outputs of the signatures.
         labels: tensor name -> (file name, one label for each number of its last axis).
         files: further files that travel with the model: file name -> lines.
+        names: tensor name -> what metadata call it, where that is another name.
+        boxes: names of tensors that hold boxes.
+        least_scores: tensor name -> below which scores mean nothing, unless an app says otherwise.
+        custom: name -> a flatbuffer of its own schema, such as `rotkeras.export.mediapipe` makes;
+            of the first signature.
     """
 
     name: str
@@ -46,6 +54,10 @@ class Description:
     tensors: Mapping[str, str]
     labels: Mapping[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
     files: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    boxes: Collection[str] = ()
+    least_scores: Mapping[str, float] = field(default_factory=dict)
+    custom: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def add_metadata(model: bytes, description: Description) -> bytes:
@@ -79,27 +91,9 @@ def packed(tree: Any, size: int) -> bytes:
         tree: the model as an object.
         size: about how many bytes it will have.
     """
-    builder = _Aligned(size)
+    builder = Aligned(size)
     builder.Finish(tree.Pack(builder), b"TFL3")
     return bytes(builder.Output())
-
-
-class _Aligned(flatbuffers.Builder):
-    """Byte vectors, which hold weights, begin at multiples of 16, as `force_align: 16` in TFLite's
-    schema asks."""
-
-    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
-        return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
-
-    def CreateNumpyVector(self, x: Any) -> Any:  # noqa: N802
-        if x.dtype.itemsize != 1:
-            return super().CreateNumpyVector(x)
-        self.StartVector(1, x.size, 16)
-        begin: int = self.Head() - x.size
-        self.head = begin
-        self.Bytes[begin : begin + x.size] = x.tobytes()
-        self.vectorNumElems = x.size
-        return self.EndVector()
 
 
 def _archive(files: Mapping[str, str]) -> bytes:
@@ -117,7 +111,7 @@ def _archive(files: Mapping[str, str]) -> bytes:
 def _build(tree: Any, description: Description) -> bytes:
     """The metadata flatbuffer: one entry for each subgraph that a signature names, in their
     order."""
-    builder = flatbuffers.Builder(1024)
+    builder = Aligned(1024)
     graphs = []
     signatures = {each.subgraphIndex: each for each in tree.signatureDefs or []}
     for index in range(len(tree.subgraphs)):
@@ -133,18 +127,22 @@ def _build(tree: Any, description: Description) -> bytes:
             for each in _ordered(signature.outputs, graph.outputs)
         ]
         name = builder.CreateString(_text(signature.signatureKey))
-        lists = {2: ("table", _vector(builder, inputs)), 3: ("table", _vector(builder, outputs))}
-        graphs.append(_table(builder, {0: ("table", name), **lists}))
-    fields = {
-        0: ("table", builder.CreateString(description.name)),
-        1: ("table", builder.CreateString(description.text)),
-        2: ("table", builder.CreateString(description.version)),
-        3: ("table", _vector(builder, graphs)),
-        4: ("table", builder.CreateString(description.author)),
-        5: ("table", builder.CreateString(description.licence)),
-        7: ("table", builder.CreateString("1.0.0")),
+        written = {0: name, 2: vector(builder, inputs), 3: vector(builder, outputs)}
+        if index == 0 and description.custom:
+            written[9] = _custom(builder, description.custom)
+        graphs.append(table(builder, {slot: ("table", each) for slot, each in written.items()}))
+    parsed_by = _WITH_CUSTOM if description.custom else _VERSION
+    made = {
+        0: builder.CreateString(description.name),
+        1: builder.CreateString(description.text),
+        2: builder.CreateString(description.version),
+        3: vector(builder, graphs),
+        4: builder.CreateString(description.author),
+        5: builder.CreateString(description.licence),
+        7: builder.CreateString(parsed_by),
     }
-    builder.Finish(_table(builder, fields), b"M001")
+    root = table(builder, {slot: ("table", each) for slot, each in made.items()})
+    builder.Finish(root, b"M001")
     return bytes(builder.Output())
 
 
@@ -154,57 +152,51 @@ def _ordered(maps: Any, order: Any) -> list[tuple[str, int]]:
     return [(names.get(int(number), ""), int(number)) for number in order]
 
 
+def _custom(builder: Any, custom: Mapping[str, bytes]) -> int:
+    """The vector `custom_metadata` of a subgraph."""
+    made = []
+    for name, content in custom.items():
+        data = builder.CreateNumpyVector(np.frombuffer(content, np.uint8))
+        text = builder.CreateString(name)
+        made.append(table(builder, {0: ("table", text), 1: ("table", data)}))
+    return vector(builder, made)
+
+
 def _tensor(builder: Any, graph: Any, name: str, number: int, description: Description) -> int:
-    files = []
-    if name in description.labels:
-        file, _ = description.labels[name]
-        text = builder.CreateString(file)
-        files.append(_table(builder, {0: ("table", text), 2: ("int8", _AXIS_LABELS)}))
-    label, text = (
-        builder.CreateString(name),
-        builder.CreateString(description.tensors.get(name, "")),
-    )
-    fields = {0: ("table", label), 1: ("table", text)}
+    label = builder.CreateString(description.names.get(name, name))
+    text = builder.CreateString(description.tensors.get(name, ""))
+    fields: dict[int, tuple[Kind, int]] = {0: ("table", label), 1: ("table", text)}
+    units = []
     if name == "images":
         _, height, width, _ = graph.tensors[number].shape
-        size = _table(builder, {0: ("uint32", int(width)), 1: ("uint32", int(height))})
-        image = _table(builder, {0: ("int8", _RGB), 1: ("table", size)})
-        fields[3] = ("table", _table(builder, {0: ("uint8", _IMAGE), 1: ("table", image)}))
+        size = table(builder, {0: ("uint32", int(width)), 1: ("uint32", int(height))})
+        image = table(builder, {0: ("uint8", _RGB), 1: ("table", size)})
+        fields[3] = ("table", _union(builder, _IMAGE, image))
         # Mean 0 and deviation 1: pixels go in as they are, the network normalises them.
-        one, zero = (
-            builder.CreateNumpyVector(np.ones(1, np.float32)),
-            builder.CreateNumpyVector(np.zeros(1, np.float32)),
-        )
-        options = _table(builder, {0: ("table", zero), 1: ("table", one)})
-        unit = _table(builder, {0: ("uint8", _NORMALIZATION), 1: ("table", options)})
-        fields[4] = ("table", _vector(builder, [unit]))
+        one, zero = floats(builder, [1]), floats(builder, [0])
+        options = table(builder, {0: ("table", zero), 1: ("table", one)})
+        units.append(_union(builder, _NORMALIZATION, options))
+    elif name in description.boxes:
+        # MediaPipe asks for these of raw boxes too; no other form is let in.
+        box = table(builder, {1: ("uint8", _BOUNDARIES), 2: ("uint8", _RATIO)})
+        fields[3] = ("table", _union(builder, _BOX, box))
     else:
-        content = _table(builder, {0: ("uint8", _FEATURE), 1: ("table", _table(builder, {}))})
-        fields[3] = ("table", content)
-    if files:
-        fields[6] = ("table", _vector(builder, files))
-    return _table(builder, fields)
+        fields[3] = ("table", _union(builder, _FEATURE, table(builder, {})))
+    if name in description.least_scores:
+        least = table(builder, {0: ("float32", description.least_scores[name])})
+        units.append(_union(builder, _THRESHOLD, least))
+    if units:
+        fields[4] = ("table", vector(builder, units))
+    if name in description.labels:
+        file = builder.CreateString(description.labels[name][0])
+        made = table(builder, {0: ("table", file), 2: ("uint8", _AXIS_LABELS)})
+        fields[6] = ("table", vector(builder, [made]))
+    return table(builder, fields)
 
 
-def _table(builder: Any, fields: Mapping[int, tuple[str, int]]) -> int:
-    """A table of {slot: (kind, value)}; values of kind "table" are offsets of what was written
-    before."""
-    builder.StartObject(8)
-    for slot, (kind, value) in fields.items():
-        if kind == "table":
-            builder.PrependUOffsetTRelativeSlot(slot, value, 0)
-        elif kind == "uint32":
-            builder.PrependUint32Slot(slot, value, 0)
-        else:
-            builder.PrependUint8Slot(slot, value, 0)
-    return int(builder.EndObject())
-
-
-def _vector(builder: Any, offsets: Sequence[int]) -> int:
-    builder.StartVector(4, len(offsets), 4)
-    for offset in reversed(offsets):
-        builder.PrependUOffsetTRelative(offset)
-    return int(builder.EndVector())
+def _union(builder: Any, kind: int, value: int) -> int:
+    """A table whose one field is a union: which of its tables it holds, and that one."""
+    return table(builder, {0: ("uint8", kind), 1: ("table", value)})
 
 
 def _text(value: Any) -> str:

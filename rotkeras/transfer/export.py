@@ -1,7 +1,6 @@
 """Files of a fine-tuned network for devices, each proven on the test images."""
 
 import hashlib
-import json
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,22 +9,19 @@ from typing import Any
 
 from rotkeras import __version__
 from rotkeras.device.host import describe_host
-from rotkeras.device.task_file import NAME as TASK_FILE
 from rotkeras.export.any_network import convert_network
 from rotkeras.export.auto import recommend
-from rotkeras.export.metadata import Description, add_metadata
+from rotkeras.export.metadata import add_metadata
 from rotkeras.export.operators import operators_of
 from rotkeras.export.profiles import CANDIDATES, PROFILES
 from rotkeras.files import temporary_folder, write_json
-from rotkeras.images import Size, shown
+from rotkeras.images import Size
 from rotkeras.run.folder import versions
 from rotkeras.transfer.base import Goal, Labelled
 from rotkeras.transfer.bootstrap import interval
+from rotkeras.transfer.describe import NAMES, describe
 from rotkeras.transfer.examples import write_examples
 from rotkeras.transfer.settings import Files
-
-NAMES = {"classify": "classifier", "detect": "detector", "segment": "segmenter"}
-"""What the files of a goal are called."""
 
 OUTPUTS = {"classify": "probabilities", "detect": "boxes", "segment": "probabilities"}
 _DRAWS = 200
@@ -109,8 +105,8 @@ def export_network(
                 left_out[profile] = str(error)
                 continue
             path = folder / f"{NAMES[goal.name]}-{profile}.tflite"
-            described = _description(goal, labelled, size, settings, profile, name, task)
-            path.write_bytes(add_metadata(content, described))
+            said = describe(name, profile, task, size, settings.author, settings.licence)
+            path.write_bytes(add_metadata(content, said))
             say(f"proving {profile}")
             records[profile] = _prove(
                 path, profile, goal, labelled, size, keras_found, keras_result.score, seed
@@ -206,45 +202,3 @@ def _chosen(
         "left_out": left_out,
         "records": list(records.values()),
     }
-
-
-def _description(
-    goal: Goal,
-    labelled: Labelled,
-    size: Size,
-    settings: Files,
-    profile: str,
-    name: str,
-    task: dict[str, Any],
-) -> Description:
-    cut = "its centre cut and resized" if goal.name == "classify" else "stretched to this size"
-    tensors = {
-        "images": (
-            f"Upright RGB image, uint8, 0 to 255, {cut}: {shown(size)} pixels. No normalisation"
-            " outside: it is the first layer."
-        ),
-        "probabilities": (
-            "Probability of each class."
-            if goal.name == "classify"
-            else "Probability of each class for each pixel."
-        ),
-        "boxes": "Offsets of boxes from their anchors, in the order of task.json.",
-        "scores": "Probability of each class for each anchor.",
-    }
-    labels = {
-        ("scores" if goal.name == "detect" else "probabilities"): (
-            "labels.txt",
-            labelled.class_names,
-        )
-    }
-    return Description(
-        f"{name} ({profile})",
-        f"A {NAMES[goal.name]} of {len(labelled.class_names)} classes, fine-tuned with rotkeras;"
-        f" profile {profile}.",
-        "1",
-        settings.author,
-        settings.licence,
-        tensors,
-        labels,
-        {TASK_FILE: [json.dumps(task)]},
-    )

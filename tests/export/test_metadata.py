@@ -4,60 +4,7 @@ import struct
 import zipfile
 
 import pytest
-from ai_edge_litert import schema_py_generated as schema
-
-
-class Table:
-    """A flatbuffer table: its fields by slot number."""
-
-    def __init__(self, data, position):
-        self.data, self.position = data, position
-
-    def at(self, slot):
-        vtable = self.position - struct.unpack_from("<i", self.data, self.position)[0]
-        size = struct.unpack_from("<H", self.data, vtable)[0]
-        entry = 4 + 2 * slot
-        offset = struct.unpack_from("<H", self.data, vtable + entry)[0] if entry < size else 0
-        return self.position + offset if offset else None
-
-    def follow(self, slot):
-        place = self.at(slot)
-        return None if place is None else place + struct.unpack_from("<I", self.data, place)[0]
-
-    def text(self, slot):
-        place = self.follow(slot)
-        length = struct.unpack_from("<I", self.data, place)[0]
-        return bytes(self.data[place + 4 : place + 4 + length]).decode()
-
-    def table(self, slot):
-        return Table(self.data, self.follow(slot))
-
-    def tables(self, slot):
-        place = self.follow(slot)
-        if place is None:
-            return []
-        places = [
-            place + 4 + 4 * number
-            for number in range(struct.unpack_from("<I", self.data, place)[0])
-        ]
-        return [
-            Table(self.data, each + struct.unpack_from("<I", self.data, each)[0]) for each in places
-        ]
-
-    def byte(self, slot):
-        return self.data[self.at(slot)]
-
-    def number(self, slot):
-        return struct.unpack_from("<I", self.data, self.at(slot))[0]
-
-
-def metadata_of(path):
-    model = schema.Model.GetRootAs(path.read_bytes())
-    found = [model.Metadata(index) for index in range(model.MetadataLength())]
-    (entry,) = [each for each in found if each.Name() == b"TFLITE_METADATA"]
-    data = bytes(model.Buffers(entry.Buffer()).DataAsNumpy())
-    assert data[4:8] == b"M001"
-    return Table(data, struct.unpack_from("<I", data, 0)[0])
+from flatbuffer_tables import metadata_of
 
 
 def test_the_file_says_what_it_is(exported):
