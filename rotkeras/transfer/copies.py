@@ -9,7 +9,7 @@ from rotkeras.errors import UserError, brief
 
 
 def copy_at(network: keras.Model, input_shape: tuple[int, ...] | None = None) -> keras.Model:
-    """A flat copy of a network with taps, with the same weights, sharing nothing with it.
+    """A flat copy of a network up to its last tap, with the same weights, sharing nothing with it.
 
     Its layers belong to this graph alone, which keras-cv needs: it finds maps by `layer.output`.
 
@@ -20,8 +20,11 @@ def copy_at(network: keras.Model, input_shape: tuple[int, ...] | None = None) ->
     Raises:
         UserError: for a network without taps, and a size that it cannot take.
     """
-    inner = taps.flat(network)
-    taps.names(inner)
+    whole = taps.flat(network)
+    # What comes behind the last tap, such as the head of a pretext task, would never be trained.
+    inner: Any = keras.Model(
+        whole.inputs, taps.output(whole, taps.names(whole)[-1]), name=whole.name
+    )
     policy = keras.config.dtype_policy().name
     given: Any = inner.inputs[0]
     shape = tuple(given.shape[1:]) if input_shape is None else tuple(input_shape)
