@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -91,13 +90,3 @@ def finetune(
     shown.show(summary, exported, target)
     if exported is not None and exported.rejected:
         sys.exit(1)
-
-
-def score_words(summary: dict[str, Any]) -> str:
-    """The score with its interval, in one line."""
-    test = summary["test"]
-    return (
-        f"{summary['score_words']} {100 * test['score']:.1f} %"
-        f" ({100 * test['low']:.1f} … {100 * test['high']:.1f}) on {test['images']:,}"
-        f" {summary['measured_on']} images"
-    )

@@ -7,7 +7,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from rotkeras.cli.finetune import score_words
 from rotkeras.pretext.base import Monitor
 from rotkeras.text import clock, command_line, readable_size
 from rotkeras.training.callbacks.progress import Progress
@@ -110,3 +109,13 @@ class FineTuneConsole:
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False)
+
+
+def score_words(summary: dict[str, Any]) -> str:
+    """The score with its interval, in one line."""
+    test = summary["test"]
+    return (
+        f"{summary['score_words']} {100 * test['score']:.1f} %"
+        f" ({100 * test['low']:.1f} … {100 * test['high']:.1f}) on {test['images']:,}"
+        f" {summary['measured_on']} images"
+    )
