@@ -113,6 +113,39 @@ def exported(exported_run):
     return exported_run.export
 
 
+@pytest.fixture(scope="session")
+def loud_detector(tmp_path_factory, fine_tuned, labelled_sets):
+    """A folder with `model.keras` and `detector-float32.tflite` of the detector of `fine_tuned`,
+    its scores raised so far that it finds objects everywhere."""
+    import keras
+    from small_transfer import SIDE, recipe
+
+    from rotkeras.transfer.detect.goal import Detect
+    from rotkeras.transfer.detect.model import anchors_of
+    from rotkeras.transfer.export import export_network
+    from rotkeras.transfer.settings import Files
+
+    folder = tmp_path_factory.mktemp("loud")
+    network = keras.models.load_model(fine_tuned["detect"][1] / "model.keras")
+    prediction = network.get_layer("classes_prediction")
+    prediction.bias.assign_add(keras.ops.full(prediction.bias.shape, 4.0))
+    network.save(folder / "model.keras")
+    made = recipe("detect", labelled_sets["detect"])
+    goal = Detect(made.task)
+    export_network(
+        network,
+        goal,
+        goal.read(made.data, SIDE, 0, print),
+        SIDE,
+        Files(profiles=["float32"]),
+        folder,
+        name="loud",
+        seed=0,
+        extra={"anchors": {key: list(each) for key, each in vars(anchors_of(4.0)).items()}},
+    )
+    return folder
+
+
 @pytest.fixture
 def eagerly():
     """Steps are not traced: a `fit` or `predict` of few steps costs a third. What is promised of
