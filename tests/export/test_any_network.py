@@ -14,7 +14,9 @@ SIDE = 16
 
 
 def images(count):
-    return np.stack([np.asarray(drawn(number)[0].resize((SIDE, SIDE))) for number in range(count)])
+    """Photographs without black and white, which set no range of pixels."""
+    small = [np.asarray(drawn(number)[0].resize((SIDE, SIDE))) for number in range(count)]
+    return np.stack(small) // 2 + 40
 
 
 def trunk():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from small_transfer import strided
 
+from rotkeras.backbones import taps
 from rotkeras.data import load
 from rotkeras.errors import UserError
 from rotkeras.recipe.files import validate_kind
@@ -13,6 +14,7 @@ from rotkeras.transfer.classify.goal import Classify, crossentropy, multi_label_
 from rotkeras.transfer.classify.read import ClassifiedImages
 from rotkeras.transfer.encoder import Encoder
 from rotkeras.transfer.finetune import build_optimizer, fine_tune, phases, set_frozen
+from rotkeras.transfer.run import with_best_tap
 from rotkeras.transfer.segment.loss import loss as segment_loss
 from rotkeras.transfer.settings import FineTuning
 
@@ -163,6 +165,30 @@ class TestFrozen:
             tuned(encoder, few(digits), epochs=3, learning_rate=1e30, optimizer=optimizer)
         assert "\n" not in str(error.value)
 
+    def test_mixed_precision_leaves_a_network_of_float32(self, encoder, digits):
+        made = tuned(encoder, few(digits), epochs=1, precision="mixed_bfloat16")
+        dtypes = {layer.compute_dtype for layer in made.network.layers}
+        assert dtypes <= {"float32", "uint8"}
+        assert keras.config.dtype_policy().name == "float32"
+        found = made.network.predict_on_batch(digits.test.images.take(slice(None)))
+        right = (found.argmax(axis=1) == digits.test.labels).mean()
+        assert right == pytest.approx(made.result.score, abs=0.05)
+
+
+def test_a_frozen_classifier_reads_the_tap_that_its_run_found_best(encoder):
+    known = Encoder(encoder.network, "run", "pre-trained", "stage2", 5.0)
+    cut = with_best_tap(settings(encoder="frozen"), known)
+    assert taps.names(cut.network) == ["stage1", "stage2"]
+    assert (cut.name, cut.words, cut.seconds) == ("run", "pre-trained", 5.0)
+    assert with_best_tap(settings(), known) is known
+    assert with_best_tap(settings(encoder="frozen"), encoder) is encoder
+    named = validate_kind(
+        FineTuning,
+        {"train": {"encoder": "frozen"}, "task": {"name": "classify", "tap": "stage3"}},
+        "x",
+    )
+    assert with_best_tap(named, known) is known
+
 
 def test_phases():
     assert phases(settings().train) == [(False, 2)]
@@ -181,9 +207,9 @@ def test_frozen_needs_a_head_to_train():
 
 def test_the_optimizer_is_that_of_the_recipe():
     model = strided(32)
-    taps = ["stage1", "stage2", "stage3", "stage4"]
+    names = taps.names(model)
     schedule = {"name": "steps", "factor": 0.5, "at_epochs": [2]}
-    made = build_optimizer(settings(schedule=schedule, epochs=4).train, 4, 10, model, taps)
+    made = build_optimizer(settings(schedule=schedule, epochs=4).train, 4, 10, model, names)
     assert isinstance(made, keras.optimizers.Optimizer)
     assert (made.weight_decay, made.global_clipnorm) == (0.05, 10.0)
     rates = [float(made._learning_rate(step)) for step in (0, 19, 20, 39)]

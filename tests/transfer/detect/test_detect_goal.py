@@ -3,11 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from small_transfer import SHAPES, drawn, numbers, recipe
+from small_transfer import SHAPES, drawn, numbers, recipe, strided
 
 from rotkeras.device.boxes import Detections
 from rotkeras.transfer.detect.goal import Detect
 from rotkeras.transfer.detect.pictures import FALSE, HIT, MISS
+from rotkeras.transfer.finetune import set_frozen
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +129,15 @@ def test_pictures_show_hits_misses_and_false_finds(goal, labelled, monkeypatch):
 def test_calibration_is_a_draw_of_training(goal, labelled):
     drawn_images = goal.calibration(labelled.train, 64, 16, 0)
     assert (drawn_images.shape, drawn_images.dtype) == ((8, 64, 64, 3), np.uint8)
+
+
+def test_a_frozen_detector_trains_pyramid_and_heads_alone(goal, labelled):
+    model = goal.build(strided(), labelled, (64, 64, 3), 0)
+    everything = len(model.trainable_variables)
+    set_frozen(model, goal.head(model), True)
+    trained = {each.path.split("/")[-2] for each in model.trainable_variables}
+    assert trained
+    assert all(each.startswith(("pyramid_", "boxes_", "classes_")) for each in trained)
+    assert not any(layer.trainable for layer in model.backbone.layers)
+    set_frozen(model, goal.head(model), False)
+    assert len(model.trainable_variables) == everything
