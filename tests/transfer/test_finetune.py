@@ -9,6 +9,7 @@ from rotkeras.backbones import taps
 from rotkeras.data import load
 from rotkeras.errors import UserError
 from rotkeras.recipe.files import validate_kind
+from rotkeras.training.callbacks import MetricsLog
 from rotkeras.transfer.base import Labelled
 from rotkeras.transfer.classify.goal import Classify, crossentropy, multi_label_crossentropy
 from rotkeras.transfer.classify.read import ClassifiedImages
@@ -159,20 +160,19 @@ class TestFrozen:
         moved = [same(given, each) != set(given) for each in watch.weights]
         assert 1 <= moved.index(True) < 4
 
-    def test_a_loss_that_is_not_finite_is_a_sentence(self, encoder, digits):
+    @pytest.mark.parametrize("decay", [1.0, 0.9])
+    def test_a_loss_that_is_not_finite_is_a_sentence(self, decay, encoder, digits):
         optimizer = {"name": "sgd", "momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
-        with pytest.raises(UserError) as error:
-            tuned(encoder, few(digits), epochs=3, learning_rate=1e30, optimizer=optimizer)
+        wild = {"learning_rate": 1e30, "learning_rate_decay": decay, "optimizer": optimizer}
+        with pytest.raises(UserError, match="at learning rate 1e") as error:
+            tuned(encoder, few(digits), epochs=3, **wild)
         assert "\n" not in str(error.value)
 
-    def test_mixed_precision_leaves_a_network_of_float32(self, encoder, digits):
-        made = tuned(encoder, few(digits), epochs=1, precision="mixed_bfloat16")
-        dtypes = {layer.compute_dtype for layer in made.network.layers}
-        assert dtypes <= {"float32", "uint8"}
-        assert keras.config.dtype_policy().name == "float32"
-        found = made.network.predict_on_batch(digits.test.images.take(slice(None)))
-        right = (found.argmax(axis=1) == digits.test.labels).mean()
-        assert right == pytest.approx(made.result.score, abs=0.05)
+    def test_with_rates_of_stages_the_highest_is_logged(self, encoder, digits, tmp_path):
+        log = MetricsLog(tmp_path / "metrics.jsonl")
+        tuned(encoder, few(digits), [log], epochs=1, learning_rate_decay=0.5)
+        (row,) = log.rows
+        assert row["learning_rate"] == pytest.approx(0.01)
 
 
 def test_a_frozen_classifier_reads_the_tap_that_its_run_found_best(encoder):
