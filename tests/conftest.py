@@ -6,6 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # the kernels that the command line uses
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -112,6 +113,39 @@ def exported(exported_run):
     return exported_run.export
 
 
+@pytest.fixture(scope="session")
+def loud_detector(tmp_path_factory, fine_tuned, labelled_sets):
+    """A folder with `model.keras` and `detector-float32.tflite` of the detector of `fine_tuned`,
+    its scores raised so far that it finds objects everywhere."""
+    import keras
+    from small_transfer import SIDE, recipe
+
+    from rotkeras.transfer.detect.goal import Detect
+    from rotkeras.transfer.detect.model import anchors_of
+    from rotkeras.transfer.export import export_network
+    from rotkeras.transfer.settings import Files
+
+    folder = tmp_path_factory.mktemp("loud")
+    network = keras.models.load_model(fine_tuned["detect"][1] / "model.keras")
+    prediction = network.get_layer("classes_prediction")
+    prediction.bias.assign_add(keras.ops.full(prediction.bias.shape, 4.0))
+    network.save(folder / "model.keras")
+    made = recipe("detect", labelled_sets["detect"])
+    goal = Detect(made.task)
+    export_network(
+        network,
+        goal,
+        goal.read(made.data, SIDE, 0, print),
+        SIDE,
+        Files(profiles=["float32"]),
+        folder,
+        name="loud",
+        seed=0,
+        extra={"anchors": {key: list(each) for key, each in vars(anchors_of(4.0)).items()}},
+    )
+    return folder
+
+
 @pytest.fixture
 def eagerly():
     """Steps are not traced: a `fit` or `predict` of few steps costs a third. What is promised of
@@ -141,3 +175,59 @@ def quick_backbone():
     from small_training import three_taps
 
     return three_taps()
+
+
+@pytest.fixture(scope="session")
+def labelled_sets(tmp_path_factory):
+    """Task -> the folder of a drawn set (`small_transfer`), and "encoder" -> a `.keras` file. Not
+    to be written into."""
+    from small_transfer import WRITERS, strided
+
+    base = tmp_path_factory.mktemp("labelled")
+    folders = {task: write(base / task) for task, write in WRITERS.items()}
+    folders["encoder"] = base / "encoder.keras"
+    strided().save(folders["encoder"])
+    return folders
+
+
+@pytest.fixture(scope="session")
+def fine_tuned(tmp_path_factory, labelled_sets):
+    """Task -> (what the command said, its folder) of `rotkeras finetune` with one epoch.
+
+    Made once for all workers; copy a folder to write into it.
+    """
+    import fcntl
+
+    import tensorflow as tf
+    from small_transfer import SIDE
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "fine-tuned"
+    folder.mkdir(exist_ok=True)
+    made = {}
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for task in ("classify", "detect", "segment"):
+            said = folder / f"{task}.txt"
+            if not said.exists():
+                from click.testing import CliRunner
+
+                from rotkeras.cli import main
+
+                small = ["task.channels=8", "task.convolutions=1"] if task == "detect" else []
+                settings = [f"data.image_size={SIDE}", "train.epochs=1", "train.images_per_batch=4"]
+                settings += ["train.schedule.warmup_epochs=0", "export.max_drop=100"]
+                arguments = ["finetune", task, labelled_sets["encoder"], "-o", folder / task]
+                arguments += ["--data", labelled_sets[task], "--overwrite"]
+                arguments += [part for each in [*small, *settings] for part in ("--set", each)]
+                tf.config.run_functions_eagerly(True)  # two steps are not worth a trace
+                try:
+                    with warnings.catch_warnings():
+                        warnings.filterwarnings("ignore", "The structure of `inputs`")
+                        result = CliRunner().invoke(main, [str(each) for each in arguments])
+                finally:
+                    tf.config.run_functions_eagerly(False)
+                assert result.exit_code == 0, result.output
+                said.write_text(result.output)
+            made[task] = (said.read_text(), folder / task)
+    return made

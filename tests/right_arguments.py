@@ -124,9 +124,12 @@ RIGHT: dict[str, dict[str, Any]] = {
         "images": lambda: made.images, "task": lambda: made.task, "images_per_batch": 4
     },
     "data.split": {"images": lambda: made.images, "fraction": 0.25},
+    "device.Classifier": {"path": "classifier.tflite"},
+    "device.Detector": {"path": "detector.tflite"},
     "device.Encoder": {"path": "encoder.tflite"},
     "device.Learner": {"path": "learner.tflite"},
     "device.Orienter": {"path": "orient.tflite"},
+    "device.Segmenter": {"path": "segmenter.tflite"},
     "device.TFLiteFile": {"path": "any.tflite"},
     "device.check_golden": {"folder": "export"},
     "device.measure_latency": {"path": "any.tflite"},

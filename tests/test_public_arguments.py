@@ -27,7 +27,7 @@ ROOMS = [name for name in rotkeras.__all__ if name != "UserError"]
 RESULTS = {
     "attention.FilterVariety", "audit.Finding", "audit.Folder", "audit.Report", "audit.ShortcutResult",
     "benchmark.InputBenchmark", "benchmark.TrainingBenchmark", "benchmark.Work", "data.BadImage", "data.Pipeline",
-    "device.GoldenCheck", "embedding.Chunk", "embedding.Embedded", "embedding.Encoder",
+    "device.Detections", "device.GoldenCheck", "embedding.Chunk", "embedding.Embedded", "embedding.Encoder",
     "embedding.ImageList", "embedding.Neighbours", "export.Exported", "export.Parts", "quality.Spread",
     "export.Profile", "probes.FittedProbe", "probes.KnnProbe", "probes.LinearProbe",
 }  # fmt: skip
@@ -50,9 +50,12 @@ MORE_WRONG: dict[tuple[str, str], list[Any]] = {
     ("data.load", "on_bad_image"): ["ignore"],
     ("data.load", "train_images"): [-5],
     ("data.load", "validation_fraction"): [2],
+    ("device.Classifier", "threads"): [0],
+    ("device.Detector", "threads"): [0],
     ("device.Encoder", "threads"): [0, -1],
     ("device.Learner", "threads"): [0],
     ("device.Orienter", "threads"): [0],
+    ("device.Segmenter", "threads"): [0],
     ("device.TFLiteFile", "threads"): [0],
     ("device.check_golden", "threads"): [0],
     ("device.measure_latency", "max_seconds"): [0, -1.0],

@@ -34,7 +34,7 @@ class Classifier:
     """
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
-        self._file = file_at(os.fspath(path), threads)
+        self._file = file_at(path, threads)
         content = read_task(self._file, "classify")
         self.class_names: tuple[str, ...] = tuple(content["classes"])
         self.several = bool(content.get("several", False))

@@ -36,7 +36,7 @@ class Detector:
     """
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
-        self._file = file_at(os.fspath(path), threads)
+        self._file = file_at(path, threads)
         content = read_task(self._file, "detect")
         self.class_names: tuple[str, ...] = tuple(content["classes"])
         self.input_size = size_of(self._file, SIGNATURES["detect"])

@@ -33,7 +33,7 @@ class Segmenter:
     """
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
-        self._file = file_at(os.fspath(path), threads)
+        self._file = file_at(path, threads)
         self.class_names: tuple[str, ...] = tuple(read_task(self._file, "segment")["classes"])
         self.input_size = size_of(self._file, SIGNATURES["segment"])
 

@@ -1,7 +1,7 @@
 """What a fine-tuned file says of its task: a JSON text that travels with it."""
 
 import json
-from pathlib import Path
+import os
 from typing import Any, Literal
 
 from rotkeras.device.tflite_file import TFLiteFile
@@ -56,6 +56,6 @@ def size_of(file: TFLiteFile, signature: str) -> Size:
     return as_size(height, width)
 
 
-def file_at(path: str | Path, threads: int | None) -> TFLiteFile:
+def file_at(path: str | os.PathLike[str], threads: int | None) -> TFLiteFile:
     """Open a file."""
     return TFLiteFile(path, threads)

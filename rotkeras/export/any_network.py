@@ -117,9 +117,11 @@ def _of_float_pixels(network: keras.Model) -> keras.Model:
     plain = keras.Model(network.inputs, network.outputs)
     twin: Any = keras.models.clone_model(plain, input_tensors=[pixels])
     twin.set_weights(plain.get_weights())
-    names = list(network.output) if isinstance(network.output, dict) else []
-    ordered = dict(zip(names, twin.outputs, strict=True)) if names else twin.outputs[0]
-    return keras.Model(pixels, ordered)
+    named = isinstance(network.output, dict)  # whose order is not that of `outputs`
+    outputs = (
+        keras.tree.pack_sequence_as(network.output, twin.outputs) if named else twin.outputs[0]
+    )
+    return keras.Model(pixels, outputs)
 
 
 def _ranges(images: NDArray[np.uint8]) -> Iterator[dict[str, NDArray[np.float32]]]:

@@ -36,13 +36,14 @@ def copy_at(network: keras.Model, input_shape: tuple[int, ...] | None = None) ->
             input_tensors=[images],
             clone_function=lambda layer: _under(policy, layer),
         )
+        made.set_weights(inner.get_weights())
     except Exception as error:
         raise UserError(
             f"The network {inner.name!r} cannot take images of {shape} ({brief(error)}). Use a size"
             f" near {tuple(given.shape[1:])}, or a network that ends in a feature map."
         ) from error
-    made.set_weights(inner.get_weights())
-    return keras.Model(made.inputs, made.outputs, name=inner.name)
+    (output,) = made.outputs
+    return keras.Model(images, output, name=inner.name)
 
 
 def in_float32(network: keras.Model) -> keras.Model:
@@ -61,9 +62,11 @@ def in_float32(network: keras.Model) -> keras.Model:
         clone_function=lambda layer: _under("float32", layer),
     )
     made.set_weights(network.get_weights())
-    names = list(network.output) if isinstance(network.output, dict) else []
-    ordered = dict(zip(names, made.outputs, strict=True)) if names else made.outputs[0]
-    return keras.Model(images, ordered, name=network.name)
+    named = isinstance(network.output, dict)  # whose order is not that of `outputs`
+    outputs = (
+        keras.tree.pack_sequence_as(network.output, made.outputs) if named else made.outputs[0]
+    )
+    return keras.Model(images, outputs, name=network.name)
 
 
 def _under(policy: str, layer: keras.layers.Layer) -> keras.layers.Layer:

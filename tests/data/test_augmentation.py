@@ -191,7 +191,14 @@ def test_the_global_generator_is_put_back():
     assert tf.random.get_global_generator() is before
 
 
-@pytest.mark.parametrize("name", sorted(recipe.shipped()))
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, path in recipe.shipped().items()
+        if "# Command:  rotkeras train" in path.read_text()
+    ],
+)
 def test_one_number_sets_the_image_size_of_every_shipped_recipe(name):
     from rotkeras.training.build import build_augmentation, training_shape
 

@@ -6,7 +6,17 @@ import yaml
 
 from rotkeras import UserError, recipe
 from rotkeras.recipe import read
-from rotkeras.recipe.files import apply_override
+from rotkeras.recipe.files import apply_override, load_kind, validate_kind
+from rotkeras.transfer.settings import FineTuning
+
+FINE_TUNINGS = {
+    "classify": "classify",
+    "detect": "detect",
+    "segment": "segment",
+    "voc07-classify": "classify",
+    "voc07-detect": "detect",
+    "voc12-segment": "segment",
+}
 
 MISTAKES = [
     ({"trian": {}}, "trian is not a known key; did you mean 'train'?"),
@@ -86,13 +96,18 @@ def test_adam_of_a_run_of_an_earlier_version_is_read_and_of_a_user_refused():
     assert recipe.validate(whole, "x").train.optimizer.weight_decay == 0.1
 
 
+def loaded(name):
+    """A recipe that ships, of the kind of its task."""
+    return load_kind(FineTuning if name in FINE_TUNINGS else recipe.Recipe, name)
+
+
 def test_what_is_dumped_is_the_same_recipe_again():
-    for path in recipe.shipped().values():
-        first = recipe.load(str(path))
+    for name in recipe.shipped():
+        first = loaded(name)
         text = recipe.dump(first, "made by a test")
         assert text.startswith("# made by a test\n")
-        assert recipe.validate(read.parse(text, "again"), "again") == first
-        assert recipe.validate(yaml.safe_load(text), "another reader") == first
+        assert validate_kind(type(first), read.parse(text, "again"), "again") == first
+        assert validate_kind(type(first), yaml.safe_load(text), "another reader") == first
 
 
 @pytest.mark.parametrize("name", recipe.shipped())
@@ -100,9 +115,45 @@ def test_every_shipped_recipe_opens_with_what_a_reader_needs(name):
     path = recipe.shipped()[name]
     text = path.read_text()
     header = text[: text.index("\nname:")]
-    for word in ("# Paper:", "# Command:  rotkeras train", "# Expected:", "# Time:"):
+    made = loaded(name)
+    command = f"finetune {made.task.name} " if name in FINE_TUNINGS else "train"
+    for word in ("# Paper:", f"# Command:  rotkeras {command}", "# Expected:", "# Time:"):
         assert word in header, f"{name} has no {word}"
-    assert recipe.load(name).name == name
+    assert made.name == name
+
+
+@pytest.mark.parametrize(("name", "task"), FINE_TUNINGS.items())
+def test_recipes_of_fine_tunings(name, task):
+    made = loaded(name)
+    assert made.task.name == task
+    assert made.encoder == "none"  # the command gives it
+    assert made.data.path is None  # and the images
+    assert made.train.seed == 0
+    header = recipe.shipped()[name].read_text()
+    chosen = f"--recipe {name}" if name != task else f"rotkeras finetune {task} runs/"
+    assert chosen in header
+    with pytest.raises(UserError, match=rf"rotkeras finetune {task} RUN --recipe {name} --data"):
+        recipe.load(name)
+
+
+def test_the_protocols_of_pascal_voc():
+    """Krähenbühl et al., ICLR 2016: 80,000 batches of 10, halved every 10,000; 5,011 images."""
+    train = loaded("voc07-classify").train
+    steps = 5011 // train.images_per_batch
+    assert train.images_per_batch == 10
+    assert train.epochs * steps == pytest.approx(80_000, rel=0.01)
+    assert [each * steps for each in train.schedule.at_epochs] == pytest.approx(
+        [10_000 * number for number in range(1, 8)], rel=0.01
+    )
+    # Lin et al., ICCV 2017, section 4: four convolutions of 256 channels.
+    task = loaded("voc07-detect").task
+    assert (task.channels, task.convolutions, task.anchor_size) == (256, 4, 4.0)
+    assert loaded("voc12-segment").task.head == "deeplab_v3_plus"
+
+
+def test_another_command_is_named_for_a_recipe_of_pre_training():
+    with pytest.raises(UserError, match="pre-trains an encoder. Run it: rotkeras train cifar10"):
+        load_kind(FineTuning, "cifar10")
 
 
 @pytest.mark.parametrize("name", ["imagenet-alexnet", "places205-alexnet"])

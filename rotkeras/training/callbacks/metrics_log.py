@@ -11,6 +11,7 @@ import keras
 from rotkeras.arguments.accepted import AnyPath
 from rotkeras.arguments.checked import checked
 from rotkeras.files import check_writable, read_json_lines, write_text
+from rotkeras.training.callbacks.rate import rate_of
 
 
 class MetricsLog(keras.callbacks.Callback):
@@ -49,7 +50,7 @@ class MetricsLog(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the file anew, with this epoch."""
         row: dict[str, Any] = {"epoch": epoch + 1, **(logs or {})}
-        row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row["learning_rate"] = rate_of(self.model.optimizer)
         self.rows.append({key: _plain(value) for key, value in row.items()})
         write_text(self.path, "".join(json.dumps(row) + "\n" for row in self.rows))
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from rotkeras.errors import UserError
+from rotkeras.training.callbacks.rate import rate_of
 
 
 class StopOnBadLoss(keras.callbacks.Callback):
@@ -44,7 +45,7 @@ class StopOnBadLoss(keras.callbacks.Callback):
                 )
 
     def _stop(self, what: str) -> NoReturn:
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        rate = rate_of(self.model.optimizer)
         raise UserError(
             f"{what}, at learning rate {rate:g}. Start again with a lower train.learning_rate, a"
             " schedule with warmup, or train.precision float32."

@@ -77,9 +77,9 @@ def read_classified(data: Any, size: Size, seed: int) -> Labelled:
     if voc is not None:
         faults = Faults(data.on_fault)
         classes = _voc_classes(voc, data.classes)
+        table = _voc_labels(voc, classes, faults)
         parts = [
-            None if each is None else _of_voc(each, voc, classes, faults)
-            for each in (train, named, test)
+            None if each is None else _of_voc(each, table, faults) for each in (train, named, test)
         ]
         notes += faults.lines()
     else:
@@ -151,32 +151,37 @@ def _voc_classes(voc: Path, wanted: Any) -> tuple[str, ...]:
     return tuple(wanted or names)
 
 
-def _of_voc(
-    part: Images, voc: Path, classes: tuple[str, ...], faults: Faults
-) -> ClassifiedImages | None:
-    """A part of a set of PASCAL VOC with the labels of its lists; None without images."""
-    assert part.names is not None
-    stems = [Path(part.names[row]).stem for row in part.rows]
-    labels = np.full((len(stems), len(classes)), -1, np.int8)
-    seen = np.zeros(len(stems), bool)
-    place = {stem: number for number, stem in enumerate(stems)}
+def _voc_labels(voc: Path, classes: tuple[str, ...], faults: Faults) -> dict[str, NDArray[np.int8]]:
+    """Stem of an image -> int8 (C,), as the lists of the classes have it; each is read once."""
+    table: dict[str, NDArray[np.int8]] = {}
     for column, name in enumerate(classes):
         for file in sorted((voc / "ImageSets" / "Main").glob(f"{name}_*.txt")):
             if file.name.rsplit("_", 1)[0] != name:
                 continue
             for number, line in enumerate(file.read_text().splitlines(), 1):
                 words = line.split()
-                if len(words) != 2 or words[1] not in ("1", "0", "-1"):
-                    if words:
-                        faults.add("lines name no image and 1, 0 or -1", f"{file.name}:{number}")
-                    continue
-                if words[0] in place:
-                    seen[place[words[0]]] = True
-                    labels[place[words[0]], column] = int(words[1])
-    for missing in np.flatnonzero(~seen):
-        faults.add("images are in no list of a class and are left out", stems[missing])
-    kept = np.flatnonzero(seen)
-    return ClassifiedImages(part.part(kept), labels[kept]) if len(kept) else None
+                if len(words) == 2 and words[1] in ("1", "0", "-1"):
+                    row = table.setdefault(words[0], np.full(len(classes), -1, np.int8))
+                    row[column] = int(words[1])
+                elif words:
+                    faults.add("lines name no image and 1, 0 or -1", f"{file.name}:{number}")
+    return table
+
+
+def _of_voc(
+    part: Images, table: dict[str, NDArray[np.int8]], faults: Faults
+) -> ClassifiedImages | None:
+    """A part of a set of PASCAL VOC with the labels of its lists; None without images."""
+    assert part.names is not None
+    stems = [Path(part.names[row]).stem for row in part.rows]
+    kept = [number for number, stem in enumerate(stems) if stem in table]
+    for stem in stems:
+        if stem not in table:
+            faults.add("images are in no list of a class and are left out", stem)
+    if not kept:
+        return None
+    labels = np.stack([table[stems[number]] for number in kept])
+    return ClassifiedImages(part.part(np.array(kept)), labels)
 
 
 def _split(
