@@ -132,10 +132,12 @@ def loud_detector(tmp_path_factory, fine_tuned, labelled_sets):
     network.save(folder / "model.keras")
     made = recipe("detect", labelled_sets["detect"])
     goal = Detect(made.task)
+    labelled = goal.read(made.data, SIDE, 0, print)
     export_network(
         network,
+        goal.predict(network, labelled.test, SIDE),
         goal,
-        goal.read(made.data, SIDE, 0, print),
+        labelled,
         SIDE,
         Files(profiles=["float32"]),
         folder,

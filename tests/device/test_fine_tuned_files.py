@@ -9,10 +9,10 @@ import pytest
 from small_transfer import SHAPES, drawn, recipe
 
 from rotkeras.device import Classifier, Detector, Segmenter
+from rotkeras.device.task_file import NAME as TASK_FILE
 from rotkeras.errors import UserError
 from rotkeras.export.any_network import convert_network
 from rotkeras.export.metadata import Description, add_metadata
-from rotkeras.transfer.export import TASK_FILE
 from rotkeras.transfer.run import goal_of
 from rotkeras.transfer.segment.goal import enlarged
 

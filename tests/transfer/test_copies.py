@@ -99,8 +99,8 @@ def test_what_cannot_be_copied_is_a_sentence():
     x = keras.layers.Conv2D(2, 3)(keras.layers.Rescaling(1 / 255)(inputs))
     with pytest.raises(UserError, match="tap"):
         copy_at(keras.Model(inputs, x))
-    x = keras.layers.Flatten()(keras.layers.Identity(name="tap")(x))
-    ends = keras.Model(inputs, keras.layers.Dense(3)(x), name="ends")
+    x = keras.layers.Dense(3)(keras.layers.Flatten()(x))
+    ends = keras.Model(inputs, keras.layers.Identity(name="tap")(x), name="ends")
     with pytest.raises(UserError, match="'ends' cannot take images of \\(32, 32, 3\\)") as error:
         copy_at(ends, (32, 32, 3))
     assert "\n" not in str(error.value)

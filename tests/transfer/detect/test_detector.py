@@ -7,7 +7,7 @@ from small_transfer import drawn, strided
 
 from rotkeras.backbones import taps
 from rotkeras.errors import UserError
-from rotkeras.transfer.detect.model import anchors_of, detector, find_levels, flat
+from rotkeras.transfer.detect.model import anchors_of, detector, find_levels, flat_detector
 
 pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs`")
 
@@ -32,7 +32,7 @@ def images(count=2):
 
 def test_flat_is_the_model_of_keras_cv_of_stock_layers(model):
     x = images()
-    kept = flat(model)
+    kept = flat_detector(model)
     found, expected = kept(x), model(x, training=False)
     np.testing.assert_allclose(found["boxes"], expected["box"], atol=1e-5)
     np.testing.assert_allclose(
@@ -51,13 +51,17 @@ def test_maps_and_anchors_agree(model):
     sides = [each.shape[1] for each in model.feature_pyramid(extracted)]
     assert sides == [8, 4, 2, 1, 1]
     anchors = anchors_of(4.0)((64, 64))
-    assert len(anchors) == 9 * (64 + 16 + 4 + 1 + 1) == flat(model)(images())["boxes"].shape[1]
+    assert (
+        len(anchors)
+        == 9 * (64 + 16 + 4 + 1 + 1)
+        == flat_detector(model)(images())["boxes"].shape[1]
+    )
 
 
 @pytest.mark.parametrize(("shape", "sides"), [((64, 96, 3), (2, 3)), ((96, 64, 3), (3, 2))])
 def test_other_sizes_have_other_maps(network, shape, sides):
     made = detector(network, 2, channels=8, convolutions=0, input_shape=shape)
-    kept = flat(made)
+    kept = flat_detector(made)
     assert kept.input_shape == (None, *shape)
     assert len(anchors_of(4.0)(shape[:2])) == kept.output["boxes"].shape[1]
     levels = made.feature_pyramid(made.feature_extractor(np.zeros((1, *shape), np.uint8)))
@@ -67,7 +71,7 @@ def test_other_sizes_have_other_maps(network, shape, sides):
 
 
 def test_an_untrained_head_gives_one_percent(network):
-    kept = flat(detector(network, 2, channels=8, convolutions=1))
+    kept = flat_detector(detector(network, 2, channels=8, convolutions=1))
     assert np.median(kept(images())["scores"]) == pytest.approx(0.01, rel=0.3)
     bias = kept.get_layer("classes_prediction").bias
     np.testing.assert_allclose(1 / (1 + np.exp(-np.array(bias))), 0.01, rtol=1e-5)
