@@ -119,3 +119,8 @@ def recipe(task, data=None, **train):
         "train": {"epochs": 1, "images_per_batch": 4, **train},
     }
     return validate_kind(FineTuning, content, "test")
+
+
+def scored(goal, predictions, part, class_names, positions=None):
+    """The result of predictions of a part, or of some positions of it."""
+    return goal.evaluate(goal.judge(predictions, part, class_names), class_names, positions)

@@ -6,7 +6,7 @@ this package asks the goal, and never which one it is.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -69,23 +69,28 @@ class Result:
     Attributes:
         score: the goal's number, 0 … 1.
         classes: class name -> its own number, None where it cannot be had.
-        details: further numbers by name.
         images: how many.
     """
 
     score: float
     classes: dict[str, float | None]
-    details: dict[str, float] = field(default_factory=dict)
-    images: int = 0
+    images: int
 
     def record(self) -> dict[str, Any]:
         """As `summary.json` holds it."""
         return {
             "score": self.score,
             "classes": self.classes,
-            "details": self.details,
             "images": self.images,
         }
+
+
+def by_name(class_names: Sequence[str], values: Any) -> dict[str, float | None]:
+    """A number for each class by its name; None for NaN."""
+    return {
+        name: None if np.isnan(value) else float(value)
+        for name, value in zip(class_names, values, strict=True)
+    }
 
 
 class Goal(Protocol):
@@ -135,10 +140,13 @@ class Goal(Protocol):
     def predict_file(self, path: Path, part: Any, size: Size) -> tuple[Any, list[float]]:
         """The same by an exported file, and the seconds of each image."""
 
+    def judge(self, predictions: Any, part: Any, class_names: Sequence[str]) -> Any:
+        """What each image's prediction is worth, in a form of the goal's own."""
+
     def evaluate(
-        self, predictions: Any, part: Any, class_names: Sequence[str], positions: Any = None
+        self, judged: Any, class_names: Sequence[str], positions: NDArray[np.int64] | None = None
     ) -> Result:
-        """What predictions of a part are worth; of some positions of it, which may repeat."""
+        """The score of judged images; of those at some positions, which may repeat."""
 
     def details(self, predictions: Any, part: Any, class_names: Sequence[str]) -> dict[str, float]:
         """Further numbers of the same predictions, by the names that people read."""

@@ -78,8 +78,9 @@ def export_network(
     Raises:
         UserError: for a profile that cannot be made of the network.
     """
-    part, keras_found = labelled.test, predictions
-    keras_result = goal.evaluate(keras_found, part, labelled.class_names)
+    part, names = labelled.test, labelled.class_names
+    by_keras = goal.judge(predictions, part, names)
+    keras_result = goal.evaluate(by_keras, names)
     count = min(settings.calibration_images, len(labelled.train))
     images = goal.calibration(labelled.train, size, max(count, _LEAST_CALIBRATION), seed)
     asked = [each for each in settings.profiles if each != "auto"]
@@ -109,7 +110,7 @@ def export_network(
             path.write_bytes(add_metadata(content, said))
             say(f"proving {profile}")
             records[profile] = _prove(
-                path, profile, goal, labelled, size, keras_found, keras_result.score, seed
+                path, profile, goal, labelled, size, by_keras, keras_result.score, seed
             )
     kept, candidates = _chosen(folder, records, left_out, asked, settings, goal)
     rejected = {
@@ -143,18 +144,19 @@ def _prove(
     goal: Goal,
     labelled: Labelled,
     size: Size,
-    keras_found: Any,
+    by_keras: Any,
     keras_score: float,
     seed: int,
 ) -> dict[str, Any]:
     content = path.read_bytes()
     part, names = labelled.test, labelled.class_names
     found, seconds = goal.predict_file(path, part, size)
-    result = goal.evaluate(found, part, names)
+    by_file = goal.judge(found, part, names)
+    result = goal.evaluate(by_file, names)
 
     def lost(rows: Any) -> float:
-        before = goal.evaluate(keras_found, part, names, rows).score
-        return 100 * (before - goal.evaluate(found, part, names, rows).score)
+        before = goal.evaluate(by_keras, names, rows).score
+        return 100 * (before - goal.evaluate(by_file, names, rows).score)
 
     low, high = interval(lost, len(part), _DRAWS, seed)
     drop = 100 * (keras_score - result.score)

@@ -123,11 +123,12 @@ def fine_tune(
         best.stopped = None
     best.restore()
     seconds = time.perf_counter() - started
-    result = Result(best.best, {}, {}, len(labelled.validation))
+    result = Result(best.best, {}, len(labelled.validation))
     predictions = None
     if test:
         predictions = goal.predict(kept, labelled.test, size)
-        result = goal.evaluate(predictions, labelled.test, labelled.class_names)
+        names = labelled.class_names
+        result = goal.evaluate(goal.judge(predictions, labelled.test, names), names)
     set_frozen(model, goal.head(model), False)
     return FineTuned(in_float32(kept), result, predictions, best.best, best.epoch, done, seconds)
 
@@ -175,5 +176,6 @@ RetinaNet; other goals stay far below it."""
 
 
 def _score(goal: Goal, network: Any, part: Any, size: Size, class_names: Sequence[str]) -> float:
-    found = goal.evaluate(goal.predict(network, part, size), part, class_names).score
+    judged = goal.judge(goal.predict(network, part, size), part, class_names)
+    found = goal.evaluate(judged, class_names).score
     return float(np.clip(found, 0.0, 1.0))

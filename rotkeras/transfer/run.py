@@ -228,9 +228,8 @@ def summarise(
     size = image_size(recipe, encoder)
     part, names = labelled.test, labelled.class_names
     predictions = made.predictions
-    low, high = interval(
-        lambda rows: goal.evaluate(predictions, part, names, rows).score, len(part)
-    )
+    judged = goal.judge(predictions, part, names)
+    low, high = interval(lambda rows: goal.evaluate(judged, names, rows).score, len(part))
     return {
         "name": recipe.name,
         "task": goal.name,

@@ -124,10 +124,11 @@ def _pair(
         made = fine_tune(drawn, goal, begun, images, callbacks=callbacks(title), test=False)
         found[name] = goal.predict(made.network, part, size)
         seconds += made.seconds
-    scores = {name: goal.evaluate(each, part, names).score for name, each in found.items()}
+    judged = {name: goal.judge(each, part, names) for name, each in found.items()}
+    scores = {name: goal.evaluate(each, names).score for name, each in judged.items()}
 
     def gain(rows: Any) -> float:
-        first, second = (goal.evaluate(each, part, names, rows).score for each in found.values())
+        first, second = (goal.evaluate(each, names, rows).score for each in judged.values())
         return first - second
 
     low, high = interval(gain, len(part), _DRAWS, seed)

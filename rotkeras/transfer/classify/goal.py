@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from rotkeras.data.epochs import Pipeline
 from rotkeras.images import Size
 from rotkeras.transfer.augmentation import augmentations
-from rotkeras.transfer.base import Labelled, Result, Score, Tell
+from rotkeras.transfer.average_precision import multi_label_average_precision
+from rotkeras.transfer.base import Labelled, Result, Score, Tell, by_name
 from rotkeras.transfer.classify.model import classifier
 from rotkeras.transfer.classify.read import ClassifiedImages, read_classified
-from rotkeras.transfer.detect.metrics import multi_label_average_precision
 from rotkeras.transfer.files import timed
 
 _IMAGES_PER_BATCH = 64
@@ -119,31 +119,36 @@ class Classify:
         found, seconds = timed(path, self.signature, _one_by_one(part))
         return np.concatenate([each["probabilities"] for each in found]), seconds
 
-    def evaluate(
+    def judge(
         self,
         predictions: NDArray[np.float32],
         part: ClassifiedImages,
         class_names: Sequence[str],
+    ) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        """Probabilities and labels."""
+        return predictions, part.labels
+
+    def evaluate(
+        self,
+        judged: tuple[NDArray[np.float32], NDArray[Any]],
+        class_names: Sequence[str],
         positions: NDArray[np.int64] | None = None,
     ) -> Result:
         """Accuracy and that of each class; or the average precision of each and their mean."""
-        if positions is None:
-            positions = np.arange(len(part))
-        scores, labels = predictions[positions], part.labels[positions]
+        rows: Any = slice(None) if positions is None else positions
+        scores, labels = (each[rows] for each in judged)
         if self.several:
             each = multi_label_average_precision(scores, labels)
             known = [value for value in each if not np.isnan(value)]
-            of_class = {
-                name: None if np.isnan(value) else float(value)
-                for name, value in zip(class_names, each, strict=True)
-            }
-            return Result(float(np.mean(known)) if known else 0.0, of_class, {}, len(labels))
+            return Result(
+                float(np.mean(known)) if known else 0.0, by_name(class_names, each), len(labels)
+            )
         right = scores.argmax(axis=1) == labels
-        of_class = {
-            name: float(right[labels == number].mean()) if (labels == number).any() else None
-            for number, name in enumerate(class_names)
-        }
-        return Result(float(right.mean()), of_class, {}, len(labels))
+        of_class = [
+            right[labels == number].mean() if (labels == number).any() else np.nan
+            for number in range(len(class_names))
+        ]
+        return Result(float(right.mean()), by_name(class_names, of_class), len(labels))
 
     def details(
         self, predictions: Any, part: ClassifiedImages, class_names: Sequence[str]

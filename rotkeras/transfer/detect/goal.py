@@ -13,10 +13,10 @@ from rotkeras.data.keyed import Key
 from rotkeras.device.boxes import Detections, detections
 from rotkeras.images import Size, sides_of
 from rotkeras.transfer.augmentation import colors
-from rotkeras.transfer.base import Labelled, Result, Score, Tell
+from rotkeras.transfer.base import Labelled, Result, Score, Tell, by_name
 from rotkeras.transfer.batches import training_batches
 from rotkeras.transfer.detect.boxes import BoxedImages
-from rotkeras.transfer.detect.metrics import coco_map, evaluate
+from rotkeras.transfer.detect.metrics import Judged, average, coco_map, judge
 from rotkeras.transfer.detect.model import anchors_of, detector, flat_detector
 from rotkeras.transfer.detect.pictures import draw_boxes
 from rotkeras.transfer.detect.read import find_layout, read_boxes
@@ -124,25 +124,28 @@ class Detect:
             for row, each in enumerate(made)
         ], seconds
 
+    def judge(
+        self, predictions: Sequence[Detections], part: BoxedImages, class_names: Sequence[str]
+    ) -> list[Judged]:
+        """The detections of each photograph, held against its objects."""
+        classes = len(class_names)
+        return [
+            judge(found, truth, classes)
+            for found, truth in zip(predictions, part.boxes, strict=True)
+        ]
+
     def evaluate(
         self,
-        predictions: Sequence[Detections],
-        part: BoxedImages,
+        judged: Sequence[Judged],
         class_names: Sequence[str],
         positions: NDArray[np.int64] | None = None,
     ) -> Result:
         """Average precision of each class and their mean."""
-        rows = range(len(part)) if positions is None else positions
-        found = [predictions[row] for row in rows]
-        truth = [part.boxes[row] for row in rows]
-        voc = evaluate(found, truth, class_names)
-        of_class = {
-            name: None if np.isnan(value) else float(value)
-            for name, value in zip(class_names, voc.per_class, strict=True)
-        }
+        rows = judged if positions is None else [judged[row] for row in positions]
+        found = average(rows, class_names)
         # A draw of a bootstrap may hold no object at all.
-        mean = 0.0 if np.isnan(voc.mean) else voc.mean
-        return Result(mean, of_class, {}, len(found))
+        mean = 0.0 if np.isnan(found.mean) else found.mean
+        return Result(mean, by_name(class_names, found.per_class), len(rows))
 
     def details(
         self, predictions: Sequence[Detections], part: BoxedImages, class_names: Sequence[str]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rotkeras.device.boxes import Detections, overlaps
 from rotkeras.errors import must
+from rotkeras.transfer.average_precision import area_average_precision, voc07_average_precision
 from rotkeras.transfer.detect.boxes import Boxes
 
 
@@ -49,47 +50,6 @@ class CocoScores:
     large: float
 
 
-def voc07_average_precision(
-    scores: NDArray[np.floating], right: NDArray[np.bool_], positives: int
-) -> float:
-    """The mean over the recalls 0, 0.1, …, 1 of the greatest precision at that recall or a higher
-    one; NaN without positives.
-
-    Args:
-        scores: (n,), of all that was found; equal ones count in the order given.
-        right: bool (n,), whether each is.
-        positives: how many there are to find.
-
-    Reference:
-        Everingham et al., The PASCAL Visual Object Classes (VOC) Challenge, IJCV 2010, section 4.2.
-    """
-    if not positives:
-        return float("nan")
-    hits, precision = _curve(scores, right)
-    # In whole numbers: 3 / 10 is less than 3 × 0.1.
-    reached = [precision[10 * hits >= tenth * positives] for tenth in range(11)]
-    return float(np.mean([each.max(initial=0.0) for each in reached]))
-
-
-def area_average_precision(
-    scores: NDArray[np.floating], right: NDArray[np.bool_], positives: int
-) -> float:
-    """The area under the curve of precision over recall, made to fall: VOC's measure since 2010;
-    NaN without positives.
-
-    Args:
-        scores: (n,), of all that was found; equal ones count in the order given.
-        right: bool (n,), whether each is.
-        positives: how many there are to find.
-    """
-    if not positives:
-        return float("nan")
-    _, precision = _curve(scores, right)
-    falling = np.maximum.accumulate(precision[::-1])[::-1]
-    steps = np.asarray(right, bool)[np.argsort(-np.asarray(scores), kind="stable")]
-    return float(falling[steps].sum() / positives)
-
-
 def evaluate(
     found: Sequence[Detections],
     truth: Sequence[Boxes],
@@ -118,10 +78,54 @@ def evaluate(
         Everingham et al., The PASCAL VOC Challenge 2007 Development Kit, section 8.
     """
     _check_images(found, truth)
+    classes = len(class_names)
+    judged = [judge(each, boxes, classes, iou) for each, boxes in zip(found, truth, strict=True)]
+    return average(judged, class_names, area=area)
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What the detections of an image are worth. Each image is judged alone, so scores of other
+    draws of images need no second look.
+
+    Attributes:
+        scores: of each class, float64 (n,) of the detections that count.
+        right: of each class, bool (n,).
+        positives: int64 (C,), the objects to find.
+    """
+
+    scores: tuple[NDArray[np.float64], ...]
+    right: tuple[NDArray[np.bool_], ...]
+    positives: NDArray[np.int64]
+
+
+def judge(found: Detections, truth: Boxes, classes: int, iou: float = 0.5) -> Judged:
+    """Judge the detections of an image, as `evaluate` describes it.
+
+    Args:
+        found: in the image.
+        truth: its objects.
+        classes: C.
+        iou: least intersection over union.
+    """
+    each = [_judged(found, truth, number, iou) for number in range(classes)]
+    positives = np.bincount(truth.classes[~truth.difficult], minlength=classes)
+    return Judged(tuple(scores for scores, _ in each), tuple(right for _, right in each), positives)
+
+
+def average(
+    judged: Sequence[Judged], class_names: Sequence[str], *, area: bool = False
+) -> BoxScores:
+    """Average precision of each class over judged images, and their mean; arguments as of
+    `evaluate`."""
     measure = area_average_precision if area else voc07_average_precision
     per_class = np.array(
         [
-            measure(*_judged(found, truth, number, iou), _positives(truth, number))
+            measure(
+                np.concatenate([each.scores[number] for each in judged]),
+                np.concatenate([each.right[number] for each in judged]),
+                int(sum(each.positives[number] for each in judged)),
+            )
             for number in range(len(class_names))
         ]
     )
@@ -174,78 +178,31 @@ def coco_map(
     return CocoScores(*(float(each) if each >= 0 else float("nan") for each in judge.stats[:6]))
 
 
-def multi_label_average_precision(
-    scores: NDArray[np.floating], labels: NDArray[np.integer]
-) -> NDArray[np.float64]:
-    """VOC 2007's average precision of classifying images that may be of several classes: float64
-    (C,), NaN for a class without positives.
-
-    Args:
-        scores: (n, C).
-        labels: (n, C): 1 for an image of the class, -1 for none, 0 where it is difficult to tell,
-            which counts as neither.
-
-    Raises:
-        UserError: for labels of another shape.
-    """
-    if np.shape(scores) != np.shape(labels) or np.ndim(scores) != 2:
-        raise must("labels", f"have the shape (n, C) of the scores, {np.shape(scores)}", labels)
-    judged = np.asarray(labels) != 0
-    right = np.asarray(labels) == 1
-    return np.array(
-        [
-            voc07_average_precision(
-                scores[judged[:, each], each],
-                right[judged[:, each], each],
-                int(right[:, each].sum()),
-            )
-            for each in range(np.shape(scores)[1])
-        ]
-    )
-
-
-def _curve(
-    scores: NDArray[np.floating], right: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(right ones, precision) among the best 1, 2, …, n."""
-    order = np.argsort(-np.asarray(scores), kind="stable")
-    hits = np.cumsum(np.asarray(right, bool)[order])
-    return hits, hits / np.arange(1, len(hits) + 1)
-
-
 def _check_images(found: Sequence[Detections], truth: Sequence[Boxes]) -> None:
     if len(found) != len(truth):
         raise must("found", f"have one entry for each of the {len(truth):,} images", len(found))
 
 
-def _positives(truth: Sequence[Boxes], number: int) -> int:
-    return sum(int(((each.classes == number) & ~each.difficult).sum()) for each in truth)
-
-
 def _judged(
-    found: Sequence[Detections], truth: Sequence[Boxes], number: int, iou: float
+    found: Detections, truth: Boxes, number: int, iou: float
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(scores, whether each is right) of the detections of a class that count, image by image:
-    whether an object was found before is a matter of its image alone."""
+    """(scores, whether each is right) of the detections of a class that count, the best first."""
     scores: list[float] = []
     right: list[bool] = []
-    for detections, boxes in zip(found, truth, strict=True):
-        mine = np.flatnonzero(detections.classes == number)
-        if not len(mine):
+    mine = np.flatnonzero(found.classes == number)
+    mine = mine[np.argsort(-found.scores[mine], kind="stable")]
+    theirs = np.flatnonzero(truth.classes == number)
+    shared = overlaps(found.corners[mine], truth.corners[theirs])
+    taken: set[int] = set()
+    for row, score in zip(shared, found.scores[mine].tolist(), strict=True):
+        best = int(row.argmax()) if len(row) else -1
+        met = best >= 0 and row[best] >= iou
+        if met and truth.difficult[theirs[best]]:
             continue
-        mine = mine[np.argsort(-detections.scores[mine], kind="stable")]
-        theirs = np.flatnonzero(boxes.classes == number)
-        shared = overlaps(detections.corners[mine], boxes.corners[theirs])
-        taken: set[int] = set()
-        for row, score in zip(shared, detections.scores[mine].tolist(), strict=True):
-            best = int(row.argmax()) if len(row) else -1
-            met = best >= 0 and row[best] >= iou
-            if met and boxes.difficult[theirs[best]]:
-                continue
-            scores.append(score)
-            right.append(bool(met and best not in taken))
-            if met:
-                taken.add(best)
+        scores.append(score)
+        right.append(bool(met and best not in taken))
+        if met:
+            taken.add(best)
     return np.array(scores, np.float64), np.array(right, bool)
 
 

@@ -13,7 +13,7 @@ from rotkeras.data.epochs import Pipeline
 from rotkeras.data.keyed import Key
 from rotkeras.images import Size, sides_of
 from rotkeras.transfer.augmentation import colors
-from rotkeras.transfer.base import Labelled, Result, Score, Tell
+from rotkeras.transfer.base import Labelled, Result, Score, Tell, by_name
 from rotkeras.transfer.batches import training_batches
 from rotkeras.transfer.classify.goal import weights_of_counts
 from rotkeras.transfer.faults import Faults
@@ -130,37 +130,39 @@ class Segment:
         made, seconds = timed(path, self.signature, one_by_one(part, size))
         return [each["probabilities"][0].argmax(axis=-1).astype(np.uint8) for each in made], seconds
 
-    def evaluate(
+    def judge(
         self,
         predictions: Sequence[NDArray[np.uint8]],
         part: MaskedImages,
         class_names: Sequence[str],
+    ) -> NDArray[np.int64]:
+        """The confusion matrix of each photograph, int64 (N, C, C), over its own pixels:
+        predictions are enlarged to them."""
+        classes = len(class_names)
+        made = np.zeros((len(part), classes, classes), np.int64)
+        for row, each in enumerate(predictions):
+            truth = part.mask(row)
+            made[row] = confusion_matrix(truth, enlarged(each, truth), classes)
+        return made
+
+    def evaluate(
+        self,
+        judged: NDArray[np.int64],
+        class_names: Sequence[str],
         positions: NDArray[np.int64] | None = None,
     ) -> Result:
-        """Intersection over union of each class and their mean, over the pixels of the
-        photographs: predictions are enlarged to them."""
-        rows = range(len(part)) if positions is None else positions
-        classes = len(class_names)
-        cached: dict[int, NDArray[np.int64]] = {}
-        total = np.zeros((classes, classes), np.int64)
-        for row in rows:
-            if row not in cached:
-                truth = part.mask(int(row))
-                cached[row] = confusion_matrix(truth, enlarged(predictions[row], truth), classes)
-            total += cached[row]
-        each = intersection_over_union(total)
-        of_class = {
-            name: None if np.isnan(value) else float(value)
-            for name, value in zip(class_names, each, strict=True)
-        }
+        """Intersection over union of each class and their mean."""
+        rows = judged if positions is None else judged[positions]
+        total = rows.sum(axis=0)
         mean = mean_intersection_over_union(total)
-        return Result(mean, of_class, {"pixel accuracy": pixel_accuracy(total)}, len(rows))
+        return Result(mean, by_name(class_names, intersection_over_union(total)), len(rows))
 
     def details(
         self, predictions: Any, part: MaskedImages, class_names: Sequence[str]
     ) -> dict[str, float]:
         """The accuracy of pixels."""
-        return self.evaluate(predictions, part, class_names).details
+        total = self.judge(predictions, part, class_names).sum(axis=0)
+        return {"pixel accuracy": pixel_accuracy(total)}
 
     def calibration(
         self, part: MaskedImages, size: Size, count: int, seed: int
@@ -178,12 +180,8 @@ class Segment:
         count: int,
     ) -> list[tuple[str, NDArray[np.uint8]]]:
         """Photograph, truth and prediction: the least accurate first."""
-        accuracy = []
-        for row, each in enumerate(predictions):
-            truth = part.mask(row)
-            accuracy.append(
-                pixel_accuracy(confusion_matrix(truth, enlarged(each, truth), len(class_names)))
-            )
+        judged = self.judge(predictions, part, class_names)
+        accuracy = [pixel_accuracy(each) for each in judged]
         chosen = np.argsort(accuracy, kind="stable")[:count]
         images, masks = MaskViews(part, sides_of(size))(chosen)
         colours = voc_colours(len(class_names))

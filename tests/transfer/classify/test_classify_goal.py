@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 from sklearn.utils.class_weight import compute_class_weight
-from small_transfer import recipe
+from small_transfer import recipe, scored
 
 from rotkeras.transfer.base import Labelled
 from rotkeras.transfer.classify.goal import Classify, balanced, confusion, multi_label_crossentropy
@@ -39,10 +39,10 @@ def test_accuracy_of_all_and_of_each_class():
     labels = np.array([0, 0, 0, 1, 1])
     scores = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 2]]
     goal = goal_of()
-    result = goal.evaluate(scores, Part(labels=labels), ("a", "b", "c"))
+    result = scored(goal, scores, Part(labels=labels), ("a", "b", "c"))
     assert (result.score, result.images) == (3 / 5, 5)
     assert result.classes == {"a": 2 / 3, "b": 1 / 2, "c": None}
-    drawn = goal.evaluate(scores, Part(labels=labels), ("a", "b", "c"), np.array([2, 2, 3, 0]))
+    drawn = scored(goal, scores, Part(labels=labels), ("a", "b", "c"), np.array([2, 2, 3, 0]))
     assert drawn.score == 2 / 4
     assert drawn.classes == {"a": 1 / 3, "b": 1.0, "c": None}
     assert goal.score.show(0.5) == "50.0 %"
@@ -54,13 +54,13 @@ def test_average_precision_of_several_classes(several):
     assert goal.score.key == "map"
     labels = np.array([[1, -1], [-1, 1], [0, 1], [1, -1]], np.int8)
     scores = np.random.default_rng(0).random((4, 2)).astype(np.float32)
-    result = goal.evaluate(scores, Part(labels=labels), ("a", "b"))
+    result = scored(goal, scores, Part(labels=labels), ("a", "b"))
     each = multi_label_average_precision(scores, labels)
     assert result.score == pytest.approx(np.mean(each))
     assert list(result.classes.values()) == pytest.approx(each)
     rows = np.array([0, 0, 3])  # no image of the second class
-    assert goal.evaluate(scores, Part(labels=labels), ("a", "b"), rows).classes["b"] is None
-    nothing = goal.evaluate(scores[:1], Part(labels=np.full((1, 2), -1)), ("a", "b"))
+    assert scored(goal, scores, Part(labels=labels), ("a", "b"), rows).classes["b"] is None
+    nothing = scored(goal, scores[:1], Part(labels=np.full((1, 2), -1)), ("a", "b"))
     assert nothing.score == 0.0
 
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from small_transfer import SHAPES, drawn, numbers, recipe, strided
+from small_transfer import SHAPES, drawn, numbers, recipe, strided, scored
 
 from rotkeras.device.boxes import Detections
 from rotkeras.transfer.detect.goal import Detect
@@ -43,7 +43,7 @@ def test_the_set_is_read_as_it_was_drawn(labelled):
 def test_all_found_is_one_and_misses_are_counted(goal, labelled):
     part = labelled.test
     found = perfect(part)
-    result = goal.evaluate(found, part, SHAPES)
+    result = scored(goal, found, part, SHAPES)
     assert (result.score, result.images) == (1.0, 4)
     assert result.classes == {"disc": 1.0, "square": 1.0}
     assert goal.details(found, part, SHAPES) == pytest.approx(
@@ -51,7 +51,7 @@ def test_all_found_is_one_and_misses_are_counted(goal, labelled):
     )
     (row,) = [row for row in range(4) if part.boxes[row].classes[0] == 1][:1]
     found[row] = none()
-    result = goal.evaluate(found, part, SHAPES)
+    result = scored(goal, found, part, SHAPES)
     assert result.classes["disc"] == 1.0
     assert result.classes["square"] == pytest.approx(6 / 11)  # recall of a half
 
@@ -61,12 +61,12 @@ def test_positions_choose_and_may_repeat(goal, labelled):
     found = perfect(part)
     found[2] = none()
     discs = np.array([row for row in range(4) if part.boxes[row].classes[0] == 0])
-    assert goal.evaluate(found, part, SHAPES, discs).classes["square"] is None
-    whole = goal.evaluate(found, part, SHAPES, np.arange(4))
-    assert whole.score == goal.evaluate(found, part, SHAPES).score
-    again = goal.evaluate(found, part, SHAPES, np.array([2, 2, 2]))
+    assert scored(goal, found, part, SHAPES, discs).classes["square"] is None
+    whole = scored(goal, found, part, SHAPES, np.arange(4))
+    assert whole.score == scored(goal, found, part, SHAPES).score
+    again = scored(goal, found, part, SHAPES, np.array([2, 2, 2]))
     assert (again.score, again.images) == (0.0, 3)
-    assert goal.evaluate(found, part, SHAPES, np.array([], int)).score == 0.0
+    assert scored(goal, found, part, SHAPES, np.array([], int)).score == 0.0
 
 
 def test_batches_hold_the_boxes_of_the_photographs(goal, labelled):

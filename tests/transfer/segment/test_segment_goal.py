@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.metrics import jaccard_score
-from small_transfer import drawn, numbers, recipe
+from small_transfer import drawn, numbers, recipe, scored
 
 from rotkeras.transfer.segment.goal import Segment, count_pixels, enlarged
 
@@ -44,7 +44,7 @@ def test_the_set_is_read_as_it_was_drawn(labelled):
 
 def test_it_is_the_jaccard_score_of_all_pixels(goal, labelled):
     found = noisy()
-    result = goal.evaluate(found, labelled.test, NAMES)
+    result = scored(goal, found, labelled.test, NAMES)
     pixels = [np.concatenate([each.ravel() for each in masks]) for masks in (truth(), found)]
     expected = jaccard_score(*pixels, average=None, labels=[0, 1, 2])
     assert list(result.classes.values()) == pytest.approx(expected)
@@ -52,19 +52,19 @@ def test_it_is_the_jaccard_score_of_all_pixels(goal, labelled):
     accuracy = (pixels[0] == pixels[1]).mean()
     assert result.details == goal.details(found, labelled.test, NAMES)
     assert result.details == pytest.approx({"pixel accuracy": accuracy})
-    assert goal.evaluate(truth(), labelled.test, NAMES).score == 1.0
+    assert scored(goal, truth(), labelled.test, NAMES).score == 1.0
 
 
 def test_positions_choose_and_may_repeat(goal, labelled):
     found = noisy()
-    result = goal.evaluate(found, labelled.test, NAMES, np.array([1, 1, 0]))
+    result = scored(goal, found, labelled.test, NAMES, np.array([1, 1, 0]))
     chosen = [1, 1, 0]
     pixels = [np.concatenate([masks[row].ravel() for row in chosen]) for masks in (truth(), found)]
     expected = jaccard_score(*pixels, average=None, labels=[0, 1, 2])
     assert list(result.classes.values()) == pytest.approx(expected)
     assert result.images == 3
     squares = np.array([row for row, mask in enumerate(truth()) if 1 not in mask])
-    assert goal.evaluate(truth(), labelled.test, NAMES, squares).classes["disc"] is None
+    assert scored(goal, truth(), labelled.test, NAMES, squares).classes["disc"] is None
 
 
 def test_small_predictions_are_enlarged_to_the_photographs(goal, labelled):
@@ -74,7 +74,7 @@ def test_small_predictions_are_enlarged_to_the_photographs(goal, labelled):
         np.asarray(Image.fromarray(mask).resize((64, 64), Image.Resampling.NEAREST))
         for mask in truth()
     ]
-    result = goal.evaluate(small, labelled.test, NAMES)
+    result = scored(goal, small, labelled.test, NAMES)
     assert 0.9 < result.score < 1.0
 
 
