@@ -122,8 +122,8 @@ def average(
     per_class = np.array(
         [
             measure(
-                np.concatenate([each.scores[number] for each in judged]),
-                np.concatenate([each.right[number] for each in judged]),
+                np.concatenate([np.zeros(0), *(each.scores[number] for each in judged)]),
+                np.concatenate([np.zeros(0, bool), *(each.right[number] for each in judged)]),
                 int(sum(each.positives[number] for each in judged)),
             )
             for number in range(len(class_names))

@@ -9,9 +9,9 @@ from sklearn.metrics import confusion_matrix
 from sklearn.utils.class_weight import compute_class_weight
 from small_transfer import recipe, scored
 
+from rotkeras.transfer.average_precision import multi_label_average_precision
 from rotkeras.transfer.base import Labelled
 from rotkeras.transfer.classify.goal import Classify, balanced, confusion, multi_label_crossentropy
-from rotkeras.transfer.detect.metrics import multi_label_average_precision
 
 
 def goal_of(**settings):

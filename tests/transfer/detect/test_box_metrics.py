@@ -5,14 +5,13 @@ import pytest
 
 from rotkeras.device.boxes import Detections
 from rotkeras.errors import UserError
-from rotkeras.transfer.detect.boxes import Boxes
-from rotkeras.transfer.detect.metrics import (
+from rotkeras.transfer.average_precision import (
     area_average_precision,
-    coco_map,
-    evaluate,
     multi_label_average_precision,
     voc07_average_precision,
 )
+from rotkeras.transfer.detect.boxes import Boxes
+from rotkeras.transfer.detect.metrics import coco_map, evaluate
 
 NAMES = ("a", "b")
 

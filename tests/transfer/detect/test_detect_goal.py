@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from small_transfer import SHAPES, drawn, numbers, recipe, strided, scored
+from small_transfer import SHAPES, drawn, numbers, recipe, scored, strided
 
 from rotkeras.device.boxes import Detections
 from rotkeras.transfer.detect.goal import Detect

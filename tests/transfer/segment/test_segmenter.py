@@ -153,7 +153,7 @@ class TestEachHead:
         keras.utils.set_random_seed(0)
         assert (model(image, training=True).numpy() != model(image, training=True).numpy()).any()
 
-    def test_a_few_steps_lower_the_loss(self, head):
+    def test_a_few_steps_lower_the_loss(self, head, eagerly):
         network = resnet(depth=18, width=0.125, stem="photo", input_shape=(SIDE, SIDE, 3))
         keras.utils.set_random_seed(0)
         model = segmenter(network, 2, head, seed=0)
