@@ -48,6 +48,8 @@ class Labelled:
             `part(positions)`. Validation chooses the epoch; test is read once, at the end.
         class_names: one for each class.
         notes: lines on what was recognised, left out or guessed.
+        measured_on: "test", or "validation" where there is no test part: then `test` is what chose
+            the epoch, and its score is too high.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Labelled:
     test: Any
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    measured_on: str = "test"
 
     def with_train(self, part: Any) -> "Labelled":
         """The same with other training images."""
@@ -100,11 +103,13 @@ class Goal(Protocol):
         name: "classify", "detect" or "segment".
         score: its number.
         signature: of the exported files.
+        clip: length beyond which gradients are shortened; None for none.
     """
 
     name: str
     score: Score
     signature: str
+    clip: float | None
 
     def read(self, data: Any, size: Size, seed: int, tell: Tell) -> Labelled:
         """The labelled images that section `data` of a recipe names."""

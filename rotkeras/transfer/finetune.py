@@ -89,6 +89,9 @@ def fine_tune(
     with devices.precision(settings.precision):
         model = goal.build(encoder.network, labelled, (*sides_of(size), 3), settings.seed)
     kept = goal.kept(model)
+    # Those that the goal reads: layers behind the last of them are not in its model.
+    there = {layer.name for layer in kept.layers}
+    encoder_taps = [each for each in taps.names(encoder.network) if each in there]
     score = ValidationScore(
         goal.score.key, lambda: _score(goal, kept, labelled.validation, size, labelled.class_names)
     )
@@ -100,7 +103,7 @@ def fine_tune(
             labelled, recipe.augmentation, size, settings.images_per_batch, settings.seed, done
         )
         optimizer = build_optimizer(
-            settings, until - done, batches.steps_per_epoch, model, taps.names(encoder.network)
+            settings, (done, until), batches.steps_per_epoch, model, encoder_taps, goal.clip
         )
         if settings.optimizer.weight_decay_as == "l2_in_gradient":
             add_l2(model, settings.optimizer.weight_decay)
@@ -152,27 +155,47 @@ def set_frozen(model: Any, head: Sequence[Any], frozen: bool) -> None:
 
 
 def build_optimizer(
-    settings: Train, epochs: int, steps: int, model: Any, encoder_taps: list[str]
+    settings: Train,
+    epochs: tuple[int, int],
+    steps: int,
+    model: Any,
+    encoder_taps: list[str],
+    clip: float | None = None,
 ) -> keras.optimizers.Optimizer:
-    """The optimizer of section `train` for a number of epochs, with its schedule."""
-    schedule: Any = SCHEDULES[settings.schedule.name](
-        **settings.schedule.model_dump(exclude={"name"})
-    )
+    """The optimizer of section `train` for one phase, with its schedule.
+
+    Args:
+        settings: the section.
+        epochs: that are done, and until which the phase goes. Epochs of `steps` schedules count
+            from the first phase; warm-up and the optimizer's moments begin anew.
+        steps: in an epoch.
+        model: what is trained.
+        encoder_taps: see `layer_rates`.
+        clip: length beyond which the gradient is shortened, None for none; of weights that share a
+            learning rate together.
+    """
+    done, until = epochs
+    arguments = settings.schedule.model_dump(exclude={"name"})
+    if settings.schedule.name == "steps":
+        arguments["at_epochs"] = [each - done for each in arguments["at_epochs"] if each > done]
+        passed = len(settings.schedule.at_epochs) - len(arguments["at_epochs"])
+    peak = settings.learning_rate
+    if settings.schedule.name == "steps" and done:
+        peak *= settings.schedule.factor**passed
+    if settings.schedule.name == "steps" and not arguments["at_epochs"]:
+        schedule: Any = SCHEDULES["constant"]()
+    else:
+        schedule = SCHEDULES[settings.schedule.name](**arguments)
     make: Callable[[Any], Any] = OPTIMIZERS[settings.optimizer.name](
         **settings.optimizer.model_dump(exclude={"name"})
     )
 
     def of(factor: float) -> keras.optimizers.Optimizer:
-        optimizer = make(schedule(settings.learning_rate * factor, epochs, steps))
-        optimizer.global_clipnorm = _CLIP
+        optimizer = make(schedule(peak * factor, until - done, steps))
+        optimizer.global_clipnorm = clip
         return optimizer
 
     return layer_rates(model, encoder_taps, settings.learning_rate_decay, of)
-
-
-_CLIP = 10.0
-"""Length of the gradient of all weights beyond which it is shortened: what keras-cv sets for
-RetinaNet; other goals stay far below it."""
 
 
 def _score(goal: Goal, network: Any, part: Any, size: Size, class_names: Sequence[str]) -> float:

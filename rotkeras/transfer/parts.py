@@ -35,6 +35,11 @@ def settle_parts(
         UserError: for too few training images to split.
     """
     said = list(notes)
+    if "train" not in parts:
+        raise UserError(
+            f"{name} has no training part, only {', '.join(parts)}. Give a set with both: lists"
+            " train.txt or trainval.txt (VOC), instances_train….json (COCO), or a folder train/."
+        )
     train: Any = parts["train"]
     validation, test = parts.get("validation"), parts.get("test")
     if test is None and validation is not None:
@@ -53,7 +58,8 @@ def settle_parts(
         said.append(
             f"{count:,} training images are validation (data.validation_fraction={fraction:g})"
         )
+    measured_on = "test"
     if test is None:
-        test = validation
+        test, measured_on = validation, "validation"
         said.append(NO_TEST)
-    return Labelled(name, train, validation, test, tuple(class_names), tuple(said))
+    return Labelled(name, train, validation, test, tuple(class_names), tuple(said), measured_on)

@@ -56,11 +56,6 @@ def prepare(recipe: FineTuning, tell: Tell) -> tuple[Goal, Encoder, Labelled]:
     """
     if recipe.data.path is None:
         raise UserError("data.path is missing: give the labelled images with --data PATH.")
-    if recipe.data.labels_per_class is not None and recipe.task.name != "classify":
-        raise UserError(
-            "data.labels_per_class is for classify, got"
-            f" {recipe.data.labels_per_class} with {recipe.task.name}; use data.train_images."
-        )
     goal = goal_of(recipe)
     encoder = load_encoder(
         recipe.encoder, recipe.backbone, recipe.data.image_size, recipe.train.seed
@@ -246,7 +241,7 @@ def summarise(
         "image_size": shown(size),
         "score": goal.score.key,
         "score_words": goal.score.words,
-        "measured_on": "validation" if part is labelled.validation else "test",
+        "measured_on": labelled.measured_on,
         "test": {
             **made.result.record(),
             "details": goal.details(predictions, part, names),

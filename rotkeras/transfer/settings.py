@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field, model_validator
 from rotkeras.arguments.accepted import (
     Fraction,
     ImageSize,
-    NotNegative,
     Positive,
     PositiveNumber,
     Seed,
@@ -117,7 +116,7 @@ class Train(Section):
             " head for frozen_epochs, and then all."
         ),
     )
-    frozen_epochs: NotNegative = Field(
+    frozen_epochs: Positive = Field(
         5, description="With frozen_then_full: epochs of the head alone, of those of epochs."
     )
     images_per_batch: Positive = 16
@@ -206,6 +205,22 @@ class FineTuning(Section):
     )
     train: Train = Train()
     export: Files | None = Field(Files(), description="Files for devices; null for none.")
+
+    @model_validator(mode="after")
+    def _used(self) -> "FineTuning":
+        task = self.task.name
+        if task != "classify" and self.data.labels_per_class is not None:
+            raise Wrong(
+                f"is for classify, not for {task}; use train_images", "data.labels_per_class"
+            )
+        if task != "classify" and self.data.data_dir is not None:
+            raise Wrong(f"is for classify, not for {task}; remove it", "data.data_dir")
+        if task == "detect" and self.train.class_weights != "none":
+            raise Wrong(
+                "is for classify and segment; the focal loss of detect needs none: remove it",
+                "train.class_weights",
+            )
+        return self
 
 
 def load_recipe(

@@ -33,6 +33,7 @@ class Classify:
 
     name = "classify"
     signature = "predict"
+    clip: float | None = None
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings
@@ -116,8 +117,10 @@ class Classify:
         self, path: Path, part: ClassifiedImages, size: Size
     ) -> tuple[NDArray[np.float32], list[float]]:
         """The same by an exported file, image by image."""
-        found, seconds = timed(path, self.signature, _one_by_one(part))
-        return np.concatenate([each["probabilities"] for each in found]), seconds
+        found, seconds = timed(
+            path, self.signature, _one_by_one(part), lambda made: made["probabilities"]
+        )
+        return np.concatenate(found), seconds
 
     def judge(
         self,

@@ -95,14 +95,15 @@ def read_classified(data: Any, size: Size, seed: int) -> Labelled:
             f"{len(validation):,} training images are validation"
             f" (data.validation_fraction={data.validation_fraction:g})"
         )
+    measured_on = "test"
     if last is None:
-        last = validation
+        last, measured_on = validation, "validation"
         notes.append(NO_TEST)
-    if len(validation) > _MOST_VALIDATION:
+    elif len(validation) > _MOST_VALIDATION:
         drawn = np.random.default_rng(seed).permutation(len(validation))[:_MOST_VALIDATION]
         validation = validation.part(drawn)
         notes.append(f"validation is a draw of {_MOST_VALIDATION:,} images")
-    return Labelled(source.name, whole, validation, last, classes, tuple(notes))
+    return Labelled(source.name, whole, validation, last, classes, tuple(notes), measured_on)
 
 
 def _of_source(

@@ -1,5 +1,6 @@
 """The goal of a detector: mean average precision of boxes."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from rotkeras.data.augmentation import chain
 from rotkeras.data.epochs import Pipeline
 from rotkeras.data.keyed import Key
 from rotkeras.device.boxes import Detections, detections
+from rotkeras.errors import UserError
 from rotkeras.images import Size, sides_of
 from rotkeras.transfer.augmentation import colors
 from rotkeras.transfer.base import Labelled, Result, Score, Tell, by_name
@@ -18,7 +20,7 @@ from rotkeras.transfer.batches import training_batches
 from rotkeras.transfer.detect.boxes import BoxedImages
 from rotkeras.transfer.detect.metrics import Judged, average, coco_map, judge
 from rotkeras.transfer.detect.model import anchors_of, detector, flat_detector
-from rotkeras.transfer.detect.pictures import draw_boxes
+from rotkeras.transfer.detect.pictures import draw_boxes, match
 from rotkeras.transfer.detect.read import find_layout, read_boxes
 from rotkeras.transfer.detect.views import BoxViews
 from rotkeras.transfer.faults import Faults
@@ -38,6 +40,7 @@ class Detect:
 
     name = "detect"
     signature = "detect"
+    clip: float | None = 10.0  # as keras-cv's RetinaNet: losses of first steps are large
     score = Score("map", "mean average precision (VOC 2007, IoU 0.5)", "mAP")
 
     def __init__(self, settings: Any) -> None:
@@ -48,14 +51,22 @@ class Detect:
         faults = Faults(data.on_fault)
         note = find_layout(data.path).note
         parts: dict[str, Any] = dict(read_boxes(data.path, faults=faults, classes=data.classes))
-        return settle_parts(
+        labelled = settle_parts(
             Path(data.path).name,
             parts,
-            parts["train"].class_names,
+            next(iter(parts.values())).class_names,
             data.validation_fraction,
             seed,
             [note, *faults.lines()],
         )
+        for name, part in (("validation", labelled.validation), ("test", labelled.test)):
+            if not any(len(boxes.learned()) for boxes in part.boxes):
+                raise UserError(
+                    f"The {len(part)} {name} images of {data.path} have no object to find, so that"
+                    " nothing can be measured. Add images with objects, or change"
+                    " data.validation_fraction."
+                )
+        return labelled
 
     def build(
         self, network: Any, labelled: Labelled, input_shape: tuple[int, int, int], seed: int
@@ -117,12 +128,15 @@ class Detect:
         self, path: Path, part: BoxedImages, size: Size
     ) -> tuple[list[Detections], list[float]]:
         """The same by an exported file."""
-        made, seconds = timed(path, self.signature, one_by_one(part, size))
-        anchors = self._anchors(size)
-        return [
-            self._objects(each["boxes"][0], each["scores"][0], anchors, size, part, row)
-            for row, each in enumerate(made)
-        ], seconds
+        anchors, rows = self._anchors(size), itertools.count()
+        return timed(
+            path,
+            self.signature,
+            one_by_one(part, size),
+            lambda made: self._objects(
+                made["boxes"][0], made["scores"][0], anchors, size, part, next(rows)
+            ),
+        )
 
     def judge(
         self, predictions: Sequence[Detections], part: BoxedImages, class_names: Sequence[str]
@@ -176,14 +190,17 @@ class Detect:
     ) -> list[tuple[str, NDArray[np.uint8]]]:
         """Photographs with true and found boxes: those with most misses and false finds first, and
         in the other half those with fewest."""
-        drawn = [
-            draw_boxes(part.paths[row], part.boxes[row], each, class_names, _SHOWN_SCORE)
-            for row, each in enumerate(predictions)
+        met = [
+            match(truth, each, _SHOWN_SCORE)
+            for truth, each in zip(part.boxes, predictions, strict=True)
         ]
-        order = sorted(range(len(drawn)), key=lambda row: -drawn[row].mistakes)
+        order = sorted(range(len(met)), key=lambda row: -met[row].mistakes)
         half = count // 2
         chosen = [*order[: count - half], *order[::-1][:half]] if len(order) > count else order
-        return [(drawn[row].caption, drawn[row].picture) for row in chosen]
+        return [
+            draw_boxes(part.paths[row], part.boxes[row], predictions[row], met[row], class_names)
+            for row in chosen
+        ]
 
     def _anchors(self, size: Size) -> NDArray[np.float32]:
         return anchors_of(self.settings.anchor_size)(sides_of(size))

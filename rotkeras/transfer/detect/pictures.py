@@ -21,31 +21,66 @@ _OVERLAP = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
-    """A photograph with boxes.
+class Match:
+    """Which detections of a photograph meet which of its objects.
 
     Attributes:
-        picture: uint8 (H, W, 3), the longer side 360 pixels.
-        caption: file, hits, misses and false finds.
-        mistakes: misses and false finds.
+        shown: int64 (k,), the detections whose score is high enough.
+        right: bool (k,), whether each meets an object of its class that no better one met.
+        missed: int64 (m,), objects that no detection met; difficult ones are neither.
+        hits: objects that were met.
+        false: detections that meet nothing.
     """
 
-    picture: NDArray[np.uint8]
-    caption: str
-    mistakes: int
+    shown: NDArray[np.int64]
+    right: NDArray[np.bool_]
+    missed: NDArray[np.int64]
+    hits: int
+    false: int
+
+    @property
+    def mistakes(self) -> int:
+        """Misses and false finds."""
+        return len(self.missed) + self.false
+
+
+def match(truth: Boxes, found: Detections, least_score: float) -> Match:
+    """Match detections, the best first, with objects that they overlap by half.
+
+    Args:
+        truth: the objects.
+        found: detections.
+        least_score: those below it are left out.
+    """
+    shown = np.flatnonzero(found.scores >= least_score)
+    hit = np.zeros(len(truth), bool)
+    right = np.zeros(len(shown), bool)
+    false = 0
+    shared = overlaps(found.corners, truth.corners) if len(truth) else np.zeros((len(found), 0))
+    for place, row in enumerate(shown):
+        fits = (shared[row] >= _OVERLAP) & (truth.classes == found.classes[row]) & ~hit
+        if fits.any():
+            hit[int(np.where(fits, shared[row], -1).argmax())] = right[place] = True
+        elif not ((shared[row] >= _OVERLAP) & truth.difficult).any():
+            false += 1
+    missed = np.flatnonzero(~hit & ~truth.difficult)
+    return Match(shown, right, missed, int((hit & ~truth.difficult).sum()), false)
 
 
 def draw_boxes(
-    path: Path, truth: Boxes, found: Detections, class_names: Any, least_score: float
-) -> Drawn:
+    path: Path, truth: Boxes, found: Detections, met: Match, class_names: Any
+) -> tuple[str, NDArray[np.uint8]]:
     """Draw what was found (green), missed (orange) and found where nothing is (red).
 
     Args:
         path: of the photograph.
-        truth: its objects; difficult ones are neither hit nor missed.
-        found: detections, the best first.
+        truth: its objects.
+        found: detections.
+        met: of `match`.
         class_names: by class.
-        least_score: detections below it are not shown.
+
+    Returns:
+        (file, hits, misses and false finds; uint8 (H, W, 3), the longer side 360 pixels).
     """
     shape = read_size(path)
     height, width, _ = shape
@@ -53,25 +88,13 @@ def draw_boxes(
     sides = max(1, round(height * scale)), max(1, round(width * scale))
     picture = Image.fromarray(read_crop(path, (0.0, 0.0, height, width), sides, shape))
     pen = ImageDraw.Draw(picture)
-    shown = np.flatnonzero(found.scores >= least_score)
-    hit = np.zeros(len(truth), bool)
-    false = 0
-    shared = overlaps(found.corners, truth.corners) if len(truth) else np.zeros((len(found), 0))
-    for row in shown:
-        fits = (shared[row] >= _OVERLAP) & (truth.classes == found.classes[row]) & ~hit
-        best = int(np.where(fits, shared[row], -1).argmax()) if fits.any() else -1
-        if best >= 0:
-            hit[best] = True
-        elif not ((shared[row] >= _OVERLAP) & truth.difficult).any():
-            false += 1
+    for row, right in zip(met.shown, met.right, strict=True):
         name = f"{class_names[found.classes[row]]} {found.scores[row]:.2f}"
-        _box(pen, found.corners[row] * scale, HIT if best >= 0 else FALSE, name)
-    missed = np.flatnonzero(~hit & ~truth.difficult)
-    for row in missed:
+        _box(pen, found.corners[row] * scale, HIT if right else FALSE, name)
+    for row in met.missed:
         _box(pen, truth.corners[row] * scale, MISS, str(class_names[truth.classes[row]]))
-    hits = int((hit & ~truth.difficult).sum())
-    caption = f"{as_text(path.name)}: {hits} found, {len(missed)} missed, {false} false"
-    return Drawn(np.asarray(picture), caption, len(missed) + false)
+    caption = f"{as_text(path.name)}: {met.hits} found, {len(met.missed)} missed, {met.false} false"
+    return caption, np.asarray(picture)
 
 
 def _box(pen: Any, corners: NDArray[np.floating], colour: tuple[int, int, int], name: str) -> None:

@@ -47,7 +47,8 @@ def find_layout(folder: str | os.PathLike[str]) -> Layout:
     """How a set of images with boxes lies in its folder; `note` of the result says it to people.
 
     - VOC: VOCdevkit with VOC2007/ and others, or one of them: Annotations/, JPEGImages/ and
-      ImageSets/Main/. Where train.txt or val.txt is there, trainval.txt is not used for it.
+      ImageSets/Main/. Where test.txt is there, trainval.txt is training, as
+      published; otherwise train.txt and val.txt, where they are there.
     - COCO: annotations/instances_train2017.json and so on, with images in train2017/ or
       images/train2017/; _annotations.coco.json in train/, valid/ and test/; or a JSON file.
     - YOLO: a YAML file with names, train and val; or images/ and labels/ with a classes.txt.

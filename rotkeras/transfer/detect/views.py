@@ -54,6 +54,8 @@ class BoxViews:
         self.images, self.size = images, size
         self.targets = tuple(boxes.learned() for boxes in images.boxes)
         self.most = max([1, *map(len, self.targets)])
+        # The largest box of an allowed ratio would still cut a wide photograph.
+        self._whole = scale[0] == 1
         self._crop = RandomResizedCrop(None, scale, _RATIO, flip)
 
     def __call__(
@@ -79,6 +81,8 @@ class BoxViews:
             boxes, flips = whole, np.zeros(len(rows), bool)
         else:
             shares, flips = self._crop.boxes(key, sides)
+            if self._whole:
+                shares = np.tile(np.array([0.0, 0.0, 1.0, 1.0]), (len(rows), 1))
             drawn: list[_Box] = [
                 (top, left, height, width)
                 for top, left, height, width in whole_pixels(shares, sides).tolist()

@@ -76,6 +76,10 @@ def _lists(year: Path) -> list[tuple[str, str, tuple[str, ...]]]:
         if (sets / f"{name}.txt").is_file()
     ]
     listed = {part for part, _, _ in found}
+    if "test" in listed and (sets / "trainval.txt").is_file():
+        # As published: trained on trainval, tested on test.
+        found = [each for each in found if each[0] == "test"]
+        return [("train", "trainval.txt", _stems(sets / "trainval.txt")), *found]
     if "train" not in listed and (sets / "trainval.txt").is_file():
         # What a val.txt beside it names is validated on, and not trained on.
         apart = {stem for part, _, stems in found if part == "validation" for stem in stems}

@@ -2,7 +2,7 @@
 and what does not fit is a named fault."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,33 +108,46 @@ def settle(
         UserError: where no image or object of training is left (where there is no training, of all
             parts), and at the first fault if `faults` says so.
     """
-    names = _class_names(written, classes)
+    names, known = _class_names(written, classes), _known(written)
     settled: dict[str, BoxedImages] = {}
     elsewhere: set[Path] = set()
-    for part in PARTS:
+    for part in reversed(PARTS):
         once: dict[Path, WrittenImage] = {}
         for each in written.parts.get(part, ()):
             if each.path in once:
                 faults.add("images are named twice and taken once", as_text(str(each.path)))
-            elif each.path in elsewhere:
+            if each.path in elsewhere:
                 faults.add(
-                    "images are in two parts, where scores say little about new images",
+                    "images are in two parts, and only the later one keeps them (training,"
+                    " validation, test)",
                     as_text(str(each.path)),
                 )
+                continue
             once.setdefault(each.path, each)
         elsewhere |= once.keys()
-        images = _settled(list(once.values()), names, faults)
+        images = _settled(list(once.values()), names, known, faults)
         if len(images):
             settled[part] = images
     _check_left(written, settled, faults)
-    return settled
+    return {part: settled[part] for part in PARTS if part in settled}
 
 
 def _class_names(written: Written, classes: Sequence[str] | None) -> tuple[str, ...]:
     if classes is not None:
         if not classes or len(set(classes)) < len(classes):
             raise must("classes", "be distinct names, at least one", list(classes))
+        known = _known(written)
+        for each in classes:
+            if each not in known:
+                raise UserError(
+                    f"data.classes names {each!r}, and the objects are of {', '.join(known)}."
+                )
         return tuple(classes)
+    return _known(written)
+
+
+def _known(written: Written) -> tuple[str, ...]:
+    """The classes that a set has."""
     if written.class_names is not None:
         return written.class_names
     first = written.parts.get("train") or [
@@ -159,7 +172,12 @@ def _check_left(written: Written, settled: dict[str, BoxedImages], faults: Fault
         )
 
 
-def _settled(written: list[WrittenImage], names: tuple[str, ...], faults: Faults) -> BoxedImages:
+def _settled(
+    written: list[WrittenImage],
+    names: tuple[str, ...],
+    known: Collection[str],
+    faults: Faults,
+) -> BoxedImages:
     """The images of a part that can be read, with the boxes that fit."""
     position = {name: place for place, name in enumerate(names)}
     paths, shapes, boxes = [], [], []
@@ -172,19 +190,24 @@ def _settled(written: list[WrittenImage], names: tuple[str, ...], faults: Faults
             faults.add("images cannot be read and are left out", reason)
             continue
         if each.size and each.size != shape[:2]:
+            # Boxes in pixels of another image, such as the one before an EXIF turn.
             faults.add(
-                "annotations give another size than the image has, in whose pixels their boxes are"
-                " taken",
+                "annotations give another size than the upright image has, and it is left out",
                 f"{each.place} ({each.size[1]}×{each.size[0]} for {shape[1]}×{shape[0]})",
             )
+            continue
         paths.append(each.path)
         shapes.append(shape)
-        boxes.append(_fitting(each, shape, position, faults))
+        boxes.append(_fitting(each, shape, position, known, faults))
     return BoxedImages(tuple(paths), np.array(shapes, np.int32).reshape(-1, 3), tuple(boxes), names)
 
 
 def _fitting(
-    image: WrittenImage, shape: tuple[int, int, int], position: dict[str, int], faults: Faults
+    image: WrittenImage,
+    shape: tuple[int, int, int],
+    position: dict[str, int],
+    known: Collection[str],
+    faults: Faults,
 ) -> Boxes:
     """The boxes of an image that are right, cut to it."""
     height, width = shape[:2]
@@ -195,7 +218,10 @@ def _fitting(
         if image.shares:
             left, top, right, bottom = left * width, top * height, right * width, bottom * height
         if box.name not in position:
-            faults.add("objects have an unknown class and are left out", place)
+            if box.name in known:
+                faults.note("objects are of classes that are not wanted", place)
+            else:
+                faults.add("objects have an unknown class and are left out", place)
             continue
         if any(math.isnan(each) for each in box.corners):
             faults.add("boxes have a coordinate that is no number and are left out", place)

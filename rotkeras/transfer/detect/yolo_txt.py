@@ -18,6 +18,7 @@ from rotkeras.data.folder_layout import PARTS
 from rotkeras.errors import UserError, brief
 from rotkeras.files import as_text
 from rotkeras.images import formats
+from rotkeras.transfer.class_file import names_of
 from rotkeras.transfer.detect.written import Layout, Written, WrittenBox, WrittenImage, number
 from rotkeras.transfer.faults import Faults
 
@@ -85,8 +86,7 @@ def _names(content: dict[str, Any]) -> dict[int, str]:
 def _lines_of_names(folder: Path) -> dict[int, str]:
     for file in (folder / "classes.txt", folder / "labels" / "classes.txt"):
         if file.is_file():
-            lines = file.read_text(encoding="utf-8-sig").splitlines()
-            return dict(enumerate(line.strip() for line in lines if line.strip()))
+            return dict(enumerate(names_of(file)))
     return {}
 
 

@@ -45,6 +45,7 @@ class Segment:
 
     name = "segment"
     signature = "segment"
+    clip: float | None = None
     score = Score("miou", "mean intersection over union", "mIoU")
 
     def __init__(self, settings: Any) -> None:
@@ -127,8 +128,12 @@ class Segment:
         self, path: Path, part: MaskedImages, size: Size
     ) -> tuple[list[NDArray[np.uint8]], list[float]]:
         """The same by an exported file."""
-        made, seconds = timed(path, self.signature, one_by_one(part, size))
-        return [each["probabilities"][0].argmax(axis=-1).astype(np.uint8) for each in made], seconds
+        return timed(
+            path,
+            self.signature,
+            one_by_one(part, size),
+            lambda made: made["probabilities"][0].argmax(axis=-1).astype(np.uint8),
+        )
 
     def judge(
         self,

@@ -13,6 +13,7 @@ from rotkeras.data.decode import ordered_map, reason_of
 from rotkeras.errors import UserError
 from rotkeras.files import as_text, expanded
 from rotkeras.images import read_crop, read_size
+from rotkeras.transfer.class_file import names_of
 from rotkeras.transfer.faults import Faults
 from rotkeras.transfer.segment.colours import VOC_NAMES
 from rotkeras.transfer.segment.layouts import Layout, Pair, find_layout
@@ -184,8 +185,7 @@ def _class_names(
 
 def _read_names(file: Path) -> tuple[str, ...]:
     """The class of each line."""
-    lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    return _checked([line.strip() for line in lines if line.strip()], as_text(str(file)))
+    return _checked(names_of(file), as_text(str(file)))
 
 
 def _checked(names: Sequence[str], what: str) -> tuple[str, ...]:

@@ -58,6 +58,8 @@ class MaskViews:
         # The ratio is that of the view, which may be no square.
         wide = size[1] / size[0]
         ratio = _LEAST_RATIO * wide, _GREATEST_RATIO * wide
+        # The largest box of an allowed ratio would still cut a wide photograph.
+        self._whole = scale[0] == 1
         self._crop = RandomResizedCrop(None, scale, ratio, flip)
 
     def __call__(
@@ -79,6 +81,8 @@ class MaskViews:
             flips = np.zeros(len(rows), bool)
         else:
             shares, flips = self._crop.boxes(key, sides)
+            if self._whole:
+                shares = np.tile(np.array([0.0, 0.0, 1.0, 1.0]), (len(rows), 1))
         boxes = whole_pixels(shares, sides)
         views = np.empty((len(rows), *self.size, 3), np.uint8)
         masks = np.empty((len(rows), *self.size), np.uint8)
