@@ -117,11 +117,12 @@ def export(
     rotkeras export runs/detect --profile auto -o phone
     rotkeras export runs/cifar10-cpu --profile int8 --profile learner --classes 20 -o device
     """
-    from rotkeras.cli.export_fine_tuning import export_again, is_fine_tuning
+    from rotkeras.cli.export_fine_tuning import export_again
     from rotkeras.export.target import check_target, resolved
     from rotkeras.run.folder import Run
     from rotkeras.run.images import recipe_of_images
     from rotkeras.training import devices
+    from rotkeras.transfer.folder import is_fine_tuning
 
     if is_fine_tuning(run_folder):
         export_again(run_folder, folder, data_dir, places, overwrite, options)

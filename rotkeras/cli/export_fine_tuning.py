@@ -1,6 +1,5 @@
 """`rotkeras export` of a folder that `rotkeras finetune` wrote."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,15 +7,6 @@ from typing import Any
 import click
 
 _USED = ("profiles", "aim", "calibration_images", "max_drop", "author", "licence")
-
-
-def is_fine_tuning(folder: Path) -> bool:
-    """Whether a folder is one that `rotkeras finetune` wrote; without importing Keras."""
-    try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(summary, dict) and summary.get("task") in ("classify", "detect", "segment")
 
 
 def export_again(
@@ -32,7 +22,8 @@ def export_again(
     Args:
         run: folder of the fine-tuning.
         folder: of the export; None for the one in it.
-        data_dir, places: options of pre-training, which are refused.
+        data_dir: an option of pre-training, which is refused.
+        places: where the images lie now, as {"folder": path}.
         overwrite: replace an export.
         options: of the command line; those that do not apply are refused.
     """
@@ -45,12 +36,15 @@ def export_again(
     from rotkeras.transfer.settings import Files, FineTuning
 
     given = {name: value for name, value in options.items() if value is not None and value != ()}
-    unused = [*(name for name in given if name not in _USED), *places]
+    unused = [f"--{name.replace('_', '-')}" for name in given if name not in _USED]
+    unused += [f"--set data.{name}" for name in places if name != "folder"]
     if data_dir is not None:
-        unused.append("data_dir")
+        unused.append("--data-dir")
     if unused:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
-        raise click.UsageError(f"{names}: not for the export of a fine-tuning; leave it out.")
+        raise click.UsageError(
+            f"{', '.join(unused)}: not for the export of a fine-tuning; leave it out. --set"
+            " data.folder=PATH says where its images lie now."
+        )
     recipe = load_kind(FineTuning, run / "recipe.yaml")
     content = (recipe.export or Files()).model_dump()
     if "profiles" in given:
@@ -64,11 +58,11 @@ def export_again(
     devices.check_tensorflow("export")
 
     from rotkeras.cli.embed import interruptible, new_console, start
-    from rotkeras.cli.finetune_console import FineTuneConsole
 
     console = new_console()
     with interruptible() as interrupted:
         start(console)
+        from rotkeras.cli.finetune_console import FineTuneConsole
         from rotkeras.transfer.export_again import export_fine_tuning
 
         shown = FineTuneConsole(console, interrupted)
@@ -76,11 +70,12 @@ def export_again(
             run,
             settings,
             folder,
+            data=places.get("folder"),
             overwrite=overwrite,
             tell=shown.tell,
             say=lambda what: shown.tell(f"{what} …"),
         )
     shown.files(exported)
-    console.print(f"\nfiles: {folder or run / 'export'}", markup=False)
+    console.print(f"\nfiles: {exported.folder}", markup=False)
     if exported.rejected:
         sys.exit(1)

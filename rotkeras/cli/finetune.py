@@ -62,6 +62,7 @@ def finetune(
     """
     from rotkeras.recipe.files import load_kind
     from rotkeras.training import devices
+    from rotkeras.transfer.folder import check_folder
     from rotkeras.transfer.settings import FineTuning
 
     given = {"path": data, "data_dir": data_dir}
@@ -76,15 +77,19 @@ def finetune(
             f"The recipe {recipe} is one to {chosen.task.name}, and the task is {task}."
         )
     chosen = chosen.model_copy(update={"encoder": encoder})
+    # Mistakes are reported before the seconds that TensorFlow takes to start.
+    if chosen.data.path is None:
+        raise click.UsageError("Give the labelled images with --data PATH.")
+    target = check_folder(folder or Path("runs") / chosen.name, overwrite)
     devices.check_tensorflow("finetune")
 
     from rotkeras.cli.embed import interruptible, new_console, start
-    from rotkeras.cli.finetune_console import FineTuneConsole
 
-    target = folder or Path("runs") / chosen.name
     console = new_console()
     with interruptible() as interrupted:
         start(console)
+        from rotkeras.cli.finetune_console import FineTuneConsole
+
         shown = FineTuneConsole(console, interrupted)
         summary, exported = shown.run(chosen, target, overwrite)
     shown.show(summary, exported, target)

@@ -91,8 +91,8 @@ class FineTuneConsole:
         self.tell(f"network: {folder / 'model.keras'}")
         self.tell(f"page:    {folder / 'report.html'}")
         if exported is not None:
-            self.tell(f"files:   {folder / 'export'}")
-            example = command_line("python", folder / "export" / "example.py", "PHOTO.jpg")
+            self.tell(f"files:   {exported.folder}")
+            example = command_line("python", exported.folder / "example.py", "PHOTO.jpg")
             self.tell(f"next:    {example}")
 
     def files(self, exported: Any) -> None:
@@ -127,5 +127,5 @@ def score_words(summary: dict[str, Any]) -> str:
     return (
         f"{summary['score_words']} {100 * test['score']:.1f} %"
         f" ({100 * test['low']:.1f} … {100 * test['high']:.1f}) on {test['images']:,}"
-        f" {summary['measured_on']} images"
+        f" test images"
     )

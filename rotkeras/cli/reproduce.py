@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 VOC = "table-voc"
 NAMES = ("table1", "table2", "table3", "table9", "figure5a", "figure5b", VOC)
@@ -86,6 +87,11 @@ def reproduce(
     sets = {"classify": classify, "detect": detect, "segment": segment}
     named = {task: path for task, path in sets.items() if path is not None}
     if table == VOC:
+        context = click.get_current_context()
+        for name in ("images", "width", "epochs", "seeds", "recipe", "data_dir"):
+            if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+                option = f"--{name.replace('_', '-')}"
+                raise click.UsageError(f"{option} is not for {VOC}; leave it out.")
         _of_voc(run, named, out, scale, overrides)
         return
     if run is not None or named:
@@ -114,11 +120,11 @@ def _of_voc(
 
     devices.check_tensorflow("reproduce table-voc")
     from rotkeras.cli.embed import interruptible, new_console, start
-    from rotkeras.cli.finetune_console import FineTuneConsole
 
     console = new_console()
     with interruptible() as interrupted:
         start(console)
+        from rotkeras.cli.finetune_console import FineTuneConsole
         from rotkeras.reproduce.voc import reproduce_voc
 
         shown = FineTuneConsole(console, interrupted)

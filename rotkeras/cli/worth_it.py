@@ -1,5 +1,6 @@
 """`rotkeras worth-it`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,14 @@ def worth_it(
     if task is not None:
         from rotkeras.cli.worth_it_transfer import compare_fine_tunings
 
+        _refuse(
+            ("tap", "budget", "test_folder", "places"),
+            "is for probes, and not for --task; leave it out",
+        )
         if task != "classify" and given:
             raise click.UsageError("--labels-per-class is for classify; use --images.")
+        if task == "classify":
+            _refuse(("images",), "is for detect and segment; use --labels-per-class")
         compare_fine_tunings(
             run,
             task,
@@ -127,8 +134,18 @@ def worth_it(
             output,
         )
         return
-    for name, value in (("--recipe", recipe), ("--set-task", overrides), ("-o", output)):
-        if value:
-            raise click.UsageError(f"{name} is for --task: add --task classify, detect or segment.")
+    _refuse(
+        ("recipe", "overrides", "output", "images"),
+        "is for --task: add --task classify, detect or segment",
+    )
     wanted = tuple(count for count in labels if count is not None)
     WorthItConsole().run(run, labelled, test_folder, data_dir, wanted, seeds, tap, budget, places)
+
+
+def _refuse(names: Sequence[str], why: str) -> None:
+    """Raise a usage error for options that were given and would be ignored."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"{max(parameter.opts, key=len)} {why}.")

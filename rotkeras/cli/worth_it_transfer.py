@@ -58,11 +58,11 @@ def compare_fine_tunings(
     path = check_writable(output or beside / f"worth-it-{task}.json", "-o")
 
     from rotkeras.cli.embed import new_console, start
-    from rotkeras.training.callbacks.progress import Progress
 
     console = new_console()
     start(console)
     from rotkeras.pretext.base import Monitor
+    from rotkeras.training.callbacks.progress import Progress
     from rotkeras.transfer.run import prepare
     from rotkeras.transfer.worth_it import compare
 
@@ -95,7 +95,8 @@ def compare_fine_tunings(
 
 def _show(console: Any, result: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False)
-    for name in ("images", "from scratch", "pre-trained", "gain"):
+    what = "labels per class" if result["task"] == "classify" else "training images"
+    for name in (what, "from scratch", "pre-trained", "gain"):
         table.add_column(name, justify="right")
     for count, each in result["counts"].items():
         sign = "" if each["significant"] else " (not significant)"
@@ -105,7 +106,8 @@ def _show(console: Any, result: dict[str, Any]) -> None:
             _with_margin(each["pretrained"]),
             f"{100 * each['gain']:+.1f} ±{100 * each['margin']:.1f}{sign}",
         )
-    console.print(f"\n{result['score']} in % on {result['images']:,} test images", markup=False)
+    about = f"{result['images']:,} test images"
+    console.print(f"\n{result['score']} in % on {about}", markup=False)
     console.print(table)
     console.print(
         f"± is the 95 % interval over {result['seeds']} seeds; of the gain, paired by seed and"

@@ -287,6 +287,12 @@ def validate(content: dict[str, Any], name: str, overrides: Sequence[str] = ()) 
     Raises:
         UserError: one line with the file, key path, what was expected and received.
     """
+    task = content.get("task")
+    if isinstance(task, dict) and task.get("name") in TRANSFER:
+        raise UserError(
+            f"{name} is of a fine-tuning, and this command takes a pre-training. rotkeras export"
+            " takes both; the page of a fine-tuning lies in its folder."
+        )
     return validate_kind(Recipe, content, name, overrides)
 
 

@@ -48,8 +48,6 @@ class Labelled:
             `part(positions)`. Validation chooses the epoch; test is read once, at the end.
         class_names: one for each class.
         notes: lines on what was recognised, left out or guessed.
-        measured_on: "test", or "validation" where there is no test part: then `test` is what chose
-            the epoch, and its score is too high.
     """
 
     name: str
@@ -58,7 +56,11 @@ class Labelled:
     test: Any
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    measured_on: str = "test"
+
+    def digests(self) -> dict[str, str]:
+        """What tells each part from others."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: part.digest() for name, part in parts.items()}
 
     def with_train(self, part: Any) -> "Labelled":
         """The same with other training images."""

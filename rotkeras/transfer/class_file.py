@@ -16,7 +16,8 @@ def names_of(file: Path) -> list[str]:
     names = [line.strip() for line in text.rstrip().splitlines()]
     if "" in names:
         raise UserError(
-            f"{as_text(str(file))} must have a class on each line, and line {names.index('') + 1} is"
-            " empty. Write a name there, or remove the line if no class has that number."
+            f"{as_text(str(file))} must have a class on each line, and line"
+            f" {names.index('') + 1} is empty. Write a name there, or remove the line if no class"
+            " has that number."
         )
     return names

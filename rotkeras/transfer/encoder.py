@@ -14,6 +14,7 @@ from rotkeras.evaluate.evaluation import load_network
 from rotkeras.files import expanded
 from rotkeras.images import Size, as_size, sides_of
 from rotkeras.run.folder import Run
+from rotkeras.transfer.folder import is_fine_tuning
 
 NONE = "none"
 
@@ -65,7 +66,7 @@ def load_encoder(name: str, backbone: Any, size: Size | None, seed: int) -> Enco
         if size is None:
             raise UserError(
                 "data.image_size must be set where the encoder is none, got null; set the pixels of"
-                " each side, such as 128."
+                " each side: --set data.image_size=128."
             )
         keras.utils.set_random_seed(seed)
         made = backbones.NAMES[backbone.name](
@@ -83,6 +84,14 @@ def load_encoder(name: str, backbone: Any, size: Size | None, seed: int) -> Enco
             " train from scratch."
         )
     run = Run(path)
+    if not run.model.is_file() and (path / "encoder.keras").is_file():
+        found = _of_file(path / "encoder.keras", name)
+        last = taps.names(found.network)[-1]
+        words = f"{found.words} (the folder has no model.keras, and this one ends at tap {last})"
+        return Encoder(found.network, name, words)
+    if is_fine_tuning(path):
+        found = _of_file(run.model, name)
+        return Encoder(found.network, name, f"fine-tuned before ({path.name})")
     network = taps.flat(load_network(run))
     summary = run.load_summary() or {}
     facts = run.task_facts()

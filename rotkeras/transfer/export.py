@@ -1,9 +1,10 @@
 """Files of a fine-tuned network for devices, each proven on the test images."""
 
 import hashlib
+import shutil
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from rotkeras.export.auto import recommend
 from rotkeras.export.metadata import add_metadata
 from rotkeras.export.operators import operators_of
 from rotkeras.export.profiles import CANDIDATES, PROFILES
-from rotkeras.files import temporary_folder, write_json
+from rotkeras.export.target import clean, put, rejected_folder
+from rotkeras.files import beside, one_writer, temporary_folder, unfinished, write_json
 from rotkeras.images import Size
 from rotkeras.run.folder import versions
 from rotkeras.transfer.base import Goal, Labelled
@@ -35,10 +37,33 @@ class Exported:
     Attributes:
         proof: the content of `verify.json`.
         rejected: profile -> what it lost too much of.
+        folder: where the files lie: where they were to go, or `<folder>-rejected`.
     """
 
     proof: dict[str, Any]
     rejected: dict[str, str]
+    folder: Path
+
+
+def put_export(target: Path, make: Callable[[Path], Exported]) -> Exported:
+    """Make an export in a temporary folder, and put it in place.
+
+    Args:
+        target: where the files go; what is there is replaced. If a file is rejected it stays, and
+            everything goes to `<target>-rejected` instead.
+        make: writes the files into a folder.
+    """
+    working = beside(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with one_writer(target), unfinished(working):
+        clean(target)
+        working.mkdir()
+        made = make(working)
+        place = rejected_folder(target) if made.rejected else target
+        put(working, place)
+        if not made.rejected:  # that of an earlier try
+            shutil.rmtree(rejected_folder(target), ignore_errors=True)
+    return replace(made, folder=place)
 
 
 def export_network(
@@ -134,8 +159,11 @@ def export_network(
         "files": {f"{NAMES[goal.name]}-{each}.tflite": records[each] for each in kept},
     }
     write_json(folder / "verify.json", proof)
-    write_examples(folder, goal.name, [f"{NAMES[goal.name]}-{each}.tflite" for each in kept], proof)
-    return Exported(proof, rejected)
+    shown = [each for each in kept if each not in rejected] or kept
+    write_examples(
+        folder, goal.name, [f"{NAMES[goal.name]}-{each}.tflite" for each in shown], proof
+    )
+    return Exported(proof, rejected, folder)
 
 
 def _prove(

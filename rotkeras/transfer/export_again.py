@@ -1,6 +1,5 @@
 """Other files of a fine-tuning that has ended."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,12 @@ from typing import Any
 import keras
 
 from rotkeras.errors import UserError, brief
-from rotkeras.files import beside, check_writable, one_writer, unfinished
+from rotkeras.export.target import check_target, resolved
+from rotkeras.files import read_json
 from rotkeras.images import as_size
 from rotkeras.recipe.files import load_kind
-from rotkeras.transfer.base import Tell
-from rotkeras.transfer.export import Exported, export_network
+from rotkeras.transfer.base import Labelled, Tell
+from rotkeras.transfer.export import Exported, export_network, put_export
 from rotkeras.transfer.run import draw_train, extra_of, goal_of
 from rotkeras.transfer.settings import Files, FineTuning
 
@@ -42,15 +42,10 @@ def export_fine_tuning(
         UserError: for a folder that is no fine-tuning, images that are not there, an export that is
             there already, and profiles that cannot be made.
     """
-    target = check_writable(output or folder / "export", "-o", folder=True)
-    if target.exists() and any(target.iterdir()):
-        if not (target / "verify.json").is_file():
-            raise UserError(f"{target} holds other files. Give another folder with -o.")
-        if not overwrite:
-            raise UserError(f"{target} exists already. Add --overwrite, or give another with -o.")
-    recipe = load_kind(
-        FineTuning, folder / "recipe.yaml", (), {} if data is None else {"path": data}
-    )
+    target = resolved(output or folder / "export")
+    check_target(target, overwrite)
+    moved = {} if data is None else {"path": data}
+    recipe = load_kind(FineTuning, folder / "recipe.yaml", (), moved)
     try:
         network: Any = keras.models.load_model(folder / "model.keras", compile=False)
     except (ValueError, OSError) as error:
@@ -61,25 +56,41 @@ def export_fine_tuning(
     size, seed = as_size(height, width), recipe.train.seed
     goal = goal_of(recipe)
     labelled = draw_train(recipe, goal.read(recipe.data, size, seed, tell), seed)
+    _check_same(folder, labelled)
     say("evaluating Keras")
     predictions = goal.predict(network, labelled.test, size)
-    working = beside(target)
-    with one_writer(target), unfinished(working):
-        working.mkdir(parents=True)
-        exported = export_network(
+    return put_export(
+        target,
+        lambda place: export_network(
             network,
             predictions,
             goal,
             labelled,
             size,
             settings,
-            working,
+            place,
             name=recipe.name,
             seed=seed,
             extra=extra_of(recipe, goal),
             say=say,
+        ),
+    )
+
+
+def _check_same(folder: Path, labelled: Labelled) -> None:
+    """Raise a `UserError` where images, labels or classes are no longer those of the
+    fine-tuning: what was trained on could be in the test part now, and labels shifted."""
+    summary = read_json(folder / "summary.json")
+    if list(labelled.class_names) != summary["class_names"]:
+        raise UserError(
+            f"The classes of {labelled.name} are {', '.join(labelled.class_names)}, and {folder}"
+            f" was trained on {', '.join(summary['class_names'])}. Restore them, or fine-tune"
+            " again."
         )
-        if target.exists():
-            shutil.rmtree(target)
-        working.rename(target)
-    return exported
+    now = labelled.digests()
+    changed = [part for part, digest in summary["digests"].items() if now[part] != digest]
+    if changed:
+        raise UserError(
+            f"The {' and '.join(changed)} images or labels of {labelled.name} have changed since"
+            f" {folder} was trained. Restore them, or fine-tune again."
+        )

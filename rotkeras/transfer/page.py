@@ -7,6 +7,7 @@ from rotkeras.page import Cell, Picture, Table, render, to_picture, write_page
 from rotkeras.report.curves import over_epochs
 from rotkeras.text import clock, readable_size
 from rotkeras.transfer.base import Goal, Labelled
+from rotkeras.transfer.segment.colours import voc_colours
 
 _HEADINGS = {
     "classify": "Worst errors",
@@ -17,7 +18,8 @@ _WORDS = {
     "classify": "Test images whose own class got the least probability.",
     "detect": (
         "Test photographs with most mistakes first, then with fewest: found objects are green,"
-        " missed ones orange, and finds of nothing red. Detections have a score of 0.3 or more."
+        " missed ones orange, and finds of nothing red. Shown are the ten best detections with a"
+        " score of 0.3 or more."
     ),
     "segment": "Test photographs, their true classes, and the predicted ones.",
 }
@@ -72,10 +74,22 @@ def write(
         heading=_HEADINGS[goal.name],
         words=_WORDS[goal.name],
         pictures=shown,
+        legend=_legend(goal, labelled),
         files=None if proof is None else file_table(proof),
         recipe=recipe,
     )
     write_page(path, html)
+
+
+def _legend(goal: Goal, labelled: Labelled) -> list[tuple[str, str]]:
+    """(class name, colour) of masks; [] for other goals."""
+    if goal.name != "segment":
+        return []
+    colours = voc_colours(len(labelled.class_names))
+    return [
+        (name, f"rgb({red}, {green}, {blue})")
+        for name, (red, green, blue) in zip(labelled.class_names, colours.tolist(), strict=True)
+    ]
 
 
 def lead(summary: dict[str, Any]) -> str:
@@ -84,7 +98,7 @@ def lead(summary: dict[str, Any]) -> str:
     return (
         f"{summary['score_words'][:1].upper()}{summary['score_words'][1:]}"
         f" {100 * test['score']:.1f} % ({100 * test['low']:.1f} … {100 * test['high']:.1f}) on"
-        f" {test['images']:,} {summary['measured_on']} images, with an encoder"
+        f" {test['images']:,} test images, with an encoder"
         f" {summary['encoder_words']}."
     )
 
@@ -92,10 +106,11 @@ def lead(summary: dict[str, Any]) -> str:
 def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """What stands in the box at the top."""
     images = summary["images"]
+    counts = " / ".join(f"{images[part]:,}" for part in ("train", "validation", "test"))
     found = [
         ("task", summary["task"]),
         ("encoder", summary["encoder"]),
-        ("images", f"{images['train']:,} / {images['validation']:,} / {images['test']:,}"),
+        ("train / validation / test", counts),
         ("classes", f"{len(summary['class_names']):,}"),
         ("image size", summary["image_size"]),
         ("epochs", f"{summary['epochs']} (best: {summary['best_epoch']})"),
@@ -179,7 +194,7 @@ def file_table(proof: dict[str, Any]) -> Table:
         )
     return Table(
         "Files on one thread of this machine, and their drop against Keras in points (95 %"
-        " interval over test images).",
+        " interval over images).",
         ["file", "size", "ms", "score, %", "drop"],
         rows,
     )

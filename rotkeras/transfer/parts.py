@@ -9,7 +9,6 @@ from rotkeras.errors import UserError
 from rotkeras.transfer.base import Labelled
 
 NAMED_VALIDATION = "the set's validation part is used as the test part, because it has no other"
-NO_TEST = "there is no test part: the score is that of validation, which chose the epoch"
 
 
 def settle_parts(
@@ -45,21 +44,26 @@ def settle_parts(
     if test is None and validation is not None:
         test, validation = validation, None
         said.append(NAMED_VALIDATION)
-    if validation is None:
+    missing = (validation is None) + (test is None)
+    if missing:
         count = max(1, round(fraction * len(train)))
-        if count >= len(train):
+        if missing * count >= len(train):
             raise UserError(
-                f"There are {len(train)} training images, too few to split off validation; add"
-                " images."
+                f"There are {len(train)} training images, too few to split off validation and test;"
+                " add images."
             )
         order = np.random.default_rng(seed).permutation(len(train))
-        validation = train.part(np.sort(order[:count]))
-        train = train.part(np.sort(order[count:]))
-        said.append(
-            f"{count:,} training images are validation (data.validation_fraction={fraction:g})"
-        )
-    measured_on = "test"
-    if test is None:
-        test, measured_on = validation, "validation"
-        said.append(NO_TEST)
-    return Labelled(name, train, validation, test, tuple(class_names), tuple(said), measured_on)
+        first, second, rest = np.split(order, [count, missing * count])
+        whole, train = train, train.part(np.sort(rest))
+        if validation is None:
+            validation = whole.part(np.sort(first))
+            said.append(drawn(count, "validation", fraction))
+        if test is None:
+            test = whole.part(np.sort(second if missing == 2 else first))
+            said.append(drawn(count, "the test part", fraction))
+    return Labelled(name, train, validation, test, tuple(class_names), tuple(said))
+
+
+def drawn(count: int, what: str, fraction: float) -> str:
+    """A line on images that were taken out of training."""
+    return f"{count:,} training images are {what} (data.validation_fraction={fraction:g})"

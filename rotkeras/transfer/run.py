@@ -1,8 +1,6 @@
 """A whole fine-tuning: from a recipe to a folder with network, summary, page and proven files."""
 
-import json
 import platform
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,10 @@ import numpy as np
 
 from rotkeras import __version__
 from rotkeras.errors import UserError
+from rotkeras.evaluate.evaluation import weights_digest
+from rotkeras.export.target import put
 from rotkeras.files import (
     beside,
-    check_writable,
     one_writer,
     unfinished,
     write_json,
@@ -31,8 +30,9 @@ from rotkeras.transfer.classify.goal import Classify, confusion
 from rotkeras.transfer.detect.goal import Detect
 from rotkeras.transfer.detect.model import anchors_of
 from rotkeras.transfer.encoder import Encoder, load_encoder
-from rotkeras.transfer.export import Exported, export_network
+from rotkeras.transfer.export import Exported, export_network, put_export
 from rotkeras.transfer.finetune import FineTuned, fine_tune, image_size
+from rotkeras.transfer.folder import check_folder
 from rotkeras.transfer.segment.goal import Segment
 from rotkeras.transfer.settings import FineTuning
 
@@ -113,7 +113,8 @@ def run_fine_tuning(
 
     Args:
         recipe: what to do.
-        folder: where everything goes, put in place when all of it is there.
+        folder: where everything goes. Network and summary are put in place when training has
+            ended, so that no export or page can lose them.
         overwrite: replace a fine-tuning that is there.
         callbacks: more Keras callbacks.
         tell: called with lines for people.
@@ -146,45 +147,43 @@ def run_fine_tuning(
         plain = keras.Model(made.network.input, made.network.output, name=made.network.name)
         write_whole(working / "model.keras", plain.save)
         write_json(working / "summary.json", summary)
-        exported = None
-        if recipe.export is not None:
-            (working / "export").mkdir()
-            exported = export_network(
+        put(working, target)
+    exported, size = None, image_size(recipe, encoder)
+    settings = recipe.export
+    if settings is not None:
+        exported = put_export(
+            target / "export",
+            lambda place: export_network(
                 made.network,
                 made.predictions,
                 goal,
                 labelled,
-                image_size(recipe, encoder),
-                recipe.export,
-                working / "export",
+                size,
+                settings,
+                place,
                 name=recipe.name,
                 seed=recipe.train.seed,
                 extra=extra_of(recipe, goal),
                 say=say,
-            )
-        say("drawing the page")
-        size = image_size(recipe, encoder)
-        pictures = goal.pictures(
-            made.predictions, labelled.test, size, labelled.class_names, _PICTURES
+            ),
         )
-        table = None
-        if isinstance(goal, Classify) and not goal.several:
-            found = made.predictions.argmax(axis=1)
-            table = confusion(labelled.test.labels, found, len(labelled.class_names))
-        page.write(
-            working / "report.html",
-            goal,
-            labelled,
-            summary,
-            log.rows,
-            pictures,
-            table,
-            None if exported is None else exported.proof,
-            text,
-        )
-        if target.exists():
-            shutil.rmtree(target)
-        working.rename(target)
+    say("drawing the page")
+    pictures = goal.pictures(made.predictions, labelled.test, size, labelled.class_names, _PICTURES)
+    table = None
+    if isinstance(goal, Classify) and not goal.several:
+        found = made.predictions.argmax(axis=1)
+        table = confusion(labelled.test.labels, found, len(labelled.class_names))
+    page.write(
+        target / "report.html",
+        goal,
+        labelled,
+        summary,
+        log.rows,
+        pictures,
+        table,
+        None if exported is None else exported.proof,
+        text,
+    )
     return summary, exported
 
 
@@ -194,26 +193,6 @@ def extra_of(recipe: FineTuning, goal: Goal) -> dict[str, Any]:
         anchors = anchors_of(recipe.task.anchor_size)
         return {"anchors": {key: list(each) for key, each in vars(anchors).items()}}
     return {"several": getattr(goal, "several", False)}
-
-
-def check_folder(folder: Path, overwrite: bool) -> Path:
-    """A folder that a fine-tuning may be written to; a `UserError` for another."""
-    target = check_writable(folder, "The folder", folder=True)
-    if target.exists():
-        ours = (target / "summary.json").is_file() and (target / "model.keras").is_file()
-        kind = ours and "task" in _content(target / "summary.json")
-        if any(target.iterdir()) and not (kind and overwrite):
-            how = "Add --overwrite, or give" if kind else "It holds other files: give"
-            raise UserError(f"{target} exists already. {how} another folder with -o.")
-    return target
-
-
-def _content(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def summarise(
@@ -241,7 +220,6 @@ def summarise(
         "image_size": shown(size),
         "score": goal.score.key,
         "score_words": goal.score.words,
-        "measured_on": labelled.measured_on,
         "test": {
             **made.result.record(),
             "details": goal.details(predictions, part, names),
@@ -255,4 +233,6 @@ def summarise(
         "parameters": made.network.count_params(),
         "seed": recipe.train.seed,
         "notes": list(labelled.notes),
+        "digests": labelled.digests(),
+        "encoder_digest": weights_digest(encoder.network),
     }

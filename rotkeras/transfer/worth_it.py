@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rotkeras.evaluate.evaluation import weights_digest
 from rotkeras.evaluate.intervals import mean_margin
 from rotkeras.files import read_json, write_json
 from rotkeras.text import clock
@@ -44,8 +45,8 @@ def compare(
         counts: how many are kept for training: of each class for classify, else in all; None keeps
             all.
         seeds: how many; each draws images, weights and order of its own.
-        path: a JSON file that gets each pair when it is done; pairs that are in it are not made
-            again.
+        path: a JSON file that gets each pair when it is done; pairs of the same settings, weights
+            and images that are in it are not made again, and others are kept.
         callbacks: gives callbacks for a fine-tuning, by its title.
         tell: called with a line for each pair.
 
@@ -55,16 +56,17 @@ def compare(
         0 … 1. The margin of a gain joins the 95 % interval over seeds (Student's t) and that of a
         paired bootstrap over test images.
     """
-    rows: list[dict[str, Any]] = read_json(path)["rows"] if path.is_file() else []
-    about = _about(recipe, encoder)
-    rows = [row for row in rows if row["about"] == about]
+    kept: list[dict[str, Any]] = read_json(path)["rows"] if path.is_file() else []
+    about = _about(recipe, encoder, labelled)
+    rows = [row for row in kept if row["about"] == about]
+    others = [row for row in kept if row["about"] != about]
     for count in counts:
         for seed in range(seeds):
             if any(row["count"] == count and row["seed"] == seed for row in rows):
                 continue
             row = _pair(recipe, goal, encoder, labelled, count, seed, callbacks)
             rows.append({**row, "about": about})
-            write_json(path, {"rows": rows})
+            write_json(path, {"rows": [*others, *rows]})
             tell(
                 f"{_words(goal, count)}, seed {seed}: {goal.score.short}"
                 f" {100 * row['pretrained']:.1f} % pre-trained, {100 * row['scratch']:.1f} % from"
@@ -95,7 +97,7 @@ def compare(
         "counts": compared,
         "verdict": verdict(goal, compared, images, seeds, encoder.seconds),
     }
-    write_json(path, {"rows": rows, **result})
+    write_json(path, {"rows": [*others, *rows], **result})
     return result
 
 
@@ -142,12 +144,12 @@ def _pair(
     }
 
 
-def _about(recipe: FineTuning, encoder: Encoder) -> dict[str, Any]:
-    """What a pair depends on, besides count and seed."""
+def _about(recipe: FineTuning, encoder: Encoder, labelled: Labelled) -> dict[str, Any]:
+    """What a pair depends on, besides count and seed: settings, weights and images."""
     content: dict[str, Any] = recipe.model_dump(
         mode="json", exclude={"name": True, "export": True, "encoder": True, "train": {"seed"}}
     )
-    return {**content, "encoder": encoder.name, "words": encoder.words}
+    return {**content, "weights": weights_digest(encoder.network), **labelled.digests()}
 
 
 def _words(goal: Goal, count: int | None) -> str:

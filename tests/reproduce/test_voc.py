@@ -4,7 +4,11 @@ import json
 
 import pytest
 
+from rotkeras.errors import UserError
+from rotkeras.evaluate.evaluation import weights_digest
+from rotkeras.recipe import dump
 from rotkeras.reproduce import voc
+from rotkeras.transfer.encoder import load_encoder
 from rotkeras.transfer.settings import load_recipe
 
 
@@ -33,14 +37,21 @@ def test_sets_that_are_given_are_walked_once(tmp_path, monkeypatch):
         asked.append((recipe.name, recipe.task.name, recipe.train.encoder, recipe.export))
         folder.mkdir(parents=True)
         test = {"score": 0.5, "low": 0.4, "high": 0.6, "images": 10}
-        (folder / "summary.json").write_text(json.dumps({"test": test}))
+        weights = weights_digest(load_encoder("none", recipe.backbone, 96, 0).network)
+        summary = {"test": test, "encoder_digest": weights}
+        (folder / "summary.json").write_text(json.dumps(summary))
+        (folder / "recipe.yaml").write_text(dump(recipe))
 
     monkeypatch.setattr(voc, "run_fine_tuning", run)
     lines = []
+    small = ["backbone.name=nin", "backbone.width=0.0625", "data.image_size=96"]
+
+    def made(*overrides):
+        sets = {"classify": "a", "segment": "b"}
+        return voc.reproduce_voc("none", sets, tmp_path, 0.1, [*small, *overrides], lines.append)
+
     for _ in range(2):
-        found, path = voc.reproduce_voc(
-            "none", {"classify": "a", "segment": "b"}, tmp_path, 0.1, (), lines.append
-        )
+        found, path = made()
     assert [row["column"] for row in found] == [voc.COLUMNS[0], voc.COLUMNS[1], voc.COLUMNS[3]]
     assert asked == [
         ("voc07-classify", "classify", "frozen", None),
@@ -51,3 +62,16 @@ def test_sets_that_are_given_are_walked_once(tmp_path, monkeypatch):
     text = path.read_text()
     assert "| **none** (here) | 50.0 (40.0 … 60.0) | 50.0 (40.0 … 60.0) | – | 50.0" in text
     assert "Run at scale 0.1: not compared" in text
+    with pytest.raises(UserError, match="holds a fine-tuning with other settings"):
+        made("train.images_per_batch=4")
+
+
+def test_a_column_that_cannot_be_made_is_left_out_with_the_reason(tmp_path, monkeypatch):
+    def run(*_, **__):
+        raise UserError("A detector needs taps at strides 8, 16 and 32.")
+
+    monkeypatch.setattr(voc, "run_fine_tuning", run)
+    lines = []
+    with pytest.raises(UserError, match="No column of the table could be made with none"):
+        voc.reproduce_voc("none", {"detect": "a"}, tmp_path, 0.1, (), lines.append)
+    assert lines[-2] == "detection: left out. A detector needs taps at strides 8, 16 and 32."

@@ -195,8 +195,6 @@ def test_phases():
     assert phases(settings(encoder="frozen", epochs=7).train) == [(True, 7)]
     both = settings(encoder="frozen_then_full", epochs=7, frozen_epochs=3).train
     assert phases(both) == [(True, 3), (False, 7)]
-    none = settings(encoder="frozen_then_full", epochs=7, frozen_epochs=0).train
-    assert phases(none)[-1] == (False, 7)
 
 
 def test_frozen_needs_a_head_to_train():
@@ -209,11 +207,42 @@ def test_the_optimizer_is_that_of_the_recipe():
     model = strided(32)
     names = taps.names(model)
     schedule = {"name": "steps", "factor": 0.5, "at_epochs": [2]}
-    made = build_optimizer(settings(schedule=schedule, epochs=4).train, 4, 10, model, names)
+    made = build_optimizer(settings(schedule=schedule, epochs=4).train, (0, 4), 10, model, names)
     assert isinstance(made, keras.optimizers.Optimizer)
-    assert (made.weight_decay, made.global_clipnorm) == (0.05, 10.0)
+    assert (made.weight_decay, made.global_clipnorm) == (0.05, None)
     rates = [float(made._learning_rate(step)) for step in (0, 19, 20, 39)]
     assert rates == pytest.approx([0.01, 0.01, 0.005, 0.005])
+
+
+@pytest.mark.parametrize(("done", "rates"), [(1, (0.01, 0.005, 0.005)), (3, (0.005,))])
+def test_steps_count_epochs_over_both_phases(done, rates):
+    model = strided(32)
+    names = taps.names(model)
+    schedule = {"name": "steps", "factor": 0.5, "at_epochs": [2]}
+    train = settings(schedule=schedule, epochs=4).train
+    made = build_optimizer(train, (done, 4), 10, model, names, 10.0)
+    assert made.global_clipnorm == 10.0
+    found = (
+        [float(made._learning_rate(step)) for step in range(0, 10 * (4 - done), 10)]
+        if (callable(made._learning_rate))
+        else [float(made.learning_rate)]
+    )
+    assert found == pytest.approx(rates)
+
+
+def test_rates_fall_for_taps_that_the_head_reads():
+    """A light segmenter leaves the last stage out, a classifier may read an earlier tap."""
+    from rotkeras.transfer import classifier
+
+    network = strided(64)
+    last = taps.names(network)[-1]
+    early = taps.names(network)[-2]
+    model = classifier(network, 2, tap=early)
+    there = [each for each in taps.names(network) if each in {e.name for e in model.layers}]
+    assert last not in there
+    made = build_optimizer(settings(learning_rate_decay=0.5).train, (0, 2), 10, model, there)
+    made.build(model.trainable_variables)
+    assert len(made.optimizers) == len(there)
 
 
 def test_weighted_losses_against_numpy():

@@ -1,5 +1,6 @@
 """Labelled images of a classifier: one class each, or several as PASCAL VOC has them."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.data import Images, Source, load
+from rotkeras.data.fingerprint import sampled_digest
 from rotkeras.data.interpret import interpret
 from rotkeras.data.listed_source import find_voc
 from rotkeras.errors import UserError
@@ -15,7 +17,7 @@ from rotkeras.files import expanded
 from rotkeras.images import Size
 from rotkeras.transfer.base import Labelled
 from rotkeras.transfer.faults import Faults
-from rotkeras.transfer.parts import NAMED_VALIDATION, NO_TEST
+from rotkeras.transfer.parts import NAMED_VALIDATION, drawn
 
 _MOST_VALIDATION = 1000
 
@@ -46,6 +48,12 @@ class ClassifiedImages:
         """A smaller part; `positions` (n,) count in this one, and are put in order."""
         ordered = np.sort(positions)
         return ClassifiedImages(self.images.part(ordered), self.labels[ordered])
+
+    def digest(self) -> str:
+        """What tells these images and labels from others."""
+        made = hashlib.sha256(sampled_digest(self.images).encode())
+        made.update(np.ascontiguousarray(self.labels).tobytes())
+        return made.hexdigest()[:16]
 
 
 def read_classified(data: Any, size: Size, seed: int) -> Labelled:
@@ -89,21 +97,17 @@ def read_classified(data: Any, size: Size, seed: int) -> Labelled:
     if last is None and validation is not None:
         last, validation = validation, None
         notes.append(NAMED_VALIDATION)
-    if validation is None:
-        whole, validation = _split(whole, data.validation_fraction, seed)
-        notes.append(
-            f"{len(validation):,} training images are validation"
-            f" (data.validation_fraction={data.validation_fraction:g})"
-        )
-    measured_on = "test"
-    if last is None:
-        last, measured_on = validation, "validation"
-        notes.append(NO_TEST)
-    elif len(validation) > _MOST_VALIDATION:
-        drawn = np.random.default_rng(seed).permutation(len(validation))[:_MOST_VALIDATION]
-        validation = validation.part(drawn)
+    for what in ("the test part",) * (last is None) + ("validation",) * (validation is None):
+        whole, part = _split(whole, data.validation_fraction, seed)
+        notes.append(drawn(len(part), what, data.validation_fraction))
+        last, validation = (part, validation) if last is None else (last, part)
+    assert last is not None
+    assert validation is not None
+    if len(validation) > _MOST_VALIDATION:
+        chosen = np.random.default_rng(seed).permutation(len(validation))[:_MOST_VALIDATION]
+        validation = validation.part(chosen)
         notes.append(f"validation is a draw of {_MOST_VALIDATION:,} images")
-    return Labelled(source.name, whole, validation, last, classes, tuple(notes), measured_on)
+    return Labelled(source.name, whole, validation, last, classes, tuple(notes))
 
 
 def _of_source(

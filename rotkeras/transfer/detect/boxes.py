@@ -4,6 +4,7 @@ Boxes are float32 (left, top, right, bottom) in pixels of the upright photograph
 right and bottom exclusive.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,6 +81,13 @@ class BoxedImages:
             tuple(self.boxes[row] for row in rows),
             self.class_names,
         )
+
+    def digest(self) -> str:
+        """What tells these files and boxes from others."""
+        made = hashlib.sha256("\n".join(self.names).encode())
+        for each in self.boxes:
+            made.update(each.corners.tobytes() + each.classes.tobytes() + each.difficult.tobytes())
+        return made.hexdigest()[:16]
 
     def draw(self, count: int, seed: int) -> "BoxedImages":
         """Some images at random, in the order in which they stand here. More of the same seed

@@ -18,6 +18,8 @@ HIT, MISS, FALSE = (30, 160, 60), (240, 150, 0), (220, 30, 30)
 
 _SIDE = 360
 _OVERLAP = 0.5
+_MOST_SHOWN = 10
+"""Detections of a photograph, the best: more would hide it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +27,7 @@ class Match:
     """Which detections of a photograph meet which of its objects.
 
     Attributes:
-        shown: int64 (k,), the detections whose score is high enough.
+        shown: int64 (k,), the detections whose score is high enough, at most ten.
         right: bool (k,), whether each meets an object of its class that no better one met.
         missed: int64 (m,), objects that no detection met; difficult ones are neither.
         hits: objects that were met.
@@ -52,7 +54,7 @@ def match(truth: Boxes, found: Detections, least_score: float) -> Match:
         found: detections.
         least_score: those below it are left out.
     """
-    shown = np.flatnonzero(found.scores >= least_score)
+    shown = np.flatnonzero(found.scores >= least_score)[:_MOST_SHOWN]
     hit = np.zeros(len(truth), bool)
     right = np.zeros(len(shown), bool)
     false = 0

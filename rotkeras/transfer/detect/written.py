@@ -196,9 +196,16 @@ def _settled(
                 f"{each.place} ({each.size[1]}×{each.size[0]} for {shape[1]}×{shape[0]})",
             )
             continue
+        fitting = _fitting(each, shape, position, known, faults)
+        if not len(fitting):
+            if any(box.name in position for box in each.boxes):
+                # It shows an object: as a negative it would teach that nothing is there.
+                faults.add("images have no box that is right and are left out", each.place)
+                continue
+            faults.note("images have no object and are kept as negatives", each.place)
         paths.append(each.path)
         shapes.append(shape)
-        boxes.append(_fitting(each, shape, position, known, faults))
+        boxes.append(fitting)
     return BoxedImages(tuple(paths), np.array(shapes, np.int32).reshape(-1, 3), tuple(boxes), names)
 
 
@@ -237,8 +244,6 @@ def _fitting(
         if max(abs(a - b) for a, b in zip(cut, (left, top, right, bottom), strict=True)) > _ROUNDED:
             faults.add("boxes reach out of their image and are cut to it", place)
         kept.append((cut, position[box.name], box.difficult))
-    if not kept:
-        faults.note("images have no object and are kept as negatives", image.place)
         return Boxes.none()
     corners, classes, difficult = zip(*kept, strict=True)
     return Boxes(

@@ -80,6 +80,7 @@ def read_masks(
     notes = [f"{layout.description} is recognised", *layout.notes]
     read = {part: _read_part(pairs, faults) for part, pairs in layout.parts.items()}
     names = _class_names(layout, read.get("train", []), class_names, void, notes)
+    _check_names(class_names, names, layout, read.get("train", []), void)
     parts = {}
     for part, found in read.items():
         if kept := _kept(found, len(names), void, faults):
@@ -181,6 +182,33 @@ def _class_names(
         f"class names are not given: numbers up to {highest}, the highest index of training"
     )
     return tuple(map(str, range(highest + 1)))
+
+
+def _check_names(
+    given: Sequence[str] | None,
+    names: tuple[str, ...],
+    layout: Layout,
+    train: list[_Found],
+    void: int,
+) -> None:
+    """Raise a `UserError` for given names that would give masks of other classes their names."""
+    if given is None:
+        return
+    counts = sum((each.counts for each in train), np.zeros(256, np.int64))
+    counts[void] = 0
+    there = np.flatnonzero(counts)
+    highest = int(there[-1]) if len(there) else 0
+    if highest >= len(names):
+        raise UserError(
+            f"data.classes has {len(names)} names, and the masks have indices up to {highest}. Name"
+            " all of them in the order of their indices; some cannot be chosen."
+        )
+    for file in (layout.home / "classes.txt", layout.home / "labels.txt"):
+        if file.is_file() and tuple(names_of(file)) != names:
+            raise UserError(
+                f"data.classes differs from {as_text(str(file))}, which has"
+                f" {', '.join(names_of(file))}. Give these, in this order, or remove data.classes."
+            )
 
 
 def _read_names(file: Path) -> tuple[str, ...]:

@@ -82,14 +82,15 @@ def test_devkit_years_come_together(tmp_path):
     year(top / "VOC2007", {"train": ["a"], "val": ["b"], "trainval": ["a", "b"], "test": ["c"]})
     year(top / "VOC2012", {"train": ["d"], "val": ["e"]})
     year(top / "Other", {"train": ["x"]})
-    expected = {"train": ["a", "d"], "validation": ["b", "e"], "test": ["c"]}
+    # Where a year has a test part it is trained on trainval, as published.
+    expected = {"train": ["a", "b", "d"], "validation": ["e"], "test": ["c"]}
     for folder in (top, tmp_path):  # the folder that holds the devkit is taken for it
         faults = Faults()
         assert stems(read_boxes(folder, faults=faults)) == expected
         assert faults.lines() == []
     layout = find_layout(top)
     assert layout.kind == "VOC"
-    assert "VOC2007 (train.txt is train, val.txt is validation, test.txt is test)" in layout.note
+    assert "VOC2007 (trainval.txt is train, test.txt is test)" in layout.note
     assert stems(read_boxes(top / "VOC2012", faults=Faults())) == {
         "train": ["d"],
         "validation": ["e"],
@@ -123,7 +124,7 @@ def test_voc_images_named_twice_missing_broken_and_without_annotation(tmp_path):
     image(tmp_path / "JPEGImages" / "g.png")
     faults = Faults()
     parts = read_boxes(tmp_path, faults=faults)
-    assert stems(parts) == {"train": ["a", "b", "g"], "validation": ["b"]}
+    assert stems(parts) == {"train": ["a", "g"], "validation": ["b"]}
     found = "\n".join(faults.lines())
     for kind, place in [
         ("1 images are named twice and taken once", "a.jpg"),
@@ -186,11 +187,15 @@ def test_classes_are_those_of_training_or_those_that_are_asked_for(tmp_path):
     assert parts["test"].boxes[0].classes.tolist() == [1]
     assert list(faults.places) == ["objects have an unknown class and are left out"]
 
-    parts = read_boxes(tmp_path, faults=(faults := Faults()), classes=["dog", "cow"])
-    assert parts["train"].class_names == ("dog", "cow")
+    strict = Faults("error")
+    (tmp_path / "ImageSets" / "Main" / "test.txt").unlink()
+    parts = read_boxes(tmp_path, faults=strict, classes=["dog"])
+    assert parts["train"].class_names == ("dog",)
     assert parts["train"].boxes[0].classes.tolist() == [0]
-    assert parts["test"].boxes[0].classes.tolist() == [1, 0]
-    assert len(faults.places["objects have an unknown class and are left out"]) == 1
+    # What is not wanted is no fault.
+    assert list(strict.places) == ["objects are of classes that are not wanted"]
+    with pytest.raises(UserError, match=r"data.classes names 'cow', and the objects are of cat, d"):
+        read_boxes(tmp_path, faults=Faults(), classes=["dog", "cow"])
     for wrong in ([], ["dog", "dog"]):
         with pytest.raises(UserError, match="classes must be distinct names"):
             read_boxes(tmp_path, faults=Faults(), classes=wrong)
@@ -203,9 +208,10 @@ def test_another_size_and_no_objects(tmp_path):
     xml(tmp_path / "Annotations" / "c.xml", ("cat", 1, 1, 9, 9, ""), size=(0, 0))
     faults = Faults()
     parts = read_boxes(tmp_path, faults=faults)
-    assert [len(each) for each in parts["train"].boxes] == [1, 0, 1]
+    assert stems(parts) == {"train": ["b", "c"]}
+    assert [len(each) for each in parts["train"].boxes] == [0, 1]
     (size,) = faults.places.pop(
-        "annotations give another size than the image has, in whose pixels their boxes are taken"
+        "annotations give another size than the upright image has, and it is left out"
     )
     assert size.endswith("a.xml (80×60 for 40×30)")
     assert list(faults.places) == ["images have no object and are kept as negatives"]
@@ -445,8 +451,9 @@ def test_what_is_no_set_of_boxes(tmp_path):
 
 def test_nothing_left_is_an_error_that_says_why(tmp_path):
     year(tmp_path, {"train": ["a"], "test": ["b"]})
-    with pytest.raises(UserError, match=r"No object of training is left \(2 objects.*unknown"):
-        read_boxes(tmp_path, faults=Faults(), classes=["cow"])
+    xml(tmp_path / "Annotations" / "a.xml", ("cat", 5, 5, 2, 2, ""))
+    with pytest.raises(UserError, match=r"No object of training is left \(1 boxes are empty"):
+        read_boxes(tmp_path, faults=Faults())
     (tmp_path / "JPEGImages" / "a.jpg").unlink()
     with pytest.raises(UserError, match=r"No image of training is left \(1 images are missing"):
         read_boxes(tmp_path, faults=Faults())

@@ -153,11 +153,16 @@ class TestClasses:
     def test_names_are_given_or_those_of_a_file(self, tmp_path):
         pair(tmp_path, "a")
         assert read(tmp_path, class_names=["x", "y", "z"])[0].class_names == ("x", "y", "z")
-        (tmp_path / "classes.txt").write_text("sky\nroad\n\ncar \n", encoding="utf-8-sig")
+        (tmp_path / "classes.txt").write_text("sky\nroad\ncar \n\n", encoding="utf-8-sig")
         found, faults = read(tmp_path)
         assert found.class_names == ("sky", "road", "car")
         assert "classes.txt" in found.notes[-1]
         assert faults.lines() == []
+        (tmp_path / "classes.txt").write_text("sky\n\ncar\n")
+        with pytest.raises(
+            UserError, match=r"classes.txt must have a class on each line, and line 2"
+        ):
+            read(tmp_path)
 
     @pytest.mark.parametrize("names", [["a", "a", "b"], ["a"], ["a", " "], []])
     def test_wrong_names_are_refused(self, tmp_path, names):
