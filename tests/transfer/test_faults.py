@@ -19,5 +19,5 @@ def test_faults_are_counted_with_their_first_places():
 
 
 def test_the_first_fault_is_an_error_where_that_is_asked_for():
-    with pytest.raises(UserError, match=r"^7\.xml: boxes are inverted.*on_fault: skip"):
+    with pytest.raises(UserError, match=r"^7\.xml: boxes are inverted.*data.on_fault to skip"):
         Faults("error").add("boxes are inverted and left out", "7.xml")

@@ -244,6 +244,7 @@ def _fitting(
         if max(abs(a - b) for a, b in zip(cut, (left, top, right, bottom), strict=True)) > _ROUNDED:
             faults.add("boxes reach out of their image and are cut to it", place)
         kept.append((cut, position[box.name], box.difficult))
+    if not kept:
         return Boxes.none()
     corners, classes, difficult = zip(*kept, strict=True)
     return Boxes(

@@ -9,7 +9,7 @@ from small_transfer import SHAPES, recipe
 
 from rotkeras.errors import UserError
 from rotkeras.transfer.classify.read import read_classified
-from rotkeras.transfer.parts import NAMED_VALIDATION, NO_TEST
+from rotkeras.transfer.parts import NAMED_VALIDATION
 from rotkeras.transfer.run import draw_train
 
 
@@ -139,14 +139,14 @@ class TestFolders:
         assert NAMED_VALIDATION in found.notes
         np.testing.assert_array_equal(np.bincount(found.validation.labels), [2, 1])  # in proportion
 
-    def test_without_parts_the_score_is_that_of_validation(self, tmp_path):
+    def test_without_parts_validation_and_test_are_drawn(self, tmp_path):
         found = read(folders(tmp_path, {"a": 6, "b": 6}))
-        assert found.test is found.validation
-        assert NO_TEST in found.notes
+        assert (len(found.train), len(found.validation), len(found.test)) == (7, 2, 3)
+        assert "3 training images are the test part (data.validation_fraction=0.25)" in found.notes
         whole = np.concatenate(
             [
                 part.images.take(slice(None)).mean(axis=(1, 2, 3))
-                for part in (found.train, found.test)
+                for part in (found.train, found.validation, found.test)
             ]
         )
         np.testing.assert_array_equal(np.sort(whole), np.arange(12))
@@ -183,7 +183,7 @@ def test_an_array_file_and_its_labels(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8)
     np.savez(tmp_path / "x.npz", x_train=images, y_train=np.arange(20) % 2)
     found = read(tmp_path / "x.npz")
-    assert len(found.train) + len(found.validation) == 20
+    assert (len(found.train), len(found.validation), len(found.test)) == (11, 4, 5)
     assert sorted(np.unique(found.train.labels)) == [0, 1]
     assert len(found.class_names) == 2
 

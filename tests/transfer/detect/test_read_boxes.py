@@ -398,7 +398,9 @@ def test_ugly_yolo(tmp_path):
     (tmp_path / "classes.txt").write_text("cat\n")
     faults = Faults()
     parts = read_boxes(tmp_path, faults=faults)
-    assert [len(each) for each in parts["train"].boxes] == [1, 0, 1, 0]
+    # b shows objects, none of which is right: as a negative it would teach that nothing is there.
+    assert stems(parts) == {"train": ["a", "c", "d"]}
+    assert [len(each) for each in parts["train"].boxes] == [1, 1, 0]
     assert {kind: len(places) for kind, places in faults.places.items()} == {
         "lines are no box and are left out": 2,
         "annotation files cannot be read, and their images are left out": 1,
@@ -407,7 +409,8 @@ def test_ugly_yolo(tmp_path):
         "boxes lie outside of their image and are left out": 1,
         "boxes are empty or inverted and are left out": 1,
         "boxes reach out of their image and are cut to it": 1,
-        "images have no object and are kept as negatives": 2,
+        "images have no box that is right and are left out": 1,
+        "images have no object and are kept as negatives": 1,
     }
 
 
@@ -452,7 +455,7 @@ def test_what_is_no_set_of_boxes(tmp_path):
 def test_nothing_left_is_an_error_that_says_why(tmp_path):
     year(tmp_path, {"train": ["a"], "test": ["b"]})
     xml(tmp_path / "Annotations" / "a.xml", ("cat", 5, 5, 2, 2, ""))
-    with pytest.raises(UserError, match=r"No object of training is left \(1 boxes are empty"):
+    with pytest.raises(UserError, match=r"No image of training is left \(1 boxes are empty"):
         read_boxes(tmp_path, faults=Faults())
     (tmp_path / "JPEGImages" / "a.jpg").unlink()
     with pytest.raises(UserError, match=r"No image of training is left \(1 images are missing"):

@@ -164,6 +164,19 @@ class TestClasses:
         ):
             read(tmp_path)
 
+    def test_given_names_cannot_rename_masks(self, tmp_path):
+        pair(tmp_path, "a")
+        (tmp_path / "classes.txt").write_text("sky\nroad\ncar\n")
+        assert read(tmp_path, class_names=["sky", "road", "car"])[0].class_names[0] == "sky"
+        with pytest.raises(
+            UserError, match=r"data.classes differs from .*classes.txt, which has s"
+        ):
+            read(tmp_path, class_names=["road", "sky", "car"])
+        (tmp_path / "classes.txt").unlink()
+        mask(tmp_path / "masks" / "a.png", [0, 1, 3])
+        with pytest.raises(UserError, match="has 3 names, and the masks have indices up to 3"):
+            read(tmp_path, class_names=["x", "y", "z"])
+
     @pytest.mark.parametrize("names", [["a", "a", "b"], ["a"], ["a", " "], []])
     def test_wrong_names_are_refused(self, tmp_path, names):
         pair(tmp_path, "a")
@@ -206,7 +219,8 @@ class TestFaults:
         mask(masks / "high.png", [0, 1, 7])
         (masks / "jpeg.png").unlink()
         Image.fromarray(np.zeros(SIDES, np.uint8)).save(masks / "jpeg.jpg")
-        found, faults = read(tmp_path, class_names=["a", "b", "c"])
+        (tmp_path / "classes.txt").write_text("a\nb\nc\n")
+        found, faults = read(tmp_path)
         assert named(found) == {"train": ["good", "high"]}
         # Indices that are no class become void.
         assert np.unique(found.parts["train"].mask(1)).tolist() == [0, 1, 255]
