@@ -17,6 +17,8 @@ from rotkeras.run.folder import Run
 from rotkeras.training.callbacks.metrics_log import read_metrics
 from rotkeras.training.trainer import train
 
+pytestmark = pytest.mark.long
+
 # A low rate: at a high one the last digits, in which any two libraries differ, grow from step to
 # step.
 SLOW = {

@@ -12,6 +12,8 @@ from rotkeras.export.tflite import to_tflite
 from rotkeras.pretext import Rotation
 from rotkeras.training import build, notes
 
+pytestmark = pytest.mark.long
+
 RANDOM = np.random.default_rng(0)
 
 

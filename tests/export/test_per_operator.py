@@ -7,6 +7,8 @@ from rotkeras import backbones, taps
 from rotkeras.export import per_operator, to_tflite
 from rotkeras.export.operators import operators_of
 
+pytestmark = pytest.mark.long
+
 SIZE = 32
 IMAGES = np.random.default_rng(0).integers(0, 256, (100, SIZE, SIZE, 3), np.uint8)
 

@@ -20,6 +20,8 @@ from rotkeras import UserError
 from rotkeras.training import hosts
 from rotkeras.training.callbacks.metrics_log import read_metrics
 
+pytestmark = pytest.mark.long
+
 CONTENT = {
     **LEAN,
     "data": {**LEAN["data"], "train_images": 160},

@@ -12,6 +12,8 @@ from rotkeras.errors import UserError
 from rotkeras.transfer.segment.loss import loss
 from rotkeras.transfer.segment.model import segmenter
 
+pytestmark = pytest.mark.long
+
 SIDE = 64
 
 
