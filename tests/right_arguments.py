@@ -35,6 +35,12 @@ class Made:
     def make_callback(self):
         return rotkeras.training.callbacks.StopOnBadLoss()
 
+    def make_faults(self):
+        return rotkeras.transfer.Faults()
+
+    def make_fine_tuning(self):
+        return rotkeras.transfer.load_recipe("detect")
+
     def make_recipe(self):
         return rotkeras.recipe.validate(SMALL, "test")
 
@@ -174,6 +180,15 @@ RIGHT: dict[str, dict[str, Any]] = {
     "recipe.validate": {"content": {}, "name": "mine"},
     "training.Run": {"path": "run"},
     "training.train": {"recipe": lambda: made.recipe, "run": lambda: made.run},
+    "transfer.Faults": {},
+    "transfer.classifier": {"network": lambda: made.model, "classes": 2},
+    "transfer.detector": {"network": lambda: made.model, "classes": 2},
+    "transfer.flat_detector": {"model": lambda: made.model},
+    "transfer.load_recipe": {"task": "detect"},
+    "transfer.read_boxes": {"folder": "boxes", "faults": lambda: made.faults},
+    "transfer.read_masks": {"folder": "masks", "faults": lambda: made.faults},
+    "transfer.run_fine_tuning": {"recipe": lambda: made.fine_tuning, "folder": "run"},
+    "transfer.segmenter": {"network": lambda: made.model, "classes": 2},
     "report.write_report": {"runs": ["run"], "path": "report.html"},
     "taps.check": {**MODEL, "tap": "conv1"},
     "taps.copy": MODEL,

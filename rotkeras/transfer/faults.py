@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError
 
 OnFault = Literal["skip", "error"]
@@ -10,6 +11,7 @@ OnFault = Literal["skip", "error"]
 _SHOWN = 3
 
 
+@checked
 @dataclass
 class Faults:
     """The faults of a labelled set, by kind.
@@ -21,7 +23,7 @@ class Faults:
     """
 
     on_fault: OnFault = "skip"
-    places: dict[str, list[str]] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=dict, init=False)
 
     def add(self, kind: str, place: str) -> None:
         """Note one fault.

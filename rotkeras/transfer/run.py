@@ -9,6 +9,8 @@ import keras
 import numpy as np
 
 from rotkeras import __version__
+from rotkeras.arguments.accepted import AnyPath
+from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError
 from rotkeras.evaluate.evaluation import weights_digest
 from rotkeras.export.target import put
@@ -99,9 +101,10 @@ def draw_train(recipe: FineTuning, labelled: Labelled, seed: int) -> Labelled:
     return labelled
 
 
+@checked
 def run_fine_tuning(
     recipe: FineTuning,
-    folder: Path,
+    folder: AnyPath,
     *,
     overwrite: bool = False,
     callbacks: Sequence[Any] = (),
@@ -127,7 +130,7 @@ def run_fine_tuning(
     Raises:
         UserError: for anything that does not fit, and a folder that is there.
     """
-    target = check_folder(folder, overwrite)
+    target = check_folder(Path(folder), overwrite)
     goal, encoder, labelled = prepare(recipe, tell)
     for note in labelled.notes:
         tell(f"note: {note}")

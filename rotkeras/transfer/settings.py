@@ -1,5 +1,6 @@
 """The recipe of a fine-tuning, as frozen objects: what `rotkeras finetune` reads and writes."""
 
+import os
 import typing
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -7,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from rotkeras.arguments.accepted import (
+    AnyPath,
     Fraction,
     ImageSize,
     Positive,
@@ -17,6 +19,7 @@ from rotkeras.arguments.accepted import (
     Wrong,
     check_order,
 )
+from rotkeras.arguments.checked import checked
 from rotkeras.recipe.derive import one_of, section
 from rotkeras.recipe.models import BACKBONES, OPTIMIZERS, SCHEDULES, Backbone, Schedule
 from rotkeras.recipe.models import Optimizer as AnyOptimizer
@@ -223,10 +226,11 @@ class FineTuning(Section):
         return self
 
 
+@checked
 def load_recipe(
-    task: str,
-    data: str | None = None,
-    encoder: str = "none",
+    task: AnyPath,
+    data: AnyPath | None = None,
+    encoder: AnyPath = "none",
     overrides: Sequence[str] = (),
 ) -> FineTuning:
     """The recipe of a fine-tuning, as `rotkeras finetune` reads it.
@@ -247,9 +251,9 @@ def load_recipe(
     """
     from rotkeras.recipe.files import load_kind
 
-    given = {} if data is None else {"path": data}
+    given = {} if data is None else {"path": os.fspath(data)}
     made = load_kind(FineTuning, task, overrides, given)
-    return made.model_copy(update={"encoder": encoder})
+    return made.model_copy(update={"encoder": os.fspath(encoder)})
 
 
 __all__ = ["TASKS", "Augmentation", "Data", "Files", "FineTuning", "Train", "load_recipe"]

@@ -122,6 +122,7 @@ def test_the_wheel_has_the_sources_of_the_room_and_nothing_else(environment):
         "images/__init__.py",
         "images/formats.py",
         "images/pixels.py",
+        "images/resize.py",
         "images/size.py",
         "py.typed",
         "device/LICENSE",

@@ -13,7 +13,7 @@ from rotkeras.arguments.accepted import (
 )
 from rotkeras.arguments.checked import checked
 from rotkeras.device.boxes import Anchors
-from rotkeras.errors import UserError
+from rotkeras.errors import UserError, must
 
 if TYPE_CHECKING:
     import keras
@@ -152,7 +152,8 @@ def _listed(names: Sequence[str], strides: dict[str, int]) -> str:
     return ", ".join(f"{name} (stride {strides.get(name, 'uneven')})" for name in names)
 
 
-def flat_detector(model: "keras.Model") -> "keras.Model":
+@checked
+def flat_detector(model: Network) -> "keras.Model":
     """What is kept of a detector: a flat functional model of stock layers that shares its weights.
 
     Args:
@@ -164,6 +165,8 @@ def flat_detector(model: "keras.Model") -> "keras.Model":
     """
     import keras
 
+    if not hasattr(model, "feature_extractor"):
+        raise must("model", "be a detector of rotkeras.transfer.detector", model)
     extractor: Any = model.feature_extractor
     images = keras.Input(extractor.input_shape[1:], dtype="uint8", name="images")
     features = _replay(extractor, [images])

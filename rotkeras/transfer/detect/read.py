@@ -3,6 +3,8 @@
 import os
 from collections.abc import Sequence
 
+from rotkeras.arguments.accepted import AnyPath, Text
+from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError
 from rotkeras.files import as_text, expanded
 from rotkeras.transfer.detect import coco_json, voc_xml, yolo_txt
@@ -11,11 +13,12 @@ from rotkeras.transfer.detect.written import Layout, settle
 from rotkeras.transfer.faults import Faults
 
 
+@checked
 def read_boxes(
-    folder: str | os.PathLike[str],
+    folder: AnyPath,
     *,
     faults: Faults,
-    classes: Sequence[str] | None = None,
+    classes: Sequence[Text] | None = None,
 ) -> dict[str, BoxedImages]:
     """Read a set of images with boxes; its layout is found as `find_layout` tells.
 

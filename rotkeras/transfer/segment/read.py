@@ -1,14 +1,16 @@
 """Sets of masks, read from a path alone."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from rotkeras.arguments.accepted import AnyPath
+from rotkeras.arguments.checked import checked
 from rotkeras.data.decode import ordered_map, reason_of
 from rotkeras.errors import UserError
 from rotkeras.files import as_text, expanded
@@ -48,12 +50,13 @@ class MaskedParts:
     notes: tuple[str, ...]
 
 
+@checked
 def read_masks(
-    folder: str | os.PathLike[str],
+    folder: AnyPath,
     *,
     faults: Faults,
     class_names: Sequence[str] | None = None,
-    void: int = VOID,
+    void: Annotated[int, Field(ge=0, le=255)] = VOID,
 ) -> MaskedParts:
     """Read a set of photographs and masks; every file is opened once and looked at.
 
