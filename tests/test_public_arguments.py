@@ -42,10 +42,10 @@ OTHERWISE = {
 }
 
 MORE_WRONG: dict[tuple[str, str], list[Any]] = {
-    ("transfer.classifier", "network"): [None, "encoder.keras", 3],
-    ("transfer.detector", "network"): [None, "encoder.keras", 3],
-    ("transfer.segmenter", "network"): [None, "encoder.keras", 3],
-    ("transfer.flat_detector", "model"): [None, "detector.keras", 3],
+    ("transfer.classifier", "network"): ["encoder.keras", 3],
+    ("transfer.detector", "network"): ["encoder.keras", 3],
+    ("transfer.segmenter", "network"): ["encoder.keras", 3],
+    ("transfer.flat_detector", "model"): ["detector.keras", 3],
     ("backbones.nin", "input_shape"): [(4, 4, 3), (32, 32, 1)],
     ("data.augmentation.random_resized_crop", "scale"): [(0.0, 1.0), (1.0, 0.5), (0.5, 1.5)],
     ("data.augmentation.random_resized_crop", "ratio"): [(2.0, 1.0), (-1.0, 1.0)],
