@@ -49,3 +49,10 @@ def _quoted(word: str | os.PathLike[str]) -> str:
 
 def _as_bytes(found: re.Match[str]) -> str:
     return "".join(f"\\x{byte:02x}" for byte in os.fsencode(found[0]))
+
+
+def points(value: float, low: float, high: float) -> str:
+    """A difference in percentage points with its interval: `+0.2 (-0.1 … +0.5)`; no zero has a
+    minus."""
+    middle, least, most = (f"{round(each, 1) + 0.0:+.1f}" for each in (value, low, high))
+    return f"{middle} ({least} … {most})"

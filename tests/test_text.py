@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rotkeras.text import command_line
+from rotkeras.text import command_line, points
 
 NAMES = [
     "plain",
@@ -41,3 +41,15 @@ def test_a_path_is_not_taken_for_an_option():
         "rotkeras --set -x ./-x './- x'"
     )
     assert command_line("ls", Path("runs/-x")) == "ls runs/-x"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ((0.24, -0.06, 1.0), "+0.2 (-0.1 … +1.0)"),
+        ((-0.04, -0.0, 0.0), "+0.0 (+0.0 … +0.0)"),
+        ((-12.3, -20.0, -3.0), "-12.3 (-20.0 … -3.0)"),
+    ],
+)
+def test_differences_have_an_interval_and_no_negative_zero(values, words):
+    assert points(*values) == words

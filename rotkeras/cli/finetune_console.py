@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rotkeras.pretext.base import Monitor
-from rotkeras.text import clock, command_line, readable_size
+from rotkeras.text import clock, command_line, points, readable_size
 from rotkeras.training.callbacks.progress import Progress
 
 _MOST_CLASSES = 25
@@ -107,7 +107,7 @@ class FineTuneConsole:
                 readable_size(record["bytes"]),
                 f"{record['milliseconds']:.3g}",
                 f"{100 * record['score']['score']:.1f}",
-                f"{drop['drop']:+.1f} ({drop['low']:+.1f} … {drop['high']:+.1f})",
+                points(drop["drop"], drop["low"], drop["high"]),
             )
         self.tell("")
         self.console.print(table)

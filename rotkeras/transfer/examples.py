@@ -9,7 +9,7 @@ import jinja2
 from rotkeras import __version__
 from rotkeras.device.tflite_file import TFLiteFile
 from rotkeras.files import write_text
-from rotkeras.text import readable_size
+from rotkeras.text import points, readable_size
 
 _TEMPLATES = ("example.py", "example.kt", "model_card.md")
 
@@ -63,7 +63,7 @@ def _rows(proof: dict[str, Any]) -> list[list[str]]:
                 readable_size(record["bytes"]),
                 f"{record['milliseconds']:.3g} ms",
                 f"{100 * record['score']['score']:.1f} %",
-                f"{drop['drop']:+.1f} ({drop['low']:+.1f} … {drop['high']:+.1f})",
+                points(drop["drop"], drop["low"], drop["high"]),
             ]
         )
     return rows

@@ -18,8 +18,8 @@ class Faults:
 
     Attributes:
         on_fault: "skip" notes a fault and goes on; "error" ends at the first.
-        places: kind -> where it was met, in the order of reading. A kind is a sentence's end that
-            follows a number: "boxes lie outside of the image and are cut to it".
+        places: kind -> where it was met, in the order of reading. A kind is a sentence, such as
+            "boxes lie outside of the image and are cut to it".
     """
 
     on_fault: OnFault = "skip"
@@ -47,9 +47,9 @@ class Faults:
         self.places.setdefault(kind, []).append(place)
 
     def lines(self) -> list[str]:
-        """One line for each kind: how many, what, and the first places."""
+        """One line for each kind: what, how many, and the first places."""
         return [
-            f"{len(places):,} {kind}: {', '.join(places[:_SHOWN])}"
-            f"{', …' if len(places) > _SHOWN else ''}"
+            f"{kind}: {len(places):,} ({', '.join(places[:_SHOWN])}"
+            f"{', …' if len(places) > _SHOWN else ''})"
             for kind, places in self.places.items()
         ]

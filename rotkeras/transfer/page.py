@@ -5,7 +5,7 @@ from typing import Any
 
 from rotkeras.page import Cell, Picture, Table, render, to_picture, write_page
 from rotkeras.report.curves import over_epochs
-from rotkeras.text import clock, readable_size
+from rotkeras.text import clock, points, readable_size
 from rotkeras.transfer.base import Goal, Labelled
 from rotkeras.transfer.segment.colours import voc_colours
 
@@ -182,7 +182,7 @@ def file_table(proof: dict[str, Any]) -> Table:
     rows = []
     for name, record in proof["files"].items():
         (drop,) = record["drops"].values()
-        lost = f"{drop['drop']:+.1f} ({drop['low']:+.1f} … {drop['high']:+.1f})"
+        lost = points(drop["drop"], drop["low"], drop["high"])
         rows.append(
             [
                 name,

@@ -12,8 +12,8 @@ def test_faults_are_counted_with_their_first_places():
         faults.add("boxes are inverted and left out", f"{number}.xml")
     faults.add("images have no annotation and are left out", "a.jpg")
     assert faults.lines() == [
-        "5 boxes are inverted and left out: 0.xml, 1.xml, 2.xml, …",
-        "1 images have no annotation and are left out: a.jpg",
+        "boxes are inverted and left out: 5 (0.xml, 1.xml, 2.xml, …)",
+        "images have no annotation and are left out: 1 (a.jpg)",
     ]
     assert Faults().lines() == []
 

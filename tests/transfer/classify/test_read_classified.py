@@ -111,9 +111,9 @@ class TestVoc:
         assert seen(found.validation) == ["d"]
         np.testing.assert_array_equal(found.train.labels, [[1, 1], [-1, 1], [-1, -1]])
         assert [each for each in found.notes if "name no image and 1" in each] == [
-            "2 lines name no image and 1, 0 or -1: cat_train.txt:2, cat_train.txt:4"
+            "lines name no image and 1, 0 or -1: 2 (cat_train.txt:2, cat_train.txt:4)"
         ]
-        assert "1 images are in no list of a class and are left out: e" in found.notes
+        assert "images are in no list of a class and are left out: 1 (e)" in found.notes
         with pytest.raises(UserError, match="cat_train.txt:2: lines name no image"):
             read(folder, on_fault="error")
 

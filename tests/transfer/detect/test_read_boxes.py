@@ -84,12 +84,12 @@ def test_voc_images_named_twice_missing_broken_and_without_annotation(tmp_path):
     assert stems(parts) == {"train": ["a", "g"], "validation": ["b"]}
     found = "\n".join(faults.lines())
     for kind, place in [
-        ("1 images are named twice and taken once", "a.jpg"),
-        ("1 images are in two parts", "b.jpg"),
-        ("1 images have no annotation file and are left out", "c.jpg"),
-        ("1 images are missing and are left out", "d.jpg"),
-        ("1 images cannot be read and are left out", "e.jpg (its content is not an image)"),
-        ("1 annotation files cannot be read, and their images are left out", "f.xml"),
+        ("images are named twice and taken once", "a.jpg"),
+        ("images are in two parts", "b.jpg"),
+        ("images have no annotation file and are left out", "c.jpg"),
+        ("images are missing and are left out", "d.jpg"),
+        ("images cannot be read and are left out", "e.jpg (its content is not an image)"),
+        ("annotation files cannot be read, and their images are left out", "f.xml"),
     ]:
         (line,) = [each for each in found.splitlines() if each.startswith(kind)]
         assert place in line
@@ -219,10 +219,10 @@ def test_what_is_no_set_of_boxes(tmp_path):
 def test_nothing_left_is_an_error_that_says_why(tmp_path):
     year(tmp_path, {"train": ["a"], "test": ["b"]})
     xml(tmp_path / "Annotations" / "a.xml", ("cat", 5, 5, 2, 2, ""))
-    with pytest.raises(UserError, match=r"No image of training is left \(1 boxes are empty"):
+    with pytest.raises(UserError, match=r"No image of training is left \(boxes are empty"):
         read_boxes(tmp_path, faults=Faults())
     (tmp_path / "JPEGImages" / "a.jpg").unlink()
-    with pytest.raises(UserError, match=r"No image of training is left \(1 images are missing"):
+    with pytest.raises(UserError, match=r"No image of training is left \(images are missing"):
         read_boxes(tmp_path, faults=Faults())
 
 
