@@ -190,13 +190,23 @@ def quick_backbone():
 @pytest.fixture(scope="session")
 def labelled_sets(tmp_path_factory):
     """Task -> the folder of a drawn set (`small_transfer`), and "encoder" -> a `.keras` file. Not
-    to be written into."""
+    to be written into. Made once for all workers, which share what is fine-tuned on them."""
+    import fcntl
+
     from small_transfer import WRITERS, strided
 
-    base = tmp_path_factory.mktemp("labelled")
-    folders = {task: write(base / task) for task, write in WRITERS.items()}
+    base = tmp_path_factory.getbasetemp()
+    base = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "labelled"
+    base.mkdir(exist_ok=True)
+    folders = {task: base / task for task in WRITERS}
     folders["encoder"] = base / "encoder.keras"
-    strided().save(folders["encoder"])
+    with open(base / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (base / "made").exists():
+            for task, write in WRITERS.items():
+                write(folders[task])
+            strided().save(folders["encoder"])
+            (base / "made").touch()
     return folders
 
 

@@ -25,3 +25,10 @@ def colors(settings: Any) -> list[Any]:
     jitter: Any = NAMES["color_jitter"]
     strength = settings.color
     return [jitter(brightness=strength, contrast=strength, saturation=strength, hue=strength / 4)]
+
+
+def crops(settings: Any) -> dict[str, Any]:
+    """`scale` and `flip` of views of boxes or masks; whole photographs for None."""
+    if settings is None:
+        return {"scale": (1.0, 1.0), "flip": False}
+    return {"scale": tuple(settings.crop_scale), "flip": settings.flip}

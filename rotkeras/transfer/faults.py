@@ -37,7 +37,7 @@ class Faults:
         """
         if self.on_fault == "error":
             raise UserError(
-                f"{place}: {kind}. Mend it, or set data.on_fault to skip, which leaves such faults"
+                f"{place}: {kind}. Fix it, or set data.on_fault to skip, which leaves such faults"
                 " out and counts them."
             )
         self.places.setdefault(kind, []).append(place)

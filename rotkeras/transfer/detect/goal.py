@@ -14,7 +14,7 @@ from rotkeras.data.keyed import Key
 from rotkeras.device.boxes import Detections, detections
 from rotkeras.errors import UserError
 from rotkeras.images import Size, sides_of
-from rotkeras.transfer.augmentation import colors
+from rotkeras.transfer.augmentation import colors, crops
 from rotkeras.transfer.base import Labelled, Result, Score, Tell, by_name
 from rotkeras.transfer.batches import training_batches
 from rotkeras.transfer.detect.boxes import BoxedImages
@@ -99,10 +99,7 @@ class Detect:
     ) -> Pipeline:
         """Crops of the photographs with their boxes, padded with -1."""
         part: BoxedImages = labelled.train
-        scale = (1.0, 1.0) if augmentation is None else tuple(augmentation.crop_scale)
-        views = BoxViews(
-            part, sides_of(size), scale=scale, flip=augmentation is not None and augmentation.flip
-        )
+        views = BoxViews(part, sides_of(size), **crops(augmentation))
         change = chain(colors(augmentation))
 
         def make(positions: NDArray[np.int64], key: Key) -> Any:

@@ -1,19 +1,12 @@
 """What a detector is trained and measured on: views of photographs, and the boxes in them."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
-from rotkeras.data.decode import passes, reason_of
 from rotkeras.data.encoded import whole_pixels
 from rotkeras.data.keyed import Key
 from rotkeras.data.resized_crop import RandomResizedCrop
-from rotkeras.errors import UserError
-from rotkeras.files import as_text
-from rotkeras.images import read_crop
+from rotkeras.transfer.crops import read_view, threads
 from rotkeras.transfer.detect.boxes import BoxedImages, Boxes
 
 _RATIO = (3 / 4, 4 / 3)
@@ -96,9 +89,15 @@ class BoxViews:
         pixels = np.empty((len(rows), *self.size, 3), np.uint8)
 
         def read(at: int) -> None:
-            pixels[at] = self._read(int(rows[at]), boxes[at], bool(flips[at]))
+            pixels[at] = read_view(
+                self.images.paths[rows[at]],
+                boxes[at],
+                self.size,
+                self.images.shapes[rows[at]],
+                bool(flips[at]),
+            )
 
-        for _ in _threads().map(read, range(len(rows))):
+        for _ in threads().map(read, range(len(rows))):
             pass
         corners = np.full((len(rows), self.most, 4), -1, np.float32)
         classes = np.full((len(rows), self.most), -1, np.float32)
@@ -108,19 +107,6 @@ class BoxViews:
             corners[at, : kept.sum()] = self._moved(target.corners[kept], boxes[at], flips[at])
             classes[at, : kept.sum()] = target.classes[kept]
         return pixels, corners, classes
-
-    def _read(self, row: int, box: _Box, flip: bool) -> NDArray[np.uint8]:
-        path = self.images.paths[row]
-        height, width, way = self.images.shapes[row].tolist()
-        try:
-            return read_crop(path, box, self.size, (height, width, way), flip)
-        except Exception as error:
-            if isinstance(error, MemoryError) or passes(error):
-                raise
-            raise UserError(
-                f"{as_text(str(path))} could not be read as an image ({reason_of(error)}): repair"
-                " or remove it, and start again."
-            ) from error
 
     def _moved(self, corners: NDArray[np.float32], box: _Box, flip: bool) -> NDArray[np.float32]:
         """Boxes of a photograph in pixels of its view: cut, scaled and mirrored."""
@@ -142,8 +128,3 @@ def _centred(boxes: Boxes, crop: _Box) -> NDArray[np.bool_]:
     centres = (boxes.corners[:, :2] + boxes.corners[:, 2:]) / 2 - begin
     inside = (centres >= 0) & (centres < np.array([width, height]))
     return np.asarray(inside.all(axis=1))
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count() or 1, "boxes")

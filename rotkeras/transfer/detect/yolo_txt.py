@@ -65,7 +65,7 @@ def _yaml(path: Path) -> tuple[Path | None, dict[str, Any]]:
         except (OSError, ValueError, yaml.YAMLError) as error:
             if file == path or file.stem == "data":
                 raise UserError(
-                    f"{as_text(str(file))!r} cannot be read as YAML ({brief(error)}). Mend it."
+                    f"{as_text(str(file))!r} cannot be read as YAML ({brief(error)}). Fix it."
                 ) from error
             continue
         if isinstance(content, dict) and _names(content):

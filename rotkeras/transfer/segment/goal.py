@@ -12,7 +12,7 @@ from rotkeras.data.augmentation import chain
 from rotkeras.data.epochs import Pipeline
 from rotkeras.data.keyed import Key
 from rotkeras.images import Size, sides_of
-from rotkeras.transfer.augmentation import colors
+from rotkeras.transfer.augmentation import colors, crops
 from rotkeras.transfer.base import Labelled, Result, Score, Tell, by_name
 from rotkeras.transfer.batches import training_batches
 from rotkeras.transfer.classify.goal import weights_of_counts
@@ -102,10 +102,7 @@ class Segment:
     ) -> Pipeline:
         """Crops of the photographs with their masks."""
         part: MaskedImages = labelled.train
-        scale = (1.0, 1.0) if augmentation is None else tuple(augmentation.crop_scale)
-        views = MaskViews(
-            part, sides_of(size), scale=scale, flip=augmentation is not None and augmentation.flip
-        )
+        views = MaskViews(part, sides_of(size), **crops(augmentation))
         change = chain(colors(augmentation))
 
         def make(positions: NDArray[np.int64], key: Key) -> Any:

@@ -98,7 +98,7 @@ def read_masks(
         raise UserError(
             f"The set {as_text(str(folder))!r} has no image of training with a mask that can be"
             f" used ({'; '.join(faults.lines()) or 'its lists or folders are empty'})."
-            " Give another, or mend it."
+            " Give another, or fix it."
         )
     return MaskedParts(parts, names, tuple(notes))
 

@@ -1,21 +1,14 @@
 """What a segmenter is trained on: boxes of photographs and the same boxes of their masks."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.arguments.accepted import ShareRange
 from rotkeras.arguments.checked import checked
-from rotkeras.data.decode import passes, reason_of
 from rotkeras.data.encoded import whole_pixels
 from rotkeras.data.keyed import Key
 from rotkeras.data.resized_crop import RandomResizedCrop
-from rotkeras.errors import UserError
-from rotkeras.files import as_text
-from rotkeras.images import read_crop
+from rotkeras.transfer.crops import read_view, threads
 from rotkeras.transfer.segment.masks import MaskedImages
 
 _LEAST_RATIO, _GREATEST_RATIO = 3 / 4, 4 / 3
@@ -90,26 +83,19 @@ class MaskViews:
         def one(at: int) -> None:
             top, left, height, width = boxes[at].tolist()
             box = top, left, height, width
-            views[at] = self._view(int(rows[at]), box, bool(flips[at]))
+            views[at] = read_view(
+                self.images.paths[rows[at]],
+                box,
+                self.size,
+                self.images.shapes[rows[at]],
+                bool(flips[at]),
+            )
             cut = cut_mask(self.images.mask(int(rows[at])), box, self.size)
             masks[at] = cut[:, ::-1] if flips[at] else cut
 
-        for _ in _threads().map(one, range(len(rows))):
+        for _ in threads().map(one, range(len(rows))):
             pass
         return views, masks
-
-    def _view(self, row: int, box: Box, flip: bool) -> NDArray[np.uint8]:
-        path = self.images.paths[row]
-        height, width, way = self.images.shapes[row].tolist()
-        try:
-            return read_crop(path, box, self.size, (height, width, way), flip)
-        except Exception as error:
-            if isinstance(error, MemoryError) or passes(error):
-                raise
-            raise UserError(
-                f"{as_text(str(path))} could not be read as an image ({reason_of(error)}): repair"
-                " or remove it, and read the set again."
-            ) from error
 
 
 def cut_mask(mask: NDArray[np.uint8], box: Box, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -126,8 +112,3 @@ def cut_mask(mask: NDArray[np.uint8], box: Box, size: tuple[int, int]) -> NDArra
     rows = top + (2 * np.arange(size[0]) + 1) * height // (2 * size[0])
     columns = left + (2 * np.arange(size[1]) + 1) * width // (2 * size[1])
     return mask[rows[:, None], columns]
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count() or 1, "masks")
