@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from rotkeras.arguments.accepted import Positive
+from rotkeras.arguments.accepted import Positive, Text
 from rotkeras.arguments.checked import checked
 from rotkeras.backbones.taps import flat
 from rotkeras.errors import UserError, brief, must
@@ -12,7 +12,9 @@ from rotkeras.errors import UserError, brief, must
 
 @checked
 def with_input_shape(
-    model: keras.Model, input_shape: tuple[Positive, Positive, Positive]
+    model: keras.Model,
+    input_shape: tuple[Positive, Positive, Positive],
+    name: Text | None = None,
 ) -> keras.Model:
     """A network for images of another size that shares every layer, and so every weight, with the
     model: what one of them learns, the other has learned.
@@ -22,6 +24,7 @@ def with_input_shape(
     Args:
         model: a functional model of one image input, such as a backbone.
         input_shape: (H, W, C) of the other images.
+        name: of the input, for a model that takes images of several sizes; None for the same name.
 
     Returns:
         A functional model of the same layers, (B, H, W, C) -> the model's outputs at that size. Use
@@ -39,7 +42,7 @@ def with_input_shape(
     if len(inner.inputs) != 1:
         raise must("model", "have one input", f"{len(inner.inputs)} inputs")
     given: Any = inner.inputs[0]
-    images = keras.Input(input_shape, dtype=given.dtype, name=given.name)
+    images = keras.Input(input_shape, dtype=given.dtype, name=name or given.name)
     try:
         other: Any = keras.models.clone_model(
             keras.Model(inner.inputs, inner.outputs),

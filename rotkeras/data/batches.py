@@ -54,7 +54,7 @@ def tf_pipeline(
 
     def batch(seed: Any, epoch: Any, index: Any, repeat: Any) -> Any:
         # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
-        key = Key(seed, epoch, tf.gather(rows, index) + repeat * len(images.array))
+        key = Key(seed, epoch, tf.gather(rows, index) + repeat * len(images.array), index)
         return task.views(take(index, key), key)
 
     return _endless(
@@ -213,7 +213,7 @@ def tf_evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) 
     def batch(start: Any) -> Any:
         index = tf.range(start, tf.minimum(start + images_per_batch, count), dtype=tf.int64)
         zero = tf.constant(0, tf.int64)
-        return task.views(gather(index), Key(zero, zero, tf.gather(rows, index)))
+        return task.views(gather(index), Key(zero, zero, tf.gather(rows, index), index))
 
     starts = tf.data.Dataset.range(0, count, images_per_batch)
     batches = starts.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -235,7 +235,7 @@ def _taker(images: Images, augmentation: Sequence[Augmentation]) -> Any:
             return cut(index, Key(*key)) if worth_it else np.zeros((len(index), *size), np.uint8)
 
     def take(index: Any, key: Any) -> Any:
-        made = tf.numpy_function(read, [index, *key], tf.uint8, stateful=False)
+        made = tf.numpy_function(read, [index, *key[:3]], tf.uint8, stateful=False)
         return rest(tf.ensure_shape(made, (index.shape[0], *size)), key)
 
     return take

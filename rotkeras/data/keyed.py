@@ -22,11 +22,14 @@ class Key(NamedTuple):
         seed: int64 scalar.
         epoch: int64 scalar, 0 for the first.
         index: int64 (B,), the stable index of each image of the batch (`Images.rows`).
+        position: int64 (B,), where each image lies in its part, 0 … N − 1, for tasks that keep
+            something for each image; None where no part is meant. Nothing random depends on it.
     """
 
     seed: Any
     epoch: Any
     index: Any
+    position: Any = None
 
 
 def mix(*words: Any) -> Words:

@@ -62,7 +62,8 @@ def steps_of_images(
 
     def batch(epoch: int, index: NDArray[np.int64], repeat: NDArray[np.int64]) -> Any:
         # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
-        key = Key(np.int64(seed), np.int64(epoch), images.rows[index] + repeat * len(images.array))
+        rows = images.rows[index] + repeat * len(images.array)
+        key = Key(np.int64(seed), np.int64(epoch), rows, index)
         return views(index, key) if reads_images(task) else task.views(None, key)
 
     return steps_of(batch, len(images), repeats, images_per_batch, seed, steps_per_execution, shard)
@@ -182,7 +183,7 @@ class _Evaluation(keras.utils.PyDataset):
         start = batch * self.size
         share = (min(start + self.size, self.count) - start) // self.shards
         position = start + self.number * share + np.arange(share, dtype=np.int64)
-        key = Key(np.int64(0), np.int64(0), self.images.rows[position])
+        key = Key(np.int64(0), np.int64(0), self.images.rows[position], position)
         if not reads_images(self.task):
             return self.task.views(None, key)
         return self.views(position, key)

@@ -89,7 +89,7 @@ class RandomResizedCrop:
             return self._draw(key.seed, key.epoch, key.index)
         import tensorflow as tf
 
-        drawn = tf.numpy_function(self._draw, [*key], tf.int32, stateful=False)
+        drawn = tf.numpy_function(self._draw, [*key[:3]], tf.int32, stateful=False)
         return tf.ensure_shape(drawn, (key.index.shape[0], 5))
 
     def boxes(

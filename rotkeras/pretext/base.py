@@ -90,15 +90,26 @@ class PretextTask(Protocol):
 
         draw(key): what is random, on the host: int32 (B, D).
         labels(draws): y of the batch, on the host: (B, V), or (B,) where an image has one view.
-        apply(images, draws): the views, by `keras.ops`: (B·V, H, W, 3), those of an image side by
+        apply(images, draws): x, by `keras.ops`: the views (B·V, H, W, 3), those of an image side by
         side.
 
-    Further attributes and methods are optional. `least_images_per_batch` is 1 where it is not said.
-    `smooths_labels` (True) says whether the loss takes `train.label_smoothing`. `spans_batch`
-    (False) says that loss and metrics compare the images of a batch, so that all batches must have
-    one size. `chance(images_per_batch)` is the monitor's value for a network that guesses, where it
-    depends on the batch. `angles` are degrees counter-clockwise by which an image was turned, one
-    for each class.
+    x and y may be dicts: views of several sizes, or views that different parts of the model see;
+    `labels` and `apply` then return dicts of the same names. The model's inputs and outputs have
+    these names.
+
+    Further attributes and methods are optional:
+
+        least_images_per_batch: 1 where it is not said.
+        smooths_labels (True): whether the loss takes `train.label_smoothing`.
+        spans_batch (False): that loss and metrics compare the images of a batch, so that all
+            batches must have one size.
+        validates (True): whether the loss means anything for images that are not trained on; it
+            does not where the model keeps something for each training image.
+        chance(images_per_batch): the monitor's value for a network that guesses, where it depends
+            on the batch.
+        angles: degrees counter-clockwise by which an image was turned, one for each class.
+        embedder(model): the model uint8 (B, H, W, 3) -> (B, d) of what may collapse, where that is
+            not the model that is trained.
 
     Attributes:
         monitor: the metric that tells whether it learns.
@@ -119,12 +130,15 @@ class PretextTask(Protocol):
 
         Args:
             images: uint8 (B, H, W, 3).
-            key: `rotkeras.data.keyed.Key`, of which any randomness is a function.
+            key: `rotkeras.data.keyed.Key`, of which any randomness is a function. Its `position`
+                is that of each image among the training images, for tasks that keep something for
+                each of them.
         """
         ...
 
-    def views_per_image(self) -> int:
-        """Passes through the backbone for each image of a batch."""
+    def views_per_image(self) -> float:
+        """Views of each image of a batch, in whole images: a crop of half the height and width
+        counts as a quarter. For honest speeds and budgets."""
         ...
 
     def build_model(self, backbone: Any, images: int | None = None) -> Any:
@@ -146,8 +160,9 @@ class PretextTask(Protocol):
         """The loss for `compile`; a `UserError` for settings that it does not have."""
         ...
 
-    def metrics(self) -> list[Any]:
-        """The metrics for `compile`; `monitor` names one of them, or "loss"."""
+    def metrics(self) -> Any:
+        """The metrics for `compile`; `monitor` names one of them, or "loss". For several outputs a
+        dict {output: metrics}, whose metrics are logged as "output_metric"."""
         ...
 
     def callbacks(self, images: Any) -> list[Any]:

@@ -66,9 +66,17 @@ def check_model(task: Any, model: Any) -> None:
             f"{name}.network() must return one score for each of its {len(names)} class_names, (B,"
             f" {len(names)}), got {shape}."
         )
-    metrics = [getattr(each, "name", str(each)) for each in task.metrics()]
+    metrics = _names(task.metrics())
     if task.monitor.metric not in ("loss", *metrics):
         raise UserError(
             f"The monitor of {name} must be a metric of its metrics() or loss, got"
             f" {task.monitor.metric!r}; its metrics are {', '.join(metrics) or 'none'}."
         )
+
+
+def _names(metrics: Any) -> list[str]:
+    """The names by which `fit` logs metrics."""
+    if isinstance(metrics, dict):
+        return [f"{output}_{name}" for output, some in metrics.items() for name in _names(some)]
+    listed = metrics if isinstance(metrics, list | tuple) else [metrics]
+    return [getattr(each, "name", str(each)) for each in listed]

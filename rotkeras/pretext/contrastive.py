@@ -7,12 +7,13 @@ from keras import ops
 
 from rotkeras.pretext.gather import gather
 from rotkeras.pretext.losses.nt_xent import nt_xent, similarities
+from rotkeras.pretext.over_devices import OverDevices, flat_rows
 
 Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="rotkeras")
-class NTXent(keras.losses.Loss):
+class NTXent(OverDevices):
     """`rotkeras.pretext.losses.nt_xent` of predictions (2B, d), or (B, 2, d) of views made inside
     the step; the labels are not used.
 
@@ -25,10 +26,9 @@ class NTXent(keras.losses.Loss):
         super().__init__(**{"name": "nt_xent", **arguments})
         self.temperature = temperature
 
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The loss of each view: (2B, d) -> (2B,), or (B, 2, d) -> (B, 2)."""
-        views, others, offset = gathered(y_pred)
-        return ops.reshape(nt_xent(views, self.temperature, others, offset), ops.shape(y_pred)[:-1])
+    def of_rows(self, rows: Tensor, everything: Tensor, offset: Any) -> Tensor:
+        """The loss of each view."""
+        return nt_xent(rows, self.temperature, everything, offset)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
@@ -49,19 +49,10 @@ class ContrastiveAccuracy(keras.metrics.Mean):
             y_pred: (2B, d), or (B, 2, d).
             sample_weight: not used.
         """
-        views, others, offset = gathered(y_pred)
+        views = flat_rows(y_pred)
+        others, offset = gather(views)
         logits, positives = similarities(views, 1.0, others, offset)
         partner = ops.max(ops.where(positives, logits, -1e9), axis=1)
         other = ops.max(ops.where(positives, -1e9, logits), axis=1)
         # Ties count as wrong: collapsed embeddings would have an accuracy of 100 %.
         super().update_state(ops.cast(partner > other, "float32"))
-
-
-def gathered(y_pred: Tensor) -> tuple[Tensor, Tensor, Any]:
-    """(views of this device (2B, d), views of all devices, position of the first in these).
-
-    Under `tf.distribute` each replica has a part of the batch; on JAX, `jit` sees the whole.
-    """
-    views = ops.reshape(y_pred, (-1, ops.shape(y_pred)[-1]))
-    others, offset = gather(ops.cast(views, "float32"))
-    return views, others, offset

@@ -12,6 +12,12 @@ from rotkeras.arguments.checked import checked
 from rotkeras.data import Images, draws
 from rotkeras.data.augmentation import Augmentation, key_of_step
 from rotkeras.errors import UserError
+from rotkeras.pretext.augmented_views import beside
+
+_OPTIONAL = (
+    *("angles", "chance", "least_images_per_batch", "smooths_labels", "spans_batch", "validates"),
+)
+"""Attributes that a task need not have."""
 
 
 class InStep:
@@ -84,7 +90,7 @@ class InStep:
         self.inside: list[Any] = steps[first:]
         self.resident = resident
         self.augmented = True
-        for name in ("angles", "chance", "least_images_per_batch", "smooths_labels", "spans_batch"):
+        for name in _OPTIONAL:
             if hasattr(task, name):
                 setattr(self, name, getattr(task, name))
 
@@ -110,9 +116,9 @@ class InStep:
                 " name that part in resident too."
             )
 
-    def views_per_image(self) -> int:
-        """Views that pass through the backbone for each image of a batch."""
-        count: int = self.task.views_per_image()
+    def views_per_image(self) -> float:
+        """Those of the task."""
+        count: float = self.task.views_per_image()
         return count
 
     def views(self, images: Any, key: Any) -> tuple[dict[str, Any], Any]:
@@ -137,8 +143,14 @@ class InStep:
             )
         drawn.append(of_task := self.task.draw(key))
         if sum(self._widths):
-            x["draws"] = _beside(drawn)
+            x["draws"] = beside(drawn)
         return x, self.task.labels(of_task)
+
+    def _views_of_outputs(self) -> Any:
+        """Rows of each output of the model for one image: an int, or a dict of them."""
+        labels = self.task.labels(np.zeros((1, self._widths[-1]), np.int32))
+        counts = {name: each.shape[1] if each.ndim > 1 else 1 for name, each in _named(labels)}
+        return counts if isinstance(labels, dict) else counts[""]
 
     def build_model(self, backbone: Any, images: int | None = None) -> Any:
         """The model of the task behind a layer that makes its views.
@@ -150,7 +162,7 @@ class InStep:
 
         Returns:
             A Keras model of the dict that `views` makes -> predictions (B, V, …), or (B, …) for one
-            view of an image.
+            view of an image; a dict of them where the task's model has several outputs.
         """
         import keras
 
@@ -166,20 +178,23 @@ class InStep:
             inputs["draws"] = keras.Input((width,), dtype="int32", name="draws")
         resident = self._array() if self.resident else None
         views = MakeViews(
-            [*self.inside, self.task], self._widths, flat.input_shape[1:], resident, name="views"
+            [*self.inside, self.task], self._widths, view_shapes(flat), resident, name="views"
         )(inputs)
-        predictions = flat(views)
-        if (count := self.views_per_image()) > 1:
-            predictions = keras.ops.reshape(predictions, (-1, count, *predictions.shape[1:]))
+        counts, predictions = self._views_of_outputs(), flat(views)
+        if isinstance(counts, dict):
+            predictions = {name: _of_images(predictions[name], counts[name]) for name in counts}
+        else:
+            predictions = _of_images(predictions, counts)
         return keras.Model(inputs, predictions, name="in_step")
 
     def network(self, model: Any) -> Any:
         """The flat model to keep, of one view, inside a model that `build_model` made."""
-        import keras
+        return self.task.network(_trained(model))
 
-        return self.task.network(
-            next(layer for layer in model.layers if isinstance(layer, keras.Model))
-        )
+    def embedder(self, model: Any) -> Any:
+        """That of the task."""
+        there = _trained(model)
+        return self.task.embedder(there) if hasattr(self.task, "embedder") else there
 
     def attach_images(self, model: Any) -> None:
         """Give the resident images to a model of this task that was loaded from a file, which does
@@ -250,10 +265,9 @@ class InStep:
         made: list[Any] = self.task.callbacks(images)
         return made
 
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> Any:
         """Those of the task."""
-        made: list[Any] = self.task.metrics()
-        return made
+        return self.task.metrics()
 
     @cached_property
     def _widths(self) -> list[int]:
@@ -276,12 +290,33 @@ class InStep:
         return np.searchsorted(self._rows, index % len(self.resident[0].array)).astype(np.int32)
 
 
-def _beside(drawn: list[Any]) -> Any:
-    if isinstance(drawn[0], np.ndarray):
-        return np.concatenate(drawn, axis=1)
-    import tensorflow as tf
+def view_shapes(model: Any) -> Any:
+    """The shapes of one row of a model's inputs: a tuple, or a dict of them by the inputs'
+    names."""
+    shape = model.input_shape
+    return (
+        {name: each[1:] for name, each in shape.items()} if isinstance(shape, dict) else shape[1:]
+    )
 
-    return tf.concat(drawn, axis=1)
+
+def _of_images(predictions: Any, count: int) -> Any:
+    """Predictions (B·V, …) as (B, V, …), V > 1."""
+    import keras
+
+    if count == 1:
+        return predictions
+    return keras.ops.reshape(predictions, (-1, count, *predictions.shape[1:]))
+
+
+def _trained(model: Any) -> Any:
+    """The model of the task inside one that makes its views."""
+    import keras
+
+    return next(layer for layer in model.layers if isinstance(layer, keras.Model))
+
+
+def _named(values: Any) -> list[tuple[str, Any]]:
+    return list(values.items()) if isinstance(values, dict) else [("", values)]
 
 
 def _short(steps: Sequence[Any]) -> str:

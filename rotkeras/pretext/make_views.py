@@ -12,12 +12,11 @@ from rotkeras.data.blur import GaussianBlur
 from rotkeras.data.color import ColorJitter, RandomGrayscale
 from rotkeras.data.resized_crop import RandomResizedCrop
 from rotkeras.errors import UserError
-from rotkeras.pretext.rotation import Rotation
-from rotkeras.pretext.simclr import SimCLR
+from rotkeras.pretext import NAMES
 
 # rotkeras.data does not import Keras.
 keras.saving.register_keras_serializable(package="rotkeras", name="PadCropFlip")(_PadCropFlip)
-for _each in (ColorJitter, GaussianBlur, RandomGrayscale, RandomResizedCrop, Rotation, SimCLR):
+for _each in (ColorJitter, GaussianBlur, RandomGrayscale, RandomResizedCrop, *NAMES.values()):
     keras.saving.register_keras_serializable(package="rotkeras")(_each)
 
 
@@ -28,7 +27,8 @@ class MakeViews(keras.layers.Layer):
     Args:
         steps: augmentations and, last, the task: what has `apply(images, draws)`.
         widths: columns of draws of each.
-        view_shape: (H, W, C) of a view.
+        view_shape: (H, W, C) of a view; for a task whose x is a dict, a dict of the shapes of its
+            rows, of which those of three numbers are views, and the others integers.
         resident: uint8 (R, H, W, 3), images that are kept in the memory of the device; None for
             images that are sent.
         images: shape and checksum of the resident images of a layer that is read from a file, as
@@ -45,7 +45,7 @@ class MakeViews(keras.layers.Layer):
         self,
         steps: Sequence[Any],
         widths: Sequence[int],
-        view_shape: Sequence[int],
+        view_shape: Any,
         resident: Any = None,
         images: dict[str, Any] | None = None,
         **arguments: Any,
@@ -53,7 +53,11 @@ class MakeViews(keras.layers.Layer):
         super().__init__(**arguments)
         self.steps = list(steps)
         self.widths = list(widths)
-        self.view_shape = tuple(view_shape)
+        self.view_shape: Any = (
+            {name: tuple(each) for name, each in view_shape.items()}
+            if isinstance(view_shape, dict)
+            else tuple(view_shape)
+        )
         self.images = images if resident is None else describe_images(resident)
         self.images_missing = resident is None and images is not None
         self.resident = None
@@ -69,7 +73,7 @@ class MakeViews(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: dict[str, Any]) -> Any:
-        """The views: (B·V, H, W, C).
+        """The views: (B·V, H, W, C), or a dict of them.
 
         Raises:
             UserError: when the resident images of a loaded model are not there yet.
@@ -92,13 +96,20 @@ class MakeViews(keras.layers.Layer):
             begin += width
         return images
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """(B·V, H, W, C)."""
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(B·V, H, W, C), or a dict of such shapes."""
+        if isinstance(self.view_shape, dict):
+            return {name: (None, *each) for name, each in self.view_shape.items()}
         return (None, *self.view_shape)
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Of `call`, which Keras then need not trace with an unknown batch."""
-        return keras.KerasTensor(self.compute_output_shape(inputs), dtype="uint8")
+        shapes = self.compute_output_shape(inputs)
+        return (
+            {name: _spec(shape) for name, shape in shapes.items()}
+            if isinstance(shapes, dict)
+            else _spec(shapes)
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor; of resident images shape and checksum
@@ -111,7 +122,11 @@ class MakeViews(keras.layers.Layer):
             **super().get_config(),
             "steps": steps_config(self.steps),
             "widths": list(self.widths),
-            "view_shape": list(self.view_shape),
+            "view_shape": (
+                {name: list(each) for name, each in self.view_shape.items()}
+                if isinstance(self.view_shape, dict)
+                else list(self.view_shape)
+            ),
             "images": None if self.images is None else dict(self.images),
         }
 
@@ -132,6 +147,10 @@ class MakeViews(keras.layers.Layer):
 
     def load_own_variables(self, store: Any) -> None:
         """Nothing."""
+
+
+def _spec(shape: tuple[int | None, ...]) -> Any:
+    return keras.KerasTensor(shape, dtype="uint8" if len(shape) == 4 else "int32")
 
 
 def _given(images: Any) -> Any:

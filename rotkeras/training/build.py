@@ -164,8 +164,9 @@ def build_pipeline(
 
 
 def build_validation(recipe: Recipe, source: Source, task: Any) -> Any:
-    """The validation batches of a recipe, for `fit`; None where the source has no such images."""
-    if source.validation is None:
+    """The validation batches of a recipe, for `fit`; None where the source has no such images, or
+    the task's loss means nothing for them."""
+    if source.validation is None or not getattr(task, "validates", True):
         return None
     part, size, several = source.validation, recipe.train.images_per_batch, 1
     if (distribution := keras.distribution.distribution()) is not None:  # each device gets as many

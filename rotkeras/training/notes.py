@@ -60,7 +60,13 @@ def network_notes(
 ) -> list[str]:
     """Lines about how these images, this task and this network go together."""
     steps = len(source.train) // recipe.train.images_per_batch
-    lines = [
+    lines = []
+    if source.validation is not None and not getattr(task, "validates", True):
+        lines.append(
+            f"note: {task.monitor.words} is of training images alone: the task keeps something for"
+            " each of them, and nothing for validation images"
+        )
+    lines += [
         *batch_notes(recipe, source, task),
         *rounding_notes(recipe, model),
         *slow_statistics(recipe, steps, model),

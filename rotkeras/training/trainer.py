@@ -205,7 +205,8 @@ def _fit(
 
     if settings.precision != "float32":
         with hosts.alone() if count > 1 else nullcontext():
-            network = keras.models.clone_model(taps.flat(model)) if count > 1 else taps.flat(model)
+            network = task.network(model)
+            network = keras.models.clone_model(network) if count > 1 else network
             devices.check_compiled(network)
     restored = restore(run.checkpoints, model) if count == 1 and run.resuming else None
     if count > 1:
@@ -225,7 +226,7 @@ def _fit(
     if probe:
         probe.untrained = state.get("untrained")
         probe.results = {int(epoch): result for epoch, result in state.get("probed", {}).items()}
-    attention = _attention(recipe, run, source, model) if first else None
+    attention = _attention(recipe, run, source, task.network(model)) if first else None
     log = MetricsLog(run.metrics)
 
     record = run_images.record(recipe, source)
@@ -255,7 +256,7 @@ def _fit(
             arrays: Any = digests(source)
             write_whole(run.digests, lambda path: np.savez(path, **arrays))
         spread = (
-            EmbeddingSpread(source.validation or source.train, seed=settings.seed)
+            EmbeddingSpread(source.validation or source.train, seed=settings.seed, task=task)
             if task.joint_embedding
             else None
         )
@@ -381,15 +382,15 @@ def _probe(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> Probe
     )
 
 
-def _attention(recipe: Recipe, run: Run, source: Source, model: Any) -> AttentionMaps | None:
+def _attention(recipe: Recipe, run: Run, source: Source, network: Any) -> AttentionMaps | None:
     """The callback that draws attention, or None when it is not wanted or the views have no common
     shape."""
     settings = recipe.attention
     height, width, _ = source.image_shape
-    if settings is None or height != width or taps.flat(model).input.shape[1:3] != (height, width):
+    if settings is None or height != width or network.input.shape[1:3] != (height, width):
         return None
     for tap in settings.taps or ():
-        taps.check(model, tap)
+        taps.check(network, tap)
     return AttentionMaps(
         source.validation or source.train,
         settings.every_epochs,

@@ -54,6 +54,18 @@ def images(digit_source):
     return digit_source.train.draw(24)
 
 
+def parts(values):
+    """The arrays of x or y, in the order of their names."""
+    return [np.asarray(each) for each in keras.tree.flatten(values)]
+
+
+def whole_images(x):
+    """Views of x in whole images of 16 × 16."""
+    return sum(
+        len(each) * each.shape[1] * each.shape[2] / 16**2 for each in parts(x) if each.ndim == 4
+    )
+
+
 def fitted(task, images, epochs=1, **compiled):
     keras.utils.set_random_seed(0)
     model = task.build_model(three_taps(), len(images))
@@ -65,7 +77,11 @@ def fitted(task, images, epochs=1, **compiled):
         batches.dataset,
         steps_per_epoch=batches.steps_per_epoch,
         epochs=epochs,
-        validation_data=data.evaluation_pipeline(images, task, images_per_batch=8),
+        validation_data=(
+            data.evaluation_pipeline(images, task, images_per_batch=8)
+            if getattr(task, "validates", True)
+            else None
+        ),
         shuffle=False,
         verbose=0,
         callbacks=task.callbacks(images),
@@ -76,7 +92,8 @@ def fitted(task, images, epochs=1, **compiled):
 def test_it_has_the_form(task, images):
     check_form(task)
     x, y = next(iter(data.pipeline(images, task, images_per_batch=4).dataset))
-    assert len(x) == 4 * task.views_per_image() == len(np.reshape(y, -1))
+    assert whole_images(x) == 4 * task.views_per_image()
+    assert all(len(each) % 4 == 0 for each in parts((x, y)))  # so that a batch can be split
     assert task.monitor.words
     assert task.monitor.show(0.5) == ("50.0 %" if task.monitor.percent else "0.5")
     assert setting_mistake(task, 64) is None
@@ -85,7 +102,8 @@ def test_it_has_the_form(task, images):
 def test_it_trains_and_its_monitor_is_logged(task, images, eagerly):
     _, history = fitted(task, images)
     assert np.isfinite(history["loss"]).all()
-    for key in (task.monitor.metric, f"val_{task.monitor.metric}"):
+    validated = [f"val_{task.monitor.metric}"] if getattr(task, "validates", True) else []
+    for key in (task.monitor.metric, *validated):
         assert np.isfinite(history[key]).all()
         assert not task.monitor.percent or 0 <= history[key][0] <= 1
 
@@ -97,15 +115,17 @@ def test_the_same_seed_gives_the_same_weights(task, images, eagerly):
 
 
 def test_views_are_a_function_of_the_key_alone(task, images):
-    key = Key(np.int64(1), np.int64(2), images.rows)
+    key = Key(np.int64(1), np.int64(2), images.rows, np.arange(len(images)))
     if not task.in_numpy:
         pytest.skip("views of this task are TensorFlow's")
     x, y = task.views(images.take(slice(None)), key)
-    part = task.views(images.take(slice(3, 5)), key._replace(index=images.rows[3:5]))
-    count = task.views_per_image()
-    np.testing.assert_array_equal(part[0], x[3 * count : 5 * count])
-    assert x.dtype == np.uint8
-    assert np.asarray(y).dtype == np.int32
+    some = key._replace(index=images.rows[3:5], position=np.arange(3, 5))
+    part = task.views(images.take(slice(3, 5)), some)
+    for mine, every in zip(parts(part[0]), parts(x), strict=True):
+        count = len(every) // len(images)
+        np.testing.assert_array_equal(mine, every[3 * count : 5 * count])
+        assert every.dtype == (np.uint8 if every.ndim == 4 else np.int32)
+    assert all(each.dtype == np.int32 for each in parts(y))
 
 
 def test_views_inside_the_step_are_those_of_the_host(task, images):
@@ -115,15 +135,23 @@ def test_views_inside_the_step_are_those_of_the_host(task, images):
     model = inside.build_model(three_taps(), len(images))
     host = next(iter(data.pipeline(images, task, images_per_batch=6).dataset))
     sent = next(iter(data.pipeline(images, inside, images_per_batch=6).dataset))
-    made = np.asarray(model.get_layer("views")(sent[0])).astype(int)
-    assert np.abs(made - np.asarray(host[0])).max() <= 1
-    np.testing.assert_array_equal(np.reshape(sent[1], -1), host[1])
+    for made, expected in zip(
+        parts(model.get_layer("views")(sent[0])), parts(host[0]), strict=True
+    ):
+        assert np.abs(made.astype(int) - expected).max() <= (1 if made.ndim == 4 else 0)
+    for made, expected in zip(parts(sent[1]), parts(host[1]), strict=True):
+        np.testing.assert_array_equal(np.reshape(made, -1), expected)
+    keras.utils.set_random_seed(0)
+    direct = task.build_model(three_taps(), len(images))
+    direct.set_weights(model.get_weights())
+    for made, expected in zip(parts(model(sent[0])), parts(direct(host[0])), strict=True):
+        np.testing.assert_allclose(np.reshape(made, expected.shape), expected, atol=0.1)
     assert inside.monitor == task.monitor
     assert inside.network(model).input_shape == (None, 16, 16, 3)
 
 
 def test_what_is_kept_is_flat_stock_and_loads_without_rotkeras(task, tmp_path):
-    network = task.network(task.build_model(three_taps()))
+    network = task.network(task.build_model(three_taps(), 24))
     assert not [each for each in network.layers if isinstance(each, keras.Model)]
     assert [each.name for each in network.layers if each.name.startswith("conv")] == [
         "conv1",
@@ -166,7 +194,8 @@ def test_sixteen_bits_train_and_predict_finite_numbers(task, images, eagerly):
         keras.config.set_dtype_policy("mixed_bfloat16")
         model, history = fitted(task, images)
         assert np.isfinite(history["loss"]).all()
-        assert np.isfinite(model.predict(images.take(slice(0, 8)), verbose=0)).all()
+        pixels = images.take(slice(0, 8))
+        assert np.isfinite(task.network(model).predict(pixels, verbose=0)).all()
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -179,7 +208,17 @@ def test_wrong_arguments_are_one_sentence(line):
         with pytest.raises(UserError, match=f"^{setting} must"):
             make(**{setting: object()})
     with pytest.raises(UserError, match=r"backbone must be a Keras model"):
-        make().build_model("nin")
+        make().build_model("nin", 24)
+
+
+def test_its_embedding_is_that_of_an_image(task, images):
+    if not task.joint_embedding:
+        pytest.skip("nothing of this task can collapse")
+    model = task.build_model(three_taps(), len(images))
+    made = task.embedder(model).predict(images.take(slice(0, 4)), verbose=0)
+    assert made.shape[0] == 4
+    assert made.ndim == 2
+    assert np.std(made, axis=0).max() > 0
 
 
 def section_of(line):
@@ -208,7 +247,7 @@ def test_what_is_kept_is_exported_with_proof(task, tmp_path, digit_source):
     from rotkeras.recipe import Export
 
     keras.utils.set_random_seed(0)
-    network = task.network(task.build_model(three_taps()))
+    network = task.network(task.build_model(three_taps(), 24))
     source = Source("digits", digit_source.train.draw(150), digit_source.validation.draw(50))
     predicts = [] if task.class_names is None else ["classifier"]
     settings = Export(
@@ -265,7 +304,7 @@ for line, (name, settings) in json.loads(sys.argv[3]).items():
     if not task.in_numpy and not on_tensorflow:
         continue
     with scope():
-        model = task.build_model(quick_nin(synchronized_batch_norm=on_tensorflow))
+        model = task.build_model(quick_nin(synchronized_batch_norm=on_tensorflow), len(images))
         rng = np.random.default_rng(0)
         model.set_weights([rng.normal(scale=0.1, size=w.shape) if w.ndim > 1 else w for w in model.get_weights()])
         model.compile(

@@ -1,5 +1,6 @@
 """A copy of a model that trails it."""
 
+import math
 from typing import Any
 
 import keras
@@ -12,14 +13,17 @@ from rotkeras.pretext.layers.directions import check_share
 class Follower(keras.layers.Layer):
     """A copy of a model whose weights trail those of the model, without gradients of their own.
 
-    In training, before the copy is used, each of its weights becomes momentum · copy + (1 −
-    momentum) · model; running averages of batch norm too. The first use therefore sees the initial
-    weights of the model, whatever they were when this layer was made, because until then the copy
-    is equal to it.
+    The first step of training copies the model, with whatever weights it has then. In each later
+    step, before the copy is used, each of its weights becomes momentum · copy + (1 − momentum) ·
+    model; running averages of batch norm too. The copy normalises by those averages, and never by
+    its batch: so one image of a batch says nothing of another, on one device and on several.
 
     Args:
         model: the model to follow; it is trained elsewhere in the same graph.
         momentum: from 0 (a frozen copy of the present weights) to 1 (of the first weights).
+        cosine: whether the momentum rises to 1 over the training, as 1 − (1 − momentum) · (1 +
+            cos(π · step / steps)) / 2; `steps` is a weight that `FollowerSteps` sets. It does not
+            rise while that is 0.
         stop_gradient: whether no gradient passes through the output to the inputs. False with
             momentum 0 is a frozen copy, through which inputs learn.
         **arguments: of `keras.layers.Layer`.
@@ -31,7 +35,9 @@ class Follower(keras.layers.Layer):
 
     Reference:
         He et al., Momentum Contrast for Unsupervised Visual Representation Learning, CVPR 2020,
-        equation 2; Grill et al., Bootstrap Your Own Latent, NeurIPS 2020, equation 1.
+        equation 2; Grill et al., Bootstrap Your Own Latent, NeurIPS 2020, equation 1, and for the
+        cosine appendix F; Cai et al., Exponential Moving Average Normalization for Self-supervised
+        and Semi-supervised Learning, CVPR 2021, for the batch norm of the copy.
     """
 
     def __init__(
@@ -39,6 +45,7 @@ class Follower(keras.layers.Layer):
         model: keras.Model,
         momentum: Strength = 0.99,
         stop_gradient: bool = True,
+        cosine: bool = False,
         **arguments: Any,
     ) -> None:
         check_share("momentum", momentum)
@@ -46,6 +53,8 @@ class Follower(keras.layers.Layer):
         super().__init__(**{**arguments, "dtype": "float32"})
         self.momentum = momentum
         self.stop_gradient = stop_gradient
+        self.cosine = cosine
+        self.step, self.steps = (self._number(name) for name in ("step", "steps"))
         # In a list of its own kind, Keras would track the followed model as a part of this layer.
         self._followed = _Untracked(model)
         self.copy = keras.models.clone_model(model)
@@ -55,14 +64,35 @@ class Follower(keras.layers.Layer):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The copy's output."""
         if training:
+            momentum = self._momentum()
             for mine, theirs in zip(self.copy.weights, self._followed.model.weights, strict=True):
                 if mine.dtype.startswith(("float", "bfloat")):
                     followed = keras.ops.stop_gradient(theirs.value)
-                    mine.assign(self.momentum * mine.value + (1 - self.momentum) * followed)
+                    mine.assign(momentum * mine.value + (1 - momentum) * followed)
+            self.step.assign_add(1.0)
         output = self.copy(inputs, training=False)
         if not self.stop_gradient:
             return output
         return keras.tree.map_structure(keras.ops.stop_gradient, output)
+
+    def _momentum(self) -> Any:
+        """Of this step; 0 for the first."""
+        ops, momentum = keras.ops, self.momentum
+        if self.cosine:
+            done = ops.minimum(self.step / ops.maximum(self.steps, 1.0), 1.0)
+            risen = 1 - (1 - momentum) * (1 + ops.cos(math.pi * done)) / 2
+            momentum = ops.where(self.steps > 0, risen, momentum)
+        return ops.where(self.step > 0, momentum, 0.0)
+
+    def _number(self, name: str) -> Any:
+        return self.add_weight(
+            (),
+            "zeros",
+            trainable=False,
+            dtype="float32",
+            aggregation="only_first_replica",
+            name=name,
+        )
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
         """Of the copy, which needs no assignments to be traced."""
@@ -75,6 +105,7 @@ class Follower(keras.layers.Layer):
             "model": keras.saving.serialize_keras_object(self._followed.model),
             "momentum": self.momentum,
             "stop_gradient": self.stop_gradient,
+            "cosine": self.cosine,
         }
 
     @classmethod

@@ -23,11 +23,32 @@ def test_a_follower_trails_its_model():
     for weight in model.weights:
         weight.assign(weight + 1.0)
     np.testing.assert_array_equal(follower.copy.get_weights()[0], first[0])  # not in inference
+    follower(X, training=True)  # begins with the weights that the model has now
+    for mine, old in zip(follower.copy.get_weights(), first, strict=True):
+        np.testing.assert_array_equal(mine, old + 1)
+    for weight in model.weights:
+        weight.assign(weight + 1.0)
     follower(X, training=True)
     for mine, old in zip(follower.copy.get_weights(), first, strict=True):
-        np.testing.assert_allclose(mine, 0.9 * old + 0.1 * (old + 1), rtol=1e-5)
+        np.testing.assert_allclose(mine, 0.9 * (old + 1) + 0.1 * (old + 2), rtol=1e-5)
     assert not follower.trainable_weights
     assert model.trainable_weights
+
+
+def test_the_momentum_of_a_follower_rises_to_one():
+    model = small_model()
+    follower = Follower(model, 0.5, cosine=True)
+    follower.steps.assign(4)
+    weight = follower.copy.weights[0]
+    expected, momenta = np.zeros(weight.shape), [0.0]
+    # By hand: 1 − 0.5 · (1 + cos(π · step / 4)) / 2 after the first step, which copies.
+    momenta += [1 - 0.25 * (1 + np.cos(np.pi * step / 4)) for step in (1, 2, 3, 4, 5)]
+    momenta[-1] = 1.0
+    for step, momentum in enumerate(momenta):
+        model.weights[0].assign(np.full(weight.shape, step + 1.0))
+        follower(X, training=True)
+        expected = momentum * expected + (1 - momentum) * (step + 1)
+        np.testing.assert_allclose(weight, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("stop", "learns"), [(True, False), (False, True)])
@@ -92,6 +113,7 @@ def test_small_steps_are_not_lost_in_sixteen_bits(policy):
         keras.config.set_dtype_policy(policy)
         model = small_model()
         follower = Follower(model, 0.999)
+        follower(X, training=True)  # copies
         start = follower.copy.get_weights()[0].copy()
         model.weights[0].assign(model.weights[0] + 0.1)
         for _ in range(50):
