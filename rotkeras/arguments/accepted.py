@@ -216,6 +216,8 @@ Strength = Annotated[float, Field(ge=0, le=1)]
 ShareRange = Annotated[tuple[Share, Share], AfterValidator(check_order)]
 Range = Annotated[tuple[PositiveNumber, PositiveNumber], AfterValidator(check_order)]
 Task = Annotated[Any, AfterValidator(_check_task)]
+BaseTask = Annotated[str, AfterValidator(_check_text)]
+"""The name of a task of two views, see `rotkeras.pretext.ESSL`."""
 KnownTask = Annotated[Any, AfterValidator(_check_known_task)]
 """A pretext task: an object with the methods of `rotkeras.pretext.PretextTask`."""
 Network = Annotated[Any, AfterValidator(_check_network)]

@@ -54,8 +54,16 @@ def count_flops(model: keras.Model) -> Work:
             continue
         training += operations * (3 if forward else 2)
         forward += operations
+    training += sum(_forward(layer) or 0 for each in _followers(model) for layer in _layers(each))
     parameters = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     return Work(forward, training, parameters, tuple(not_counted))
+
+
+def _followers(model: Any) -> Iterator[Any]:
+    """The copies of models that trail them, which have a forward pass alone."""
+    for layer in model._flatten_layers():
+        if hasattr(layer, "follow"):
+            yield layer.copy
 
 
 def _layers(model: Any) -> Iterator[Any]:
@@ -79,7 +87,8 @@ def _forward(layer: Any) -> int | None:
     if not isinstance(layer, kinds):
         return None
     kernel: tuple[int, ...] = layer.kernel.shape
-    output: tuple[int, ...] = layer.output.shape[1:]
+    # Of whole views, where a layer is used for smaller ones too.
+    output: tuple[int, ...] = layer._inbound_nodes[0].output_tensors[0].shape[1:]
     if isinstance(layer, keras.layers.Dense):
         return 2 * math.prod(output[:-1]) * math.prod(kernel)
     # Every place of the output applies the whole kernel, whose third side is the channels of one

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rotkeras.benchmark.batch_file import arrays, read
 from rotkeras.benchmark.results import FirstStep, Part, Spread
 from rotkeras.errors import UserError
 
@@ -106,12 +107,7 @@ def measure_both(
     first = clock.first - began
     # After all that is timed: another pipeline begins with the same first batch.
     x, y = next(iter(build.build_pipeline(made, source, task, augmentation).dataset))
-    batch: dict[str, Any] = (
-        {f"x/{name}": np.asarray(value) for name, value in x.items()}
-        if isinstance(x, dict)
-        else {"x": np.asarray(x)}
-    )
-    batch["y"] = np.asarray(y)
+    batch = {**arrays("x", x), **arrays("y", y)}
     np.savez(batch_file, **batch)
     work = count_flops(model)
     return {
@@ -167,8 +163,7 @@ def measure_step(
         source = _stand_in(images, validation, image_shape)
         task, model = build.build(made, source, shape, build.build_augmentation(made))
         with np.load(batch_file) as batch:
-            inputs = {name[2:]: batch[name] for name in batch.files if name.startswith("x/")}
-            dataset = _again_and_again(inputs or batch["x"], batch["y"])
+            dataset = _again_and_again(read("x", batch), read("y", batch))
         views = made.train.images_per_batch * task.views_per_image()
         tell("the first step")
         part, _, _ = _fit(made, model, dataset, views, steps, repeats, tell)

@@ -41,13 +41,15 @@ class Prediction:
         """
         if not hasattr(self.task, "views"):
             return None
-        key: Any = Key(np.int64(0), np.int64(0), np.arange(len(images), dtype=np.int64))
+        positions = np.arange(len(images), dtype=np.int64)
+        key: Any = Key(np.int64(0), np.int64(0), positions, positions)
         given: Any = images
         if not getattr(self.task, "in_numpy", False):
             import tensorflow as tf
 
             given, key = tf.constant(images), Key(*map(tf.constant, key))
-        x, y = (np.asarray(each) for each in self.task.views(given, key))
+        make = getattr(self.task, "examples", self.task.views)
+        x, y = (np.asarray(each) for each in make(given, key))
         alike = x.dtype == np.uint8 and x.shape[1:] == images.shape[1:] and y.shape == x.shape[:1]
         return (x, y.astype(np.int64)) if alike else None
 

@@ -7,22 +7,24 @@ from rotkeras.errors import UserError
 
 if TYPE_CHECKING:
     from rotkeras.pretext.base import Monitor, PretextTask, TaskFacts
+    from rotkeras.pretext.essl import ESSL
     from rotkeras.pretext.in_step import InStep
     from rotkeras.pretext.rotation import Rotation
     from rotkeras.pretext.simclr import SimCLR
 
     NAMES: dict[str, Any]
 
-__all__ = ["InStep", "Monitor", "PretextTask", "Rotation", "SimCLR"]
+__all__ = ["ESSL", "InStep", "Monitor", "PretextTask", "Rotation", "SimCLR"]
 
 _HOMES = {
+    "ESSL": "essl",
     "InStep": "in_step",
     "Monitor": "base",
     "PretextTask": "base",
     "Rotation": "rotation",
     "SimCLR": "simclr",
 }
-_TASKS = {"rotation": "Rotation", "simclr": "SimCLR"}
+_TASKS = {"rotation": "Rotation", "essl": "ESSL", "simclr": "SimCLR"}
 
 
 def __getattr__(name: str) -> Any:

@@ -72,7 +72,8 @@ class AugmentedViews:
         return sum(len(step.undrawn) for steps in self.steps for step in steps)
 
     def apply(self, images: Tensor, drawn: Tensor) -> list[Tensor]:
-        """The views inside the step, by `keras.ops`, within one grey level of those of the host.
+        """The views inside the step, by `keras.ops`, within three grey levels of those of the host:
+        crops differ by one at most, which a change of contrast may enlarge.
 
         Args:
             images: uint8 (B, H, W, 3).

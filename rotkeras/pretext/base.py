@@ -108,6 +108,8 @@ class PretextTask(Protocol):
         chance(images_per_batch): the monitor's value for a network that guesses, where it depends
             on the batch.
         angles: degrees counter-clockwise by which an image was turned, one for each class.
+        examples(images, key): (x, y), whole images of known classes of the kept network, where
+            `views` makes more or other than those.
         embedder(model): the model uint8 (B, H, W, 3) -> (B, d) of what may collapse, where that is
             not the model that is trained.
 

@@ -293,10 +293,10 @@ class InStep:
 def view_shapes(model: Any) -> Any:
     """The shapes of one row of a model's inputs: a tuple, or a dict of them by the inputs'
     names."""
-    shape = model.input_shape
-    return (
-        {name: each[1:] for name, each in shape.items()} if isinstance(shape, dict) else shape[1:]
-    )
+    given = model.input
+    if isinstance(given, dict):
+        return {name: tuple(each.shape[1:]) for name, each in given.items()}
+    return tuple(given.shape[1:])
 
 
 def _of_images(predictions: Any, count: int) -> Any:

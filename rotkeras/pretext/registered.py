@@ -21,6 +21,7 @@ MODULES = (
     "rotkeras.pretext.layers",
     "rotkeras.pretext.make_views",
     "rotkeras.pretext.smoothed_crossentropy",
+    "rotkeras.pretext.weighted_crossentropy",
 )
 
 

@@ -127,8 +127,8 @@ class TwoViews:
         return tf.ensure_shape(tf.reverse(positions, [1]), (drawn.shape[0], 2))
 
     def apply(self, images: Tensor, drawn: Tensor) -> Any:
-        """The views as `views` makes them, inside the step by `keras.ops`, within one grey level:
-        uint8 (B, H, W, 3) -> x."""
+        """The views as `views` makes them, inside the step by `keras.ops`, within three grey
+        levels: uint8 (B, H, W, 3) -> x."""
         from keras import ops
 
         return self.arranged(self.augmented.apply(images, drawn), ops)

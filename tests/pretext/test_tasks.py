@@ -27,6 +27,10 @@ TASKS = {
     "rotation": {},
     "rotation, one view": {"views": "one"},
     "rotation by eight": {"angles": [0, 45, 90, 135, 180, 225, 270, 315]},
+    "essl": {
+        "base_settings": {"hidden_units": 8, "projection_units": 4},
+        "rotation_hidden_units": 8,
+    },
     "simclr": {"hidden_units": 8, "projection_units": 4},
     "simclr, blurred": {"hidden_units": 8, "projection_units": 4, "blur": 0.5},
 }
@@ -138,7 +142,10 @@ def test_views_inside_the_step_are_those_of_the_host(task, images):
     for made, expected in zip(
         parts(model.get_layer("views")(sent[0])), parts(host[0]), strict=True
     ):
-        assert np.abs(made.astype(int) - expected).max() <= (1 if made.ndim == 4 else 0)
+        off = np.abs(made.astype(int) - expected)
+        # Crops differ by one grey level at most; a change of contrast can make it two or three.
+        assert off.max() <= (3 if made.ndim == 4 else 0)
+        assert np.mean(off > 1) < 0.01
     for made, expected in zip(parts(sent[1]), parts(host[1]), strict=True):
         np.testing.assert_array_equal(np.reshape(made, -1), expected)
     keras.utils.set_random_seed(0)
