@@ -24,7 +24,7 @@ from rotkeras.data.keyed import Key
 from rotkeras.data.numpy_batches import Steps, numpy_evaluation, steps_of_images
 from rotkeras.data.randomness import permute
 from rotkeras.data.source import Images
-from rotkeras.data.taken import cuts_photographs, photographs
+from rotkeras.data.taken import cuts_photographs, labeller, photographs
 
 
 def tf_pipeline(
@@ -50,12 +50,12 @@ def tf_pipeline(
         )
         return dataset_of(steps, initial_epoch)
     rows = tf.constant(images.rows)
-    take = _taker(images, augmentation)
+    take, label = _taker(images, augmentation), labeller(images, task)
 
     def batch(seed: Any, epoch: Any, index: Any, repeat: Any) -> Any:
         # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
         key = Key(seed, epoch, tf.gather(rows, index) + repeat * len(images.array), index)
-        return task.views(take(index, key), key)
+        return label(task.views(take(index, key), key), index)
 
     return _endless(
         batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution
@@ -208,12 +208,13 @@ def tf_evaluation_pipeline(images: Images, task: Any, *, images_per_batch: int) 
         )
     count = len(images)
     rows = tf.constant(images.rows)
-    gather = _gather(images)
+    gather, label = _gather(images), labeller(images, task)
 
     def batch(start: Any) -> Any:
         index = tf.range(start, tf.minimum(start + images_per_batch, count), dtype=tf.int64)
         zero = tf.constant(0, tf.int64)
-        return task.views(gather(index), Key(zero, zero, tf.gather(rows, index), index))
+        key = Key(zero, zero, tf.gather(rows, index), index)
+        return label(task.views(gather(index), key), index)
 
     starts = tf.data.Dataset.range(0, count, images_per_batch)
     batches = starts.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

@@ -15,7 +15,7 @@ from rotkeras.data.augmentation import Augmentation
 from rotkeras.data.epochs import Pipeline, count_steps, reads_images
 from rotkeras.data.keyed import Key, permute
 from rotkeras.data.source import Images
-from rotkeras.data.taken import viewer
+from rotkeras.data.taken import labeller, viewer
 from rotkeras.errors import UserError
 
 _AHEAD = 4
@@ -58,13 +58,14 @@ def steps_of_images(
 ) -> Steps:
     """The batches of `rotkeras.data.pipeline`; arguments as there."""
     _check_split(images_per_batch, shard[1])
-    views = viewer(images, task, augmentation)
+    views, label = viewer(images, task, augmentation), labeller(images, task)
 
     def batch(epoch: int, index: NDArray[np.int64], repeat: NDArray[np.int64]) -> Any:
         # Repeats lie beyond the rows of the array: each has an index, and so draws, of its own.
         rows = images.rows[index] + repeat * len(images.array)
         key = Key(np.int64(seed), np.int64(epoch), rows, index)
-        return views(index, key) if reads_images(task) else task.views(None, key)
+        made = views(index, key) if reads_images(task) else task.views(None, key)
+        return label(made, index)
 
     return steps_of(batch, len(images), repeats, images_per_batch, seed, steps_per_execution, shard)
 
@@ -172,6 +173,7 @@ class _Evaluation(keras.utils.PyDataset):
         self.images = images
         self.task = task
         self.views = viewer(images, task)
+        self.label = labeller(images, task)
         self.size = images_per_batch
         self.number, self.shards = shard
         self.count = len(images) - len(images) % self.shards
@@ -184,6 +186,6 @@ class _Evaluation(keras.utils.PyDataset):
         share = (min(start + self.size, self.count) - start) // self.shards
         position = start + self.number * share + np.arange(share, dtype=np.int64)
         key = Key(np.int64(0), np.int64(0), self.images.rows[position], position)
-        if not reads_images(self.task):
-            return self.task.views(None, key)
-        return self.views(position, key)
+        reads = reads_images(self.task)
+        made = self.views(position, key) if reads else self.task.views(None, key)
+        return self.label(made, position)

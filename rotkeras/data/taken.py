@@ -11,6 +11,7 @@ from rotkeras.data.encoded import EncodedImages
 from rotkeras.data.keyed import Key
 from rotkeras.data.resized_crop import RandomResizedCrop
 from rotkeras.data.source import Images
+from rotkeras.errors import UserError
 
 
 def cuts_photographs(images: Images, augmentation: Sequence[Any]) -> bool:
@@ -26,6 +27,30 @@ def crops_by_task(images: Images, task: Any, augmentation: Sequence[Any] = ()) -
     cut from the photographs; an augmentation before them wants squares."""
     encoded = isinstance(images.array, EncodedImages)
     return encoded and not augmentation and hasattr(task, "views_of_photographs")
+
+
+def labeller(images: Images, task: Any) -> Callable[[Any, Any], Any]:
+    """A function of (the (x, y) of a task, positions (B,)) that puts the labels of the images into
+    y, for a task that wants them (`rotkeras.pretext.OnlineProbe`).
+
+    Raises:
+        UserError: for such a task and images without labels.
+    """
+    if not hasattr(task, "with_labels"):
+        return lambda made, _index: made
+    if images.labels is None:
+        raise UserError("An online probe needs labelled images, and these have no labels.")
+    labels = images.labels.astype(np.int32)
+
+    def put(made: Any, index: Any) -> Any:
+        x, y = made
+        if isinstance(index, np.ndarray):
+            return x, task.with_labels(y, labels[index])
+        import tensorflow as tf
+
+        return x, task.with_labels(y, tf.gather(labels, index))
+
+    return put
 
 
 def viewer(

@@ -47,7 +47,7 @@ class Prediction:
         if not getattr(self.task, "in_numpy", False):
             import tensorflow as tf
 
-            given, key = tf.constant(images), Key(*map(tf.constant, key))
+            given, key = tf.constant(images), Key(*map(tf.constant, key[:3]))
         make = getattr(self.task, "examples", self.task.views)
         x, y = (np.asarray(each) for each in make(given, key))
         alike = x.dtype == np.uint8 and x.shape[1:] == images.shape[1:] and y.shape == x.shape[:1]

@@ -9,16 +9,18 @@ if TYPE_CHECKING:
     from rotkeras.pretext.base import Monitor, PretextTask, TaskFacts
     from rotkeras.pretext.essl import ESSL
     from rotkeras.pretext.in_step import InStep
+    from rotkeras.pretext.online_probe import OnlineProbe
     from rotkeras.pretext.rotation import Rotation
     from rotkeras.pretext.simclr import SimCLR
 
     NAMES: dict[str, Any]
 
-__all__ = ["ESSL", "InStep", "Monitor", "PretextTask", "Rotation", "SimCLR"]
+__all__ = ["ESSL", "InStep", "Monitor", "OnlineProbe", "PretextTask", "Rotation", "SimCLR"]
 
 _HOMES = {
     "ESSL": "essl",
     "InStep": "in_step",
+    "OnlineProbe": "online_probe",
     "Monitor": "base",
     "PretextTask": "base",
     "Rotation": "rotation",

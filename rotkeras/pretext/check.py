@@ -77,6 +77,8 @@ def check_model(task: Any, model: Any) -> None:
 def _names(metrics: Any) -> list[str]:
     """The names by which `fit` logs metrics."""
     if isinstance(metrics, dict):
-        return [f"{output}_{name}" for output, some in metrics.items() for name in _names(some)]
+        # The logs of the output "task" are named as if there were no other (`OnlineProbe`).
+        starts = {output: "" if output == "task" else f"{output}_" for output in metrics}
+        return [starts[output] + name for output in metrics for name in _names(metrics[output])]
     listed = metrics if isinstance(metrics, list | tuple) else [metrics]
     return [getattr(each, "name", str(each)) for each in listed]

@@ -100,7 +100,8 @@ class ESSL:
 
     def views_per_image(self) -> float:
         """Those of the base task, and four of rotation_size²: 3 for half of the side."""
-        return self.task.views_per_image() + len(self.angles) * self.rotation_size**2
+        pairs: float = self.task.views_per_image()
+        return pairs + len(self.angles) * self.rotation_size**2
 
     def views(self, images: Tensor, key: Key) -> tuple[dict[str, Any], dict[str, Any]]:
         """The views of the base task and four rotations of a third crop.
@@ -246,7 +247,8 @@ class ESSL:
 
     def callbacks(self, images: Any) -> list[Any]:
         """Those of the base task."""
-        return self.task.callbacks(images)
+        made: list[Any] = self.task.callbacks(images)
+        return made
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
@@ -266,7 +268,8 @@ class ESSL:
 
     def _side(self, shape: Any) -> int:
         """Pixels of each side of the crops to rotate, of images (B, H, W, 3)."""
-        return max(1, round(self.rotation_size * min(shape[1:3])))
+        shorter: int = min(shape[1:3])
+        return max(1, round(self.rotation_size * shorter))
 
     def _third(self, shape: Any) -> AugmentedViews:
         return self._crop(self._side(shape))

@@ -146,6 +146,12 @@ class InStep:
             x["draws"] = beside(drawn)
         return x, self.task.labels(of_task)
 
+    def __getattr__(self, name: str) -> Any:
+        """What only some tasks have: `with_labels`."""
+        if name == "with_labels":
+            return getattr(self.task, name)
+        raise AttributeError(name)
+
     def _views_of_outputs(self) -> Any:
         """Rows of each output of the model for one image: an int, or a dict of them."""
         labels = self.task.labels(np.zeros((1, self._widths[-1]), np.int32))

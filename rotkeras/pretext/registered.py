@@ -20,6 +20,7 @@ MODULES = (
     "rotkeras.pretext.contrastive",
     "rotkeras.pretext.layers",
     "rotkeras.pretext.make_views",
+    "rotkeras.pretext.online_crossentropy",
     "rotkeras.pretext.smoothed_crossentropy",
     "rotkeras.pretext.weighted_crossentropy",
 )

@@ -169,6 +169,13 @@ class Probe(Section):
     budget: Budget = Field(
         "fast", description="Training schedule of the probes: fast, or as published."
     )
+    online: bool = Field(
+        False,
+        description=(
+            "Train a linear classifier on every tap along with the network, without gradients into"
+            " it; its accuracy is logged after every epoch."
+        ),
+    )
 
 
 class Encoder(Section):

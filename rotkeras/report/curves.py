@@ -61,6 +61,35 @@ def probe_curves(run: Gathered, name: str) -> list[Figure]:
     return figures
 
 
+def output_curve(run: Gathered, name: str) -> Figure | None:
+    """The accuracies of a task whose model has several outputs, such as E-SSL's, over epochs."""
+    keys = dict.fromkeys(
+        key for row in run.metrics for key in row if key.endswith("_accuracy") and "/" not in key
+    )
+    lines = [
+        (
+            key.removesuffix("_accuracy").removeprefix("val_")
+            + (", validation" if key.startswith("val_") else ", training"),
+            run.series(key),
+        )
+        for key in keys
+    ]
+    if len({words.split(",")[0] for words, _ in lines}) < 2:
+        return None
+    return over_epochs(lines, name, "Accuracy of each output over epochs", "accuracy, %")
+
+
+def online_probe_curve(run: Gathered, name: str) -> Figure | None:
+    """The accuracy of classifiers that were trained along, of every tap, over epochs."""
+    keys = dict.fromkeys(key for row in run.metrics for key in row if "online/" in key)
+    validated = [key for key in keys if key.startswith("val_")]
+    lines = [(key.rpartition("/")[2], run.series(key)) for key in validated or keys]
+    of = "validation" if validated else "training"
+    return over_epochs(
+        lines, name, "Online linear probe of each tap over epochs", f"accuracy on {of} images, %"
+    )
+
+
 def best_probe_curve(runs: Sequence[Gathered], name: str) -> Figure | None:
     """The best tap's online accuracy by the first probe of each run, over epochs."""
     lines: list[Line] = []

@@ -108,7 +108,9 @@ def _section(run: Gathered) -> dict[str, Any]:
     ]
     figures = [
         curves.monitor_curve([run], f"{run.key}-monitor"),
+        curves.output_curve(run, f"{run.key}-outputs"),
         *curves.probe_curves(run, f"{run.key}-probe"),
+        curves.online_probe_curve(run, f"{run.key}-online"),
     ]
     figures.append(curves.equivariance_curve(run, f"{run.key}-equivariance"))
     figures += curves.spread_curves(run, f"{run.key}-spread")

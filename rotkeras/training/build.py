@@ -14,6 +14,7 @@ from rotkeras.data import Pipeline, Source, evaluation_pipeline, pipeline
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.data.epochs import count_steps, even_batch
 from rotkeras.errors import UserError
+from rotkeras.pretext.online_probe import OnlineProbe
 from rotkeras.recipe import Recipe
 from rotkeras.run.images import load_source as load_source
 from rotkeras.training import devices, hosts, initial_weights, placement
@@ -60,10 +61,26 @@ def build_task(recipe: Recipe, source: Source, augmentation: Sequence[Any], own:
         UserError: for a placement that cannot be.
     """
     task = pretext.of_section(recipe.task) if own is None else own
+    if recipe.probe.online:
+        task = OnlineProbe(task, classes_of(source))
     where = placement.choose(
         recipe.train.placement, task, list(augmentation), source, compiled=_compiled(recipe)
     )
     return placement.place(where, task, list(augmentation), source)
+
+
+def classes_of(source: Source) -> int:
+    """The number of classes of labelled images.
+
+    Raises:
+        UserError: for images without labels, or of one class.
+    """
+    labels = source.train.labels
+    count = 0 if labels is None else int(labels.max()) + 1
+    if count < 2:
+        what = "no labels" if labels is None else "labels of one class"
+        raise UserError(f"probe.online must be false for these images, got true; they have {what}.")
+    return count
 
 
 def _compiled(recipe: Recipe) -> bool:

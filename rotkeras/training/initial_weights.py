@@ -26,7 +26,9 @@ def draw(model: keras.Model, seed: int, kept: Sequence[Any] = ()) -> None:
         the distributions are those of `keras.initializers.VarianceScaling`.
     """
     left = {id(layer) for layer in kept}
-    for number, (layer, initializer) in enumerate(_with_kernel(model)):
+    # Probes come last, so that a network has the same weights with and without them.
+    found = sorted(_with_kernel(model), key=lambda each: getattr(each[0], "is_probe", False))
+    for number, (layer, initializer) in enumerate(found):
         if id(layer) not in left:
             generator = np.random.default_rng(hashed_seed(seed, "weights", number))
             layer.kernel.assign(_values(initializer, layer.kernel.shape, generator))

@@ -114,7 +114,7 @@ def test_tensorflow_resamples_behind_a_crop_of_the_photograph(folder):
     index = permute(np.arange(4), 3, 0, len(source.train))
     key = Key(np.int64(3), np.int64(0), source.train.rows[index])
     expected = photographs(source.train, crop)(index, key)
-    views, _ = task.views(tf.constant(expected), Key(*map(tf.constant, key)))
+    views, _ = task.views(tf.constant(expected), Key(*map(tf.constant, key[:3])))
     np.testing.assert_array_equal(x, views)
 
 

@@ -194,7 +194,7 @@ def test_the_graph_crops_and_flips_as_numpy_does(shape, steps):
     images = np.random.default_rng(0).integers(0, 256, (40, *shape, 3), dtype=np.uint8)
     key = keyed.Key(np.int64(4), np.int64(1), np.arange(40) * 7)
     theirs = augmentation.chain(steps)(
-        tf.constant(images), keyed.Key(*(tf.constant(each, tf.int64) for each in key))
+        tf.constant(images), keyed.Key(*(tf.constant(each, tf.int64) for each in key[:3]))
     )
     ours = augmentation.chain(steps)(images, key)
     np.testing.assert_array_equal(ours, theirs)
@@ -208,7 +208,7 @@ def test_the_graph_turns_as_numpy_does(task):
     images = np.random.default_rng(0).integers(0, 256, (20, 7, 7, 3), dtype=np.uint8)
     key = keyed.Key(np.int64(4), np.int64(1), np.arange(20) * 7)
     theirs = task.views(
-        tf.constant(images), keyed.Key(*(tf.constant(each, tf.int64) for each in key))
+        tf.constant(images), keyed.Key(*(tf.constant(each, tf.int64) for each in key[:3]))
     )
     for ours, there in zip(task.views(images, key), theirs, strict=True):
         np.testing.assert_array_equal(ours, there)
@@ -225,7 +225,7 @@ def test_the_graph_labels_as_numpy_does():
     )  # repeats lie beyond the rows
     ours, theirs = (
         task.views(None, key)[1],
-        task.views(None, keyed.Key(*(tf.constant(each, tf.int64) for each in key)))[1],
+        task.views(None, keyed.Key(*(tf.constant(each, tf.int64) for each in key[:3])))[1],
     )
     np.testing.assert_array_equal(ours, [0, 1, 0, 1])
     np.testing.assert_array_equal(theirs, ours)

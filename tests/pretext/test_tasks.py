@@ -22,6 +22,7 @@ from rotkeras.data.keyed import Key
 from rotkeras.pretext import InStep
 from rotkeras.pretext.check import check_form, setting_mistake
 from rotkeras.run.folder import Run
+from rotkeras.training import initial_weights
 
 TASKS = {
     "rotation": {},
@@ -73,6 +74,7 @@ def whole_images(x):
 def fitted(task, images, epochs=1, **compiled):
     keras.utils.set_random_seed(0)
     model = task.build_model(three_taps(), len(images))
+    initial_weights.draw(model, 0)
     model.compile(
         keras.optimizers.SGD(0.05, momentum=0.9), task.loss(), metrics=task.metrics(), **compiled
     )
@@ -193,6 +195,23 @@ def test_a_compiled_model_loads_and_trains_on(task, images, tmp_path, eagerly):
         for each in (model, loaded)
     ]
     np.testing.assert_allclose(results[0]["loss"], results[1]["loss"], rtol=1e-6)
+
+
+def test_a_classifier_is_trained_along_and_changes_nothing(task, images, eagerly):
+    probed = pretext.OnlineProbe(task, classes=10)
+    check_form(probed)
+    plain, before = fitted(task, images)
+    model, history = fitted(probed, images)
+    assert 0 <= history["online/conv2"][0] <= 1
+    assert {name for name in history if "online" not in name} == set(before)
+    if getattr(task, "validates", True):
+        assert 0 <= history["val_online/conv3"][0] <= 1
+    taught = {each.path: each.numpy() for each in task.network(plain).weights}
+    beside = {each.path: each.numpy() for each in probed.network(model).weights}
+    assert taught.keys() == beside.keys()
+    for name in taught:
+        np.testing.assert_allclose(beside[name], taught[name], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(history["loss"], before["loss"], rtol=1e-5)
 
 
 def test_sixteen_bits_train_and_predict_finite_numbers(task, images, eagerly):

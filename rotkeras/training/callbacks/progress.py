@@ -125,6 +125,12 @@ def epoch_line(epoch: int, epochs: int, logs: dict[str, Any], left: str, monitor
             (key for key in probed if key.endswith(f"/{first}")), key=lambda each: probed[each]
         )
         parts.append(f"{first} probe {best.split('/')[1]} {100 * probed[best]:.1f} %")
+    online = {key: value for key, value in logs.items() if key.startswith("val_online/")}
+    if online:
+        highest = max(online, key=lambda each: online[each])
+        parts.append(
+            f"online probe {highest.removeprefix('val_online/')} {100 * online[highest]:.1f} %"
+        )
     if "views_per_second" in logs:
         parts.append(f"{logs['views_per_second']:,.0f} views/s")
     if "compile_seconds" in logs:

@@ -1,0 +1,154 @@
+"""A linear classifier on every tap that is trained along with the network."""
+
+from typing import Any
+
+import numpy as np
+
+from rotkeras.arguments.accepted import Classes, Fraction, Task
+from rotkeras.arguments.checked import checked
+
+_TASK, _ONLINE = "task", "online"
+"""Outputs of the model: that of the task, where it has one, and that of the classifiers."""
+
+
+class OnlineProbe:
+    """A task of the same form as the one it wraps, beside which a linear classifier is trained on
+    every tap, in the same steps and on the same views.
+
+    The classifiers see the mean of each channel, normalised by the statistics of the batch, without
+    gradient: labels do not reach the network. Their accuracy is that of the moment, of weights that
+    move, and on training images that of augmented views: it costs next to nothing, but it is no
+    evaluation.
+
+    Args:
+        task: a pretext task.
+        classes: number of classes; labels are 0 … classes − 1.
+
+    `rotkeras.data.pipeline` gives it the labels of the images. With its `callbacks` the logs of
+    `fit` have the names that they have without it, and `online/<tap>` besides; its losses add
+    nothing to the value of the loss.
+
+    Example:
+        task = OnlineProbe(SimCLR(), classes=10)
+        model = task.build_model(rotkeras.backbones.nin(blocks=4))
+        model.compile("sgd", task.loss(), metrics=task.metrics())
+        batches = rotkeras.data.pipeline(source.train, task, images_per_batch=256)
+        model.fit(
+            batches.dataset,
+            steps_per_epoch=batches.steps_per_epoch,
+            callbacks=task.callbacks(source.train),
+        )
+
+    Reference:
+        the online evaluation of Grill et al., Bootstrap Your Own Latent, NeurIPS 2020, appendix
+        C.2.
+    """
+
+    @checked
+    def __init__(self, task: Task, classes: Classes) -> None:
+        self.task = task
+        self.classes = classes
+
+    def __getattr__(self, name: str) -> Any:
+        """What is not of the classifiers is the task's."""
+        if name == "task":  # not set yet, while a copy is made
+            raise AttributeError(name)
+        return getattr(self.task, name)
+
+    def views(self, images: Any, key: Any) -> tuple[Any, dict[str, Any]]:
+        """(x of the task, y of the task and places for the labels)."""
+        x, y = self.task.views(images, key)
+        return x, _named(y, self._no_labels(key.index))
+
+    def views_of_photographs(self, cut: Any, key: Any) -> tuple[Any, dict[str, Any]]:
+        """The same of photographs that stay encoded, for tasks that cut their own crops."""
+        x, y = self.task.views_of_photographs(cut, key)
+        return x, _named(y, self._no_labels(key.index))
+
+    def labels(self, drawn: Any) -> dict[str, Any]:
+        """y of the views that `apply` makes, and places for the labels."""
+        return _named(self.task.labels(drawn), self._no_labels(drawn))
+
+    def with_labels(self, y: dict[str, Any], labels: Any) -> dict[str, Any]:
+        """y with the labels of the images, int32 (B,)."""
+        return {**y, _ONLINE: labels}
+
+    def build_model(self, backbone: Any, images: int | None = None) -> Any:
+        """The model of the task, with one more output: "online", logits (R, taps, classes) of its R
+        whole views."""
+        import keras
+
+        from rotkeras.backbones import taps
+
+        model = self.task.build_model(backbone, images)
+        network, logits = self.task.network(model), []
+        for tap in taps.names(network):
+            features = keras.layers.GlobalAveragePooling2D(name=f"{tap}_online_pool")(
+                taps.output(network, tap)
+            )
+            features = keras.ops.stop_gradient(features)
+            features = keras.layers.BatchNormalization(
+                momentum=0.9,
+                center=False,
+                scale=False,
+                dtype="float32",
+                synchronized=any(getattr(each, "synchronized", False) for each in backbone.layers),
+                name=f"{tap}_online_norm",
+            )(features)
+            dense = keras.layers.Dense(self.classes, dtype="float32", name=f"{tap}_online")
+            dense.is_probe = True
+            logits.append(dense(features))
+        outputs = _named(model.output, keras.ops.stack(logits, axis=1))
+        return keras.Model(model.input, outputs, name="online_probe")
+
+    def network(self, model: Any) -> Any:
+        """That of the task."""
+        return self.task.network(self._of_task(model))
+
+    def embedder(self, model: Any) -> Any:
+        """That of the task."""
+        there = self._of_task(model)
+        return self.task.embedder(there) if hasattr(self.task, "embedder") else there
+
+    @checked
+    def loss(self, label_smoothing: Fraction = 0.0) -> dict[str, Any]:
+        """The losses by the outputs of the model; label_smoothing is for the task's."""
+        from rotkeras.pretext.online_crossentropy import OnlineCrossentropy
+
+        made = self.task.loss(label_smoothing) if label_smoothing else self.task.loss()
+        return _named(made, OnlineCrossentropy())
+
+    def metrics(self) -> dict[str, Any]:
+        """The metrics by the outputs of the model."""
+        from rotkeras.pretext.online_crossentropy import OnlineAccuracy
+
+        return _named(self.task.metrics(), [OnlineAccuracy(name="online_accuracy")])
+
+    def callbacks(self, images: Any) -> list[Any]:
+        """One that names logs as they are named without the classifiers, and those of the task."""
+        from rotkeras.pretext.online_crossentropy import OnlineLogs
+
+        return [OnlineLogs(), *self.task.callbacks(images)]
+
+    def _of_task(self, model: Any) -> Any:
+        """The model without the classifiers."""
+        import keras
+
+        outputs = {name: each for name, each in model.output.items() if name != _ONLINE}
+        return keras.Model(
+            model.input, outputs[_TASK] if set(outputs) == {_TASK} else outputs, name="classifier"
+        )
+
+    def _no_labels(self, rows: Any) -> Any:
+        """A place for the label of each image: int32 (B,)."""
+        if isinstance(rows, np.ndarray):
+            return np.zeros(len(rows), np.int32)
+        import tensorflow as tf
+
+        return tf.ensure_shape(tf.zeros(tf.shape(rows)[:1], tf.int32), rows.shape[:1])
+
+
+def _named(values: Any, online: Any) -> dict[str, Any]:
+    """Values by output, with those of the classifiers."""
+    named = values if isinstance(values, dict) else {_TASK: values}
+    return {**named, _ONLINE: online}
