@@ -103,6 +103,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "benchmark.benchmark_input": {"folder": "photos"},
     "benchmark.count_flops": MODEL,
     "callbacks.AttentionMaps": {"images": lambda: made.images},
+    "callbacks.AveragedWeights": {},
     "callbacks.EmbeddingSpread": {"images": lambda: made.images},
     "callbacks.EncoderCheckpoint": {"folder": "run"},
     "callbacks.InOneProcess": {"callback": lambda: made.callback},

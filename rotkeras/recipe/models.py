@@ -15,6 +15,7 @@ from rotkeras.arguments.accepted import (
     ExportPooling,
     Fraction,
     InputSize,
+    Momentum,
     NotNegative,
     Percent,
     Pooling,
@@ -100,6 +101,13 @@ class Train(Section):
     )
     optimizer: Optimizer = Field(
         OPTIMIZERS["sgd"](), description="What makes steps of gradients, with its weight decay."
+    )
+    ema_momentum: Momentum | None = Field(
+        None,
+        description=(
+            "Keep exponential moving averages of the weights, of this momentum, such as 0.999:"
+            " validation, probes, encoders and the network that is kept use them; null for none."
+        ),
     )
     label_smoothing: Fraction = 0.0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"

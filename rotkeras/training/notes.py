@@ -15,6 +15,7 @@ from rotkeras.errors import UserError
 from rotkeras.pretext.check import setting_mistake
 from rotkeras.recipe import Recipe
 from rotkeras.training import devices
+from rotkeras.training.optimizer import l2_in_loss
 
 
 def not_in_files(recipe: Recipe, callbacks: Sequence[Any]) -> str:
@@ -24,11 +25,10 @@ def not_in_files(recipe: Recipe, callbacks: Sequence[Any]) -> str:
         for each in callbacks
         if isinstance(each, keras.callbacks.ModelCheckpoint) and not each.save_weights_only
     ]
-    optimizer = recipe.train.optimizer
-    if whole and optimizer.weight_decay_as == "l2_in_gradient" and optimizer.weight_decay:
+    if whole and (rate := l2_in_loss(recipe.train)):
         return (
             "ModelCheckpoint: the files do not contain the weight decay; after load_model call"
-            f" rotkeras.backbones.weight_decay.add_l2(model, {optimizer.weight_decay:g})"
+            f" rotkeras.backbones.weight_decay.add_l2(model, {rate:g})"
         )
     return ""
 

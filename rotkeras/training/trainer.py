@@ -37,6 +37,7 @@ from rotkeras.training.build import (
 )
 from rotkeras.training.callbacks import (
     AttentionMaps,
+    AveragedWeights,
     EmbeddingSpread,
     EncoderCheckpoint,
     InOneProcess,
@@ -248,6 +249,7 @@ def _fit(
         }
 
     writing: list[Any] = []
+    averaged = AveragedWeights() if settings.ema_momentum is not None else None
     if first:
         run.begin(recipe)
         write_json(run.task, asdict(facts))
@@ -277,6 +279,9 @@ def _fit(
             looking = [InOneProcess(each, on_a_copy=True) for each in looking]
             writing = [InOneProcess(each) for each in writing]
         writing = looking + writing
+    if averaged:
+        # The checkpoint is of the trained weights, and of their averages in the optimizer.
+        writing = [averaged, *writing[:-1], averaged.put_back, *writing[-1:]]
     if done < settings.epochs:
         speed = Throughput(settings.images_per_batch * task.views_per_image(), batches.input_wait)
         arrays = encoded_arrays(source)
@@ -299,6 +304,8 @@ def _fit(
                 ],
             )
         state = summarise()
+    elif averaged:  # a run that was stopped between its last epoch and its end
+        model.optimizer.finalize_variable_values(model.trainable_variables)
     return task, model, state, log
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rotkeras.training.callbacks.attention_maps import AttentionMaps
+    from rotkeras.training.callbacks.averaged_weights import AveragedWeights
     from rotkeras.training.callbacks.embedding_spread import EmbeddingSpread
     from rotkeras.training.callbacks.encoder_checkpoint import EncoderCheckpoint
     from rotkeras.training.callbacks.in_one_process import InOneProcess
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttentionMaps",
+    "AveragedWeights",
     "EmbeddingSpread",
     "EncoderCheckpoint",
     "InOneProcess",
@@ -32,6 +34,7 @@ __all__ = [
 
 _HOMES = {
     "AttentionMaps": "attention_maps",
+    "AveragedWeights": "averaged_weights",
     "EmbeddingSpread": "embedding_spread",
     "EncoderCheckpoint": "encoder_checkpoint",
     "InOneProcess": "in_one_process",
