@@ -9,6 +9,7 @@ import rotkeras
 
 images = np.zeros((8, 16, 16, 3), np.uint8)
 features, labels = np.zeros((8, 4), np.float32), np.arange(8) % 2
+views = np.ones((4, 2, 3), np.float32)
 filters = np.zeros((4, 3, 3, 3), np.float32)
 
 
@@ -107,6 +108,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "callbacks.EmbeddingSpread": {"images": lambda: made.images},
     "callbacks.EncoderCheckpoint": {"folder": "run"},
     "callbacks.InOneProcess": {"callback": lambda: made.callback},
+    "callbacks.LabelFreeQuality": {"images": lambda: made.images},
     "callbacks.MetricsLog": {"path": "metrics.csv"},
     "callbacks.ProbeAccuracy": {"source": lambda: made.source},
     "callbacks.Progress": {},
@@ -173,7 +175,13 @@ RIGHT: dict[str, dict[str, Any]] = {
     "probes.knn": {"features": features, "labels": labels},
     "probes.logistic": {"features": features, "labels": labels},
     "probes.ridge": {"features": features, "labels": labels},
+    "quality.alignment": {"embeddings": views},
+    "quality.alpha_req": {"embeddings": features},
+    "quality.lidar": {"embeddings": views},
+    "quality.measure_quality": {"embeddings": features, "views": views},
     "quality.measure_spread": {"embeddings": features},
+    "quality.rankme": {"embeddings": features},
+    "quality.uniformity": {"embeddings": features},
     "recipe.dump": {"recipe": lambda: made.recipe},
     "recipe.find": {"name": "quickstart"},
     "recipe.load": {"name": "quickstart"},

@@ -25,6 +25,7 @@ from rotkeras.arguments.accepted import (
     ProbeName,
     ProfileChoice,
     Seed,
+    SeveralViews,
     Text,
     Wrong,
 )
@@ -179,6 +180,29 @@ class Probe(Section):
     )
 
 
+class Quality(Section):
+    """Measures of every tap that need no labels: rank, decay of the spectrum, LiDAR, uniformity and
+    alignment."""
+
+    every_epochs: NotNegative = Field(
+        10, description="Besides the last epoch; 0 for the last alone."
+    )
+    images: Annotated[int, Field(ge=2)] = Field(
+        512,
+        description=(
+            "Largest number of validation images (training images where there are none) that are"
+            " measured, the same in every run on these images."
+        ),
+    )
+    views: SeveralViews = Field(
+        4,
+        description=(
+            "Augmented views of an image for LiDAR and alignment; one in so many of the images has"
+            " them."
+        ),
+    )
+
+
 class Encoder(Section):
     """What is cut from the backbone as encoder.keras."""
 
@@ -301,6 +325,9 @@ class Recipe(Section):
     )
     train: Train = Train()
     probe: Probe = Probe()
+    quality: Quality | None = Field(
+        Quality(), description="Measures without labels during training; null for none."
+    )
     encoder: Encoder = Encoder()
     attention: Attention | None = Field(
         Attention(), description="Attention maps during training; null for none."

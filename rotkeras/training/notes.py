@@ -80,6 +80,8 @@ def network_notes(
         lines.append(
             "attention maps are left out: they compare quarter turns, which need square images"
         )
+    if recipe.quality is not None and (reason := why_no_quality(source, task.network(model))):
+        lines.append(f"measures without labels are left out: {reason}")
     return lines
 
 
@@ -144,6 +146,20 @@ def why_no_probes(source: Source) -> str:
         return "all training images are of one class"
     if len(set(train.labels.tolist()) & set(validation.labels.tolist())) < 2:
         return "the training and validation images share fewer than two classes"
+    return ""
+
+
+def why_no_quality(source: Source, network: keras.Model) -> str:
+    """Why the features cannot be measured without labels on these images, in words; "" where they
+    can."""
+    part = source.validation or source.train
+    if len(part) < 2:
+        return "they need two images"
+    height, width, _ = part.image_shape
+    if tuple(network.input.shape[1:3]) != (height, width):
+        return (
+            f"the augmentation makes images of another size than the {height}×{width} of the source"
+        )
     return ""
 
 

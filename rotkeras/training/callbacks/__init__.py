@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rotkeras.training.callbacks.embedding_spread import EmbeddingSpread
     from rotkeras.training.callbacks.encoder_checkpoint import EncoderCheckpoint
     from rotkeras.training.callbacks.in_one_process import InOneProcess
+    from rotkeras.training.callbacks.label_free_quality import LabelFreeQuality
     from rotkeras.training.callbacks.metrics_log import MetricsLog
     from rotkeras.training.callbacks.probe_accuracy import ProbeAccuracy
     from rotkeras.training.callbacks.progress import Progress
@@ -23,6 +24,7 @@ __all__ = [
     "EmbeddingSpread",
     "EncoderCheckpoint",
     "InOneProcess",
+    "LabelFreeQuality",
     "MetricsLog",
     "ProbeAccuracy",
     "Progress",
@@ -38,6 +40,7 @@ _HOMES = {
     "EmbeddingSpread": "embedding_spread",
     "EncoderCheckpoint": "encoder_checkpoint",
     "InOneProcess": "in_one_process",
+    "LabelFreeQuality": "label_free_quality",
     "MetricsLog": "metrics_log",
     "ProbeAccuracy": "probe_accuracy",
     "Progress": "progress",

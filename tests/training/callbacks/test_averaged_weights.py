@@ -109,6 +109,7 @@ CONTENT = {
     **LEAN,
     "train": {**LEAN["train"], "epochs": 3, "ema_momentum": 0.9},
     "probe": {"every_epochs": 1, "train_images": 100},
+    "quality": {"every_epochs": 1, "images": 32, "views": 2},
 }
 
 
@@ -150,7 +151,8 @@ def test_a_killed_and_resumed_run_ends_as_the_unbroken_one(epoch, unbroken, tmp_
     for name in ("model.keras", "encoder.keras", "encoder-last.keras"):
         pairs = zip(weights_of(run.path / name), weights_of(resumed.path / name), strict=True)
         assert all(np.array_equal(one, other) for one, other in pairs), name
-    assert again["probes"] == summary["probes"]
+    for measured in ("probes", "quality"):
+        assert again[measured] == summary[measured]
     timed = ("seconds", "per_second", "input_wait")
     for row, other in zip(read_metrics(run.metrics), read_metrics(resumed.metrics), strict=True):
         same = {key for key in row if not key.endswith(timed)}
