@@ -156,6 +156,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "embedding.write_neighbours": {**FOUND, "path": "nearest.csv"},
     "embedding.write_sheet": {**FOUND, "path": "nearest.png"},
     "evaluate.Options": {},
+    "evaluate.evaluate_without_labels": {"run": lambda: made.run},
     "evaluate.evaluate": {
         "run": lambda: made.run, "options": lambda: made.options, "source": lambda: made.source
     },
