@@ -44,4 +44,5 @@ def quality_notes() -> list[str]:
 
 
 def _text(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+    # The sum makes no negative zero of a small negative value.
+    return "–" if value is None else f"{round(value, 2) + 0.0:.2f}"

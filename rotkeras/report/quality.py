@@ -76,4 +76,5 @@ def _cell(before: float | None, after: float | None) -> Any:
 
 
 def _text(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+    # The sum makes no negative zero of a small negative value.
+    return "–" if value is None else f"{round(value, 2) + 0.0:.2f}"

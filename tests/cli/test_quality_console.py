@@ -28,6 +28,17 @@ def test_a_table_of_eighty_columns():
         assert "5,000 validation images, 4 views" in "\n".join(lines)
 
 
+def test_a_small_negative_value_is_no_negative_zero():
+    values = dict.fromkeys(MEASURES, -0.0004)
+    content = {
+        "images": {"images": 2, "part": "train", "views": 4},
+        "taps": {"conv1": {"trained": values}},
+    }
+    text = io.StringIO()
+    Console(file=text, width=200).print(quality_table(content, True))
+    assert text.getvalue().split()[-5:] == ["0.00"] * 5
+
+
 def test_notes_fit_too():
     assert max(map(len, quality_notes())) <= 80
     for name in MEASURES:
