@@ -9,6 +9,7 @@ import rotkeras
 
 images = np.zeros((8, 16, 16, 3), np.uint8)
 features, labels = np.zeros((8, 4), np.float32), np.arange(8) % 2
+views = np.ones((4, 2, 3), np.float32)
 filters = np.zeros((4, 3, 3, 3), np.float32)
 
 
@@ -103,9 +104,11 @@ RIGHT: dict[str, dict[str, Any]] = {
     "benchmark.benchmark_input": {"folder": "photos"},
     "benchmark.count_flops": MODEL,
     "callbacks.AttentionMaps": {"images": lambda: made.images},
+    "callbacks.AveragedWeights": {},
     "callbacks.EmbeddingSpread": {"images": lambda: made.images},
     "callbacks.EncoderCheckpoint": {"folder": "run"},
     "callbacks.InOneProcess": {"callback": lambda: made.callback},
+    "callbacks.LabelFreeQuality": {"images": lambda: made.images},
     "callbacks.MetricsLog": {"path": "metrics.csv"},
     "callbacks.ProbeAccuracy": {"source": lambda: made.source},
     "callbacks.Progress": {},
@@ -153,6 +156,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "embedding.write_neighbours": {**FOUND, "path": "nearest.csv"},
     "embedding.write_sheet": {**FOUND, "path": "nearest.png"},
     "evaluate.Options": {},
+    "evaluate.evaluate_without_labels": {"run": lambda: made.run},
     "evaluate.evaluate": {
         "run": lambda: made.run, "options": lambda: made.options, "source": lambda: made.source
     },
@@ -172,7 +176,13 @@ RIGHT: dict[str, dict[str, Any]] = {
     "probes.knn": {"features": features, "labels": labels},
     "probes.logistic": {"features": features, "labels": labels},
     "probes.ridge": {"features": features, "labels": labels},
+    "quality.alignment": {"embeddings": views},
+    "quality.alpha_req": {"embeddings": features},
+    "quality.lidar": {"embeddings": views},
+    "quality.measure_quality": {"embeddings": features, "views": views},
     "quality.measure_spread": {"embeddings": features},
+    "quality.rankme": {"embeddings": features},
+    "quality.uniformity": {"embeddings": features},
     "recipe.dump": {"recipe": lambda: made.recipe},
     "recipe.find": {"name": "quickstart"},
     "recipe.load": {"name": "quickstart"},

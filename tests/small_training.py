@@ -15,8 +15,9 @@ SMALL = {
     "probe": {"every_epochs": 2, "train_images": 100},
 }
 
-LEAN = {**SMALL, "attention": None, "report": None}
-"""The same without its pictures, which `SMALL` has: for runs that promise something else."""
+LEAN = {**SMALL, "attention": None, "quality": None, "report": None}
+"""The same without its pictures and measures, which `SMALL` has: for runs that promise something
+else."""
 
 
 QUICK_COMPILING = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"

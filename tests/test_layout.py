@@ -96,12 +96,12 @@ ALLOWED = {
             "run",
         ),
     },
-    "evaluate": {*SMALL, "backbones", "data", "images", "probes", "run", "training"},
+    "evaluate": {*SMALL, "backbones", "data", "images", "probes", "recipe", "run", "training"},
     "benchmark": {*SMALL, "data", "device", "images", "pretext", "recipe", "run", "training"},
     "report": {
         *SMALL,
         *("attention", "backbones", "data", "embedding", "evaluate", "page", "pretext", "probes"),
-        *("recipe", "run"),
+        *("quality", "recipe", "run"),
     },
     "transfer": {
         *SMALL,

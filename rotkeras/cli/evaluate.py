@@ -132,6 +132,8 @@ def evaluate(
     all fitting. Called again it adds what is missing and repeats nothing; so does a call after an
     interruption.
 
+    Measures that need no labels follow, in RUN/quality.json; of images without labels they are all.
+
     \b
     rotkeras evaluate runs/quickstart
     rotkeras evaluate runs/folder --set data.folder=/mnt/photos     # where the images are now

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from rotkeras.cli import signals
 from rotkeras.cli.advice import places_as_options
+from rotkeras.cli.quality_console import quality_notes, quality_table
+from rotkeras.cli.tables import new_table
+from rotkeras.errors import UserError
 from rotkeras.evaluate import tables
 from rotkeras.evaluate.intervals import share_margin
 from rotkeras.evaluate.names import MODE_NAMES
@@ -63,6 +65,7 @@ class EvaluateConsole:
             devices.make_deterministic()  # JAX reads it when it starts
         from rotkeras.evaluate import Options, evaluate
         from rotkeras.evaluate.labelled import file_name, load_labelled
+        from rotkeras.training.notes import why_no_probes
 
         wanted = Options(**options)
         source = load_labelled(
@@ -77,24 +80,47 @@ class EvaluateConsole:
         for note in source.notes:
             self.console.print(f"note: {note}", markup=False)
         name = file_name(source, labelled)
-        watching = Watching(self.console)
-        with contextlib.closing(watching), signals.saying(lambda: _INTERRUPTED):
-            content = evaluate(
-                run,
-                wanted,
-                source,
-                watch=watching.watch,
-                done=watching.done,
-                tested=watching.tested,
-                name=name,
-                tell=lambda line: self.console.print(f"note: {line}", markup=False),
-            )
-        self.show(content)
-        self.console.print(f"\nwritten: {run.path / name}.json ({len(content['rows'])} rows)")
+        # Who names probes or labels is told what they lack.
+        asked = "probes" in options or wanted.labels_per_class != (None,)
+        reason = "" if asked else why_no_probes(source)
+        if reason:
+            self.console.print(f"no probes: {reason}; the features are measured without labels")
+        else:
+            watching = Watching(self.console)
+            with contextlib.closing(watching), signals.saying(lambda: _INTERRUPTED):
+                content = evaluate(
+                    run,
+                    wanted,
+                    source,
+                    watch=watching.watch,
+                    done=watching.done,
+                    tested=watching.tested,
+                    name=name,
+                    tell=lambda line: self.console.print(f"note: {line}", markup=False),
+                )
+            self.show(content)
+            self.console.print(f"\nwritten: {run.path / name}.json ({len(content['rows'])} rows)")
+        try:
+            self._without_labels(run, source, wanted.taps, name.replace("evaluation", "quality", 1))
+        except UserError as error:
+            if reason:
+                raise
+            self.console.print(f"no measures without labels: {error}")  # after probes that are kept
         where = places_as_options(places, data_dir if labelled is None else None)
         report = command_line("rotkeras", "report", run.path, *where)
         before = "" if devices.backend() == "tensorflow" else "KERAS_BACKEND=tensorflow "
         self.console.print(f"next:    {before}{report}   (a page with tables and pictures)")
+
+    def _without_labels(self, run: Any, source: Any, taps: Any, name: str) -> None:
+        """Measure without labels, and print the table."""
+        from rotkeras.evaluate import evaluate_without_labels
+
+        content = evaluate_without_labels(run, source, taps=taps, name=name)
+        self.console.print(quality_table(content, plain=not self.console.is_terminal))
+        self.console.print()
+        for line in quality_notes():
+            self.console.print(line)
+        self.console.print(f"\nwritten: {run.path / name}.json")
 
     def show(self, content: dict[str, Any]) -> None:
         """Print the tables of an evaluation."""
@@ -130,7 +156,7 @@ def tap_tables(
     most = 4 if seeds > 1 else 6
     pages = _pages(columns, most)
     for page in pages:
-        table = _table(title if page is pages[0] else "", plain)
+        table = new_table(title if page is pages[0] else "", plain)
         table.add_column("tap")
         for probe, mode, budget in page:
             table.add_column(f"{probe}\n{MODE_NAMES[mode]}{_mark(budget)}", justify="right")
@@ -165,7 +191,7 @@ def class_tables(
             column: tables.per_class([row for row in group if row["tap"] == best[column]], part)
             for column, group in groups.items()
         }
-        table = _table(
+        table = new_table(
             (
                 f"all labels: accuracy by class in % on {part} images, best tap on validation"
                 if page is pages[0]
@@ -270,12 +296,3 @@ def _pages(columns: Sequence[Any], most: int) -> list[list[Any]]:
             pages.append([])
         pages[-1] += group
     return [page for page in pages if page]
-
-
-def _table(title: str, plain: bool) -> Table:
-    return Table(
-        box=None if plain else box.SIMPLE_HEAD,
-        pad_edge=not plain,
-        title=f"\n{title}" if title else None,
-        title_justify="left",
-    )

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rotkeras.evaluate.evaluation import evaluate
     from rotkeras.evaluate.options import Options
+    from rotkeras.evaluate.without_labels import evaluate_without_labels
 
-__all__ = ["Options", "evaluate"]
+__all__ = ["Options", "evaluate", "evaluate_without_labels"]
 
-_HOMES = {"Options": "options", "evaluate": "evaluation"}
+_HOMES = {
+    "Options": "options",
+    "evaluate": "evaluation",
+    "evaluate_without_labels": "without_labels",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from rotkeras.arguments.accepted import Fraction, NotNegativeNumber
+from rotkeras.arguments.accepted import Fraction, NotNegativeNumber, PositiveNumber
 from rotkeras.arguments.checked import checked
 
 if TYPE_CHECKING:
@@ -67,6 +67,36 @@ def adam(
     return optimizer
 
 
+@checked
+def lars(
+    momentum: Fraction = 0.9,
+    trust_coefficient: PositiveNumber = 0.001,
+    weight_decay: NotNegativeNumber = 1e-6,
+    nesterov: bool = False,
+) -> Callable[[Any], "keras.optimizers.Optimizer"]:
+    """LARS, for large batches: each kernel's step is scaled to the length of its weights.
+
+    Args:
+        momentum: share of the last step that is kept.
+        trust_coefficient: length of a step at learning rate 1, as a share of that of the weights.
+        weight_decay: on kernels alone; weight_decay·w is added to the gradient before its length is
+            taken. There is no weight_decay_as: an L2 term in the loss would reach biases and batch
+            norm too, and decoupled decay would not be scaled.
+        nesterov: take the gradient's step from where the momentum leads.
+
+    Reference:
+        You, Gitman, Ginsburg, Large Batch Training of Convolutional Networks, 2017; see
+        `rotkeras.optimization.LARS`.
+    """
+
+    def optimizer(learning_rate: Any) -> "keras.optimizers.Optimizer":
+        from rotkeras.optimization.lars_optimizer import LARS
+
+        return LARS(learning_rate, momentum, trust_coefficient, weight_decay, nesterov)
+
+    return optimizer
+
+
 def _decoupled(weight_decay: float, weight_decay_as: WeightDecay) -> float | None:
     """Keras' own argument. That of l2_in_gradient is a term of the loss, see `add_l2`."""
     return weight_decay if weight_decay_as == "decoupled" and weight_decay else None
@@ -75,5 +105,6 @@ def _decoupled(weight_decay: float, weight_decay_as: WeightDecay) -> float | Non
 OPTIMIZERS: dict[str, Callable[..., Callable[[Any], "keras.optimizers.Optimizer"]]] = {
     "sgd": sgd,
     "adam": adam,
+    "lars": lars,
 }
 """Optimizers by the name that a recipe uses."""

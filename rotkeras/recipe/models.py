@@ -15,6 +15,7 @@ from rotkeras.arguments.accepted import (
     ExportPooling,
     Fraction,
     InputSize,
+    Momentum,
     NotNegative,
     Percent,
     Pooling,
@@ -24,6 +25,7 @@ from rotkeras.arguments.accepted import (
     ProbeName,
     ProfileChoice,
     Seed,
+    SeveralViews,
     Text,
     Wrong,
 )
@@ -101,6 +103,13 @@ class Train(Section):
     optimizer: Optimizer = Field(
         OPTIMIZERS["sgd"](), description="What makes steps of gradients, with its weight decay."
     )
+    ema_momentum: Momentum | None = Field(
+        None,
+        description=(
+            "Keep exponential moving averages of the weights, of this momentum, such as 0.999:"
+            " validation, probes, encoders and the network that is kept use them; null for none."
+        ),
+    )
     label_smoothing: Fraction = 0.0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     quantization_aware: bool = Field(
@@ -174,6 +183,29 @@ class Probe(Section):
         description=(
             "Train a linear classifier on every tap along with the network, without gradients into"
             " it; its accuracy is logged after every epoch."
+        ),
+    )
+
+
+class Quality(Section):
+    """Measures of every tap that need no labels: rank, decay of the spectrum, LiDAR, uniformity and
+    alignment."""
+
+    every_epochs: NotNegative = Field(
+        10, description="Besides the last epoch; 0 for the last alone."
+    )
+    images: Annotated[int, Field(ge=2)] = Field(
+        512,
+        description=(
+            "Largest number of validation images (training images where there are none) that are"
+            " measured, the same in every run on these images."
+        ),
+    )
+    views: SeveralViews = Field(
+        4,
+        description=(
+            "Augmented views of an image for LiDAR and alignment; one in so many of the images has"
+            " them."
         ),
     )
 
@@ -300,6 +332,9 @@ class Recipe(Section):
     )
     train: Train = Train()
     probe: Probe = Probe()
+    quality: Quality | None = Field(
+        Quality(), description="Measures without labels during training; null for none."
+    )
     encoder: Encoder = Encoder()
     attention: Attention | None = Field(
         Attention(), description="Attention maps during training; null for none."

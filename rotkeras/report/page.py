@@ -10,7 +10,7 @@ from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable
 from rotkeras.page import render, write_page
-from rotkeras.report import classes, compare, curves, efficiency, encoders, scores
+from rotkeras.report import classes, compare, curves, efficiency, encoders, quality, scores
 from rotkeras.report.collect import Gathered, gather_all
 from rotkeras.report.summary import facts, lead
 from rotkeras.run import images as run_images
@@ -123,6 +123,8 @@ def _section(run: Gathered) -> dict[str, Any]:
         "facts": facts(run),
         "curves": [figure for figure in figures if figure],
         "online": scores.online_table(run),
+        "quality": quality.quality_table(run),
+        "quality_curves": quality.quality_curves(run, f"{run.key}-quality"),
         "evaluations": evaluated,
         "attention": None,
         "equivariance": None,

@@ -226,7 +226,8 @@ class Run:
     def _same_recipe(self, recipe: Recipe, elsewhere: str) -> None:
         # These change no weight: a run of before these sections goes on, another page or export may
         # be wanted, or another machine.
-        after: Any = {"attention": True, "export": True, "report": True, "train": {"placement"}}
+        after: Any = dict.fromkeys(("attention", "export", "quality", "report"), True)
+        after["train"] = {"placement"}
         # Training compares the images themselves, where the run has recorded them.
         after["data"] = set(LOCATIONS) if self.recorded_images() else {"data_dir", "cache"}
         stored = self.load_recipe()

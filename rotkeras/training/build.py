@@ -18,7 +18,7 @@ from rotkeras.pretext.online_probe import OnlineProbe
 from rotkeras.recipe import Recipe
 from rotkeras.run.images import load_source as load_source
 from rotkeras.training import devices, hosts, initial_weights, placement
-from rotkeras.training.optimizer import build_optimizer
+from rotkeras.training.optimizer import build_optimizer, l2_in_loss
 
 
 def build_augmentation(recipe: Recipe) -> list[Any]:
@@ -149,8 +149,7 @@ def build(
                 "train.quantization_aware must be false for this network, got true; it has no"
                 " layer that is rounded (Conv2D, DepthwiseConv2D, Dense)."
             )
-        if settings.optimizer.weight_decay_as == "l2_in_gradient":
-            add_l2(model, settings.optimizer.weight_decay)
+        add_l2(model, l2_in_loss(settings))
         model.compile(
             build_optimizer(settings, steps),
             task.loss(settings.label_smoothing) if settings.label_smoothing else task.loss(),

@@ -15,6 +15,7 @@ from rotkeras.errors import UserError
 from rotkeras.pretext.check import setting_mistake
 from rotkeras.recipe import Recipe
 from rotkeras.training import devices
+from rotkeras.training.optimizer import l2_in_loss
 
 
 def not_in_files(recipe: Recipe, callbacks: Sequence[Any]) -> str:
@@ -24,11 +25,10 @@ def not_in_files(recipe: Recipe, callbacks: Sequence[Any]) -> str:
         for each in callbacks
         if isinstance(each, keras.callbacks.ModelCheckpoint) and not each.save_weights_only
     ]
-    optimizer = recipe.train.optimizer
-    if whole and optimizer.weight_decay_as == "l2_in_gradient" and optimizer.weight_decay:
+    if whole and (rate := l2_in_loss(recipe.train)):
         return (
             "ModelCheckpoint: the files do not contain the weight decay; after load_model call"
-            f" rotkeras.backbones.weight_decay.add_l2(model, {optimizer.weight_decay:g})"
+            f" rotkeras.backbones.weight_decay.add_l2(model, {rate:g})"
         )
     return ""
 
@@ -86,6 +86,8 @@ def network_notes(
         lines.append(
             "attention maps are left out: they compare quarter turns, which need square images"
         )
+    if recipe.quality is not None and (reason := why_no_quality(source, task.network(model))):
+        lines.append(f"measures without labels are left out: {reason}")
     return lines
 
 
@@ -150,6 +152,20 @@ def why_no_probes(source: Source) -> str:
         return "all training images are of one class"
     if len(set(train.labels.tolist()) & set(validation.labels.tolist())) < 2:
         return "the training and validation images share fewer than two classes"
+    return ""
+
+
+def why_no_quality(source: Source, network: keras.Model) -> str:
+    """Why the features cannot be measured without labels on these images, in words; "" where they
+    can."""
+    part = source.validation or source.train
+    if len(part) < 2:
+        return "they need two images"
+    height, width, _ = part.image_shape
+    if tuple(network.input.shape[1:3]) != (height, width):
+        return (
+            f"the augmentation makes images of another size than the {height}×{width} of the source"
+        )
     return ""
 
 

@@ -22,7 +22,18 @@ def build_schedule(train: Train, steps_per_epoch: int) -> Any:
 def build_optimizer(train: Train, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """The optimizer of a recipe. Weight decay `l2_in_gradient` is not its part: see `add_l2`."""
     make = OPTIMIZERS[train.optimizer.name](**train.optimizer.model_dump(exclude={"name"}))
-    return make(build_schedule(train, steps_per_epoch))
+    optimizer = make(build_schedule(train, steps_per_epoch))
+    if train.ema_momentum is not None:
+        optimizer.use_ema, optimizer.ema_momentum = True, train.ema_momentum
+    return optimizer
+
+
+def l2_in_loss(train: Train) -> float:
+    """The rate of the weight decay that is a term of the loss (`add_l2`); 0 for none. LARS has its
+    decay in itself."""
+    optimizer: Any = train.optimizer
+    in_loss = getattr(optimizer, "weight_decay_as", None) == "l2_in_gradient"
+    return float(optimizer.weight_decay) if in_loss else 0.0
 
 
 def schedule_note(train: Train) -> str:

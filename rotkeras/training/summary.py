@@ -52,9 +52,26 @@ def summarise(
             "untrained": state["untrained"],
             "images": state.get("probed_images"),
         },
+        "quality": _quality(source, state.get("quality")),
         "encoder": {"best": state["best"], "last": state["last"]},
         "rotkeras": __version__,
         "versions": versions(),
         "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
         "backend": devices.backend(),
+    }
+
+
+def _quality(source: Source, state: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The last measures without labels beside those of the untrained network."""
+    if state is None:
+        return None
+    measured = {int(epoch): result for epoch, result in state["results"].items()}
+    last = max(measured, default=None)
+    return {
+        "part": "validation" if source.validation is not None else "train",
+        "epoch": last,
+        "trained": measured[last] if last else None,
+        "untrained": state["untrained"],
+        "images": state["images"],
+        "views": state["views"],
     }

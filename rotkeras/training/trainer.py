@@ -1,6 +1,5 @@
 """Train a recipe: compile, fit, callbacks, and a run folder."""
 
-import importlib.util
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ from rotkeras.recipe import Recipe
 from rotkeras.recipe.models import OwnTask
 from rotkeras.run import images as run_images
 from rotkeras.run.folder import Run
-from rotkeras.training import devices, hosts, placement
+from rotkeras.training import devices, hosts, observe, placement
 from rotkeras.training.build import (
     build,
     build_augmentation,
@@ -36,12 +35,10 @@ from rotkeras.training.build import (
     training_shape,
 )
 from rotkeras.training.callbacks import (
-    AttentionMaps,
-    EmbeddingSpread,
+    AveragedWeights,
     EncoderCheckpoint,
     InOneProcess,
     MetricsLog,
-    ProbeAccuracy,
     RunCheckpoint,
     StopOnBadLoss,
     Throughput,
@@ -58,7 +55,6 @@ from rotkeras.training.notes import (
     describe_network,
     network_notes,
     not_in_files,
-    why_no_probes,
 )
 from rotkeras.training.optimizer import schedule_note
 from rotkeras.training.summary import summarise as summary_of
@@ -178,7 +174,7 @@ def _fit(
     settings = recipe.train
     number, count = hosts.processes()
     first = number == 0
-    probe = _probe(recipe, source, augmentation) if first else None
+    probe = observe.probe(recipe, source, augmentation) if first else None
     for note in probe.notes if probe else ():
         if note not in source.notes:  # which were shown when the images were loaded
             tell(note)
@@ -226,7 +222,11 @@ def _fit(
     if probe:
         probe.untrained = state.get("untrained")
         probe.results = {int(epoch): result for epoch, result in state.get("probed", {}).items()}
-    attention = _attention(recipe, run, source, task.network(model)) if first else None
+    network = task.network(model)
+    attention = observe.attention(recipe, run, source, network) if first else None
+    quality = observe.quality(recipe, source, network) if first else None
+    if quality:
+        observe.restore(quality, state)
     log = MetricsLog(run.metrics)
 
     record = run_images.record(recipe, source)
@@ -244,32 +244,31 @@ def _fit(
             "untrained": probe.untrained if probe else None,
             "probed": probe.results if probe else {},
             "probed_images": len(probe.validation) if probe else None,
+            "quality": observe.found(quality),
             "seconds": state["seconds"] + time.perf_counter() - started,
             "images": record,
         }
 
     writing: list[Any] = []
+    averaged = AveragedWeights() if settings.ema_momentum is not None else None
     if first:
         run.begin(recipe)
         write_json(run.task, asdict(facts))
         if not run.digests.exists():
             arrays: Any = digests(source)
             write_whole(run.digests, lambda path: np.savez(path, **arrays))
-        spread = (
-            EmbeddingSpread(source.validation or source.train, seed=settings.seed, task=task)
-            if task.joint_embedding
-            else None
-        )
-        looking: list[Any] = [each for each in (probe, attention, spread) if each]
+        spread = observe.spread(recipe, source, task)
+        of_taps = [each for each in (probe, attention, quality) if each]
+        looking: list[Any] = [*of_taps, *([spread] if spread else [])]
         if count == 1:
             # The spread is that of what the loss compares.
-            look_at(task.network(model), [encoder, *(each for each in (probe, attention) if each)])
+            look_at(task.network(model), [encoder, *of_taps])
         writing = [
             log,
             encoder,
             *(
                 [keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)]
-                if _has_tensorflow()
+                if observe.has_tensorflow()
                 else []
             ),
             RunCheckpoint(run.checkpoints, summarise),
@@ -278,6 +277,9 @@ def _fit(
             looking = [InOneProcess(each, on_a_copy=True) for each in looking]
             writing = [InOneProcess(each) for each in writing]
         writing = looking + writing
+    if averaged:
+        # The checkpoint is of the trained weights, and of their averages in the optimizer.
+        writing = [averaged, *writing[:-1], averaged.put_back, *writing[-1:]]
     if done < settings.epochs:
         speed = Throughput(settings.images_per_batch * task.views_per_image(), batches.input_wait)
         arrays = encoded_arrays(source)
@@ -300,6 +302,8 @@ def _fit(
                 ],
             )
         state = summarise()
+    elif averaged:  # a run that was stopped between its last epoch and its end
+        model.optimizer.finalize_variable_values(model.trainable_variables)
     return task, model, state, log
 
 
@@ -353,10 +357,6 @@ def _restore_in_all(
     return state or {"epoch": epoch, "seconds": 0.0}
 
 
-def _has_tensorflow() -> bool:
-    return importlib.util.find_spec("tensorflow") is not None
-
-
 def check_export(recipe: Recipe, model: keras.Model, source: Source, task: Any) -> None:
     """Raise a `UserError`, before the first step, for what an export at the end of this training
     could not make."""
@@ -364,40 +364,3 @@ def check_export(recipe: Recipe, model: keras.Model, source: Source, task: Any) 
 
     assert recipe.export is not None
     check(model, source, recipe.export, task)
-
-
-def _probe(recipe: Recipe, source: Source, augmentation: Sequence[Any]) -> ProbeAccuracy | None:
-    """The probe callback, or None when the images do not allow one."""
-    if why_no_probes(source):
-        return None
-    settings = recipe.probe
-    return ProbeAccuracy(
-        source,
-        settings.every_epochs,
-        settings.train_images,
-        settings.probes,
-        settings.budget,
-        augmentation,
-        recipe.train.seed,
-    )
-
-
-def _attention(recipe: Recipe, run: Run, source: Source, network: Any) -> AttentionMaps | None:
-    """The callback that draws attention, or None when it is not wanted or the views have no common
-    shape."""
-    settings = recipe.attention
-    height, width, _ = source.image_shape
-    if settings is None or height != width or network.input.shape[1:3] != (height, width):
-        return None
-    for tap in settings.taps or ():
-        taps.check(network, tap)
-    return AttentionMaps(
-        source.validation or source.train,
-        settings.every_epochs,
-        settings.images,
-        settings.taps,
-        settings.powers,
-        folder=run.attention,
-        tensorboard=run.tensorboard / "attention" if _has_tensorflow() else None,
-        seed=recipe.train.seed,
-    )

@@ -282,6 +282,7 @@ def test_the_schema_is_json_and_describes_every_key():
         "backbone",
         "train",
         "probe",
+        "quality",
         "encoder",
         "attention",
         "export",

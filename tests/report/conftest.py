@@ -35,6 +35,7 @@ def make_evaluated_run(run):
     changes = {
         "train": {**SMALL["train"], "epochs": 2},
         "probe": {"every_epochs": 1, "train_images": 100},
+        "quality": {"every_epochs": 1, "images": 64},
     }
     recipe = validate(
         {

@@ -49,6 +49,7 @@ def test_the_page_has_every_part(page, evaluated_run):
     reader = Reader(page.read_text())
     assert sections(reader) == [
         "training",
+        "unlabelled",
         "features",
         "attention",
         "filters",

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rotkeras.training.callbacks.attention_maps import AttentionMaps
+    from rotkeras.training.callbacks.averaged_weights import AveragedWeights
     from rotkeras.training.callbacks.embedding_spread import EmbeddingSpread
     from rotkeras.training.callbacks.encoder_checkpoint import EncoderCheckpoint
     from rotkeras.training.callbacks.in_one_process import InOneProcess
+    from rotkeras.training.callbacks.label_free_quality import LabelFreeQuality
     from rotkeras.training.callbacks.metrics_log import MetricsLog
     from rotkeras.training.callbacks.probe_accuracy import ProbeAccuracy
     from rotkeras.training.callbacks.progress import Progress
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttentionMaps",
+    "AveragedWeights",
     "EmbeddingSpread",
     "EncoderCheckpoint",
     "InOneProcess",
+    "LabelFreeQuality",
     "MetricsLog",
     "ProbeAccuracy",
     "Progress",
@@ -32,9 +36,11 @@ __all__ = [
 
 _HOMES = {
     "AttentionMaps": "attention_maps",
+    "AveragedWeights": "averaged_weights",
     "EmbeddingSpread": "embedding_spread",
     "EncoderCheckpoint": "encoder_checkpoint",
     "InOneProcess": "in_one_process",
+    "LabelFreeQuality": "label_free_quality",
     "MetricsLog": "metrics_log",
     "ProbeAccuracy": "probe_accuracy",
     "Progress": "progress",
