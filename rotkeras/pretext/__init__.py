@@ -6,23 +6,52 @@ from typing import TYPE_CHECKING, Any
 from rotkeras.errors import UserError
 
 if TYPE_CHECKING:
+    from rotkeras.pretext.barlow_twins import BarlowTwins
     from rotkeras.pretext.base import Monitor, PretextTask, TaskFacts
+    from rotkeras.pretext.byol import BYOL
     from rotkeras.pretext.in_step import InStep
+    from rotkeras.pretext.moco import MoCo
     from rotkeras.pretext.rotation import Rotation
     from rotkeras.pretext.simclr import SimCLR
+    from rotkeras.pretext.simsiam import SimSiam
+    from rotkeras.pretext.vicreg import VICReg
 
     NAMES: dict[str, Any]
 
-__all__ = ["InStep", "Monitor", "PretextTask", "Rotation", "SimCLR"]
+__all__ = [
+    "BYOL",
+    "BarlowTwins",
+    "InStep",
+    "MoCo",
+    "Monitor",
+    "PretextTask",
+    "Rotation",
+    "SimCLR",
+    "SimSiam",
+    "VICReg",
+]
 
 _HOMES = {
+    "BYOL": "byol",
+    "BarlowTwins": "barlow_twins",
     "InStep": "in_step",
+    "MoCo": "moco",
     "Monitor": "base",
     "PretextTask": "base",
     "Rotation": "rotation",
     "SimCLR": "simclr",
+    "SimSiam": "simsiam",
+    "VICReg": "vicreg",
 }
-_TASKS = {"rotation": "Rotation", "simclr": "SimCLR"}
+_TASKS = {
+    "rotation": "Rotation",
+    "simclr": "SimCLR",
+    "moco": "MoCo",
+    "byol": "BYOL",
+    "simsiam": "SimSiam",
+    "barlow_twins": "BarlowTwins",
+    "vicreg": "VICReg",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -18,9 +18,12 @@ from typing import Any
 MODULES = (
     "rotkeras.pretext.angle_accuracy",
     "rotkeras.pretext.contrastive",
+    "rotkeras.pretext.first_of_logits",
     "rotkeras.pretext.layers",
     "rotkeras.pretext.make_views",
+    "rotkeras.pretext.predicted_views",
     "rotkeras.pretext.smoothed_crossentropy",
+    "rotkeras.pretext.whole_batch",
 )
 
 
