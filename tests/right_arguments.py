@@ -125,6 +125,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "data.augmentation.gaussian_blur": {},
     "data.augmentation.random_grayscale": {},
     "data.augmentation.random_resized_crop": {},
+    "data.augmentation.random_solarize": {},
     "data.evaluation_pipeline": {
         "images": lambda: made.images, "task": lambda: made.task, "images_per_batch": 4
     },
@@ -166,9 +167,14 @@ RIGHT: dict[str, dict[str, Any]] = {
     "export.to_onnx": {"network": lambda: made.model, "path": "encoder.onnx"},
     "export.to_saved_model": {"network": lambda: made.model, "path": "saved"},
     "export.to_tflite": {"network": lambda: made.model, "path": "encoder.tflite"},
+    "pretext.BYOL": {},
+    "pretext.BarlowTwins": {},
     "pretext.InStep": {"task": lambda: made.task},
+    "pretext.MoCo": {},
     "pretext.Rotation": {},
     "pretext.SimCLR": {},
+    "pretext.SimSiam": {},
+    "pretext.VICReg": {},
     "probes.PooledFeatures": {"network": lambda: made.model},
     "probes.Settings": {"budget": "mine", "epochs": 2, "at_epochs": (1,)},
     "probes.extract": {"extractor": lambda: made.model, "images": lambda: made.images},

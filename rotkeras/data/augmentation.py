@@ -20,6 +20,7 @@ from rotkeras.data.blur import gaussian_blur
 from rotkeras.data.color import color_jitter, random_grayscale
 from rotkeras.data.keyed import Key
 from rotkeras.data.resized_crop import random_resized_crop
+from rotkeras.data.solarize import random_solarize
 from rotkeras.errors import UserError
 
 Tensor = Any
@@ -159,6 +160,7 @@ NAMES = {
     "random_resized_crop": random_resized_crop,
     "color_jitter": color_jitter,
     "random_grayscale": random_grayscale,
+    "random_solarize": random_solarize,
     "gaussian_blur": gaussian_blur,
     "keras_cv": keras_cv,
 }

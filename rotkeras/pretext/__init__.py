@@ -6,27 +6,59 @@ from typing import TYPE_CHECKING, Any
 from rotkeras.errors import UserError
 
 if TYPE_CHECKING:
+    from rotkeras.pretext.barlow_twins import BarlowTwins
     from rotkeras.pretext.base import Monitor, PretextTask, TaskFacts
+    from rotkeras.pretext.byol import BYOL
     from rotkeras.pretext.essl import ESSL
     from rotkeras.pretext.in_step import InStep
+    from rotkeras.pretext.moco import MoCo
     from rotkeras.pretext.online_probe import OnlineProbe
     from rotkeras.pretext.rotation import Rotation
     from rotkeras.pretext.simclr import SimCLR
+    from rotkeras.pretext.simsiam import SimSiam
+    from rotkeras.pretext.vicreg import VICReg
 
     NAMES: dict[str, Any]
 
-__all__ = ["ESSL", "InStep", "Monitor", "OnlineProbe", "PretextTask", "Rotation", "SimCLR"]
+__all__ = [
+    "BYOL",
+    "ESSL",
+    "BarlowTwins",
+    "InStep",
+    "MoCo",
+    "Monitor",
+    "OnlineProbe",
+    "PretextTask",
+    "Rotation",
+    "SimCLR",
+    "SimSiam",
+    "VICReg",
+]
 
 _HOMES = {
+    "BYOL": "byol",
+    "BarlowTwins": "barlow_twins",
     "ESSL": "essl",
     "InStep": "in_step",
-    "OnlineProbe": "online_probe",
+    "MoCo": "moco",
     "Monitor": "base",
+    "OnlineProbe": "online_probe",
     "PretextTask": "base",
     "Rotation": "rotation",
     "SimCLR": "simclr",
+    "SimSiam": "simsiam",
+    "VICReg": "vicreg",
 }
-_TASKS = {"rotation": "Rotation", "essl": "ESSL", "simclr": "SimCLR"}
+_TASKS = {
+    "rotation": "Rotation",
+    "essl": "ESSL",
+    "simclr": "SimCLR",
+    "moco": "MoCo",
+    "byol": "BYOL",
+    "simsiam": "SimSiam",
+    "barlow_twins": "BarlowTwins",
+    "vicreg": "VICReg",
+}
 
 
 def __getattr__(name: str) -> Any:

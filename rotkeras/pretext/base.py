@@ -100,6 +100,8 @@ class PretextTask(Protocol):
     Further attributes and methods are optional:
 
         least_images_per_batch: 1 where it is not said.
+        batch_divides: (name of a setting, its value), which must be a multiple of the images per
+            batch.
         smooths_labels (True): whether the loss takes `train.label_smoothing`.
         spans_batch (False): that loss and metrics compare the images of a batch, so that all
             batches must have one size.

@@ -34,7 +34,7 @@ def setting_mistake(
 
     Args:
         task: a pretext task. `least_images_per_batch` is 1 and `smooths_labels` True for one that
-            does not say otherwise.
+            does not say otherwise, and any batch divides what it does not name.
         images_per_batch, label_smoothing: of section `train` of a recipe.
     """
     name = type(task).__name__
@@ -43,6 +43,11 @@ def setting_mistake(
         return "images_per_batch", (
             f"must be at least {least} for {name}, got {images_per_batch}; its loss compares the"
             " images of a batch"
+        )
+    setting, total = getattr(task, "batch_divides", ("", images_per_batch))
+    if total % images_per_batch:
+        return "images_per_batch", (
+            f"must divide task.{setting} ({total}) for {name}, got {images_per_batch}"
         )
     if label_smoothing and not getattr(task, "smooths_labels", True):
         return "label_smoothing", (

@@ -50,9 +50,14 @@ class ContrastiveAccuracy(keras.metrics.Mean):
             sample_weight: not used.
         """
         views = flat_rows(y_pred)
-        others, offset = gather(views)
-        logits, positives = similarities(views, 1.0, others, offset)
-        partner = ops.max(ops.where(positives, logits, -1e9), axis=1)
-        other = ops.max(ops.where(positives, -1e9, logits), axis=1)
-        # Ties count as wrong: collapsed embeddings would have an accuracy of 100 %.
-        super().update_state(ops.cast(partner > other, "float32"))
+        super().update_state(count_right(views, *gather(views)))
+
+
+def count_right(views: Tensor, others: Tensor, offset: Any) -> Tensor:
+    """1 for each view whose partner is nearer to it than all others: float32 (R,); arguments as of
+    `rotkeras.pretext.losses.nt_xent`."""
+    logits, positives = similarities(views, 1.0, others, offset)
+    partner = ops.max(ops.where(positives, logits, -1e9), axis=1)
+    other = ops.max(ops.where(positives, -1e9, logits), axis=1)
+    # Ties count as wrong: collapsed embeddings would have an accuracy of 100 %.
+    return ops.cast(partner > other, "float32")

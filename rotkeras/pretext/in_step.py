@@ -15,7 +15,8 @@ from rotkeras.errors import UserError
 from rotkeras.pretext.augmented_views import beside
 
 _OPTIONAL = (
-    *("angles", "chance", "least_images_per_batch", "smooths_labels", "spans_batch", "validates"),
+    *("angles", "batch_divides", "chance", "least_images_per_batch"),
+    *("smooths_labels", "spans_batch", "validates"),
 )
 """Attributes that a task need not have."""
 
@@ -299,10 +300,10 @@ class InStep:
 def view_shapes(model: Any) -> Any:
     """The shapes of one row of a model's inputs: a tuple, or a dict of them by the inputs'
     names."""
-    given = model.input
-    if isinstance(given, dict):
-        return {name: tuple(each.shape[1:]) for name, each in given.items()}
-    return tuple(given.shape[1:])
+    inputs = model.input  # `input_shape` is a list, even of a dict
+    if isinstance(inputs, dict):
+        return {name: tuple(each.shape[1:]) for name, each in inputs.items()}
+    return tuple(inputs.shape[1:])
 
 
 def _of_images(predictions: Any, count: int) -> Any:

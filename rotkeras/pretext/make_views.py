@@ -11,12 +11,14 @@ from rotkeras.data.augmentation import _PadCropFlip
 from rotkeras.data.blur import GaussianBlur
 from rotkeras.data.color import ColorJitter, RandomGrayscale
 from rotkeras.data.resized_crop import RandomResizedCrop
+from rotkeras.data.solarize import RandomSolarize
 from rotkeras.errors import UserError
 from rotkeras.pretext import NAMES
 
 # rotkeras.data does not import Keras.
 keras.saving.register_keras_serializable(package="rotkeras", name="PadCropFlip")(_PadCropFlip)
-for _each in (ColorJitter, GaussianBlur, RandomGrayscale, RandomResizedCrop, *NAMES.values()):
+_AUGMENTATIONS = (ColorJitter, GaussianBlur, RandomGrayscale, RandomResizedCrop, RandomSolarize)
+for _each in (*_AUGMENTATIONS, *NAMES.values()):
     keras.saving.register_keras_serializable(package="rotkeras")(_each)
 
 

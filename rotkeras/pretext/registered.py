@@ -18,11 +18,14 @@ from typing import Any
 MODULES = (
     "rotkeras.pretext.angle_accuracy",
     "rotkeras.pretext.contrastive",
+    "rotkeras.pretext.first_of_logits",
     "rotkeras.pretext.layers",
     "rotkeras.pretext.make_views",
     "rotkeras.pretext.online_crossentropy",
+    "rotkeras.pretext.predicted_views",
     "rotkeras.pretext.smoothed_crossentropy",
     "rotkeras.pretext.weighted_crossentropy",
+    "rotkeras.pretext.whole_batch",
 )
 
 

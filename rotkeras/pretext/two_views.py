@@ -12,6 +12,7 @@ from rotkeras.data.blur import gaussian_blur
 from rotkeras.data.color import color_jitter, random_grayscale
 from rotkeras.data.keyed import Key
 from rotkeras.data.resized_crop import random_resized_crop
+from rotkeras.data.solarize import random_solarize
 from rotkeras.errors import UserError, must
 from rotkeras.pretext.augmented_views import AugmentedViews, interleaved, library_of
 from rotkeras.pretext.base import Monitor
@@ -46,13 +47,17 @@ class TwoViews:
         color_strength: float,
         grayscale: float,
         blur: float,
+        solarize: float = 0.0,
     ) -> None:
-        """Keep the settings of the augmentations, and make the two views of them."""
+        """Keep the settings of the augmentations, and make the two views of them; `solarize` is the
+        share of the second views that are solarized."""
         self.crop_scale = (crop_scale[0], crop_scale[1])
         self.color_strength = color_strength
         self.grayscale = grayscale
         self.blur = blur
-        self.augmented = AugmentedViews([self.steps(), self.steps()])
+        self.solarize = solarize
+        second = [*self.steps(), *([random_solarize(solarize)] if solarize else [])]
+        self.augmented = AugmentedViews([self.steps(), second])
 
     def steps(self, size: int | None = None, crop_scale: Any = None) -> list[Any]:
         """The augmentations of a view.

@@ -85,8 +85,9 @@ def test_grey_images_have_three_equal_channels(images):
         augmentation.random_grayscale(),
         augmentation.gaussian_blur((0.5, 1.5), 0.5),
         augmentation.random_resized_crop(),
+        augmentation.random_solarize(0.5),
     ],
-    ids=["jitter", "grey", "blur", "crop"],
+    ids=["jitter", "grey", "blur", "crop", "solarize"],
 )
 def test_an_image_is_augmented_alike_in_any_batch_and_library(images, step):
     import tensorflow as tf

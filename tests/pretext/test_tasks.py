@@ -34,6 +34,12 @@ TASKS = {
     },
     "simclr": {"hidden_units": 8, "projection_units": 4},
     "simclr, blurred": {"hidden_units": 8, "projection_units": 4, "blur": 0.5},
+    "moco": {"hidden_units": 8, "projection_units": 4, "queue_size": 64},
+    "byol": {"hidden_units": 8, "projection_units": 4},
+    "byol, solarized": {"hidden_units": 8, "projection_units": 4, "solarize": 0.5},
+    "simsiam": {"hidden_units": 8, "projection_units": 8, "prediction_units": 4},
+    "barlow_twins": {"hidden_units": 8, "projection_units": 4},
+    "vicreg": {"hidden_units": 8, "projection_units": 4},
 }
 """Settings of tasks; the name of the task is the first word of the line."""
 

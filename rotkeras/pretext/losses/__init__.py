@@ -1,5 +1,9 @@
 """Losses of pretext tasks, as functions of tensors and nothing else."""
 
+from rotkeras.pretext.losses.barlow_twins import barlow_twins
+from rotkeras.pretext.losses.info_nce import info_nce
+from rotkeras.pretext.losses.negative_cosine import negative_cosine
 from rotkeras.pretext.losses.nt_xent import nt_xent
+from rotkeras.pretext.losses.vicreg import vicreg
 
-__all__ = ["nt_xent"]
+__all__ = ["barlow_twins", "info_nce", "negative_cosine", "nt_xent", "vicreg"]
