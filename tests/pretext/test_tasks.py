@@ -32,6 +32,21 @@ TASKS = {
         "base_settings": {"hidden_units": 8, "projection_units": 4},
         "rotation_hidden_units": 8,
     },
+    "essl, on MoCo": {
+        "base": "moco",
+        "base_settings": {"hidden_units": 8, "projection_units": 4, "queue_size": 32},
+        "rotation_hidden_units": 8,
+    },
+    "essl, on BYOL": {
+        "base": "byol",
+        "base_settings": {"hidden_units": 8, "projection_units": 4},
+        "rotation_hidden_units": 8,
+    },
+    "essl, on SimSiam": {
+        "base": "simsiam",
+        "base_settings": {"hidden_units": 8, "projection_units": 4},
+        "rotation_hidden_units": 8,
+    },
     "simclr": {"hidden_units": 8, "projection_units": 4},
     "simclr, blurred": {"hidden_units": 8, "projection_units": 4, "blur": 0.5},
     "moco": {"hidden_units": 8, "projection_units": 4, "queue_size": 64},

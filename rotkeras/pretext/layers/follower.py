@@ -55,8 +55,7 @@ class Follower(keras.layers.Layer):
         self.stop_gradient = stop_gradient
         self.cosine = cosine
         self.step, self.steps = (self._number(name) for name in ("step", "steps"))
-        # In a list of its own kind, Keras would track the followed model as a part of this layer.
-        self._followed = _Untracked(model)
+        self.follow(model)
         self.copy = keras.models.clone_model(model)
         self.copy.set_weights(model.get_weights())
         self.copy.trainable = False
@@ -65,7 +64,7 @@ class Follower(keras.layers.Layer):
         """The copy's output."""
         if training:
             momentum = self._momentum()
-            for mine, theirs in zip(self.copy.weights, self._followed.model.weights, strict=True):
+            for mine, theirs in self._pairs():
                 if mine.dtype.startswith(("float", "bfloat")):
                     followed = keras.ops.stop_gradient(theirs.value)
                     mine.assign(momentum * mine.value + (1 - momentum) * followed)
@@ -99,10 +98,13 @@ class Follower(keras.layers.Layer):
         return self.copy.compute_output_spec(inputs, training=False)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor; the model by its own configuration."""
+        """The arguments of the constructor; the model as the copy's own configuration and the
+        layers that it follows, which a file of both shares with them."""
+        layers = [keras.saving.serialize_keras_object(each) for each in self._followed.layers]
         return {
             **super().get_config(),
-            "model": keras.saving.serialize_keras_object(self._followed.model),
+            "model": _without_shared(keras.saving.serialize_keras_object(self.copy)),
+            "followed": layers,
             "momentum": self.momentum,
             "stop_gradient": self.stop_gradient,
             "cosine": self.cosine,
@@ -110,16 +112,41 @@ class Follower(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Follower":
-        """A follower of a model of the same form, which is not the one that trains: call
-        `follow(model)` with that one."""
-        model = keras.saving.deserialize_keras_object(config["model"])
-        return cls(**{**config, "model": model})
+        """A follower of the layers that the file holds. Where the configuration is not that of a
+        whole model, they are not the ones that train: call `follow(model)`."""
+        arguments = dict(config)
+        layers = [keras.saving.deserialize_keras_object(each) for each in arguments.pop("followed")]
+        model = keras.saving.deserialize_keras_object(arguments.pop("model"))
+        made = cls(model, **arguments)
+        # Not a model of these layers: that would call them once more, and Keras tells the calls of
+        # a layer in a file apart by their number.
+        made._followed = _Untracked(layers)
+        return made
 
     def follow(self, model: keras.Model) -> None:
-        """Follow another model of the same form, such as the one that was loaded beside this."""
-        self._followed = _Untracked(model)
+        """Follow another model of the same form."""
+        self._followed = _Untracked([each for each in model.layers if each.weights])
+
+    def _pairs(self) -> list[tuple[Any, Any]]:
+        """The weights of the copy, each with the one that it follows."""
+        pairs: list[tuple[Any, Any]] = []
+        copied = [each for each in self.copy.layers if each.weights]
+        for mine, theirs in zip(copied, self._followed.layers, strict=True):
+            pairs += zip(mine.weights, theirs.weights, strict=True)
+        return pairs
 
 
 class _Untracked:
-    def __init__(self, model: keras.Model) -> None:
-        self.model = model
+    """Layers that Keras shall not take for parts of the layer that holds them, as it would those of
+    a list."""
+
+    def __init__(self, layers: list[Any]) -> None:
+        self.layers = layers
+
+
+def _without_shared(config: Any) -> Any:
+    """A configuration whose objects are made anew, and not shared with others of one file."""
+    if isinstance(config, dict):
+        kept = {key: each for key, each in config.items() if key != "shared_object_id"}
+        return {key: _without_shared(each) for key, each in kept.items()}
+    return [_without_shared(each) for each in config] if isinstance(config, list) else config

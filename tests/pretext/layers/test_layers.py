@@ -177,3 +177,22 @@ def test_two_replicas_train_as_one_device(on_one_device):
 def test_jax_trains_as_tensorflow(on_one_device):
     pytest.importorskip("jax")
     np.testing.assert_allclose(elsewhere.run(SCRIPT, "jax", "one"), on_one_device, rtol=1e-5)
+
+
+def test_a_loaded_follower_follows_the_loaded_model(tmp_path):
+    inputs = keras.Input((6,))
+    outputs = keras.layers.Dense(2, name="last")(keras.layers.Dense(3, name="first")(inputs))
+    follower = Follower(keras.Model(inputs, outputs), 0.5, name="follower")
+    twice = keras.layers.Add()([outputs, follower(inputs)])
+    other = keras.Input((6,))  # the layers are used again, for another input
+    model = keras.Model(inputs, twice)
+    first, last = model.get_layer("first"), model.get_layer("last")
+    both = keras.Model([inputs, other], [twice, last(first(other))])
+    both.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded([X, X + 1])[1], both([X, X + 1])[1], rtol=1e-6)
+    for name in ("first", "last"):
+        loaded.get_layer(name).kernel.assign(np.ones(loaded.get_layer(name).kernel.shape))
+    loaded([X, X], training=True)
+    for weight in loaded.get_layer("follower").copy.get_weights()[::2]:
+        np.testing.assert_array_equal(weight, np.ones(weight.shape))
