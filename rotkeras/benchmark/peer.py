@@ -11,7 +11,7 @@ from typing import Any
 
 from rotkeras.benchmark.new_process import lines
 from rotkeras.benchmark.peers.peer_torch import networks
-from rotkeras.benchmark.peers.peer_torch.tasks import TASKS
+from rotkeras.benchmark.peers.peer_torch.names import TASKS
 from rotkeras.benchmark.results import Peer, PeerSetting, Spread, TrainingBenchmark
 from rotkeras.errors import UserError, brief
 from rotkeras.recipe import Recipe
@@ -102,7 +102,7 @@ def check_alike(recipe: Recipe) -> None:
 def needs_torchvision(recipe: Recipe) -> bool:
     """Whether the peer takes the network or the views of a recipe from torchvision."""
     backbone = recipe.backbone.model_dump(mode="json")
-    return networks.needs_torchvision(backbone) or recipe.task.name == "simclr"
+    return networks.needs_torchvision(backbone) or recipe.task.name != "rotation"
 
 
 def request(
@@ -129,6 +129,7 @@ def request(
         "backbone": recipe.backbone.model_dump(mode="json"),
         "size": shape[0],
         "task": recipe.task.model_dump(mode="json"),
+        "base_defaults": _base_defaults(recipe),
         "images": min(images, max(_MOST_IMAGES, 4 * settings.images_per_batch)),
         "images_per_batch": settings.images_per_batch,
         "padding": padding,
@@ -142,6 +143,16 @@ def request(
         "repeats": repeats,
         "workers": cores,
     }
+
+
+def _base_defaults(recipe: Recipe) -> dict[str, Any]:
+    """The default settings of the task that E-SSL is on; {} for another task."""
+    if not hasattr(recipe.task, "base"):
+        return {}
+    from rotkeras.recipe.models import TASKS as SECTIONS
+
+    defaults: dict[str, Any] = SECTIONS[recipe.task.base]().model_dump(mode="json")
+    return defaults
 
 
 def _crop(recipe: Recipe) -> tuple[int | None, bool]:

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .networks import build
-from .tasks import TASKS
+from .names import TASKS
 
 _SECONDS_OF_A_REPEAT = 3.0
 _SECONDS_OF_AN_INPUT_REPEAT = 1.0
@@ -44,21 +43,12 @@ def step_rates(wanted: dict[str, Any], device: Any, name: str) -> tuple[list[flo
     )
     task = TASKS[wanted["task"]["name"]](wanted)
     count = wanted["images_per_batch"] * task.views_per_image
-    model = build(wanted["backbone"], wanted["size"], task.head).to(
-        device, memory_format=memory_format
-    )
-    model.train()
-    x = torch.randn(count, 3, wanted["size"], wanted["size"], device=device).to(
-        memory_format=memory_format
-    )
-    y = task.targets(count, device)
-    optimizer = optimizer_of(wanted, model.parameters())
-    loss = task.loss()
-
-    def forward(views: Any, targets: Any) -> Any:
-        return loss(model(views), targets)
-
-    run = torch.compile(forward) if name.endswith("compiled") else forward
+    program, inputs = task.program(device, memory_format)
+    program.train()
+    learned = [each for each in program.parameters() if each.requires_grad]
+    optimizer = optimizer_of(wanted, learned)
+    before_step = getattr(task, "before_step", None)
+    run = torch.compile(program) if name.endswith("compiled") else program
     half = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}.get(
         wanted["precision"]
     )
@@ -66,8 +56,10 @@ def step_rates(wanted: dict[str, Any], device: Any, name: str) -> tuple[list[flo
 
     def once() -> None:
         optimizer.zero_grad(set_to_none=True)
+        if before_step:
+            before_step(program)
         with torch.autocast(device.type, half) if half else contextlib.nullcontext():
-            value = run(x, y)
+            value = run(*inputs)
         scaler.scale(value).backward()
         scaler.step(optimizer)
         scaler.update()
@@ -99,8 +91,9 @@ def loader_rates(wanted: dict[str, Any]) -> tuple[list[float], int]:
     torch.manual_seed(wanted["seed"])
     shape = (wanted["images"], wanted["size"], wanted["size"], 3)
     images = np.random.default_rng(wanted["seed"]).integers(0, 256, shape, np.uint8)
+    task = TASKS[wanted["task"]["name"]](wanted)
     loader: Any = torch.utils.data.DataLoader(
-        TASKS[wanted["task"]["name"]](wanted).dataset(images),
+        task.dataset(images),
         wanted["images_per_batch"],
         shuffle=True,
         drop_last=True,
@@ -118,13 +111,13 @@ def loader_rates(wanted: dict[str, Any]) -> tuple[list[float], int]:
         next(batches)
     rates, counts = [], []
     for _ in range(wanted["repeats"]):
-        began, views, count = time.perf_counter(), 0, 0
+        began, views, count = time.perf_counter(), 0.0, 0
         while (
             count < (wanted["steps"] or 1)
             or time.perf_counter() - began < _SECONDS_OF_AN_INPUT_REPEAT
         ):
             _, labels = next(batches)
-            views += labels.numel()
+            views += len(labels) * task.views_per_image
             count += 1
         rates.append(views / (time.perf_counter() - began))
         counts.append(count)
@@ -140,8 +133,9 @@ def main(wanted: dict[str, Any]) -> None:
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
     task = TASKS[wanted["task"]["name"]](wanted)
-    model = build(wanted["backbone"], wanted["size"], task.head)
-    write({"parameters": sum(each.numel() for each in model.parameters()), "device": device.type})
+    program, _ = task.program(torch.device("cpu"), torch.contiguous_format)
+    learned = [each for each in program.parameters() if each.requires_grad]
+    write({"parameters": sum(each.numel() for each in learned), "device": device.type})
     for name in wanted["settings"]:
         write({"tell": f"the step, {name}"})
         try:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .networks import MEAN, STANDARD_DEVIATION
+from .networks import MEAN, STANDARD_DEVIATION, build
 
 
 class Rotation:
@@ -27,17 +27,16 @@ class Rotation:
         turned = [angle for angle in task["angles"] if angle % 90]
         return f"the angles {turned}, which are no quarter turns" if turned else None
 
-    def targets(self, views: int, device: Any) -> Any:
-        """Labels of a batch of so many views."""
+    def program(self, device: Any, memory_format: Any) -> tuple[Any, tuple[Any, ...]]:
+        """(a module whose `forward` is the loss of a batch, its inputs): views (4B, 3, S, S) and
+        labels."""
         import torch  # type: ignore[import-not-found,unused-ignore]
 
-        return torch.randint(len(self.angles), (views,), device=device)
-
-    def loss(self) -> Any:
-        """A function of (outputs, targets)."""
-        import torch
-
-        return torch.nn.CrossEntropyLoss(label_smoothing=self.wanted["label_smoothing"])
+        count = self.wanted["images_per_batch"] * self.views_per_image
+        loss = torch.nn.CrossEntropyLoss(label_smoothing=self.wanted["label_smoothing"])
+        labels = torch.randint(len(self.angles), (count,), device=device)
+        program, views = with_loss(self.wanted, self.head, loss, count, device, memory_format)
+        return program, (views, labels)
 
     def dataset(self, images: np.ndarray) -> Any:
         """The data set of uint8 images (N, H, W, 3)."""
@@ -81,9 +80,10 @@ class TurnedImages:
 class SimCLR:
     """Recognise the other view of an image among all views of a batch."""
 
-    views_per_image = 2
+    views_per_image: float = 2
 
     def __init__(self, wanted: dict[str, Any]) -> None:
+        self.wanted = wanted
         self.task = wanted["task"]
         self.size = wanted["size"]
         self.head = self.head_of(self.task)
@@ -98,25 +98,12 @@ class SimCLR:
         """What of a section `task` the peer does not have; None: it has all."""
         return None
 
-    def targets(self, views: int, device: Any) -> Any:
-        """The position of each view's partner: the views of an image lie side by side."""
-        import torch
-
-        return torch.arange(views, device=device) ^ 1
-
-    def loss(self) -> Any:
-        """NT-Xent as a function of (outputs, targets)."""
-        import torch
-
-        temperature = self.task["temperature"]
-
-        def loss(outputs: Any, targets: Any) -> Any:
-            vectors = torch.nn.functional.normalize(outputs.float(), dim=1)
-            similarity = vectors @ vectors.T / temperature
-            similarity.fill_diagonal_(float("-inf"))
-            return torch.nn.functional.cross_entropy(similarity, targets)
-
-        return loss
+    def program(self, device: Any, memory_format: Any) -> tuple[Any, tuple[Any, ...]]:
+        """(a module whose `forward` is the loss of a batch, its inputs): views (2B, 3, S, S)."""
+        count = 2 * self.wanted["images_per_batch"]
+        loss = nt_xent(self.task["temperature"])
+        program, views = with_loss(self.wanted, self.head, loss, count, device, memory_format)
+        return program, (views,)
 
     def dataset(self, images: np.ndarray) -> Any:
         """The data set of uint8 images (N, H, W, 3)."""
@@ -165,5 +152,50 @@ class TwoViews:
         return views, torch.zeros(2, dtype=torch.int64)
 
 
-TASKS: dict[str, Any] = {"rotation": Rotation, "simclr": SimCLR}
-"""Tasks by the name that a recipe uses."""
+def with_loss(
+    wanted: dict[str, Any],
+    head: list[int],
+    loss: Any,
+    count: int,
+    device: Any,
+    memory_format: Any,
+) -> tuple[Any, Any]:
+    """(the network with a loss of its outputs and of what else it is given, views (count, 3, S,
+    S))."""
+    import torch
+    from torch import nn
+
+    class Program(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = build(wanted["backbone"], wanted["size"], head)
+
+        def forward(self, views: Any, *targets: Any) -> Any:
+            return loss(self.network(views), *targets)
+
+    program = Program().to(device, memory_format=memory_format)
+    views = torch.randn(count, 3, wanted["size"], wanted["size"], device=device)
+    return program, views.to(memory_format=memory_format)
+
+
+def nt_xent(temperature: float) -> Any:
+    """NT-Xent of outputs (2B, d), the views of an image side by side: that of lightly where it is
+    installed."""
+    import torch
+
+    try:
+        from lightly.loss import NTXentLoss  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        pass
+    else:
+        theirs = NTXentLoss(temperature)
+        return lambda outputs: theirs(outputs[0::2].float(), outputs[1::2].float())
+
+    def loss(outputs: Any) -> Any:
+        vectors = torch.nn.functional.normalize(outputs.float(), dim=1)
+        similarity = vectors @ vectors.T / temperature
+        similarity.fill_diagonal_(float("-inf"))
+        partners = torch.arange(len(vectors), device=vectors.device) ^ 1
+        return torch.nn.functional.cross_entropy(similarity, partners)
+
+    return loss
