@@ -15,6 +15,7 @@ from rotkeras.errors import UserError
 from rotkeras.pretext.check import setting_mistake
 from rotkeras.recipe import Recipe
 from rotkeras.training import devices
+from rotkeras.training.build import steps_of_epoch
 
 
 def not_in_files(recipe: Recipe, callbacks: Sequence[Any]) -> str:
@@ -59,8 +60,9 @@ def network_notes(
     recipe: Recipe, source: Source, task: Any, model: keras.Model, augmentation: Sequence[Any]
 ) -> list[str]:
     """Lines about how these images, this task and this network go together."""
-    steps = len(source.train) // recipe.train.images_per_batch
+    steps = steps_of_epoch(recipe, len(source.train))
     lines = [
+        *epoch_notes(recipe, steps),
         *batch_notes(recipe, source, task),
         *rounding_notes(recipe, model),
         *slow_statistics(recipe, steps, model),
@@ -81,6 +83,20 @@ def network_notes(
             "attention maps are left out: they compare quarter turns, which need square images"
         )
     return lines
+
+
+def epoch_notes(recipe: Recipe, steps_per_epoch: int) -> list[str]:
+    """A line where `train.images_per_epoch` is no number of whole executions."""
+    wanted = recipe.train.images_per_epoch
+    taken = steps_per_epoch * recipe.train.images_per_batch
+    if wanted is None or wanted == taken:
+        return []
+    execution = recipe.train.images_per_batch * recipe.train.steps_per_execution
+    what = "less than" if wanted < execution else "no multiple of"
+    return [
+        f"note: train.images_per_epoch {wanted:,} is {what} the {execution:,} images of one"
+        f" execution: an epoch takes {taken:,}"
+    ]
 
 
 _UNSETTLED = 0.1
