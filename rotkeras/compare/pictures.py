@@ -42,7 +42,10 @@ def views_of(line: Planned, images: Images) -> Picture | None:
         augmentation=augmentation,
         library="numpy" if makes_numpy(task, *augmentation) else "tensorflow",
     )
-    x, _ = next(iter(batches.dataset))
+    made_of = iter(batches.dataset)
+    x, _ = next(made_of)
+    if hasattr(made_of, "close"):
+        made_of.close()  # a generator, with a thread of its own
     order = permute(np.arange(len(part)), 0, 0, len(part))
     originals = part.take(slice(None))[order]
     made = list(_view_arrays(x, len(part)))
