@@ -7,7 +7,15 @@ import click
 
 
 def _names(_context: Any, _parameter: Any, value: str | None) -> tuple[str, ...]:
-    return () if value is None else tuple(each.strip() for each in value.split(","))
+    """Comma-separated names; a name that stands twice is refused where the names are known."""
+    if value is None:
+        return ()
+    names = tuple(each.strip() for each in value.split(","))
+    if not all(names):
+        raise click.BadParameter(
+            f"must be names between commas, none of them empty, got {value!r}."
+        )
+    return names
 
 
 @click.command(context_settings={"show_default": True})
@@ -17,7 +25,8 @@ def _names(_context: Any, _parameter: Any, value: str | None) -> tuple[str, ...]
     metavar="IMAGES",
     help=(
         "A folder, a list of files, an .npz, digits, or a name of tensorflow-datasets. If a folder"
-        " and a set have the same name: ./NAME or tfds:NAME. [default: those of the recipes]"
+        " and a set have the same name: ./NAME or tfds:NAME (embedded:digits)."
+        " [default: those of the recipes]"
     ),
 )
 @click.option("--data-dir", help="Folder of prepared tensorflow-datasets sets.")

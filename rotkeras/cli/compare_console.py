@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from rotkeras import pretext
 from rotkeras.cli import signals
 from rotkeras.text import clock
 
@@ -111,6 +112,9 @@ class CompareConsole:
         if probed:
             tap = max(probed, key=lambda each: probed[each])
             parts.append(f"ridge {tap} {100 * probed[tap]:.1f} %")
+        monitor = pretext.facts_of_section(self._run["line"].recipe.task).monitor
+        if (value := logs.get(f"val_{monitor.metric}")) is not None:
+            parts.insert(2, f"{monitor.short} {monitor.show(value)} (validation)")
         if "views_per_second" in logs:
             parts.append(f"{logs['views_per_second']:,.0f} views/s")
         self.console.print(f"  {'  '.join(parts)}{self._left(event['round'] / count)}")

@@ -54,6 +54,7 @@ def scores_figure(content: dict[str, Any]) -> Figure | None:
     if max(map(len, names)) * len(names) > 40:
         axes.tick_params(axis="x", rotation=35)
     axes.set_xlim(-0.6, len(names) - 0.4)
+    axes.set_ylim(top=min(100.5, axes.get_ylim()[1]))  # an interval may leave what can be
     axes.set_ylabel("accuracy, %")
     put_legend(axes, labels)
     part = content["part"]

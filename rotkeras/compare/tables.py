@@ -48,7 +48,7 @@ def main_table(content: dict[str, Any]) -> Table:
         rows.append([*row, *[None] * (len(rows[0]) - len(row))])
     headings = [
         "backbone" if content["by_backbone"] else "task",
-        *(f"{probe}, %" for probe in probes),
+        *probes,
         *(["gain over\nuntrained", "tap"] if probes else []),
         *("min", "views", "views/s", "memory,\nMiB", "ended"),
     ]
@@ -69,7 +69,7 @@ def _caption(content: dict[str, Any], probes: list[str]) -> str:
         f"Accuracy in % on {content['images']:,} {content['part']} images of {content['source']},"
         f" at the tap that ridge chooses on validation ({where}). ±: half of the 95 % interval over"
         f" {over}. Minutes of training alone, mean over seeds. Memory: the highest of training"
-        " steps."
+        " steps. ★: the highest, whether or not the difference is significant."
     )
 
 
