@@ -28,6 +28,8 @@ class CompareConsole:
         self._bar: Any = None
         self._run: dict[str, Any] = {}
         self._began = 0.0
+        self._before: float | None = None
+        """Seconds of this run before its first step: reading, tracing, the untrained network."""
         self._first = 0
         self._lasted: dict[str, list[float]] = {}
 
@@ -83,7 +85,7 @@ class CompareConsole:
         )
 
     def _started(self, event: dict[str, Any]) -> None:
-        self._run, self._began = event, time.monotonic()
+        self._run, self._began, self._before = event, time.monotonic(), None
         self._first = max(self._first, len(event["missing"]))
         number = self._first - len(event["missing"]) + 1
         place = f"{number}/{self._first}  {event['name']}, seed {event['seed']}"
@@ -92,6 +94,8 @@ class CompareConsole:
             self._open(place)
 
     def _heard(self, event: dict[str, Any]) -> None:
+        if "done" in event and self._before is None:
+            self._before = time.monotonic() - self._began
         if "tell" in event and event["tell"].startswith("note:"):
             self.console.print(f"  {event['tell']}")
         elif "done" in event and self._bar:
@@ -135,7 +139,8 @@ class CompareConsole:
         """The time left in all, from runs that have ended and from this one; "" while unknown."""
         missing = [name for name, _ in self._run["missing"]]
         now = time.monotonic() - self._began
-        this = now / done if done > 0.05 else self._guess(missing[0])
+        before = self._before or 0.0
+        this = before + (now - before) / done if done > 0.05 else self._guess(missing[0])
         rest = [self._guess(name) or this for name in missing[1:]]
         if not this:
             return ""

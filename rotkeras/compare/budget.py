@@ -27,6 +27,8 @@ class Budget:
     unit: Unit
 
     def __str__(self) -> str:
+        if self.unit == "minutes" and self.amount < 1:
+            return f"{60 * self.amount:g} seconds"
         unit = self.unit[:-1] if self.amount == 1 else self.unit
         return f"{self.amount:,.0f} {unit}" if self.amount >= 1000 else f"{self.amount:g} {unit}"
 

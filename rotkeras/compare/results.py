@@ -257,7 +257,7 @@ def _verdict(content: dict[str, Any]) -> list[str]:
             {name: scores_of(each, part, MAIN) for name, each in content["untrained"].items()},
             content["images"],
             where,
-            f"{budget} of training" if "minute" in budget else budget,
+            f"{budget} of training" if "minute" in budget or "second" in budget else budget,
             noun,
         )
     for status, words in (("collapsed", "collapsed"), ("failed", "failed")):

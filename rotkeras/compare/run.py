@@ -101,7 +101,7 @@ def _plan(
     budget = parse(wanted.budget)
     plan = wanted
     if earlier:
-        plan.seeds = max(plan.seeds, earlier.seeds)
+        plan.seeds = max(plan.seeds, _finished_seeds(folder, earlier))
         plan.lines = dict(earlier.lines)
     images: int | None = None
     for entry in entries:
@@ -166,6 +166,15 @@ def _is_over(folder: Path, name: str, seed: int, failures: dict[str, str]) -> bo
     """Whether a run is finished, or has ended in a way that would repeat itself."""
     key = run_name(name, seed)
     return (folder / key / COMPARED).exists() or results.is_collapse(failures.get(key, ""))
+
+
+def _finished_seeds(folder: Path, earlier: Plan) -> int:
+    """Seeds that a run has ended of: they stay in the results. Others that were planned may be
+    given up by asking for fewer."""
+    finished = [
+        seed for name, seed in earlier.runs if (folder / run_name(name, seed) / COMPARED).exists()
+    ]
+    return max(finished, default=-1) + 1
 
 
 def _needs_untrained(plan: Plan, line: Planned, seed: int, folder: Path) -> bool:

@@ -11,6 +11,7 @@ from rotkeras.compare.budget import Budget, Rounds, divide, parse, steps_of
         ("1 min", Budget(1.0, "minutes"), "1 minute"),
         ("2h", Budget(120.0, "minutes"), "120 minutes"),
         ("90s", Budget(1.5, "minutes"), "1.5 minutes"),
+        ("30s", Budget(0.5, "minutes"), "30 seconds"),
         ("2e6views", Budget(2e6, "views"), "2,000,000 views"),
         ("5epochs", Budget(5.0, "epochs"), "5 epochs"),
         ("0.5epochs", Budget(0.5, "epochs"), "0.5 epochs"),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,6 +138,11 @@ def test_what_is_finished_is_kept_and_what_is_missing_is_trained(compared, tmp_p
     assert trained == [("rotation-seed2", True), ("simclr-seed2", False)]
     assert results(folder)["lines"]["simclr"]["summary"]["probes"]["ridge"]["seeds"] == 3
 
+    trained.clear()
+    assert command(folder, "--no-pictures", seeds=1).exit_code == 0
+    assert trained == []
+    assert results(folder)["seeds"] == 3  # what is finished stays
+
 
 def test_another_plan_in_the_folder_is_refused(compared, tmp_path):
     folder = tmp_path / "page.compare"
@@ -157,18 +163,20 @@ def test_an_interrupted_run_resumes_by_its_checkpoint(tmp_path, trained, monkeyp
     def stop(self, epoch, logs=None):
         raise KeyboardInterrupt
 
+    settings = Settings(
+        tasks=("rotation",), data="digits", budget="1024views", seeds=2, rounds=2,
+        overrides=SMALL[:-1],
+    )  # fmt: skip
     with monkeypatch.context() as patched:
         patched.setattr(Rounds, "on_epoch_end", stop)
-        settings = Settings(
-            tasks=("rotation",), data="digits", budget="1024views", seeds=1, rounds=2,
-            overrides=SMALL[:-1],
-        )  # fmt: skip
         with pytest.raises(KeyboardInterrupt):
             compare(settings, folder, pictures=False)
+    settings = replace(settings, seeds=1)  # the second was not begun
     assert (folder / "rotation-seed0/checkpoints/state.json").exists()
     compare(settings, folder, pictures=False, watch=told.append)
     assert [each["round"] for each in told if "round" in each] == [2]
     assert results(folder)["lines"]["rotation"]["runs"]["0"]["status"] == "finished"
+    assert results(folder)["seeds"] == 1
 
 
 def test_one_failure_does_not_end_the_rest_and_is_shown(tmp_path, trained, monkeypatch):
