@@ -98,5 +98,6 @@ def ended(runs: list[dict[str, Any]], seeds: int) -> str:
         )
         for status in ("collapsed", "failed", "unfinished")
     }
+    counts["not begun"] = seeds - len(runs)
     said = [f"{status} {count} of {seeds}" for status, count in counts.items() if count]
     return ", ".join(said) or "well"

@@ -100,7 +100,8 @@ def _run(run: Run, line: Planned, failure: str) -> dict[str, Any] | None:
     summary = run.load_summary() or {}
     compared = run.path / COMPARED
     done = read_json(compared) if compared.exists() else {}
-    rows = rows_of(run, "frozen")
+    # Of an evaluation that has not ended the test set may not have been read yet.
+    rows = rows_of(run, "frozen") if done else []
     last = metrics[-1] if metrics else {}
     collapsed = is_collapse(failure)
     if "spread/rank" in last:

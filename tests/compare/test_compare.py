@@ -13,6 +13,7 @@ from small_training import quick_nin, three_taps
 from rotkeras import UserError, backbones
 from rotkeras.compare import Settings, compare, process
 from rotkeras.compare import plan as plans
+from rotkeras.compare.results import collect
 from rotkeras.run.folder import Run
 
 
@@ -124,6 +125,10 @@ def test_what_is_finished_is_kept_and_what_is_missing_is_trained(compared, tmp_p
     assert trained == []
 
     (folder / "rotation-seed1" / plans.COMPARED).unlink()
+    half = collect(folder, plans.read(folder), {})
+    assert half["part"] == "test"  # of the runs that are whole
+    assert half["lines"]["rotation"]["runs"]["1"]["status"] == "unfinished"
+    assert half["lines"]["rotation"]["summary"]["probes"]["ridge"]["seeds"] == 1
     before = (folder / "rotation-seed1" / "model.keras").read_bytes()
     said = command(folder)
     assert said.exit_code == 0, said.output
