@@ -39,6 +39,7 @@ __all__ = [
     "backbones",
     "benchmark",
     "callbacks",
+    "compare",
     "data",
     "device",
     "embedding",

@@ -62,6 +62,9 @@ class Made:
     def make_neighbours(self):
         return object.__new__(rotkeras.embedding.Neighbours)
 
+    def make_comparison(self):
+        return rotkeras.compare.Settings(tasks=("rotation",), data="digits")
+
     def make_options(self):
         return rotkeras.evaluate.Options()
 
@@ -195,6 +198,8 @@ RIGHT: dict[str, dict[str, Any]] = {
     "recipe.shipped": {},
     "recipe.validate": {"content": {}, "name": "mine"},
     "training.Run": {"path": "run"},
+    "compare.Settings": {"tasks": ("rotation",)},
+    "compare.compare": {"settings": lambda: made.comparison, "folder": "compared"},
     "training.train": {"recipe": lambda: made.recipe, "run": lambda: made.run},
     "transfer.Faults": {},
     "transfer.classifier": {"network": lambda: made.model, "classes": 2},

@@ -103,6 +103,11 @@ ALLOWED = {
         *("attention", "backbones", "data", "embedding", "evaluate", "page", "pretext", "probes"),
         *("quality", "recipe", "run"),
     },
+    "compare": {
+        *SMALL,
+        *("backbones", "benchmark", "data", "embedding", "evaluate", "page", "pretext", "quality"),
+        *("recipe", "report", "run", "training"),
+    },
     "transfer": {
         *SMALL,
         *("backbones", "data", "device", "embedding", "evaluate", "export", "images"),

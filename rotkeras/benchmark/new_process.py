@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def measure(part: str, wanted: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
 
 def lines(
     command: Sequence[str], environment: Mapping[str, str], name: str
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """The JSON objects that a program prints, one a line, as they come; other lines are left out.
 
     The program, and what it starts, ends when this is left, be it by Ctrl-C.

@@ -19,6 +19,7 @@ COMMANDS = {
     "audit": "Check whether predicting rotations suits your images, before training.",
     "train": "Pre-train a recipe and leave a run folder.",
     "evaluate": "Measure the features of a run with probes, beside an untrained network.",
+    "compare": "Compare pretext tasks, or backbones, on the same images and budget.",
     "worth-it": "Compare pre-training with training from scratch on your labelled images.",
     "finetune": "Fine-tune an encoder to a classifier, a detector or a segmenter.",
     "export": "Export the encoder of a run for servers and devices, with proof.",

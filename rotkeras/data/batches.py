@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rotkeras.data.at_exit import ending
 from rotkeras.data.augmentation import Augmentation, chain
-from rotkeras.data.epochs import Pipeline, count_steps, makes_numpy
+from rotkeras.data.epochs import Pipeline, count_steps, epoch_steps, makes_numpy
 from rotkeras.data.input_wait import InputWait
 from rotkeras.data.keyed import Key
 from rotkeras.data.numpy_batches import Steps, numpy_evaluation, steps_of_images
@@ -37,6 +37,7 @@ def tf_pipeline(
     initial_epoch: int,
     steps_per_execution: int,
     repeats: int,
+    images_per_epoch: int | None = None,
 ) -> Pipeline:
     """See `rotkeras.data.pipeline`."""
     settings: dict[str, Any] = {
@@ -46,7 +47,12 @@ def tf_pipeline(
     }
     if makes_numpy(task, *augmentation):
         steps = steps_of_images(
-            images, task, steps_per_execution=steps_per_execution, repeats=repeats, **settings
+            images,
+            task,
+            steps_per_execution=steps_per_execution,
+            repeats=repeats,
+            images_per_epoch=images_per_epoch,
+            **settings,
         )
         return dataset_of(steps, initial_epoch)
     rows = tf.constant(images.rows)
@@ -58,7 +64,14 @@ def tf_pipeline(
         return label(task.views(take(index, key), key), index)
 
     return _endless(
-        batch, len(images), repeats, images_per_batch, seed, initial_epoch, steps_per_execution
+        batch,
+        len(images),
+        repeats,
+        images_per_batch,
+        seed,
+        initial_epoch,
+        steps_per_execution,
+        images_per_epoch,
     )
 
 
@@ -159,10 +172,12 @@ def _endless(
     seed: int,
     initial_epoch: int = 0,
     steps_per_execution: int = 1,
+    images_per_epoch: int | None = None,
 ) -> Pipeline:
     """Batches for ever: `batch(seed, epoch, index, repeat)` of the positions that each step's
     number stands for."""
     steps = count_steps(count * repeats, images_per_batch, steps_per_execution)
+    per_epoch = epoch_steps(steps, images_per_epoch, images_per_batch, steps_per_execution)
     seed_tensor = tf.constant(seed, tf.int64)
 
     def step_batch(step: Any) -> Any:
@@ -171,11 +186,11 @@ def _endless(
         index = permute(position, seed_tensor, epoch, count * repeats)
         return batch(seed_tensor, epoch, index % count, index // count)
 
-    dataset = tf.data.Dataset.counter(start=initial_epoch * steps)
+    dataset = tf.data.Dataset.counter(start=initial_epoch * per_epoch)
     dataset = dataset.map(
         step_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     ).prefetch(tf.data.AUTOTUNE)
-    return _measured(dataset, steps)
+    return _measured(dataset, per_epoch)
 
 
 def _measured(dataset: Any, steps: int) -> Pipeline:

@@ -75,6 +75,29 @@ def count_steps(images: int, images_per_batch: int, steps_per_execution: int = 1
     return steps - steps % steps_per_execution
 
 
+def epoch_steps(
+    per_pass: int,
+    images_per_epoch: int | None,
+    images_per_batch: int,
+    steps_per_execution: int = 1,
+) -> int:
+    """Batches between two looks of `fit`, where that is not a pass over the images.
+
+    Args:
+        per_pass: batches of a pass, see `count_steps`.
+        images_per_epoch: images between two looks; None for a pass.
+        images_per_batch: images in a batch.
+        steps_per_execution: as given to `compile`.
+
+    Returns:
+        Whole executions that take at most so many images; at least one.
+    """
+    if images_per_epoch is None:
+        return per_pass
+    executions = images_per_epoch // (images_per_batch * steps_per_execution)
+    return steps_per_execution * max(1, executions)
+
+
 def makes_numpy(*steps: Any) -> bool:
     """Whether tasks and augmentations take NumPy arrays."""
     return all(getattr(step, "in_numpy", False) for step in steps)

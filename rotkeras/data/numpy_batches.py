@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.data.augmentation import Augmentation
-from rotkeras.data.epochs import Pipeline, count_steps, reads_images
+from rotkeras.data.epochs import Pipeline, count_steps, epoch_steps, reads_images
 from rotkeras.data.keyed import Key, permute
 from rotkeras.data.source import Images
 from rotkeras.data.taken import labeller, viewer
@@ -38,7 +38,7 @@ class Steps(NamedTuple):
 
     Attributes:
         batch: step -> (x, y) of arrays; a pure function.
-        per_epoch: batches in an epoch.
+        per_epoch: batches in an epoch of `fit`.
     """
 
     batch: Callable[[int], Any]
@@ -54,6 +54,7 @@ def steps_of_images(
     augmentation: Sequence[Augmentation],
     steps_per_execution: int,
     repeats: int,
+    images_per_epoch: int | None = None,
     shard: tuple[int, int] = (0, 1),
 ) -> Steps:
     """The batches of `rotkeras.data.pipeline`; arguments as there."""
@@ -67,7 +68,16 @@ def steps_of_images(
         made = views(index, key) if reads_images(task) else task.views(None, key)
         return label(made, index)
 
-    return steps_of(batch, len(images), repeats, images_per_batch, seed, steps_per_execution, shard)
+    return steps_of(
+        batch,
+        len(images),
+        repeats,
+        images_per_batch,
+        seed,
+        steps_per_execution,
+        shard,
+        images_per_epoch,
+    )
 
 
 def numpy_pipeline(images: Images, task: Any, *, initial_epoch: int, **settings: Any) -> Pipeline:
@@ -99,17 +109,18 @@ def steps_of(
     seed: int,
     steps_per_execution: int = 1,
     shard: tuple[int, int] = (0, 1),
+    images_per_epoch: int | None = None,
 ) -> Steps:
-    """The batches of an epoch after the other, each epoch in another order.
+    """The batches of a pass after the other, each pass in another order.
 
     Args:
-        batch: (epoch, positions (B,) of images, the repeat of each) -> (x, y).
+        batch: (pass, positions (B,) of images, the repeat of each) -> (x, y).
         count: images.
-        repeats: how often an image comes in one epoch.
+        repeats: how often an image comes in one pass.
         images_per_batch: of all shards.
         seed: of the order.
         steps_per_execution: as in `compile`.
-        shard: (number, count), see `rotkeras.data.pipeline`.
+        shard, images_per_epoch: see `rotkeras.data.pipeline`.
     """
     number, shards = shard
     steps = count_steps(count * repeats, images_per_batch, steps_per_execution)
@@ -123,7 +134,9 @@ def steps_of(
         index = permute(position, seed, epoch, count * repeats)
         return batch(epoch, index % count, index // count)
 
-    return Steps(step_batch, steps)
+    return Steps(
+        step_batch, epoch_steps(steps, images_per_epoch, images_per_batch, steps_per_execution)
+    )
 
 
 def _endless(steps: Steps, initial_epoch: int = 0) -> Pipeline:

@@ -28,6 +28,7 @@ def pipeline(
     initial_epoch: NotNegative = 0,
     steps_per_execution: Positive = 1,
     repeats: Positive = 1,
+    images_per_epoch: Positive | None = None,
     library: Library = "auto",
     shard: tuple[NotNegative, Positive] = (0, 1),
 ) -> Pipeline:
@@ -46,6 +47,9 @@ def pipeline(
         steps_per_execution: the same number as in `compile(steps_per_execution=…)`.
         repeats: how often an image comes in one epoch, each time augmented anew; for epochs of a
             fixed length on few images.
+        images_per_epoch: images between two looks of `fit`, in whole batches and executions; None
+            for a pass over all images. The batches are the same and come in the same order, and
+            what is random still follows the passes.
         library: "tensorflow" makes batches in `tf.data`, "numpy" in a thread without TensorFlow;
             they are the same, bit for bit. "auto" is TensorFlow where Keras runs on it, else NumPy,
             or TensorFlow for what NumPy cannot do.
@@ -81,6 +85,7 @@ def pipeline(
         "initial_epoch": initial_epoch,
     }
     settings |= {"steps_per_execution": steps_per_execution, "repeats": repeats}
+    settings |= {"images_per_epoch": images_per_epoch}
     _check_images(task, images)
     if _chosen(library, task, steps, shard) == "numpy":
         from rotkeras.data.numpy_batches import numpy_pipeline

@@ -33,6 +33,7 @@ from rotkeras.training.build import build_augmentation
 Watch = Callable[[int, Sequence[Unit]], Sequence[keras.callbacks.Callback]]
 Done = Callable[[Unit, list[dict[str, Any]]], None]
 Tested = Callable[[int, int], None]
+TestRows = Callable[[list[dict[str, Any]]], Sequence[dict[str, Any]]]
 
 
 @checked
@@ -45,6 +46,7 @@ def evaluate(
     watch: Watch | None = None,
     done: Done | None = None,
     tested: Tested | None = None,
+    test_rows: TestRows | None = None,
     name: Text = "evaluation",
     tell: run_images.Tell = run_images.silent,
 ) -> dict[str, Any]:
@@ -60,6 +62,8 @@ def evaluate(
             callbacks for its training.
         done: called after each fit with the unit and its new rows.
         tested: called while the test set is read with (rows evaluated, rows in all), first with 0.
+        test_rows: given all rows, once all is fitted, returns those that the test set is read for;
+            None for all of them. A row that has a test result keeps it.
         name: of the file, `<name>.json`, and of the folder of fitted classifiers. "evaluation" is
             of the run's own images; give another name for other images.
         tell: called with a line when the images are not where the recipe says, cannot be compared
@@ -140,7 +144,7 @@ def evaluate(
             record.add(rows)
             if done:
                 done(unit, rows)
-        work.read_test(tested, tell)
+        work.read_test(tested, tell, test_rows)
     return record.content
 
 
@@ -303,12 +307,16 @@ class _Work:
         self.record.drop([row for row in waiting if not (self.folder / row["classifier"]).exists()])
 
     def read_test(
-        self, tested: Tested | None = None, tell: run_images.Tell = run_images.silent
+        self,
+        tested: Tested | None = None,
+        tell: run_images.Tell = run_images.silent,
+        test_rows: TestRows | None = None,
     ) -> None:
-        """Evaluate every row that has no test result on the test set; rows of one fit are written
-        together."""
+        """Evaluate every row that has no test result, or those of them that are wanted, on the test
+        set; rows of one fit are written together."""
         groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-        for row in self.record.rows:
+        rows = self.record.rows
+        for row in rows if test_rows is None else test_rows(rows):
             if row["test"] is None:
                 fitted = row["classifier"] or tuple(str(row[name]) for name in KEY if name != "tap")
                 groups.setdefault((row["classifier"] is None, row["mode"], fitted), []).append(row)

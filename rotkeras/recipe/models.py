@@ -96,6 +96,13 @@ class Train(Section):
     images_per_batch: Positive = Field(
         128, description="Images, not views: four rotations make four times as many views."
     )
+    images_per_epoch: Positive | None = Field(
+        None,
+        description=(
+            "Images between two looks: an epoch of another length than the images there are; null:"
+            " all of them."
+        ),
+    )
     learning_rate: PositiveNumber = Field(0.1, description="The highest that the schedule reaches.")
     schedule: Schedule = Field(
         SCHEDULES["constant"](), description="The learning rate over the epochs."

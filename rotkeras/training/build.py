@@ -12,7 +12,7 @@ from rotkeras import backbones, pretext
 from rotkeras.backbones.weight_decay import add_l2
 from rotkeras.data import Pipeline, Source, evaluation_pipeline, pipeline
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
-from rotkeras.data.epochs import count_steps, even_batch
+from rotkeras.data.epochs import count_steps, epoch_steps, even_batch
 from rotkeras.errors import UserError
 from rotkeras.pretext.online_probe import OnlineProbe
 from rotkeras.recipe import Recipe
@@ -133,7 +133,7 @@ def build(
             " compiles for one device: set train.devices to 1, or train.xla to false."
         )
     scope = strategy.scope() if strategy else nullcontext()
-    steps = count_steps(len(source.train), settings.images_per_batch, settings.steps_per_execution)
+    steps = steps_of_epoch(recipe, len(source.train))
     with scope, devices.precision(settings.precision):
         backbone = backbones.NAMES[recipe.backbone.name](
             input_shape=shape,
@@ -162,6 +162,13 @@ def build(
     return task, model
 
 
+def steps_of_epoch(recipe: Recipe, images: int) -> int:
+    """Steps in an epoch of `fit`: a pass over so many images, or `train.images_per_epoch`."""
+    settings = recipe.train
+    sizes = settings.images_per_batch, settings.steps_per_execution
+    return epoch_steps(count_steps(images, *sizes), settings.images_per_epoch, *sizes)
+
+
 def build_pipeline(
     recipe: Recipe, source: Source, task: Any, augmentation: Sequence[Any], initial_epoch: int = 0
 ) -> Pipeline:
@@ -175,6 +182,7 @@ def build_pipeline(
         augmentation=() if isinstance(task, pretext.InStep) else augmentation,
         initial_epoch=initial_epoch,
         steps_per_execution=settings.steps_per_execution,
+        images_per_epoch=settings.images_per_epoch,
         shard=hosts.processes(),
     )
 

@@ -15,6 +15,7 @@ from rotkeras.errors import UserError
 from rotkeras.pretext.check import setting_mistake
 from rotkeras.recipe import Recipe
 from rotkeras.training import devices
+from rotkeras.training.build import steps_of_epoch
 from rotkeras.training.optimizer import l2_in_loss
 
 
@@ -59,8 +60,8 @@ def network_notes(
     recipe: Recipe, source: Source, task: Any, model: keras.Model, augmentation: Sequence[Any]
 ) -> list[str]:
     """Lines about how these images, this task and this network go together."""
-    steps = len(source.train) // recipe.train.images_per_batch
-    lines = []
+    steps = steps_of_epoch(recipe, len(source.train))
+    lines = epoch_notes(recipe, steps)
     if source.validation is not None and not getattr(task, "validates", True):
         lines.append(
             f"note: {task.monitor.words} is of training images alone: the task keeps something for"
@@ -89,6 +90,20 @@ def network_notes(
     if recipe.quality is not None and (reason := why_no_quality(source, task.network(model))):
         lines.append(f"measures without labels are left out: {reason}")
     return lines
+
+
+def epoch_notes(recipe: Recipe, steps_per_epoch: int) -> list[str]:
+    """A line where `train.images_per_epoch` is no number of whole executions."""
+    wanted = recipe.train.images_per_epoch
+    taken = steps_per_epoch * recipe.train.images_per_batch
+    if wanted is None or wanted == taken:
+        return []
+    execution = recipe.train.images_per_batch * recipe.train.steps_per_execution
+    what = "less than" if wanted < execution else "no multiple of"
+    return [
+        f"note: train.images_per_epoch {wanted:,} is {what} the {execution:,} images of one"
+        f" execution: an epoch takes {taken:,}"
+    ]
 
 
 _UNSETTLED = 0.1

@@ -197,6 +197,10 @@ EMPTY = [
     ("evaluate", "runs/x", "--labels-per-class", ""),
     ("evaluate", "runs/x", "--labelled="),
     ("worth-it", "runs/x", "--seeds", ""),
+    ("compare", ""),
+    ("compare", "rotation,,simclr"),
+    ("compare", "rotation", "--data", ""),
+    ("compare", "rotation", "--backbones", "nin,"),
     ("export", "runs/x", "-o", ""),
     ("export", "runs/x", "--tap", ""),
     ("export", "runs/x", "--profile", ""),
@@ -294,6 +298,7 @@ OF_BARE_WORDS = [
     ("neighbours", "run", "photos", "NAME"),
     ("evaluate", "run", "--labelled", "NAME"),
     ("worth-it", "run", "--labelled", "NAME"),
+    ("compare", "rotation", "--data", "NAME"),
 ]
 
 

@@ -81,6 +81,19 @@ def test_a_second_call_adds_what_is_missing_and_repeats_nothing(run, source, mon
     assert (run.path / "evaluation.json").stat().st_mtime_ns == written
 
 
+def test_the_test_set_is_read_for_the_rows_that_are_chosen_alone(run, source, eagerly):
+    def of_second_tap(rows):
+        assert len(rows) == 6
+        return [row for row in rows if row["tap"] == "conv2"]
+
+    options = Options(probes=("ridge", "knn-5"), modes=("frozen",))
+    for _ in range(2):  # a row that has its result keeps it
+        content = evaluate(run, options, source, test_rows=of_second_tap)
+        assert [row["tap"] for row in content["rows"] if row["test"]] == ["conv2", "conv2"]
+        assert [each["rows"] for each in content["test_reads"]] == [2]
+    assert len(evaluate(run, options, source)["test_reads"]) == 2
+
+
 def test_an_interruption_keeps_finished_rows_and_leaves_the_test_part_unread(run, source, eagerly):
     class StoppedError(Exception):
         pass

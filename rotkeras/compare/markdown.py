@@ -1,0 +1,103 @@
+"""The table of a comparison as Markdown, for documentation."""
+
+from typing import Any
+
+from rotkeras.compare.verdict import Interval
+
+
+def as_markdown(content: dict[str, Any]) -> str:
+    """Verdict and table of `results.json`."""
+    noun = "backbone" if content["by_backbone"] else "task"
+    probes = list(
+        dict.fromkeys(
+            probe for line in content["lines"].values() for probe in line["summary"]["probes"]
+        )
+    )
+    part = content["part"]
+    headings = [
+        noun,
+        *(f"{probe}, %" for probe in probes),
+        *(["gain (ridge)", "tap"] if probes else []),
+        *("min", "views", "views/s", "memory, MiB", "ended"),
+    ]
+    rows = []
+    untrained: dict[str, Any] | None = None
+    for name, line in content["lines"].items():
+        summary, runs = line["summary"], list(line["runs"].values())
+        untrained = untrained or summary["untrained"] or None
+        cells = [name, *(shown(summary["probes"].get(probe)) for probe in probes)]
+        if probes:
+            cells += [shown(summary["gain"], sign=True), taps_of(runs)]
+        cells += [
+            number(mean(runs, "minutes")),
+            f"{line['views']:,}",
+            number(mean(runs, "views_per_second")),
+            memory_of(runs),
+            ended(runs, content["seeds"]),
+        ]
+        rows.append(cells)
+    if untrained and not content["by_backbone"]:
+        cells = ["untrained", *(shown(untrained.get(probe)) for probe in probes), "", ""]
+        rows.append(cells + [""] * (len(headings) - len(cells)))
+    lines = [f"**{' '.join(content['verdict'])}**", ""]
+    lines += [_row(headings), _row(["---"] * len(headings)), *(map(_row, rows)), ""]
+    if probes:
+        lines.append(
+            f"Accuracy on {content['images']:,} {part} images of {content['source']}, at the tap"
+            f" that ridge chooses on validation; mean ± half of the 95 % interval over"
+            f" {content['seeds']} seed{'s' if content['seeds'] > 1 else ''} and images. Budget:"
+            f" {content['budget']}."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def shown(record: dict[str, Any] | None, sign: bool = False) -> str:
+    """An interval of `results.json` as text."""
+    return "" if record is None else Interval(**record).text(sign)
+
+
+def mean(runs: list[dict[str, Any]], key: str) -> float | None:
+    """The mean of a number over runs; None where none has it."""
+    values = [run[key] for run in runs if run[key]]
+    return sum(values) / len(values) if values else None
+
+
+def number(value: float | None) -> str:
+    """A number of minutes or views per second; "" for None."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+
+
+def taps_of(runs: list[dict[str, Any]]) -> str:
+    """The chosen taps, with how often each was chosen where seeds differ."""
+    taps = [run["tap"] for run in runs if run["tap"]]
+    counts = {tap: taps.count(tap) for tap in sorted(set(taps))}
+    if len(counts) < 2:
+        return "".join(counts)
+    return ", ".join(f"{count}× {tap}" for tap, count in counts.items())
+
+
+def memory_of(runs: list[dict[str, Any]]) -> str:
+    """The highest peak of the runs: that of the GPU where there is one."""
+    for key, unit in (("gpu_mib", " (GPU)"), ("process_mib", "")):
+        if found := [run["memory"][key] for run in runs if run["memory"].get(key)]:
+            return f"{max(found):,.0f}{unit}"
+    return ""
+
+
+def ended(runs: list[dict[str, Any]], seeds: int) -> str:
+    """How the runs of a line ended."""
+    counts = {
+        status: sum(
+            run["collapsed"] if status == "collapsed" else run["status"] == status for run in runs
+        )
+        for status in ("collapsed", "failed", "unfinished")
+    }
+    counts["not begun"] = seeds - len(runs)
+    said = [f"{status} {count} of {seeds}" for status, count in counts.items() if count]
+    return ", ".join(said) or "well"

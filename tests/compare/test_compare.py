@@ -1,0 +1,287 @@
+"""Whole comparisons of a few steps."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from comparisons import SMALL, command, results, without_processes
+from small_training import quick_nin, three_taps
+
+from rotkeras import UserError, backbones
+from rotkeras.compare import Settings, compare, process
+from rotkeras.compare import plan as plans
+from rotkeras.compare.results import collect
+from rotkeras.run.folder import Run
+
+
+@pytest.fixture(scope="module")
+def quickly():
+    """Trainings happen in this process, with a network that costs little; their names."""
+    found = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(backbones.NAMES, "nin", quick_nin)
+        without_processes(patched, found)
+        tf.config.run_functions_eagerly(True)
+        yield found
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def trained(quickly):
+    """The names of the runs that are trained, and whether with the untrained network."""
+    quickly.clear()
+    return quickly
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory, quickly):
+    """(what the command said, the folder) of a comparison."""
+    folder = tmp_path_factory.mktemp("compared") / "page.compare"
+    said = command(folder)
+    assert said.exit_code == 0, said.output
+    return said.output, folder
+
+
+def test_a_comparison_ends_with_a_verdict_a_table_and_a_page(compared):
+    said, folder = compared
+    found = results(folder)
+    assert (found["part"], found["images"], found["source"]) == ("test", 359, "digits")
+    assert "1/4  rotation, seed 0" in said
+    assert "4/4  simclr, seed 1" in said
+    for line in found["verdict"]:
+        assert " ".join(line.split()) in " ".join(said.split())
+    page = (folder.parent / "page.html").read_text()
+    markdown = (folder / "results.md").read_text()
+    for name in ("rotation", "simclr"):
+        summary = found["lines"][name]["summary"]
+        ridge = summary["probes"]["ridge"]
+        assert 0.5 < ridge["mean"] < 1
+        assert ridge["seeds"] == 2
+        text = f"{100 * ridge['mean']:.1f} ± {100 * ridge['margin']:.1f}"
+        assert text in page
+        assert text in markdown
+    for heading in ("Results", "Curves", "Views", "Nearest neighbours", "Settings and commands"):
+        assert f">{heading}</h2>" in page
+    assert page.count("views of each image</figcaption>") == 2
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_runs_are_ordinary_and_were_evaluated_by_the_protocol(compared):
+    """1,024 views are 4 rounds' worth of 8 batches of 32 × 4 views, or of 8 of 64 × 2."""
+    _, folder = compared
+    found = results(folder)
+    for name, batch in (("rotation", 32), ("simclr", 64)):
+        for seed in (0, 1):
+            run = Run(folder / f"{name}-seed{seed}")
+            made = run.load_recipe()
+            assert (made.train.epochs, made.train.images_per_epoch) == (2, 4 * batch)
+            assert made.train.seed == seed
+            assert run.load_summary()["epochs"] == 2
+            evaluation = json.loads((run.path / "evaluation.json").read_text())
+            frozen = [row for row in evaluation["rows"] if row["mode"] == "frozen"]
+            assert {row["probe"] for row in frozen} == {"ridge", "knn-20", "knn-200"}
+            tested = [row for row in frozen if row["test"]]
+            ridge = {
+                row["tap"]: row["validation"]["accuracy"]
+                for row in frozen
+                if row["probe"] == "ridge"
+            }
+            assert len(ridge) == 3
+            (tap,) = {row["tap"] for row in tested}
+            assert ridge[tap] == max(ridge.values())
+            assert len(tested) == 3
+            assert len(evaluation["test_reads"]) == 1
+            there = found["lines"][name]["runs"][str(seed)]
+            assert (there["tap"], there["views"]) == (tap, 1024)
+            assert there["status"] == "finished"
+            assert there["memory"]["process_mib"] > 100
+            assert [each["round"] for each in there["rounds"]] == [1, 2]
+            assert there["minutes"] == pytest.approx(1024 / there["views_per_second"] / 60)
+
+
+def test_the_gain_is_paired_with_the_untrained_network_of_the_seed(compared):
+    _, folder = compared
+    found = results(folder)
+    before = found["untrained"]["rotation"]
+    assert before == found["untrained"]["simclr"]  # evaluated once for each seed
+    runs = found["lines"]["simclr"]["runs"]
+    gains = [
+        runs[seed]["test"][runs[seed]["tap"]]["ridge"]
+        - before[seed]["test"][before[seed]["tap"]]["ridge"]
+        for seed in ("0", "1")
+    ]
+    assert found["lines"]["simclr"]["summary"]["gain"]["mean"] == pytest.approx(np.mean(gains))
+
+
+def test_what_is_finished_is_kept_and_what_is_missing_is_trained(compared, tmp_path, trained):
+    """A seed more, after one run was lost and another was stopped before its evaluation."""
+    folder = tmp_path / "page.compare"
+    shutil.copytree(compared[1], folder)
+    said = command(folder)
+    assert said.exit_code == 0, said.output
+    assert trained == []
+
+    (folder / "rotation-seed1" / plans.COMPARED).unlink()
+    half = collect(folder, plans.read(folder), {})
+    assert half["part"] == "test"  # of the runs that are whole
+    assert half["lines"]["rotation"]["runs"]["1"]["status"] == "unfinished"
+    assert half["lines"]["rotation"]["summary"]["probes"]["ridge"]["seeds"] == 1
+    before = (folder / "rotation-seed1" / "model.keras").read_bytes()
+    said = command(folder)
+    assert said.exit_code == 0, said.output
+    assert trained == [("rotation-seed1", False)]
+    assert (folder / "rotation-seed1" / "model.keras").read_bytes() == before
+    evaluation = json.loads((folder / "rotation-seed1/evaluation.json").read_text())
+    assert len(evaluation["test_reads"]) == 1  # not read again, for other taps
+
+    trained.clear()
+    said = command(folder, tasks="rotation", seeds=3, small=SMALL[:-1])
+    assert said.exit_code == 0, said.output
+    assert trained == [("rotation-seed2", True), ("simclr-seed2", False)]
+    assert results(folder)["lines"]["simclr"]["summary"]["probes"]["ridge"]["seeds"] == 3
+
+    trained.clear()
+    assert command(folder, "--no-pictures", seeds=1).exit_code == 0
+    assert trained == []
+    assert results(folder)["seeds"] == 3  # what is finished stays
+
+
+def test_another_plan_in_the_folder_is_refused(compared, tmp_path):
+    folder = tmp_path / "page.compare"
+    shutil.copytree(compared[1], folder)
+    said = command(folder, "--set", "train.learning_rate=0.01")
+    assert said.exit_code == 2
+    assert "holds another comparison: its train.learning_rate of rotation is 0.05" in said.output
+    said = command(folder, "--budget", "2048views")
+    assert said.exit_code == 2
+    assert "its budget is '1024views', and now it is '2048views'" in said.output
+
+
+def test_an_interrupted_run_resumes_by_its_checkpoint(tmp_path, trained, monkeypatch):
+    from rotkeras.compare.memory import Rounds
+
+    folder, told = tmp_path / "page.compare", []
+
+    def stop(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+    settings = Settings(
+        tasks=("rotation",), data="digits", budget="1024views", seeds=2, rounds=2,
+        overrides=SMALL[:-1],
+    )  # fmt: skip
+    with monkeypatch.context() as patched:
+        patched.setattr(Rounds, "on_epoch_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            compare(settings, folder, pictures=False)
+    settings = replace(settings, seeds=1)  # the second was not begun
+    assert (folder / "rotation-seed0/checkpoints/state.json").exists()
+    compare(settings, folder, pictures=False, watch=told.append)
+    assert [each["round"] for each in told if "round" in each] == [2]
+    assert results(folder)["lines"]["rotation"]["runs"]["0"]["status"] == "finished"
+    assert results(folder)["seeds"] == 1
+
+
+def test_one_failure_does_not_end_the_rest_and_is_shown(tmp_path, trained, monkeypatch):
+    folder, work = tmp_path / "page.compare", process._work
+    sentences = {
+        "simclr-seed0": "The embeddings have collapsed: all images have one.",
+        "simclr-seed1": "The process was ended by signal 9.",
+    }
+
+    def fails(wanted, recipe, name, hear):
+        if recipe.name in sentences:
+            raise UserError(sentences[recipe.name])
+        work(wanted, recipe, name, hear)
+
+    monkeypatch.setattr(process, "_work", fails)
+    said = command(folder, "--no-pictures")
+    assert said.exit_code == 0, said.output
+    found = results(folder)
+    statuses = {seed: run["status"] for seed, run in found["lines"]["simclr"]["runs"].items()}
+    assert statuses == {"0": "collapsed", "1": "failed"}
+    assert "Collapsed: simclr (1 of 2 runs)." in found["verdict"]
+    assert "Failed: simclr (1 of 2 runs)." in found["verdict"]
+    page = (folder.parent / "page.html").read_text()
+    for sentence in sentences.values():
+        assert sentence in page
+
+    sentences.clear()
+    trained.clear()
+    assert command(folder, "--no-pictures").exit_code == 0
+    assert trained == [("simclr-seed1", False)]  # a collapse would only repeat itself
+
+
+def test_a_task_that_cannot_be_planned_is_left_out(tmp_path, trained):
+    folder = tmp_path / "page.compare"
+    more = ["--no-pictures", "--budget", "100views", "--set", "simclr:train.images_per_batch=128"]
+    said = command(folder, *more, seeds=1)
+    assert said.exit_code == 0, said.output
+    assert "at least one step of simclr, 256 views" in said.output
+    assert "Could not be trained: simclr." in results(folder)["verdict"]
+
+
+def test_images_without_labels_have_measures_alone(tmp_path, trained):
+    arrays = tmp_path / "images.npz"
+    images = np.random.default_rng(0).integers(0, 256, (150, 16, 16, 3), np.uint8)
+    np.savez(arrays, images=images)
+    folder = tmp_path / "page.compare"
+    small = [each for each in SMALL if "train_images" not in each]
+    said = command(folder, data=arrays, seeds=1, small=small)
+    assert said.exit_code == 0, said.output
+    found = results(folder)
+    assert found["no_probes"] == "the images have no labels"
+    assert "because the images have no labels: look at the measures" in found["verdict"][0]
+    page = (folder.parent / "page.html").read_text()
+    assert "Without labels</h2>" in page
+    assert "spread rank" in page
+
+
+def test_minutes_are_measured_first_and_backbones_compared(tmp_path, trained, monkeypatch):
+    monkeypatch.setattr("rotkeras.compare.worker.LEAST_STEPS", 2)
+    folder, told = tmp_path / "page.compare", []
+    three_taps().save(tmp_path / "mine.keras")
+    settings = Settings(
+        tasks=("rotation",), data="digits", budget="2s", seeds=1, rounds=2,
+        backbones=("nin", f"keras_file:{tmp_path / 'mine.keras'}"),
+        overrides=("data.image_size=16", "data.train_images=64", "probe.train_images=60"),
+    )  # fmt: skip
+    found = compare(settings, folder, tmp_path / "page.html", pictures=False, watch=told.append)
+    plan = json.loads((folder / "plan.json").read_text())
+    for name in ("nin", "mine"):
+        measured = plan["lines"][name]["measured"]
+        assert measured["steps"] >= 2
+        wanted = 2 * measured["steps_per_second"] * 128
+        assert plan["lines"][name]["views"] == pytest.approx(wanted, abs=128 * 2)
+        assert name in found["lines"]
+    events = [each["event"] for each in told]
+    assert events.index("run") > max(at for at, each in enumerate(events) if each == "plan")
+    assert "untrained mine" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--budget", "soon"], "--budget must be an amount above 0 with its unit"),
+        (["--backbones", "nin,resnet"], "backbones are compared for one task"),
+        (["--set", "train.epochs=3"], "train.epochs follows from --budget"),
+        (["-o", "page.pdf"], "must end in .html"),
+    ],
+)
+def test_wrong_arguments_are_one_sentence(tmp_path, more, words):
+    said = command(tmp_path / "page.compare", *more)
+    assert said.exit_code == 2
+    assert said.output.count("Error: ") == 1
+    assert words in " ".join(said.output.split())
+    assert not (tmp_path / "page.compare").exists()
+
+
+def test_a_folder_of_something_else_is_kept(tmp_path):
+    (tmp_path / "page.compare").mkdir()
+    (tmp_path / "page.compare/letter.txt").write_text("dear")
+    said = command(tmp_path / "page.compare", "--overwrite")
+    assert said.exit_code == 2
+    assert "is not empty and holds no comparison" in said.output
+    assert (tmp_path / "page.compare/letter.txt").exists()
