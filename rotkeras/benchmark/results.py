@@ -173,7 +173,7 @@ class TrainingBenchmark:
     versions: dict[str, str]
     machine: dict[str, Any]
     images_per_step: int
-    views_per_step: int
+    views_per_step: float
     parameters: int
     input: Part
     step: Part

@@ -112,7 +112,7 @@ def _show(measured: "TrainingBenchmark") -> None:
     settings, machine = measured.recipe["train"], measured.machine
     console.print(
         f"{measured.recipe['name']}: {measured.parameters:,} parameters, {measured.images_per_step}"
-        f" images = {measured.views_per_step} views a step, {settings['precision']}, seed"
+        f" images = {measured.views_per_step:g} views a step, {settings['precision']}, seed"
         f" {measured.seed}{_placed(machine['placement'])}"
     )
     accelerators = machine["accelerators"]

@@ -6,23 +6,44 @@ from typing import TYPE_CHECKING, Any
 from rotkeras.errors import UserError
 
 if TYPE_CHECKING:
+    from rotkeras.pretext.amdim import AMDIM
     from rotkeras.pretext.base import Monitor, PretextTask, TaskFacts
     from rotkeras.pretext.in_step import InStep
+    from rotkeras.pretext.instance_discrimination import InstanceDiscrimination
     from rotkeras.pretext.rotation import Rotation
     from rotkeras.pretext.simclr import SimCLR
+    from rotkeras.pretext.swav import SwAV
 
     NAMES: dict[str, Any]
 
-__all__ = ["InStep", "Monitor", "PretextTask", "Rotation", "SimCLR"]
+__all__ = [
+    "AMDIM",
+    "InStep",
+    "InstanceDiscrimination",
+    "Monitor",
+    "PretextTask",
+    "Rotation",
+    "SimCLR",
+    "SwAV",
+]
 
 _HOMES = {
+    "AMDIM": "amdim",
     "InStep": "in_step",
+    "InstanceDiscrimination": "instance_discrimination",
     "Monitor": "base",
     "PretextTask": "base",
     "Rotation": "rotation",
     "SimCLR": "simclr",
+    "SwAV": "swav",
 }
-_TASKS = {"rotation": "Rotation", "simclr": "SimCLR"}
+_TASKS = {
+    "amdim": "AMDIM",
+    "instance_discrimination": "InstanceDiscrimination",
+    "rotation": "Rotation",
+    "simclr": "SimCLR",
+    "swav": "SwAV",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -293,10 +293,9 @@ class InStep:
 def view_shapes(model: Any) -> Any:
     """The shapes of one row of a model's inputs: a tuple, or a dict of them by the inputs'
     names."""
-    shape = model.input_shape
-    return (
-        {name: each[1:] for name, each in shape.items()} if isinstance(shape, dict) else shape[1:]
-    )
+    if isinstance(given := model.input, dict):  # where `input_shape` is a list
+        return {name: tuple(each.shape[1:]) for name, each in given.items()}
+    return tuple(model.input_shape[1:])
 
 
 def _of_images(predictions: Any, count: int) -> Any:

@@ -19,7 +19,10 @@ MODULES = (
     "rotkeras.pretext.angle_accuracy",
     "rotkeras.pretext.contrastive",
     "rotkeras.pretext.layers",
+    "rotkeras.pretext.local_losses",
     "rotkeras.pretext.make_views",
+    "rotkeras.pretext.nce_loss",
+    "rotkeras.pretext.prototype_losses",
     "rotkeras.pretext.smoothed_crossentropy",
 )
 

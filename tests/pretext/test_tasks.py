@@ -24,11 +24,22 @@ from rotkeras.pretext.check import check_form, setting_mistake
 from rotkeras.run.folder import Run
 
 TASKS = {
+    "amdim": {"hidden_units": 8, "projection_units": 8},
+    "amdim, one tap": {"hidden_units": 8, "projection_units": 8, "local_taps": ["conv2"]},
     "rotation": {},
     "rotation, one view": {"views": "one"},
     "rotation by eight": {"angles": [0, 45, 90, 135, 180, 225, 270, 315]},
     "simclr": {"hidden_units": 8, "projection_units": 4},
     "simclr, blurred": {"hidden_units": 8, "projection_units": 4, "blur": 0.5},
+    "instance_discrimination": {"projection_units": 8, "negatives_per_image": 4},
+    "swav": {"prototypes": 8, "hidden_units": 8, "projection_units": 4, "frozen_epochs": 0.5},
+    "swav, small crops": {
+        "prototypes": 8,
+        "hidden_units": 8,
+        "projection_units": 4,
+        "frozen_epochs": 0.0,
+        "local_crops": 2,
+    },
 }
 """Settings of tasks; the name of the task is the first word of the line."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from rotkeras.arguments.accepted import Positive
+from rotkeras.arguments.accepted import PositiveNumber
 from rotkeras.arguments.checked import checked
 
 
@@ -15,7 +15,7 @@ class Throughput(keras.callbacks.Callback):
 
     Args:
         views_per_step: views that pass through the backbone in one step: images_per_batch times
-            views per image.
+            views per image, in whole images.
         input_wait: the clock of a `rotkeras.data.Pipeline`; None when the data come from elsewhere.
 
     Adds to an epoch's logs: `views_per_second` and, with a clock, `input_wait`: the share of the
@@ -27,7 +27,7 @@ class Throughput(keras.callbacks.Callback):
     """
 
     @checked
-    def __init__(self, views_per_step: Positive, input_wait: Any = None) -> None:
+    def __init__(self, views_per_step: PositiveNumber, input_wait: Any = None) -> None:
         super().__init__()
         self.views_per_step = views_per_step
         self.input_wait = input_wait
