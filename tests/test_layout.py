@@ -68,7 +68,7 @@ ALLOWED = {
     "quality": SMALL,
     "data": {*SMALL, "images"},
     "backbones": SMALL,
-    "pretext": {*SMALL, "data"},
+    "pretext": {*SMALL, "backbones", "data"},
     "optimization": SMALL,
     "recipe": {*SMALL, "backbones", "data", "optimization", "pretext"},
     "run": {*SMALL, "data", "pretext", "recipe"},

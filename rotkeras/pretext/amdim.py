@@ -15,6 +15,7 @@ from rotkeras.arguments.accepted import (
 from rotkeras.arguments.checked import checked
 from rotkeras.data import draws
 from rotkeras.data.keyed import Key
+from rotkeras.data.resized_crop import WHOLE
 from rotkeras.errors import UserError, must
 from rotkeras.pretext.augmented_views import beside, library_of
 from rotkeras.pretext.base import Monitor
@@ -22,8 +23,6 @@ from rotkeras.pretext.two_views import TwoViews
 
 Tensor = Any
 
-PLACES = 2**16
-"""Places are drawn in this fraction of a map, whose size is known to the model alone."""
 _MOST_PLACES = 7
 """Places along each side of a map. The loss compares all places of a batch: of photographs'
 28 × 28 it would need gigabytes."""
@@ -184,4 +183,4 @@ class AMDIM(TwoViews):
 
     def _places(self, key: Key) -> Any:
         """A place in each view: int32 (B, 2)."""
-        return draws.draw(key, *((stream, PLACES) for stream in _STREAMS))
+        return draws.draw(key, *((stream, WHOLE) for stream in _STREAMS))

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from rotkeras.pretext.amdim import PLACES
+from rotkeras.data.resized_crop import WHOLE
 from rotkeras.pretext.gather import gather
 from rotkeras.pretext.losses.local_global import local_global
 from rotkeras.pretext.over_devices import flat_rows
@@ -38,7 +38,7 @@ class LocalGlobal(keras.losses.Loss):
         """The loss of each view: float32 (2B,) or (B, 2)."""
         rows = flat_rows(y_pred, _RANK)
         everything, offset = gather(rows)
-        share = ops.cast(ops.reshape(y_true, (-1,)), "float32") / PLACES
+        share = ops.cast(ops.reshape(y_true, (-1,)), "float32") / WHOLE
         locations = ops.floor(share * (rows.shape[2] - 1))
         losses = local_global(rows, locations, self.clip, self.regularisation, everything, offset)
         return ops.reshape(losses, ops.shape(y_pred)[: len(y_pred.shape) - _RANK])

@@ -23,6 +23,9 @@ from rotkeras.pretext.two_views import TwoViews
 
 Tensor = Any
 
+_LEAST_SIDE = 8
+"""Pixels of a side of a small crop, as of any image."""
+
 
 class SwAV(TwoViews):
     """The SwAV task: each view of an image predicts to which prototypes another view is assigned,
@@ -166,7 +169,8 @@ class SwAV(TwoViews):
             then those of the small crops.
 
         Raises:
-            UserError: for frozen epochs of an unknown number of images.
+            UserError: for frozen epochs of an unknown number of images, and small crops of less
+                than 8 pixels.
         """
         self.check_backbone(backbone)
         if images is None and self.frozen_epochs:
@@ -217,8 +221,16 @@ class SwAV(TwoViews):
 
     def _side(self, shape: Any) -> int:
         """Pixels of each side of the small crops of images (H, W, 3)."""
-        side: int = round(self.local_size * min(shape[0], shape[1]))
-        return max(1, side)
+        shorter = min(shape[0], shape[1])
+        side: int = round(self.local_size * shorter)
+        if side < _LEAST_SIDE:
+            raise must(
+                "local_size",
+                f"make small crops of at least {_LEAST_SIDE} pixels",
+                self.local_size,
+                f"of {shorter} pixels these are {side}",
+            )
+        return side
 
     def _small(self, images: Tensor) -> AugmentedViews:
         return self._crops(self._side(images.shape[1:]))
