@@ -31,6 +31,8 @@ class InstanceDiscrimination(TwoViews):
         negatives_per_image: rows of other images that each image of a batch draws; all images
             share those of the batch, so that 16 make 4096 with 256 images.
         momentum: of the memory bank, from 0 (the latest vector) to 1 (no change).
+        fixed_normaliser: whether the normaliser Z stays as the first batch estimates it, as
+            published; else each batch estimates it.
         projection_units: length of the vectors that the loss compares.
         crop_scale: least and greatest area of the random crop of a view, as a share of the image.
         color_strength: of the colour jitter: brightness, contrast and saturation change by up to
@@ -50,7 +52,9 @@ class InstanceDiscrimination(TwoViews):
         Wu, Xiong, Yu, Lin, Unsupervised Feature Learning via Non-Parametric Instance
         Discrimination, CVPR 2018, section 3. There each image has 4096 negatives of its own; here
         the images of a batch share them, so that similarities are one product of matrices, and an
-        image's own row is not among its negatives.
+        image's own row is not among its negatives. There Z stays as the first batch estimates it.
+        With that, untrained networks here, whose vectors are alike, gave each negative a
+        probability near 1, and the loss rose until all vectors were equal.
     """
 
     method = (
@@ -69,6 +73,7 @@ class InstanceDiscrimination(TwoViews):
         temperature: Temperature = 0.07,
         negatives_per_image: Positive = 16,
         momentum: Strength = 0.5,
+        fixed_normaliser: bool = False,
         projection_units: Positive = 128,
         crop_scale: ShareRange = (0.2, 1.0),
         color_strength: Strength = 0.5,
@@ -78,6 +83,7 @@ class InstanceDiscrimination(TwoViews):
         self.temperature = temperature
         self.negatives_per_image = negatives_per_image
         self.momentum = momentum
+        self.fixed_normaliser = fixed_normaliser
         self.projection_units = projection_units
         self.make_views(crop_scale, color_strength, grayscale, blur)
         self.augmented = AugmentedViews([self.steps()])
@@ -161,7 +167,9 @@ class InstanceDiscrimination(TwoViews):
         places = SharedPlaces(images, name="places")(drawn)
         bank = ImageTable(images, self.projection_units, self.momentum, name="memory_bank")
         own, negatives = bank([vectors, index, places])
-        contrast = NoiseContrast(images, self.temperature, name="noise_contrast")
+        contrast = NoiseContrast(
+            images, self.temperature, self.fixed_normaliser, name="noise_contrast"
+        )
         inputs = {"images": backbone.input, "index": index, "negatives": drawn}
         ratios = contrast([vectors, own, negatives, index, places])
         return keras.Model(inputs, ratios, name="instance_discrimination")

@@ -32,6 +32,11 @@ TASKS = {
     "simclr": {"hidden_units": 8, "projection_units": 4},
     "simclr, blurred": {"hidden_units": 8, "projection_units": 4, "blur": 0.5},
     "instance_discrimination": {"projection_units": 8, "negatives_per_image": 4},
+    "instance_discrimination, fixed": {
+        "projection_units": 8,
+        "negatives_per_image": 4,
+        "fixed_normaliser": True,
+    },
     "swav": {"prototypes": 8, "hidden_units": 8, "projection_units": 4, "frozen_epochs": 0.5},
     "swav, small crops": {
         "prototypes": 8,

@@ -16,13 +16,14 @@ class NoiseContrast(keras.layers.Layer):
     """log(P / (m · Pn)) of each image's own row and of the negatives, for
     `rotkeras.pretext.losses.nce`.
 
-    P = exp(similarity / temperature) / Z. The first batch of training estimates Z, as N times the
-    mean of exp(similarity / temperature) over its own rows and negatives, and Z stays as it is: a
-    weight that is saved. Before that it is the estimate of each batch.
+    P = exp(similarity / temperature) / Z. Each batch estimates Z, without gradient, as N times the
+    mean of exp(similarity / temperature) over its own rows and negatives. With `fixed`, Z stays as
+    the first batch of training estimates it: a weight that is saved.
 
     Args:
         images: N, rows of the table.
         temperature: from 0.001 on.
+        fixed: whether Z stays as the first batch of training estimates it, as published.
         **arguments: of `keras.layers.Layer`.
 
     Input shape: a list of vectors (B, d), their own rows (B, d), negatives (m, d), which all images
@@ -37,13 +38,21 @@ class NoiseContrast(keras.layers.Layer):
         Discrimination, CVPR 2018, section 3.2.
     """
 
-    def __init__(self, images: Positive, temperature: Temperature = 0.07, **arguments: Any) -> None:
+    def __init__(
+        self,
+        images: Positive,
+        temperature: Temperature = 0.07,
+        fixed: bool = False,
+        **arguments: Any,
+    ) -> None:
         check_count("images", images)
         if not isinstance(temperature, int | float) or not temperature >= 0.001:
             raise must("temperature", "be at least 0.001", temperature)
         # In float32 under any policy: a temperature of 0.07 multiplies errors.
         super().__init__(**{**arguments, "dtype": "float32"})
-        self.images, self.temperature = images, temperature
+        if not isinstance(fixed, bool):
+            raise must("fixed", "be true or false", fixed)
+        self.images, self.temperature, self.fixed = images, temperature, fixed
         self.log_normaliser, self.estimated = (
             self.add_weight(
                 (),
@@ -73,12 +82,14 @@ class NoiseContrast(keras.layers.Layer):
         return ops.where(ops.concatenate([ops.zeros_like(same[:, :1]), same], axis=1), -1e9, ratios)
 
     def _normaliser(self, scores: Any, training: bool | None) -> Any:
-        """log Z; in the first step of training, and before it, of this batch."""
+        """log Z of this batch; the fixed one after the first step of training."""
         ops = keras.ops
         everything, _ = gather(ops.stop_gradient(scores))
         logits = everything / self.temperature
         counted = ops.sum(ops.cast(everything > -1e8, "float32"))
         of_batch = ops.logsumexp(logits) - ops.log(counted) + ops.log(float(self.images))
+        if not self.fixed:
+            return of_batch
         known = self.estimated.value > 0
         normaliser = ops.where(known, self.log_normaliser.value, of_batch)
         if training:
@@ -98,4 +109,5 @@ class NoiseContrast(keras.layers.Layer):
             **super().get_config(),
             "images": self.images,
             "temperature": self.temperature,
+            "fixed": self.fixed,
         }

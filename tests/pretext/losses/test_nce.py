@@ -66,10 +66,11 @@ def unit(*shape):
     return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def test_the_first_batch_estimates_the_normaliser_and_it_stays():
+@pytest.mark.parametrize("fixed", [True, False])
+def test_a_batch_estimates_the_normaliser_which_may_stay(fixed):
     table, vectors = unit(20, 4), unit(3, 4)
     positions, places = np.array([1, 2, 3], np.int32), np.array([7, 1, 9, 7], np.int32)
-    layer = NoiseContrast(20, 0.5)
+    layer = NoiseContrast(20, 0.5, fixed)
     before = contrast(vectors, table, positions, places, layer)
     assert float(layer.estimated) == 0
     found = contrast(vectors, table, positions, places, layer, training=True)
@@ -80,12 +81,14 @@ def test_the_first_batch_estimates_the_normaliser_and_it_stays():
         rows = [own, *(place for place in places if place != own)]
         values += [np.exp(vector @ table[row] / 0.5) for row in rows]
     z = 20 * np.mean(values)
-    assert float(layer.log_normaliser) == pytest.approx(np.log(z), rel=1e-5)
+    assert float(layer.log_normaliser) == pytest.approx(np.log(z) if fixed else 0, rel=1e-5)
     expected = vectors @ table[places].T / 0.5 - np.log(z) - np.log(4 / 20)
     expected[0, 1] = -1e9  # place 1 is the own row of the first image
     np.testing.assert_allclose(found[:, 1:], expected, rtol=1e-4, atol=1e-5)
-    contrast(unit(3, 4), table, positions, places, layer, training=True)
-    assert float(layer.log_normaliser) == pytest.approx(np.log(z), rel=1e-5)
+    # Vectors that are more alike: a batch's own estimate follows, the fixed one does not.
+    alike = table[positions]
+    later = contrast(alike, table, positions, places, layer, training=True)[:, 0]
+    assert (later[0] == pytest.approx(1 / 0.5 - np.log(z) - np.log(4 / 20), rel=1e-4)) == fixed
 
 
 def test_images_of_a_batch_share_their_places():
@@ -117,6 +120,7 @@ def test_accuracy_counts_ties_as_wrong():
     ("make", "words"),
     [
         (lambda: NoiseContrast(0), "images must be a whole number"),
+        (lambda: NoiseContrast(5, fixed=1), "fixed must be true or false, got 1"),
         (lambda: NoiseContrast(5, 0.0), "temperature must be at least 0.001, got 0"),
     ],
 )
