@@ -278,7 +278,7 @@ def _fit(
     recipe: "Recipe",
     model: Any,
     dataset: Any,
-    views: int,
+    views: float,
     steps: int | None,
     repeats: int,
     tell: Tell,

@@ -6,25 +6,30 @@ from typing import TYPE_CHECKING, Any
 from rotkeras.errors import UserError
 
 if TYPE_CHECKING:
+    from rotkeras.pretext.amdim import AMDIM
     from rotkeras.pretext.barlow_twins import BarlowTwins
     from rotkeras.pretext.base import Monitor, PretextTask, TaskFacts
     from rotkeras.pretext.byol import BYOL
     from rotkeras.pretext.essl import ESSL
     from rotkeras.pretext.in_step import InStep
+    from rotkeras.pretext.instance_discrimination import InstanceDiscrimination
     from rotkeras.pretext.moco import MoCo
     from rotkeras.pretext.online_probe import OnlineProbe
     from rotkeras.pretext.rotation import Rotation
     from rotkeras.pretext.simclr import SimCLR
     from rotkeras.pretext.simsiam import SimSiam
+    from rotkeras.pretext.swav import SwAV
     from rotkeras.pretext.vicreg import VICReg
 
     NAMES: dict[str, Any]
 
 __all__ = [
+    "AMDIM",
     "BYOL",
     "ESSL",
     "BarlowTwins",
     "InStep",
+    "InstanceDiscrimination",
     "MoCo",
     "Monitor",
     "OnlineProbe",
@@ -32,14 +37,17 @@ __all__ = [
     "Rotation",
     "SimCLR",
     "SimSiam",
+    "SwAV",
     "VICReg",
 ]
 
 _HOMES = {
+    "AMDIM": "amdim",
     "BYOL": "byol",
     "BarlowTwins": "barlow_twins",
     "ESSL": "essl",
     "InStep": "in_step",
+    "InstanceDiscrimination": "instance_discrimination",
     "MoCo": "moco",
     "Monitor": "base",
     "OnlineProbe": "online_probe",
@@ -47,6 +55,7 @@ _HOMES = {
     "Rotation": "rotation",
     "SimCLR": "simclr",
     "SimSiam": "simsiam",
+    "SwAV": "swav",
     "VICReg": "vicreg",
 }
 _TASKS = {
@@ -56,8 +65,11 @@ _TASKS = {
     "moco": "MoCo",
     "byol": "BYOL",
     "simsiam": "SimSiam",
+    "swav": "SwAV",
     "barlow_twins": "BarlowTwins",
     "vicreg": "VICReg",
+    "instance_discrimination": "InstanceDiscrimination",
+    "amdim": "AMDIM",
 }
 
 

@@ -25,6 +25,8 @@ from rotkeras.run.folder import Run
 from rotkeras.training import initial_weights
 
 TASKS = {
+    "amdim": {"hidden_units": 8, "projection_units": 8},
+    "amdim, one tap": {"hidden_units": 8, "projection_units": 8, "local_taps": ["conv2"]},
     "rotation": {},
     "rotation, one view": {"views": "one"},
     "rotation by eight": {"angles": [0, 45, 90, 135, 180, 225, 270, 315]},
@@ -55,6 +57,20 @@ TASKS = {
     "simsiam": {"hidden_units": 8, "projection_units": 8, "prediction_units": 4},
     "barlow_twins": {"hidden_units": 8, "projection_units": 4},
     "vicreg": {"hidden_units": 8, "projection_units": 4},
+    "instance_discrimination": {"projection_units": 8, "negatives_per_image": 4},
+    "instance_discrimination, fixed": {
+        "projection_units": 8,
+        "negatives_per_image": 4,
+        "fixed_normaliser": True,
+    },
+    "swav": {"prototypes": 8, "hidden_units": 8, "projection_units": 4, "frozen_epochs": 0.5},
+    "swav, small crops": {
+        "prototypes": 8,
+        "hidden_units": 8,
+        "projection_units": 4,
+        "frozen_epochs": 0.0,
+        "local_crops": 2,
+    },
 }
 """Settings of tasks; the name of the task is the first word of the line."""
 

@@ -24,9 +24,11 @@ class ImageTable(keras.layers.Layer):
         seed: of the first rows.
         **arguments: of `keras.layers.Layer`.
 
-    Input shape: a list of vectors (B, dimensions) and int32 positions (B,), each image once;
-    those of several devices are gathered. Output shape: (B, dimensions), the rows
-    before, without gradient.
+    Input shape: a list of vectors (B, dimensions) and int32 positions (B,); those of several
+    devices are gathered, and of an image that comes several times the last vector counts. A third
+    input, int32 (M,), is positions of other rows, which do not move.
+    Output shape: (B, dimensions), the rows before, without gradient; with other rows a list of
+    these and (M, dimensions).
 
     Raises:
         UserError: for images or dimensions below 1, and a momentum outside 0 … 1.
@@ -56,19 +58,27 @@ class ImageTable(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The rows of the images, before they move."""
-        vectors, positions = inputs
-        before = keras.ops.stop_gradient(keras.ops.take(self.rows.value, positions, axis=0))
+        vectors, positions, *others = inputs
+        before, *of_others = (
+            keras.ops.stop_gradient(keras.ops.take(self.rows.value, each, axis=0))
+            for each in (positions, *others)
+        )
         if training:
             vectors = keras.ops.stop_gradient(keras.ops.cast(vectors, "float32"))
             moved = self.momentum * before + (1 - self.momentum) * vectors
             moved, _ = gather(keras.ops.normalize(moved, axis=1))
             places, _ = gather(keras.ops.cast(positions, "int32"))
+            moved = keras.ops.take(moved, _last_of_equals(places), axis=0)
             self.rows.assign(keras.ops.scatter_update(self.rows.value, places[:, None], moved))
-        return before
+        return [before, *of_others] if others else before
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
-        """float32 (B, dimensions)."""
-        return keras.KerasTensor((inputs[1].shape[0], self.dimensions), dtype="float32")
+        """float32 (B, dimensions), and (M, dimensions) of other rows."""
+        made = [
+            keras.KerasTensor((each.shape[0], self.dimensions), dtype="float32")
+            for each in inputs[1:]
+        ]
+        return made if made[1:] else made[0]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
@@ -79,3 +89,11 @@ class ImageTable(keras.layers.Layer):
             "momentum": self.momentum,
             "seed": self.seed,
         }
+
+
+def _last_of_equals(places: Any) -> Any:
+    """int32 (B,): where the last number that is equal to each stands. A scatter of several rows to
+    one place would keep any of them."""
+    ops = keras.ops
+    numbers = ops.arange(ops.shape(places)[0])
+    return ops.max(ops.where(places[:, None] == places[None], numbers[None], -1), axis=1)

@@ -2,8 +2,23 @@
 
 from rotkeras.pretext.losses.barlow_twins import barlow_twins
 from rotkeras.pretext.losses.info_nce import info_nce
+from rotkeras.pretext.losses.local_global import local_global
+from rotkeras.pretext.losses.nce import log_ratios, nce
 from rotkeras.pretext.losses.negative_cosine import negative_cosine
 from rotkeras.pretext.losses.nt_xent import nt_xent
+from rotkeras.pretext.losses.sinkhorn import sinkhorn
+from rotkeras.pretext.losses.swapped_prediction import swapped_prediction
 from rotkeras.pretext.losses.vicreg import vicreg
 
-__all__ = ["barlow_twins", "info_nce", "negative_cosine", "nt_xent", "vicreg"]
+__all__ = [
+    "barlow_twins",
+    "info_nce",
+    "local_global",
+    "log_ratios",
+    "nce",
+    "negative_cosine",
+    "nt_xent",
+    "sinkhorn",
+    "swapped_prediction",
+    "vicreg",
+]

@@ -22,7 +22,7 @@ class MoCo(SimCLR):
         (B, 3, S, S)."""
         import torch  # type: ignore[import-not-found,unused-ignore]
         from torch import nn  # type: ignore[import-not-found,unused-ignore]
-        from torch.nn import functional
+        from torch.nn import functional  # type: ignore[import-not-found,unused-ignore]
 
         task, size, count = self.task, self.task["queue_size"], self.wanted["images_per_batch"]
 
