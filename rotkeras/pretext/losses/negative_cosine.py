@@ -9,6 +9,9 @@ from rotkeras.errors import must
 
 Tensor = Any
 
+_LEAST = 1e-24
+"""Squared length below which a vector counts as zeros."""
+
 
 @checked
 def negative_cosine(predictions: Any, targets: Any) -> Tensor:
@@ -45,12 +48,15 @@ def negative_cosine(predictions: Any, targets: Any) -> Tensor:
 
 def unit(vectors: Tensor) -> Tensor:
     """Vectors (…, d) divided by their length, in float32; zeros stay zeros."""
-    return ops.normalize(ops.cast(vectors, "float32"), axis=-1, epsilon=1e-12)
+    vectors = ops.cast(vectors, "float32")
+    squares = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
+    # The gradient at zeros would be infinite, or NaN on JAX: a dead predictor gives such vectors.
+    return vectors * ops.rsqrt(ops.where(squares > _LEAST, squares, 1.0))
 
 
 def same_shape(shape: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     """Whether two shapes are equal, as far as they are known while a graph is traced."""
     return len(shape) == len(other) and all(
-        one == two or not (isinstance(one, int) and isinstance(two, int))
+        not (isinstance(one, int) and isinstance(two, int)) or one == two
         for one, two in zip(shape, other, strict=True)
     )
