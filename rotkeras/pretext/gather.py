@@ -26,8 +26,8 @@ def gather(rows: Tensor) -> tuple[Tensor, Any]:
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return rows, 0
-    # Gathered rows have forgotten what is known of their shape.
-    everything = tf.ensure_shape(context.all_gather(rows, axis=0), (None, *rows.shape[1:]))
+    everything = context.all_gather(rows, axis=0)
+    everything = tf.ensure_shape(everything, (None, *rows.shape[1:]))  # which gathering forgets
     # Replicas may have parts of different sizes: of a batch that does not divide evenly.
     counts = context.all_gather(tf.shape(rows)[:1], axis=0)
     return everything, tf.reduce_sum(counts[: context.replica_id_in_sync_group])

@@ -31,6 +31,8 @@ class MoCo(TwoViews):
         queue_size: number of keys of earlier batches, a multiple of the images per batch.
         hidden_units: units of the projection head's hidden layer.
         projection_units: length of queries and keys.
+        head_batch_norm: whether the projection head has batch norm behind its hidden layer. That of
+            the paper has none, and short trainings then end in a collapse.
         crop_scale: least and greatest area of the random crop of a view, as a share of the image.
         color_strength: of the colour jitter: brightness, contrast and saturation change by up to
             0.8 times, hue by up to 0.2 times this.
@@ -68,6 +70,7 @@ class MoCo(TwoViews):
         queue_size: Positive = 4096,
         hidden_units: Positive = 2048,
         projection_units: Positive = 128,
+        head_batch_norm: bool = True,
         crop_scale: ShareRange = (0.2, 1.0),
         color_strength: Strength = 0.5,
         grayscale: Probability = 0.2,
@@ -78,6 +81,7 @@ class MoCo(TwoViews):
         self.queue_size = queue_size
         self.hidden_units = hidden_units
         self.projection_units = projection_units
+        self.head_batch_norm = head_batch_norm
         self.monitor = Monitor(
             "accuracy", "contrastive accuracy", "contrastive", chance=self.chance(1)
         )
@@ -122,10 +126,9 @@ class MoCo(TwoViews):
 
         shape = backbone.input_shape[1:]
         of_queries = with_input_shape(backbone, shape, name="query")
-        units = self.projection_units
-        projected = mlp(
-            pool(of_queries), [self.hidden_units], units, "projection", backbone, norm="none"
-        )
+        units, norm = self.projection_units, "hidden" if self.head_batch_norm else "none"
+        pooled = pool(of_queries)
+        projected = mlp(pooled, [self.hidden_units], units, "projection", backbone, norm=norm)
         queries = keras.layers.UnitNormalization(name="unit", dtype="float32")(projected)
         projector = keras.Model(of_queries.input, queries, name="projector")
         images_of_keys = keras.Input(shape, dtype="uint8", name="key")

@@ -122,3 +122,16 @@ def test_a_batch_that_does_not_divide_the_queue_is_a_mistake_of_the_recipe():
 
 def test_chance_is_one_of_the_key_and_the_queue(task):
     assert task.monitor.chance == task.chance(256) == 1 / 17
+
+
+def test_the_head_of_the_paper_has_no_batch_norm():
+    heads = {
+        norm: [
+            each.name
+            for each in MoCo(head_batch_norm=norm).build_model(three_taps()).layers
+            if each.name.startswith("projection")
+        ]
+        for norm in (True, False)
+    }
+    assert "projection_norm1" in heads[True]
+    assert heads[False] == ["projection_hidden1", "projection_relu1", "projection"]

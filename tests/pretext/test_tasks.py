@@ -52,6 +52,12 @@ TASKS = {
     "simclr": {"hidden_units": 8, "projection_units": 4},
     "simclr, blurred": {"hidden_units": 8, "projection_units": 4, "blur": 0.5},
     "moco": {"hidden_units": 8, "projection_units": 4, "queue_size": 64},
+    "moco, without batch norm": {
+        "hidden_units": 8,
+        "projection_units": 4,
+        "queue_size": 64,
+        "head_batch_norm": False,
+    },
     "byol": {"hidden_units": 8, "projection_units": 4},
     "byol, solarized": {"hidden_units": 8, "projection_units": 4, "solarize": 0.5},
     "simsiam": {"hidden_units": 8, "projection_units": 8, "prediction_units": 4},

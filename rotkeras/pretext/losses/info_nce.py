@@ -7,7 +7,8 @@ from keras import ops
 from rotkeras.arguments.accepted import Temperature
 from rotkeras.arguments.checked import checked
 from rotkeras.errors import must
-from rotkeras.pretext.losses.negative_cosine import same_shape, unit
+from rotkeras.pretext.losses.negative_cosine import same_shape
+from rotkeras.pretext.losses.unit import unit
 
 Tensor = Any
 

@@ -6,6 +6,7 @@ from keras import ops
 
 from rotkeras.arguments.checked import checked
 from rotkeras.errors import must
+from rotkeras.pretext.losses.unit import unit
 
 Tensor = Any
 
@@ -43,14 +44,9 @@ def negative_cosine(predictions: Any, targets: Any) -> Tensor:
     return -ops.sum(unit(predictions) * ops.stop_gradient(unit(targets)), axis=-1)
 
 
-def unit(vectors: Tensor) -> Tensor:
-    """Vectors (…, d) divided by their length, in float32; zeros stay zeros."""
-    return ops.normalize(ops.cast(vectors, "float32"), axis=-1, epsilon=1e-12)
-
-
 def same_shape(shape: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     """Whether two shapes are equal, as far as they are known while a graph is traced."""
     return len(shape) == len(other) and all(
-        one == two or not (isinstance(one, int) and isinstance(two, int))
+        not (isinstance(one, int) and isinstance(two, int)) or one == two
         for one, two in zip(shape, other, strict=True)
     )

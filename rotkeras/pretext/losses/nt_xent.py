@@ -7,6 +7,7 @@ from keras import ops
 from rotkeras.arguments.accepted import Temperature
 from rotkeras.arguments.checked import checked
 from rotkeras.errors import must
+from rotkeras.pretext.losses.unit import unit
 
 Tensor = Any
 
@@ -54,8 +55,8 @@ def similarities(
 ) -> tuple[Tensor, Tensor]:
     """(cosine similarities over the temperature, whether each is that of the positive): float32 and
     bool (2B, 2N). A view's similarity with itself is −10⁹. Arguments as of `nt_xent`."""
-    views = _unit(embeddings)
-    others = views if others is None else _unit(others)
+    views = unit(embeddings)
+    others = views if others is None else unit(others)
     rows = ops.arange(ops.shape(views)[0]) + ops.cast(offset, "int32")
     columns = ops.arange(ops.shape(others)[0])
     # The views 2k and 2k + 1 are of one image.
@@ -63,8 +64,3 @@ def similarities(
     logits = ops.matmul(views, ops.transpose(others)) / temperature
     logits = ops.where(rows[:, None] == columns[None], -1e9, logits)
     return logits, partner[:, None] == columns[None]
-
-
-def _unit(embeddings: Tensor) -> Tensor:
-    # In float32 under any precision: a difference of sixteen-bit logits loses digits.
-    return ops.normalize(ops.cast(embeddings, "float32"), axis=-1, epsilon=1e-12)

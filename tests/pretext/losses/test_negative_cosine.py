@@ -72,6 +72,16 @@ def test_zeros_and_sixteen_bits():
     np.testing.assert_allclose(np.asarray(found), -1, atol=1e-5)
 
 
+def test_the_gradient_at_zeros_is_finite():
+    import tensorflow as tf
+
+    p, z = tf.Variable(np.zeros((2, 5), np.float32)), rows(0, 2)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(negative_cosine(p, z))
+    expected = -z / np.linalg.norm(z, axis=1, keepdims=True)
+    np.testing.assert_allclose(tape.gradient(loss, p), expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("shapes", "words"),
     [
