@@ -92,7 +92,7 @@ def test_every_setting_changes_the_views(images):
 
 
 def test_the_strengths_of_the_jitter_are_those_of_the_paper():
-    jitter = next(each for each in SimCLR(color_strength=0.5).steps if hasattr(each, "hue"))
+    jitter = next(each for each in SimCLR(color_strength=0.5).steps() if hasattr(each, "hue"))
     assert (jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue) == (
         (0.6, 1.4), (0.6, 1.4), (0.6, 1.4), (-0.1, 0.1),
     ) or (jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue) == (

@@ -1,7 +1,7 @@
 """What every pretext task promises. A new task is a line in TASKS.
 
-Promises that take seconds are held to the lines of QUICK, and with ROTKERAS_ALL=1, as `.ci/run`
-sets it, to all lines.
+Promises that take a second or more are held to the lines of QUICK, and with ROTKERAS_ALL=1, as
+`.ci/run` sets it, to all lines.
 """
 
 import inspect
@@ -80,7 +80,9 @@ TASKS = {
 }
 """Settings of tasks; the name of the task is the first word of the line."""
 
-QUICK = list(TASKS) if os.environ.get("ROTKERAS_ALL") else ["rotation", "simclr"]
+QUICK = list(TASKS) if os.environ.get("ROTKERAS_ALL") else ["rotation", "simclr", "essl"]
+
+quick = pytest.mark.parametrize("line", QUICK, indirect=True)
 
 
 def name_of(line):
@@ -157,6 +159,7 @@ def test_it_trains_and_its_monitor_is_logged(task, images, eagerly):
         assert not task.monitor.percent or 0 <= history[key][0] <= 1
 
 
+@quick
 def test_the_same_seed_gives_the_same_weights(task, images, eagerly):
     first, second = (fitted(task, images)[0].get_weights() for _ in range(2))
     for one, other in zip(first, second, strict=True):
@@ -177,6 +180,7 @@ def test_views_are_a_function_of_the_key_alone(task, images):
     assert all(each.dtype == np.int32 for each in parts(y))
 
 
+@quick
 def test_views_inside_the_step_are_those_of_the_host(task, images):
     if not getattr(task, "in_step", False):
         pytest.skip("views of this task are made on the host")
@@ -202,6 +206,7 @@ def test_views_inside_the_step_are_those_of_the_host(task, images):
     assert inside.network(model).input_shape == (None, 16, 16, 3)
 
 
+@quick
 def test_what_is_kept_is_flat_stock_and_loads_without_rotkeras(task, tmp_path):
     network = task.network(task.build_model(three_taps(), 24))
     assert not [each for each in network.layers if isinstance(each, keras.Model)]
@@ -228,6 +233,7 @@ def test_what_is_kept_is_flat_stock_and_loads_without_rotkeras(task, tmp_path):
     assert done.stdout.split() == [str(network.count_params()), "False"]
 
 
+@quick
 def test_a_compiled_model_loads_and_trains_on(task, images, tmp_path, eagerly):
     model, _ = fitted(task, images)
     model.save(tmp_path / "compiled.keras")
@@ -240,6 +246,7 @@ def test_a_compiled_model_loads_and_trains_on(task, images, tmp_path, eagerly):
     np.testing.assert_allclose(results[0]["loss"], results[1]["loss"], rtol=1e-6)
 
 
+@quick
 def test_a_classifier_is_trained_along_and_changes_nothing(task, images, eagerly):
     probed = pretext.OnlineProbe(task, classes=10)
     check_form(probed)
@@ -257,6 +264,7 @@ def test_a_classifier_is_trained_along_and_changes_nothing(task, images, eagerly
     np.testing.assert_allclose(history["loss"], before["loss"], rtol=1e-5)
 
 
+@quick
 def test_sixteen_bits_train_and_predict_finite_numbers(task, images, eagerly):
     before = keras.config.dtype_policy()
     try:
@@ -309,7 +317,7 @@ def test_recipe_python_and_schema_have_one_declaration(line):
         assert key == "name" or field["description"], key
 
 
-@pytest.mark.parametrize("line", QUICK, indirect=True)
+@quick
 def test_what_is_kept_is_exported_with_proof(task, tmp_path, digit_source):
     from rotkeras.data import Source
     from rotkeras.export import export
@@ -329,7 +337,7 @@ def test_what_is_kept_is_exported_with_proof(task, tmp_path, digit_source):
         assert proof["encoder"]["class_names"] == list(task.class_names)
 
 
-@pytest.mark.parametrize("line", QUICK, indirect=True)
+@quick
 def test_a_run_killed_and_resumed_has_the_weights_of_an_unbroken_one(line, tmp_path):
     from rotkeras.training import train
 

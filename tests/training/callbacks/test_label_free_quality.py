@@ -52,7 +52,7 @@ def test_numbers_are_those_of_the_measures_on_the_final_features(
 
 
 def test_views_are_those_of_simclr_whatever_is_trained(digit_source):
-    steps, published = standard_views(), SimCLR().steps
+    steps, published = standard_views(), SimCLR().steps()
     assert [type(each) for each in steps] == [type(each) for each in published]
     assert [each.get_config() for each in steps] == [each.get_config() for each in published]
 
