@@ -99,21 +99,21 @@ class PretextTask(Protocol):
 
     Further attributes and methods are optional:
 
-        least_images_per_batch: 1 where it is not said.
-        batch_divides: (name of a setting, its value), which must be a multiple of the images per
-            batch.
-        smooths_labels (True): whether the loss takes `train.label_smoothing`.
-        spans_batch (False): that loss and metrics compare the images of a batch, so that all
-            batches must have one size.
-        validates (True): whether the loss means anything for images that are not trained on; it
-            does not where the model keeps something for each training image.
-        chance(images_per_batch): the monitor's value for a network that guesses, where it depends
-            on the batch.
-        angles: degrees counter-clockwise by which an image was turned, one for each class.
-        examples(images, key): (x, y), whole images of known classes of the kept network, where
-            `views` makes more or other than those.
-        embedder(model): the model uint8 (B, H, W, 3) -> (B, d) of what may collapse, where that is
-            not the model that is trained.
+    - `least_images_per_batch`: 1 where it is not said.
+    - `batch_divides`: (name of a setting, its value), which must be a multiple of the batch.
+    - `smooths_labels` (True): whether the loss takes `train.label_smoothing`.
+    - `spans_batch` (False): that loss and metrics compare the images of a batch, so that all
+      batches must have one size.
+    - `validates` (True): whether the loss means anything for images that are not trained on; it
+      does not where the model keeps something for each training image.
+    - `chance(images_per_batch)`: the monitor's value for a network that guesses, where it depends
+      on the batch.
+    - `angles`: degrees counter-clockwise by which an image was turned, one for each class.
+    - `examples(images, key)`: (x, y), whole images of known classes of the kept network, where
+      `views` makes more or other than those.
+    - `embedder(model)`: the model uint8 (B, H, W, 3) -> (B, d) of what may collapse, where that is
+      not the model that is trained.
+    - `with_labels(y, labels)`: y with the labels of the images, for `OnlineProbe` alone.
 
     Attributes:
         monitor: the metric that tells whether it learns.
