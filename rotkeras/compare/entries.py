@@ -100,6 +100,8 @@ def _recipe(
     content |= {"name": "compared", "attention": None, "export": None, "report": None}
     probe = content.get("probe")
     content["probe"] = {**(probe if isinstance(probe, dict) else {}), **PROBES}
+    quality = content.get("quality")
+    content["quality"] = {**(quality if isinstance(quality, dict) else {}), "every_epochs": 1}
     content["encoder"] = {"tap": "best"}
     if backbone is not None:
         _set_backbone(content, backbone)
