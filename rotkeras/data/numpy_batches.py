@@ -167,7 +167,9 @@ def _ahead(batch: Any, start: int, waiting: Waiting) -> Iterator[Any]:
             queue.append(next(upcoming))
             yield made
     finally:
-        pool.shutdown(cancel_futures=True)
+        # Not waited for: the generator may be collected in one of the threads that decode, and the
+        # batch that is being made then waits for that thread.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def numpy_evaluation(

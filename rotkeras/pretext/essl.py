@@ -17,7 +17,7 @@ from rotkeras.errors import UserError, must, nearest
 from rotkeras.pretext.augmented_views import AugmentedViews, beside
 from rotkeras.pretext.base import Monitor
 from rotkeras.pretext.graph import tensor_of
-from rotkeras.pretext.rotation import Rotation
+from rotkeras.pretext.rotation import Rotation, check_square
 from rotkeras.pretext.two_views import TwoViews
 
 Tensor = Any
@@ -169,6 +169,7 @@ class ESSL:
         from rotkeras.backbones.input_shape import with_input_shape
 
         height, width, channels = backbone.input_shape[1:]
+        check_square((height, width))
         whole = backbone
         if self.task.images_input is None:
             whole = with_input_shape(backbone, (height, width, channels), name=_VIEWS)

@@ -77,7 +77,7 @@ class Rotation:
             image 1; y int32 (B·K,), the position of each view's angle. With views="one" (B, S, S,
             3) and (B,).
         """
-        self._check_square(images.shape[1:3])
+        check_square(images.shape[1:3])
         if isinstance(images, np.ndarray):
             return self._numpy_views(images, key)
         import tensorflow as tf
@@ -167,7 +167,7 @@ class Rotation:
 
         if not isinstance(backbone, keras.Model):
             raise must("backbone", "be a Keras model", backbone)
-        self._check_square(backbone.input_shape[1:3])
+        check_square(backbone.input_shape[1:3])
         count = len(self.angles)
         pooled = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
         # Float32 logits under any precision: a softmax of sixteen-bit logits loses digits that the
@@ -229,9 +229,11 @@ class Rotation:
         }
         return [quarter_turn(base[angle % 90], angle // 90, library) for angle in self.angles]
 
-    def _check_square(self, size: Sequence[int | None]) -> None:
-        if size[0] != size[1]:
-            raise UserError(
-                f"The rotation task needs square images, got {size[0]}×{size[1]}; set"
-                " data.image_size, which cuts a square."
-            )
+
+def check_square(size: Sequence[int | None]) -> None:
+    """Raise a `UserError` for images (height, width) whose quarter turns have another shape."""
+    if size[0] != size[1]:
+        raise UserError(
+            f"The rotation task needs square images, got {size[0]}×{size[1]}; set"
+            " data.image_size, which cuts a square."
+        )

@@ -13,7 +13,7 @@ from rotkeras.data import cache, headers, pipeline
 from rotkeras.data.augmentation import pad_crop_flip, random_resized_crop
 from rotkeras.data.encoded import EncodedImages, whole_pixels
 from rotkeras.data.keyed import Key
-from rotkeras.pretext import Rotation
+from rotkeras.pretext import ESSL, MoCo, Rotation, SwAV
 
 SIZE = 24
 
@@ -116,6 +116,32 @@ def test_tensorflow_resamples_behind_a_crop_of_the_photograph(folder):
     expected = photographs(source.train, crop)(index, key)
     views, _ = task.views(tf.constant(expected), Key(*map(tf.constant, key[:3])))
     np.testing.assert_array_equal(x, views)
+
+
+@pytest.mark.parametrize(
+    ("task", "sizes"),
+    [
+        (ESSL(rotation_size=0.5), {"views": (8, 16), "rotations": (16, 8)}),
+        (MoCo(), {"query": (4, 16), "key": (4, 16)}),
+        (SwAV(local_crops=2, frozen_epochs=0.0), {"views": (8, 16), "crops": (8, 8)}),
+    ],
+    ids=["essl", "moco", "swav"],
+)
+def test_every_view_of_a_task_is_cut_from_the_photograph(folder, task, sizes):
+    """Views of several sizes, each of the box that is drawn for it."""
+    source = load(folder, "encoded")
+    x, _ = next(iter(pipeline(source.train, task, images_per_batch=4, seed=3).dataset))
+    assert {name: (each.shape[0], each.shape[1]) for name, each in x.items()} == sizes
+    from rotkeras.data.keyed import permute
+    from rotkeras.data.taken import photographs
+
+    index = permute(np.arange(4), 3, 0, len(source.train))
+    key = Key(np.int64(3), np.int64(0), source.train.rows[index], index)
+    expected, _ = task.views_of_photographs(
+        lambda crop, of_view: photographs(source.train, crop)(index, of_view), key
+    )
+    for name, views in expected.items():
+        np.testing.assert_array_equal(x[name], views)
 
 
 def test_boxes_of_photographs_have_the_ratio_of_pixels():
