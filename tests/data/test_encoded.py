@@ -121,9 +121,9 @@ def test_tensorflow_resamples_behind_a_crop_of_the_photograph(folder):
 @pytest.mark.parametrize(
     ("task", "sizes"),
     [
-        (ESSL(rotation_size=0.5), {"views": (8, 16), "rotations": (16, 8)}),
-        (MoCo(), {"query": (4, 16), "key": (4, 16)}),
-        (SwAV(local_crops=2, frozen_epochs=0.0), {"views": (8, 16), "crops": (8, 8)}),
+        (ESSL(rotation_size=0.5), {"views": (8, 24), "rotations": (16, 12)}),
+        (MoCo(), {"query": (4, 24), "key": (4, 24)}),
+        (SwAV(local_crops=2, frozen_epochs=0.0), {"views": (8, 24), "crops": (8, 12)}),
     ],
     ids=["essl", "moco", "swav"],
 )
