@@ -292,7 +292,7 @@ def test_simclr_cuts_its_own_crops_from_the_photographs(folder):
 
     from rotkeras.data.augmentation import key_of_step
     from rotkeras.pretext import SimCLR
-    from rotkeras.pretext.simclr import _key_of_view
+    from rotkeras.pretext.augmented_views import _key_of_view
 
     source = load(folder, "encoded", validation_fraction=0)
     task = SimCLR(color_strength=0.0, grayscale=0.0, crop_scale=[0.2, 0.8])
