@@ -312,7 +312,7 @@ def test_simclr_cuts_its_own_crops_from_the_photographs(folder):
     for view in range(2):
         of_view = key_of_step(_key_of_view(key, view), 0)
         sides = source.train.array.sides(order)
-        boxes, flips = task.steps[0].boxes(of_view, sides)
+        boxes, flips = task.steps()[0].boxes(of_view, sides)
         for place, row in enumerate(order):
             if not source.train.names[row].endswith(".png"):
                 continue
