@@ -61,7 +61,7 @@ def test_recipes_that_it_cannot_train():
         peer.check_alike(made(task={"angles": [0, 45]}))
     other = made().model_copy(update={"task": SimpleNamespace(name="jigsaw")})
     with pytest.raises(
-        UserError, match=r"has the tasks rotation, simclr, and task\.name is jigsaw"
+        UserError, match=r"has the tasks rotation, simclr, moco, essl, and task\.name is jigsaw"
     ):
         peer.check_alike(other)
     peer.check_alike(made(task={"name": "simclr"}))

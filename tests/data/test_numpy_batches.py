@@ -53,7 +53,7 @@ def test_draws_are_those_of_the_graph():
 
     index = np.array([0, 1, 44_999, 2**40], np.int64)
     ours = keyed.Key(np.int64(-3), np.int64(7), index)
-    theirs = keyed.Key(*(tf.constant(each, tf.int64) for each in ours))
+    theirs = keyed.Key(*(tf.constant(each, tf.int64) for each in ours[:3]))
     np.testing.assert_array_equal(
         keyed.mix(ours.seed, 5, index), randomness.mix(theirs.seed, 5, theirs.index)
     )
