@@ -1,6 +1,5 @@
 """The plan of a comparison: written before the first run, and kept by those that follow."""
 
-import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -160,7 +159,7 @@ def planned(
         entry: name and recipe.
         budget: of each run.
         rounds: how many are wanted.
-        images: training images; for epochs.
+        images: training images; for epochs, and for tasks that count passes over the images.
         speed: as measured; for minutes.
 
     Raises:
@@ -182,31 +181,75 @@ def planned(
             f"budget must be at least one step of {entry.name}, {per_step:,.0f} views, got"
             f" {budget}; give more."
         )
-    return Planned(
-        entry.name, entry.recipe, scheduled(entry.recipe, divided), views_per_image, speed
-    )
+    made = scheduled(entry.recipe, divided, images)
+    return Planned(entry.name, entry.recipe, made, views_per_image, speed)
 
 
-def scheduled(recipe: Recipe, rounds: Rounds) -> Recipe:
-    """A recipe of another length: numbers of epochs in its schedule and its task keep their share
-    of the training."""
+def counts_passes(recipe: Recipe) -> bool:
+    """Whether settings of the recipe's task are passes over the images, and whether their share of
+    the training depends on how many images there are."""
+    return recipe.train.images_per_epoch is None and _has_epochs(recipe.task)
+
+
+def scheduled(recipe: Recipe, rounds: Rounds, images: int | None = None) -> Recipe:
+    """A recipe of another length, in which numbers of epochs keep their share of the training.
+
+    Those of the schedule are epochs of `fit`, here rounds. Those of a task are passes over the
+    training images, as its model counts them.
+
+    Args:
+        recipe: of any length.
+        rounds: of the new one.
+        images: training images; None where `counts_passes` is false.
+    """
     content = recipe.model_dump(mode="json")
     train = content["train"]
-    share = rounds.count / train["epochs"]
-    for section in (train["schedule"], content["task"]):
-        for key, value in section.items():
-            if key.endswith("_epochs") and value is not None:
-                section[key] = _scaled(value, share)
+    seen = rounds.count * rounds.steps * train["images_per_batch"]
+    if _has_epochs(recipe.task):
+        per_epoch = train["images_per_epoch"] or images
+        assert per_epoch is not None
+        content["task"] = _scaled_task(recipe.task, seen / (train["epochs"] * per_epoch))
+    train["schedule"] = _scaled(train["schedule"], rounds.count / train["epochs"])
     train["epochs"] = rounds.count
     train["images_per_epoch"] = rounds.steps * train["images_per_batch"]
     return recipes.validate(content, "the recipe of this budget")
 
 
-def _scaled(value: Any, share: float) -> Any:
-    if isinstance(value, list):
-        return [each * share for each in value]
-    # A whole number stays one: a task that counts epochs so cannot have fractions.
-    return math.ceil(value * share) if isinstance(value, int) else value * share
+def _has_epochs(section: Any) -> bool:
+    task = pretext.of_section(section)
+    return any(_is_epochs(*each) for part in _parts(task) for each in part.items())
+
+
+def _scaled_task(section: Any, share: float) -> dict[str, Any]:
+    """The section of a task whose passes over the images are multiplied by the share."""
+    own, *base = (_scaled(each, share) for each in _parts(pretext.of_section(section)))
+    if base:
+        # Its defaults too: one that is not written would stay as long as it is.
+        own["base_settings"] = base[0]
+    return {"name": section.name, **own}
+
+
+def _parts(task: Any) -> list[dict[str, Any]]:
+    """The settings of a task, and those of the task it is made of, as E-SSL is, where they have
+    epochs."""
+    base = task.task.get_config() if hasattr(task, "base_settings") else {}
+    found = [task.get_config()]
+    return [*found, base] if any(_is_epochs(*each) for each in base.items()) else found
+
+
+def _is_epochs(key: str, value: Any) -> bool:
+    return key.endswith("_epochs") and value is not None
+
+
+def _scaled(settings: dict[str, Any], share: float) -> dict[str, Any]:
+    return {
+        key: _times(value, share) if _is_epochs(key, value) else value
+        for key, value in settings.items()
+    }
+
+
+def _times(value: Any, share: float) -> Any:
+    return [each * share for each in value] if isinstance(value, list) else value * share
 
 
 def first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:

@@ -10,7 +10,7 @@ from rotkeras.arguments.checked import checked
 from rotkeras.compare import plan as plans
 from rotkeras.compare import process, results
 from rotkeras.compare.budget import parse
-from rotkeras.compare.entries import Entry, entries_of
+from rotkeras.compare.entries import Entry, check_same, entries_of
 from rotkeras.compare.plan import COMPARED, Plan, Planned, Speed
 from rotkeras.compare.settings import Settings
 from rotkeras.errors import UserError
@@ -71,6 +71,8 @@ def compare(
         for entry in entries:
             if entry.name in earlier.lines:
                 plans.same_line(earlier.lines[entry.name], entry, path)
+        there = [Entry(line.name, line.base) for line in earlier.lines.values()]
+        check_same([*there, *entries], wanted.by_backbone, len(there))
     path.mkdir(parents=True, exist_ok=True)
     with one_writer(path):
         if overwrite:
@@ -108,8 +110,9 @@ def _plan(
         if entry.name in plan.lines:
             continue
         speed: Speed | None = None
-        needs = budget.unit == "minutes" or (budget.unit == "epochs" and images is None)
         try:
+            counted = budget.unit == "epochs" or plans.counts_passes(entry.recipe)
+            needs = budget.unit == "minutes" or (counted and images is None)
             if needs:
                 tell({"event": "measure", "name": entry.name, "unit": budget.unit})
                 seconds = min(MEASURED_SECONDS, MEASURED_SHARE * 60 * budget.amount)

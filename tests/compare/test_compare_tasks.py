@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from comparisons import SMALL, command, results, without_processes
+from PIL import Image
 from small_training import quick_nin, three_taps
 
 from rotkeras import UserError, backbones
@@ -158,6 +159,31 @@ def test_another_plan_in_the_folder_is_refused(compared, tmp_path):
     said = command(folder, "--budget", "2048views")
     assert said.exit_code == 2
     assert "its budget is '1024views', and now it is '2048views'" in said.output
+
+
+@pytest.mark.parametrize(
+    ("data", "changes", "words"),
+    [
+        ("photos", {}, "data.folder must be the same in all that is compared, but rotation"),
+        ("digits", {"backbone.blocks": 4}, "backbone.blocks must be the same in all"),
+    ],
+)
+def test_a_folder_takes_no_task_on_other_images_or_another_backbone(
+    compared, tmp_path, data, changes, words
+):
+    """A task that the folder lacks must fit to those that it has, which this call does not name."""
+    folder = tmp_path / "page.compare"
+    shutil.copytree(compared[1], folder)
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (16, 16)).save(tmp_path / "photos/one.png")
+    small = [*SMALL[:-1], *(f"{key}={value}" for key, value in changes.items())]
+    before = (folder / "plan.json").read_bytes()
+    place = tmp_path / "photos" if data == "photos" else data
+    said = command(folder, tasks="byol", data=place, small=small)
+    assert said.exit_code == 2
+    assert words in " ".join(said.output.split())
+    assert "or give another --folder" in " ".join(said.output.split())
+    assert (folder / "plan.json").read_bytes() == before
 
 
 def test_an_interrupted_run_resumes_by_its_checkpoint(tmp_path, trained, monkeypatch):
