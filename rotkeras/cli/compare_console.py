@@ -104,6 +104,11 @@ class CompareConsole:
             self._round(event)
         elif "evaluating" in event:
             self.console.print("  evaluating …")
+        elif "collapsed" in event:
+            self._wrapped(
+                "  The embeddings have collapsed: different images have nearly the same one. This"
+                " run is left out of the ranking."
+            )
 
     def _round(self, event: dict[str, Any]) -> None:
         count, logs = self._run["line"].rounds.count, event["logs"]
@@ -185,7 +190,7 @@ def results_table(found: dict[str, Any], plain: bool) -> Table:
     """The lines of a comparison, in 80 columns."""
     from rich import box
 
-    from rotkeras.compare.markdown import ended, mean, number, shown, taps_of
+    from rotkeras.compare.markdown import mean, number, shown, status_of, taps_of
 
     title = f"\naccuracy in % on {found['images']:,} {found['part']} images"
     table = Table(
@@ -196,12 +201,12 @@ def results_table(found: dict[str, Any], plain: bool) -> Table:
     )
     table.add_column("backbone" if found["by_backbone"] else "task")
     probes = ("ridge", "knn-20") if found["images"] else ()
-    for heading in (*probes, *(("gain", "tap") if probes else ()), "min", "views/s", "ended"):
-        table.add_column(heading, justify="left" if heading in ("tap", "ended") else "right")
+    for heading in (*probes, *(("gain", "tap") if probes else ()), "min", "views/s", "status"):
+        table.add_column(heading, justify="left" if heading in ("tap", "status") else "right")
     for name, line in found["lines"].items():
         runs, summary = list(line["runs"].values()), line["summary"]
         row = [name, *(shown(summary["probes"].get(probe)) for probe in probes)]
         row += [shown(summary["gain"], sign=True), taps_of(runs)] if probes else []
         row += [number(mean(runs, key)) for key in ("minutes", "views_per_second")]
-        table.add_row(*row, ended(runs, found["seeds"]))
+        table.add_row(*row, status_of(runs, found["seeds"]))
     return table

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from rotkeras.compare.protocol import PROBES
 from rotkeras.compare.verdict import Interval
 from rotkeras.page import Cell, Figure, Table, new_axes, to_figure
 from rotkeras.page.figures import MARKERS, PALE, SERIES, plain
 from rotkeras.report.curves import put_legend
 
-_DRAWN = ("ridge", "knn-20")
+_DRAWN = PROBES[:2]
 
 
 def scores_figure(content: dict[str, Any]) -> Figure | None:

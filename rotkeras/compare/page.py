@@ -8,7 +8,7 @@ from rotkeras import recipe as recipes
 from rotkeras.backbones import summary as backbone_summary
 from rotkeras.compare import bars, figures, tables
 from rotkeras.compare.budget import parse
-from rotkeras.compare.plan import Plan, Planned
+from rotkeras.compare.plan import Plan, Planned, run_name
 from rotkeras.errors import UserError
 from rotkeras.page import Picture, render, write_page
 from rotkeras.run.folder import Run
@@ -106,7 +106,7 @@ def _facts(folder: Path, plan: Plan, content: dict[str, Any]) -> list[tuple[str,
 
 
 def _summaries(folder: Path, plan: Plan) -> list[dict[str, Any] | None]:
-    return [Run(folder / f"{name}-seed{seed}").load_summary() for name, seed in plan.runs]
+    return [Run(folder / run_name(name, seed)).load_summary() for name, seed in plan.runs]
 
 
 def _test_images(content: dict[str, Any]) -> int:
@@ -118,7 +118,7 @@ def _test_images(content: dict[str, Any]) -> int:
 
 
 def _recipe(folder: Path, line: Planned) -> dict[str, str]:
-    path = folder / f"{line.name}-seed0"
+    path = folder / run_name(line.name, 0)
     return {
         "name": line.name,
         "own": tables.own_settings(line),
@@ -157,7 +157,7 @@ def _pictures(
         seed = next((seed for seed, run in runs.items() if run["status"] == "finished"), None)
         if seed is not None:
             try:
-                picture, _ = pictures.neighbours(Run(folder / f"{name}-seed{seed}"), name, held_out)
+                picture, _ = pictures.neighbours(Run(folder / run_name(name, seed)), name, held_out)
                 nearest.append(picture)
             except UserError as error:
                 notes.append(f"No neighbours of {name}: {error}")

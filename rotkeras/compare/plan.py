@@ -17,6 +17,11 @@ COMPARED = "compared.json"
 """In the folder of a run that is evaluated: the source's name, and why there are no probes."""
 
 
+def run_name(name: str, seed: int) -> str:
+    """The name of a run and of its folder."""
+    return f"{name}-seed{seed}"
+
+
 @dataclass(frozen=True)
 class Speed:
     """How fast a recipe trains here.
@@ -67,7 +72,7 @@ class Planned:
     def with_seed(self, seed: int) -> Recipe:
         """The recipe of one run."""
         train = self.recipe.train.model_copy(update={"seed": seed})
-        return self.recipe.model_copy(update={"train": train, "name": f"{self.name}-seed{seed}"})
+        return self.recipe.model_copy(update={"train": train, "name": run_name(self.name, seed)})
 
 
 @dataclass

@@ -7,20 +7,12 @@ from rotkeras import pretext
 from rotkeras.backbones import summary as backbone_summary
 from rotkeras.compare import verdict
 from rotkeras.compare.budget import parse
-from rotkeras.compare.plan import COMPARED, Plan, Planned
+from rotkeras.compare.plan import COMPARED, Plan, Planned, run_name
+from rotkeras.compare.protocol import MAIN, PROBES, chosen_tap, is_ranked
 from rotkeras.files import read_json, read_json_lines
-from rotkeras.quality import Spread
 from rotkeras.run.folder import Run
 
-MAIN = "ridge"
-"""The probe that the verdict is about."""
-
 Row = dict[str, Any]
-
-
-def is_collapse(sentence: str) -> bool:
-    """Whether a run ended because its embeddings collapsed: the same would happen again."""
-    return "collapse" in sentence.lower()
 
 
 def collect(folder: Path, plan: Plan, failures: dict[str, str]) -> dict[str, Any]:
@@ -33,8 +25,8 @@ def collect(folder: Path, plan: Plan, failures: dict[str, str]) -> dict[str, Any
     """
     lines = {name: _line(folder, line, plan, failures) for name, line in plan.lines.items()}
     evaluated = [run for line in lines.values() for run in line["runs"].values() if run["tap"]]
-    part = "test" if evaluated and all(run["test"] for run in evaluated) else "validation"
-    images = evaluated[0]["images"][part] if evaluated else 0
+    part = "test" if any(run["test"] for run in evaluated) else "validation"
+    images = next((run["images"][part] for run in evaluated if run[part]), 0)
     untrained = _untrained(folder, plan)
     reasons = [run["no_probes"] for line in lines.values() for run in line["runs"].values()]
     for name, line in lines.items():
@@ -59,11 +51,11 @@ def collect(folder: Path, plan: Plan, failures: dict[str, str]) -> dict[str, Any
 
 
 def scores_of(runs: dict[str, Any], part: str, probe: str) -> dict[str, float]:
-    """{seed: accuracy at the chosen tap} of the runs that have it."""
+    """{seed: accuracy at the chosen tap} of the runs that count and have it."""
     return {
         seed: run[part][run["tap"]][probe]
         for seed, run in runs.items()
-        if run["tap"] and probe in run[part].get(run["tap"], {})
+        if is_ranked(run) and run["tap"] and probe in run[part].get(run["tap"], {})
     }
 
 
@@ -74,7 +66,7 @@ def _is_line(key: str, plan: Plan) -> bool:
 def _line(folder: Path, line: Planned, plan: Plan, failures: dict[str, str]) -> dict[str, Any]:
     runs = {}
     for seed in range(plan.seeds):
-        key = f"{line.name}-seed{seed}"
+        key = run_name(line.name, seed)
         found = _run(Run(folder / key), line, failures.get(key, ""))
         if found:
             runs[str(seed)] = found
@@ -103,12 +95,8 @@ def _run(run: Run, line: Planned, failure: str) -> dict[str, Any] | None:
     # Of an evaluation that has not ended the test set may not have been read yet.
     rows = rows_of(run, "frozen") if done else []
     last = metrics[-1] if metrics else {}
-    collapsed = is_collapse(failure)
-    if "spread/rank" in last:
-        spread = Spread(*(last.get(f"spread/{each}") or 0.0 for each in ("std", "rank", "cosine")))
-        collapsed = collapsed or spread.collapsed
     status = "finished" if done else "failed" if failure else "unfinished"
-    if status == "failed" and collapsed:
+    if done and done["collapsed"]:
         status = "collapsed"
     memory = run.path / "memory.json"
     rounds = _rounds(metrics, line)
@@ -116,7 +104,6 @@ def _run(run: Run, line: Planned, failure: str) -> dict[str, Any] | None:
     return {
         "status": status,
         "sentence": failure,
-        "collapsed": collapsed,
         "no_probes": done.get("no_probes", ""),
         "source": done.get("source", summary.get("source", "")),
         "images": images_of(run),
@@ -180,15 +167,19 @@ def _label_free(row: Row) -> dict[str, dict[str, float]]:
 
 
 def rows_of(run: Run, mode: str) -> list[Row]:
-    """The rows of the protocol for a network: "frozen" or "random"."""
-    path = run.path / "evaluation.json"
+    """The rows of the protocol for a network, "frozen" or "random", in the order of its taps."""
+    path, compared = run.path / "evaluation.json", run.path / COMPARED
     if not path.exists():
         return []
-    return [
+    rows = [
         row
         for row in read_json(path)["rows"]
         if row["mode"] == mode and row["labels_per_class"] == "all"
     ]
+    if not compared.exists():
+        return rows
+    order = read_json(compared)["taps"]
+    return sorted(rows, key=lambda row: order.index(row["tap"]))
 
 
 def images_of(run: Run) -> dict[str, int]:
@@ -205,10 +196,8 @@ def _accuracies(rows: list[Row]) -> dict[str, Any]:
             if row[part]:
                 there = found[part].setdefault(row["tap"], {})
                 there[row["probe"]] = row[part]["accuracy"]
-    of_ridge = {tap: each[MAIN] for tap, each in found["validation"].items() if MAIN in each}
-    if of_ridge:
-        found["tap"] = max(sorted(of_ridge), key=lambda tap: of_ridge[tap])
-    return found
+    of_main = {tap: each[MAIN] for tap, each in found["validation"].items() if MAIN in each}
+    return {**found, "tap": chosen_tap(of_main)}
 
 
 def _untrained(folder: Path, plan: Plan) -> dict[str, dict[str, Any]]:
@@ -219,7 +208,7 @@ def _untrained(folder: Path, plan: Plan) -> dict[str, dict[str, Any]]:
             for other in plan.lines.values():
                 if other.recipe.backbone != line.recipe.backbone:
                     continue
-                rows = rows_of(Run(folder / f"{other.name}-seed{seed}"), "random")
+                rows = rows_of(Run(folder / run_name(other.name, seed)), "random")
                 if rows := [row for row in rows if row["seed"] == seed]:
                     found.setdefault(name, {})[str(seed)] = _accuracies(rows)
                     break
@@ -232,7 +221,7 @@ def _summary(
     """Means with intervals of the probes that the runs have, and the gain of the first."""
     runs = line["runs"]
     found: dict[str, Any] = {"probes": {}, "gain": None, "untrained": {}}
-    for probe in ("ridge", "knn-20", "knn-200"):
+    for probe in PROBES:
         if scores := scores_of(runs, part, probe):
             found["probes"][probe] = verdict.interval(scores, images).record()
         if before := scores_of(untrained, part, probe):
@@ -261,18 +250,23 @@ def _verdict(content: dict[str, Any]) -> list[str]:
             f"{budget} of training" if "minute" in budget or "second" in budget else budget,
             noun,
         )
-    for status, words in (("collapsed", "collapsed"), ("failed", "failed")):
+    for status in ("collapsed", "failed"):
         names = [
             f"{name} ({count} of {content['seeds']} runs)"
             for name, line in lines.items()
-            if (count := sum(_is(run, status) for run in line["runs"].values()))
+            if (count := sum(run["status"] == status for run in line["runs"].values()))
         ]
         if names:
-            said.append(f"{words.capitalize()}: {', '.join(names)}.")
+            left_out = ", left out of the ranking" if status == "collapsed" else ""
+            said.append(f"{status.capitalize()}{left_out}: {', '.join(names)}.")
+    unread = [
+        f"{name}, seed {seed}"
+        for name, line in lines.items()
+        for seed, run in line["runs"].items()
+        if is_ranked(run) and run["tap"] and run["tap"] not in run[part]
+    ]
+    if unread:
+        said.append(f"Without a result on {part} images, left out: {'; '.join(unread)}.")
     if content["not_planned"]:
         said.append(f"Could not be trained: {', '.join(content['not_planned'])}.")
     return said
-
-
-def _is(run: dict[str, Any], status: str) -> bool:
-    return bool(run["collapsed"]) if status == "collapsed" else run["status"] == status

@@ -11,7 +11,7 @@ from rotkeras.compare import plan as plans
 from rotkeras.compare import process, results
 from rotkeras.compare.budget import parse
 from rotkeras.compare.entries import Entry, check_same, entries_of
-from rotkeras.compare.plan import COMPARED, Plan, Planned, Speed
+from rotkeras.compare.plan import COMPARED, Plan, Planned, Speed, run_name
 from rotkeras.compare.settings import Settings
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable, one_writer, read_json, write_json, write_text
@@ -116,7 +116,7 @@ def _plan(
             if needs:
                 tell({"event": "measure", "name": entry.name, "unit": budget.unit})
                 seconds = min(MEASURED_SECONDS, MEASURED_SHARE * 60 * budget.amount)
-                images, speed = process.look(
+                images, speed = process.measure(
                     entry.recipe, seconds if budget.unit == "minutes" else 0.0, entry.name
                 )
             line = plans.planned(entry, budget, plan.rounds, images, speed)
@@ -139,7 +139,7 @@ def _plan(
 
 def _train(plan: Plan, failures: dict[str, str], folder: Path, tell: Watch) -> None:
     """Train and evaluate all runs that are not finished; what fails is noted."""
-    missing = [each for each in plan.runs if not _is_over(folder, *each, failures)]
+    missing = [each for each in plan.runs if not _is_over(folder, *each)]
     for number, (name, seed) in enumerate(missing):
         line, key = plan.lines[name], run_name(name, seed)
         tell(
@@ -160,30 +160,21 @@ def _train(plan: Plan, failures: dict[str, str], folder: Path, tell: Watch) -> N
         write_json(folder / "results.json", results.collect(folder, plan, failures))
 
 
-def run_name(name: str, seed: int) -> str:
-    """The folder of a run."""
-    return f"{name}-seed{seed}"
-
-
-def _is_over(folder: Path, name: str, seed: int, failures: dict[str, str]) -> bool:
-    """Whether a run is finished, or has ended in a way that would repeat itself."""
-    key = run_name(name, seed)
-    return (folder / key / COMPARED).exists() or results.is_collapse(failures.get(key, ""))
+def _is_over(folder: Path, name: str, seed: int) -> bool:
+    return (folder / run_name(name, seed) / COMPARED).exists()
 
 
 def _finished_seeds(folder: Path, earlier: Plan) -> int:
     """Seeds that a run has ended of: they stay in the results. Others that were planned may be
     given up by asking for fewer."""
-    finished = [
-        seed for name, seed in earlier.runs if (folder / run_name(name, seed) / COMPARED).exists()
-    ]
+    finished = [seed for name, seed in earlier.runs if _is_over(folder, name, seed)]
     return max(finished, default=-1) + 1
 
 
 def _needs_untrained(plan: Plan, line: Planned, seed: int, folder: Path) -> bool:
     """Whether no other run has the untrained network of the same backbone and seed."""
     return not any(
-        (folder / run_name(other.name, seed) / COMPARED).exists()
+        _is_over(folder, other.name, seed)
         for other in plan.lines.values()
         if other.name != line.name and other.recipe.backbone == line.recipe.backbone
     )

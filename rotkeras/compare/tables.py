@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from rotkeras.compare.markdown import ended, mean, memory_of, number, taps_of
+from rotkeras.compare.markdown import mean, memory_of, number, status_of, taps_of
 from rotkeras.compare.plan import Plan, Planned
+from rotkeras.compare.protocol import PROBES
 from rotkeras.compare.verdict import Interval
 from rotkeras.page import Cell, Table
 from rotkeras.text import clock
-
-PROBES = ("ridge", "knn-20", "knn-200")
 
 
 def main_table(content: dict[str, Any]) -> Table:
@@ -41,7 +40,7 @@ def main_table(content: dict[str, Any]) -> Table:
             Cell(f"{line['views']:,}", line["views"]),
             _mean(runs, "views_per_second"),
             _memory(runs),
-            ended(runs, content["seeds"]),
+            status_of(runs, content["seeds"]),
         ]
         rows.append(row)
     for row in _untrained_rows(content, probes):
@@ -50,7 +49,7 @@ def main_table(content: dict[str, Any]) -> Table:
         "backbone" if content["by_backbone"] else "task",
         *probes,
         *(["gain over\nuntrained", "tap"] if probes else []),
-        *("min", "views", "views/s", "memory,\nMiB", "ended"),
+        *("min", "views", "views/s", "memory,\nMiB", "status"),
     ]
     return Table(_caption(content, probes), headings, rows)
 
@@ -136,7 +135,7 @@ def run_table(content: dict[str, Any]) -> Table:
                     if run["seconds_in_all"]
                     else None,
                     Cell(f"{process:,.0f}", process) if process else None,
-                    "collapsed" if run["collapsed"] else run["status"],
+                    run["status"],
                 ]
             )
     headings = ["run", "tap", *(f"{probe}, %" for probe in PROBES)]

@@ -15,6 +15,7 @@ from rotkeras import UserError, backbones
 from rotkeras.compare import Settings, compare, process
 from rotkeras.compare import plan as plans
 from rotkeras.compare.results import collect
+from rotkeras.quality import Spread
 from rotkeras.run.folder import Run
 
 
@@ -150,6 +151,25 @@ def test_what_is_finished_is_kept_and_what_is_missing_is_trained(compared, tmp_p
     assert results(folder)["seeds"] == 3  # what is finished stays
 
 
+def test_a_run_without_a_test_result_is_left_out_and_named(compared, tmp_path):
+    """The others keep theirs: validation does not decide for all."""
+    folder = tmp_path / "page.compare"
+    shutil.copytree(compared[1], folder)
+    whole = collect(folder, plans.read(folder), {})
+    path = folder / "simclr-seed1/evaluation.json"
+    content = json.loads(path.read_text())
+    for row in content["rows"]:
+        row["test"] = None
+    path.write_text(json.dumps(content))
+    found = collect(folder, plans.read(folder), {})
+    assert (found["part"], found["images"]) == ("test", 359)
+    assert "Without a result on test images, left out: simclr, seed 1." in found["verdict"]
+    one, two = (each["lines"]["simclr"]["summary"]["probes"]["ridge"] for each in (whole, found))
+    assert (one["seeds"], two["seeds"]) == (2, 1)
+    assert found["lines"]["rotation"]["summary"] == whole["lines"]["rotation"]["summary"]
+    assert not any("Without a result" in sentence for sentence in whole["verdict"])
+
+
 def test_another_plan_in_the_folder_is_refused(compared, tmp_path):
     folder = tmp_path / "page.compare"
     shutil.copytree(compared[1], folder)
@@ -213,7 +233,7 @@ def test_an_interrupted_run_resumes_by_its_checkpoint(tmp_path, trained, monkeyp
 def test_one_failure_does_not_end_the_rest_and_is_shown(tmp_path, trained, monkeypatch):
     folder, work = tmp_path / "page.compare", process._work
     sentences = {
-        "simclr-seed0": "The embeddings have collapsed: all images have one.",
+        "simclr-seed0": "The folder /data/collapse-study/simclr-seed0 cannot be written.",
         "simclr-seed1": "The process was ended by signal 9.",
     }
 
@@ -227,9 +247,8 @@ def test_one_failure_does_not_end_the_rest_and_is_shown(tmp_path, trained, monke
     assert said.exit_code == 0, said.output
     found = results(folder)
     statuses = {seed: run["status"] for seed, run in found["lines"]["simclr"]["runs"].items()}
-    assert statuses == {"0": "collapsed", "1": "failed"}
-    assert "Collapsed: simclr (1 of 2 runs)." in found["verdict"]
-    assert "Failed: simclr (1 of 2 runs)." in found["verdict"]
+    assert statuses == {"0": "failed", "1": "failed"}
+    assert "Failed: simclr (2 of 2 runs)." in found["verdict"]
     page = (folder.parent / "page.html").read_text()
     for sentence in sentences.values():
         assert sentence in page
@@ -237,7 +256,43 @@ def test_one_failure_does_not_end_the_rest_and_is_shown(tmp_path, trained, monke
     sentences.clear()
     trained.clear()
     assert command(folder, "--no-pictures").exit_code == 0
-    assert trained == [("simclr-seed1", False)]  # a collapse would only repeat itself
+    assert trained == [("simclr-seed0", False), ("simclr-seed1", False)]
+
+
+def test_a_collapsed_run_is_not_ranked(tmp_path, trained):
+    """BYOL without its predictor and its slow copy gives all images one embedding, in a few
+    steps."""
+    folder = tmp_path / "page.compare"
+    collapses = [
+        *("task.hidden_units=32", "task.projection_units=16", "task.predictor=false"),
+        *("task.momentum=0.0", "train.learning_rate=2.0", "train.images_per_batch=32"),
+        *("train.schedule={name: constant}", "train.optimizer={name: sgd, momentum: 0.9}"),
+    ]
+    small = [*SMALL[:-1], *(f"byol:{each}" for each in collapses)]
+    more = ["--no-pictures", "--budget", "1280views"]
+    said = command(folder, *more, tasks="rotation,byol", small=small)
+    assert said.exit_code == 0, said.output
+    assert said.output.count("The embeddings have collapsed") == 2
+    found = results(folder)
+    byol, rotation = found["lines"]["byol"], found["lines"]["rotation"]
+    for seed in ("0", "1"):
+        run = byol["runs"][seed]
+        assert run["status"] == "collapsed"
+        spread = Spread(
+            *(run["label_free"][""][f"spread {each}"] for each in ("std", "rank", "cosine"))
+        )
+        assert spread.collapsed
+        assert run["test"][run["tap"]]["ridge"] > 0  # evaluated, and not counted
+        assert rotation["runs"][seed]["status"] == "finished"
+    assert byol["summary"]["probes"] == {}
+    assert byol["summary"]["gain"] is None
+    assert rotation["summary"]["probes"]["ridge"]["seeds"] == 2
+    assert "there is no other task to compare with" in found["verdict"][0]
+    assert "Collapsed, left out of the ranking: byol (2 of 2 runs)." in found["verdict"]
+    assert "collapsed 2 of 2" in (folder / "results.md").read_text()
+    trained.clear()
+    assert command(folder, *more, tasks="rotation,byol", small=small).exit_code == 0
+    assert trained == []  # it would only repeat itself
 
 
 def test_a_task_that_cannot_be_planned_is_left_out(tmp_path, trained):

@@ -28,7 +28,7 @@ def test_a_run_has_a_process_and_a_peak_memory_of_its_own(tmp_path):
 def test_the_error_of_a_process_is_its_sentence(tmp_path):
     made = recipe.validate({"data": {"folder": str(tmp_path / "nowhere")}}, "test")
     with pytest.raises(UserError, match="nowhere"):
-        process.look(made, 0.0, "rotation")
+        process.measure(made, 0.0, "rotation")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
