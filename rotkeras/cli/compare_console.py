@@ -72,15 +72,15 @@ class CompareConsole:
         self.console.print(f"{event['name']}: {what} …")
 
     def _plan(self, event: dict[str, Any]) -> None:
-        line = event["line"]
-        rounds = line.rounds
-        batch = line.recipe.train.images_per_batch
+        entry = event["entry"]
+        rounds = entry.rounds
+        batch = entry.recipe.train.images_per_batch
         speed = ""
-        if line.speed:
-            views = line.speed.steps_per_second * batch * line.views_per_image
+        if entry.speed:
+            views = entry.speed.steps_per_second * batch * entry.views_per_image
             speed = f"{views:,.0f} views/s, so "
         self.console.print(
-            f"{line.name}: {speed}{line.views:,} views in {rounds.count}"
+            f"{entry.name}: {speed}{entry.views:,} views in {rounds.count}"
             f" round{'s' if rounds.count > 1 else ''} of {rounds.steps:,} steps"
         )
 
@@ -111,7 +111,7 @@ class CompareConsole:
             )
 
     def _round(self, event: dict[str, Any]) -> None:
-        count, logs = self._run["line"].rounds.count, event["logs"]
+        count, logs = self._run["entry"].rounds.count, event["logs"]
         parts = [f"round {event['round']}/{count}", f"loss {logs['loss']:.3f}"]
         probed = {
             key.split("/")[1]: value
@@ -121,7 +121,7 @@ class CompareConsole:
         if probed:
             tap = max(probed, key=lambda each: probed[each])
             parts.append(f"ridge {tap} {100 * probed[tap]:.1f} %")
-        monitor = pretext.facts_of_section(self._run["line"].recipe.task).monitor
+        monitor = pretext.facts_of_section(self._run["entry"].recipe.task).monitor
         if (value := logs.get(f"val_{monitor.metric}")) is not None:
             parts.insert(2, f"{monitor.short} {monitor.show(value)} (validation)")
         if "views_per_second" in logs:
@@ -203,8 +203,8 @@ def results_table(found: dict[str, Any], plain: bool) -> Table:
     probes = ("ridge", "knn-20") if found["images"] else ()
     for heading in (*probes, *(("gain", "tap") if probes else ()), "min", "views/s", "status"):
         table.add_column(heading, justify="left" if heading in ("tap", "status") else "right")
-    for name, line in found["lines"].items():
-        runs, summary = list(line["runs"].values()), line["summary"]
+    for name, entry in found["entries"].items():
+        runs, summary = list(entry["runs"].values()), entry["summary"]
         row = [name, *(shown(summary["probes"].get(probe)) for probe in probes)]
         row += [shown(summary["gain"], sign=True), taps_of(runs)] if probes else []
         row += [number(mean(runs, key)) for key in ("minutes", "views_per_second")]

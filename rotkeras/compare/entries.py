@@ -40,7 +40,7 @@ SAME = (
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a comparison.
+    """One task, or backbone, of a comparison.
 
     Attributes:
         name: unlike the others.

@@ -31,10 +31,10 @@ class Line:
 def accuracy_curve(content: dict[str, Any], over: str) -> Figure | None:
     """The best tap's accuracy by ridge after each round, over "minutes" of training or "views"."""
     lines = []
-    for name, line in content["lines"].items():
+    for name, entry in content["entries"].items():
         runs = [
             run
-            for run in line["runs"].values()
+            for run in entry["runs"].values()
             if is_ranked(run) and any(each["probes"] for each in run["rounds"])
         ]
         if not runs:
@@ -71,7 +71,7 @@ def accuracy_curve(content: dict[str, Any], over: str) -> Figure | None:
 def tap_figures(content: dict[str, Any]) -> list[Figure]:
     """Accuracy by tap on validation: all tasks in one figure, backbones in one each."""
     untrained = content["untrained"]
-    lines = {name: _over_taps(name, line["runs"]) for name, line in content["lines"].items()}
+    lines = {name: _over_taps(name, entry["runs"]) for name, entry in content["entries"].items()}
     lines = {name: each for name, each in lines.items() if each.points}
     about = "Validation images, all labels; the tap of each run is chosen by these numbers."
     about += _without_collapsed(content)
@@ -100,11 +100,11 @@ def tap_figures(content: dict[str, Any]) -> list[Figure]:
 
 
 def monitor_figures(content: dict[str, Any]) -> list[Figure]:
-    """The monitor of each line over the rounds."""
+    """The monitor of each entry over the rounds."""
     found = []
-    for number, (name, line) in enumerate(content["lines"].items()):
-        monitor = Monitor(**line["monitor"])
-        runs = [run for run in line["runs"].values() if run["rounds"]]
+    for number, (name, entry) in enumerate(content["entries"].items()):
+        monitor = Monitor(**entry["monitor"])
+        runs = [run for run in entry["runs"].values() if run["rounds"]]
         lines = []
         for key, part in (("monitor_validation", "validation"), ("monitor", "training")):
             points, words = [], []
@@ -219,7 +219,7 @@ def _best(probes: dict[str, dict[str, float]]) -> float:
 
 def _without_collapsed(content: dict[str, Any]) -> str:
     statuses = [
-        run["status"] for line in content["lines"].values() for run in line["runs"].values()
+        run["status"] for entry in content["entries"].values() for run in entry["runs"].values()
     ]
     return " Runs that collapsed are left out." if "collapsed" in statuses else ""
 

@@ -11,7 +11,7 @@ def as_markdown(content: dict[str, Any]) -> str:
     noun = "backbone" if content["by_backbone"] else "task"
     probes = list(
         dict.fromkeys(
-            probe for line in content["lines"].values() for probe in line["summary"]["probes"]
+            probe for entry in content["entries"].values() for probe in entry["summary"]["probes"]
         )
     )
     part = content["part"]
@@ -23,15 +23,15 @@ def as_markdown(content: dict[str, Any]) -> str:
     ]
     rows = []
     untrained: dict[str, Any] | None = None
-    for name, line in content["lines"].items():
-        summary, runs = line["summary"], list(line["runs"].values())
+    for name, entry in content["entries"].items():
+        summary, runs = entry["summary"], list(entry["runs"].values())
         untrained = untrained or summary["untrained"] or None
         cells = [name, *(shown(summary["probes"].get(probe)) for probe in probes)]
         if probes:
             cells += [shown(summary["gain"], sign=True), taps_of(runs)]
         cells += [
             number(mean(runs, "minutes")),
-            f"{line['views']:,}",
+            f"{entry['views']:,}",
             number(mean(runs, "views_per_second")),
             memory_of(runs),
             status_of(runs, content["seeds"]),
@@ -45,7 +45,7 @@ def as_markdown(content: dict[str, Any]) -> str:
     if probes:
         lines.append(
             f"Accuracy on {content['images']:,} {part} images of {content['source']}, at the tap"
-            f" that ridge chooses on validation; mean ± half of the 95 % interval over"
+            f" that ridge chooses on validation; ± is half the width of a 95 % interval over"
             f" {content['seeds']} seed{'s' if content['seeds'] > 1 else ''} and images. Budget:"
             f" {content['budget']}."
         )

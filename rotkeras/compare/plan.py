@@ -39,10 +39,10 @@ class Speed:
 
 @dataclass(frozen=True)
 class Planned:
-    """One line of a comparison, with its budget in it.
+    """One task, or backbone, of a comparison, with its budget in its recipe.
 
     Attributes:
-        name: of the line.
+        name: of the entry.
         base: the recipe before the budget.
         recipe: what is trained, with seed 0.
         views_per_image: passes through the backbone for each image of a batch.
@@ -82,21 +82,21 @@ class Plan:
     Attributes:
         budget: as it was given.
         rounds: as they were given.
-        seeds: how many runs of each line.
-        lines: what is compared, by name.
-        by_backbone: whether the lines differ in their backbone, and else in their task.
+        seeds: how many runs of each entry.
+        entries: what is compared, by name.
+        by_backbone: whether the entries differ in their backbone, and else in their task.
     """
 
     budget: str
     rounds: int
     seeds: int
     by_backbone: bool = False
-    lines: dict[str, Planned] = field(default_factory=dict)
+    entries: dict[str, Planned] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[tuple[str, int]]:
-        """(name, seed), a seed of all lines after the other, so that all are seen early."""
-        return [(name, seed) for seed in range(self.seeds) for name in self.lines]
+        """(name, seed), a seed of all entries after the other, so that all are seen early."""
+        return [(name, seed) for seed in range(self.seeds) for name in self.entries]
 
     def write(self, folder: Path) -> None:
         """Write `plan.json`."""
@@ -106,7 +106,7 @@ class Plan:
             "rounds": self.rounds,
             "seeds": self.seeds,
             "by_backbone": self.by_backbone,
-            "lines": {name: _content(line) for name, line in self.lines.items()},
+            "entries": {name: _content(entry) for name, entry in self.entries.items()},
         }
         write_json(folder / FILE, content)
 
@@ -118,8 +118,8 @@ class Plan:
                 raise _other(folder, key, there, here)
 
 
-def same_line(earlier: Planned, entry: Entry, folder: Path) -> None:
-    """Raise a `UserError` when a line of the folder has another recipe than it has now."""
+def same_entry(earlier: Planned, entry: Entry, folder: Path) -> None:
+    """Raise a `UserError` when an entry of the folder has another recipe than it has now."""
     difference = first_difference(
         earlier.base.model_dump(mode="json"), entry.recipe.model_dump(mode="json")
     )
@@ -139,13 +139,13 @@ def read(folder: Path) -> Plan | None:
         return None
     try:
         content = read_json(path)
-        lines = {name: _line(name, each, path) for name, each in content["lines"].items()}
+        entries = {name: _entry(name, each, path) for name, each in content["entries"].items()}
         return Plan(
             content["budget"],
             content["rounds"],
             content["seeds"],
             content["by_backbone"],
-            lines,
+            entries,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, UserError):
@@ -158,7 +158,7 @@ def read(folder: Path) -> Plan | None:
 def planned(
     entry: Entry, budget: Budget, rounds: int, images: int | None, speed: Speed | None
 ) -> Planned:
-    """A line with its budget put into its recipe.
+    """An entry with its budget put into its recipe.
 
     Args:
         entry: name and recipe.
@@ -268,17 +268,17 @@ def first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any]
     return None if old == new else (path, old, new)
 
 
-def _content(line: Planned) -> dict[str, Any]:
+def _content(entry: Planned) -> dict[str, Any]:
     return {
-        "base": line.base.model_dump(mode="json"),
-        "recipe": line.recipe.model_dump(mode="json"),
-        "views_per_image": line.views_per_image,
-        "views": line.views,
-        "measured": asdict(line.speed) if line.speed else None,
+        "base": entry.base.model_dump(mode="json"),
+        "recipe": entry.recipe.model_dump(mode="json"),
+        "views_per_image": entry.views_per_image,
+        "views": entry.views,
+        "measured": asdict(entry.speed) if entry.speed else None,
     }
 
 
-def _line(name: str, content: dict[str, Any], path: Path) -> Planned:
+def _entry(name: str, content: dict[str, Any], path: Path) -> Planned:
     speed = content["measured"]
     base, recipe = (recipes.validate(content[key], str(path)) for key in ("base", "recipe"))
     return Planned(

@@ -23,28 +23,28 @@ def collect(folder: Path, plan: Plan, failures: dict[str, str]) -> dict[str, Any
         plan: its plan.
         failures: {run: the sentence that it ended with}.
     """
-    lines = {name: _line(folder, line, plan, failures) for name, line in plan.lines.items()}
-    evaluated = [run for line in lines.values() for run in line["runs"].values() if run["tap"]]
+    entries = {name: _entry(folder, entry, plan, failures) for name, entry in plan.entries.items()}
+    evaluated = [run for entry in entries.values() for run in entry["runs"].values() if run["tap"]]
     part = "test" if any(run["test"] for run in evaluated) else "validation"
     images = next((run["images"][part] for run in evaluated if run[part]), 0)
     untrained = _untrained(folder, plan)
-    reasons = [run["no_probes"] for line in lines.values() for run in line["runs"].values()]
-    for name, line in lines.items():
-        line["summary"] = _summary(line, untrained.get(name, {}), part, images)
+    reasons = [run["no_probes"] for entry in entries.values() for run in entry["runs"].values()]
+    for name, entry in entries.items():
+        entry["summary"] = _summary(entry, untrained.get(name, {}), part, images)
     content: dict[str, Any] = {
         "budget": plan.budget,
         "rounds": plan.rounds,
         "seeds": plan.seeds,
         "by_backbone": plan.by_backbone,
         "source": next(
-            (run["source"] for line in lines.values() for run in line["runs"].values()), ""
+            (run["source"] for entry in entries.values() for run in entry["runs"].values()), ""
         ),
         "part": part,
         "images": images,
         "no_probes": next(filter(None, reasons), ""),
-        "lines": lines,
+        "entries": entries,
         "untrained": untrained,
-        "not_planned": {name: each for name, each in failures.items() if _is_line(name, plan)},
+        "not_planned": {name: each for name, each in failures.items() if _is_entry(name, plan)},
     }
     content["verdict"] = _verdict(content)
     return content
@@ -59,32 +59,32 @@ def scores_of(runs: dict[str, Any], part: str, probe: str) -> dict[str, float]:
     }
 
 
-def _is_line(key: str, plan: Plan) -> bool:
-    return not any(key.startswith(f"{name}-seed") for name in plan.lines)
+def _is_entry(key: str, plan: Plan) -> bool:
+    return not any(key.startswith(f"{name}-seed") for name in plan.entries)
 
 
-def _line(folder: Path, line: Planned, plan: Plan, failures: dict[str, str]) -> dict[str, Any]:
+def _entry(folder: Path, entry: Planned, plan: Plan, failures: dict[str, str]) -> dict[str, Any]:
     runs = {}
     for seed in range(plan.seeds):
-        key = run_name(line.name, seed)
-        found = _run(Run(folder / key), line, failures.get(key, ""))
+        key = run_name(entry.name, seed)
+        found = _run(Run(folder / key), entry, failures.get(key, ""))
         if found:
             runs[str(seed)] = found
-    task = pretext.facts_of_section(line.recipe.task, line.recipe.train.images_per_batch)
+    task = pretext.facts_of_section(entry.recipe.task, entry.recipe.train.images_per_batch)
     return {
         "task": task.name,
         "method": task.method,
-        "backbone": backbone_summary(line.recipe.backbone),
-        "views": line.views,
-        "views_per_image": line.views_per_image,
-        "images_per_batch": line.recipe.train.images_per_batch,
-        "rounds": line.rounds.count,
+        "backbone": backbone_summary(entry.recipe.backbone),
+        "views": entry.views,
+        "views_per_image": entry.views_per_image,
+        "images_per_batch": entry.recipe.train.images_per_batch,
+        "rounds": entry.rounds.count,
         "monitor": vars(task.monitor),
         "runs": runs,
     }
 
 
-def _run(run: Run, line: Planned, failure: str) -> dict[str, Any] | None:
+def _run(run: Run, entry: Planned, failure: str) -> dict[str, Any] | None:
     """What one run came to; None for one that has not begun, and has not failed."""
     if not run.metrics.exists() and not failure:
         return None
@@ -99,7 +99,7 @@ def _run(run: Run, line: Planned, failure: str) -> dict[str, Any] | None:
     if done and done["collapsed"]:
         status = "collapsed"
     memory = run.path / "memory.json"
-    rounds = _rounds(metrics, line)
+    rounds = _rounds(metrics, entry)
     chosen = (summary.get("encoder") or {}).get("best") or {}
     return {
         "status": status,
@@ -121,13 +121,13 @@ def _run(run: Run, line: Planned, failure: str) -> dict[str, Any] | None:
     }
 
 
-def _rounds(metrics: list[Row], line: Planned) -> list[Row]:
+def _rounds(metrics: list[Row], entry: Planned) -> list[Row]:
     """Minutes and views after each round, with the probes and the monitor.
 
     Minutes are views by the speed that training logs: without tracing, validation and probes.
     """
-    monitor = pretext.facts_of_section(line.recipe.task).monitor
-    views_of_round = line.views / line.rounds.count
+    monitor = pretext.facts_of_section(entry.recipe.task).monitor
+    views_of_round = entry.views / entry.rounds.count
     found, minutes = [], 0.0
     for row in metrics:
         minutes += views_of_round / row["views_per_second"] / 60
@@ -201,12 +201,12 @@ def _accuracies(rows: list[Row]) -> dict[str, Any]:
 
 
 def _untrained(folder: Path, plan: Plan) -> dict[str, dict[str, Any]]:
-    """{name: {seed: accuracies}} of the untrained network of each line's backbone."""
+    """{name: {seed: accuracies}} of the untrained network of each entry's backbone."""
     found: dict[str, dict[str, Any]] = {}
-    for name, line in plan.lines.items():
+    for name, entry in plan.entries.items():
         for seed in range(plan.seeds):
-            for other in plan.lines.values():
-                if other.recipe.backbone != line.recipe.backbone:
+            for other in plan.entries.values():
+                if other.recipe.backbone != entry.recipe.backbone:
                     continue
                 rows = rows_of(Run(folder / run_name(other.name, seed)), "random")
                 if rows := [row for row in rows if row["seed"] == seed]:
@@ -216,10 +216,10 @@ def _untrained(folder: Path, plan: Plan) -> dict[str, dict[str, Any]]:
 
 
 def _summary(
-    line: dict[str, Any], untrained: dict[str, Any], part: str, images: int
+    entry: dict[str, Any], untrained: dict[str, Any], part: str, images: int
 ) -> dict[str, Any]:
     """Means with intervals of the probes that the runs have, and the gain of the first."""
-    runs = line["runs"]
+    runs = entry["runs"]
     found: dict[str, Any] = {"probes": {}, "gain": None, "untrained": {}}
     for probe in PROBES:
         if scores := scores_of(runs, part, probe):
@@ -232,7 +232,7 @@ def _summary(
 
 
 def _verdict(content: dict[str, Any]) -> list[str]:
-    lines, part = content["lines"], content["part"]
+    entries, part = content["entries"], content["part"]
     budget = f"{parse(content['budget'])}"
     noun = "backbone" if content["by_backbone"] else "task"
     if content["no_probes"] and not content["images"]:
@@ -243,7 +243,7 @@ def _verdict(content: dict[str, Any]) -> list[str]:
     else:
         where = f"the {content['images']:,} {part} images of {content['source']}"
         said = verdict.sentences(
-            {name: scores_of(line["runs"], part, MAIN) for name, line in lines.items()},
+            {name: scores_of(entry["runs"], part, MAIN) for name, entry in entries.items()},
             {name: scores_of(each, part, MAIN) for name, each in content["untrained"].items()},
             content["images"],
             where,
@@ -253,16 +253,16 @@ def _verdict(content: dict[str, Any]) -> list[str]:
     for status in ("collapsed", "failed"):
         names = [
             f"{name} ({count} of {content['seeds']} runs)"
-            for name, line in lines.items()
-            if (count := sum(run["status"] == status for run in line["runs"].values()))
+            for name, entry in entries.items()
+            if (count := sum(run["status"] == status for run in entry["runs"].values()))
         ]
         if names:
             left_out = ", left out of the ranking" if status == "collapsed" else ""
             said.append(f"{status.capitalize()}{left_out}: {', '.join(names)}.")
     unread = [
         f"{name}, seed {seed}"
-        for name, line in lines.items()
-        for seed, run in line["runs"].items()
+        for name, entry in entries.items()
+        for seed, run in entry["runs"].items()
         if is_ranked(run) and run["tap"] and run["tap"] not in run[part]
     ]
     if unread:

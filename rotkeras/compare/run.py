@@ -69,9 +69,9 @@ def compare(
     if earlier:
         wanted.check_same(earlier, path)
         for entry in entries:
-            if entry.name in earlier.lines:
-                plans.same_line(earlier.lines[entry.name], entry, path)
-        there = [Entry(line.name, line.base) for line in earlier.lines.values()]
+            if entry.name in earlier.entries:
+                plans.same_entry(earlier.entries[entry.name], entry, path)
+        there = [Entry(planned.name, planned.base) for planned in earlier.entries.values()]
         check_same([*there, *entries], wanted.by_backbone, len(there))
     path.mkdir(parents=True, exist_ok=True)
     with one_writer(path):
@@ -99,15 +99,15 @@ def _plan(
     folder: Path,
     tell: Watch,
 ) -> Plan:
-    """The plan with all lines that there were and are; each is written as soon as it is made."""
+    """The plan with all entries, earlier and new; each is written as soon as it is made."""
     budget = parse(wanted.budget)
     plan = wanted
     if earlier:
         plan.seeds = max(plan.seeds, _finished_seeds(folder, earlier))
-        plan.lines = dict(earlier.lines)
+        plan.entries = dict(earlier.entries)
     images: int | None = None
     for entry in entries:
-        if entry.name in plan.lines:
+        if entry.name in plan.entries:
             continue
         speed: Speed | None = None
         try:
@@ -119,7 +119,7 @@ def _plan(
                 images, speed = process.measure(
                     entry.recipe, seconds if budget.unit == "minutes" else 0.0, entry.name
                 )
-            line = plans.planned(entry, budget, plan.rounds, images, speed)
+            planned = plans.planned(entry, budget, plan.rounds, images, speed)
         except UserError as error:
             if len(entries) == 1:
                 raise
@@ -127,11 +127,11 @@ def _plan(
             tell({"event": "ended", "name": entry.name, "failed": str(error)})
             continue
         failures.pop(entry.name, None)
-        plan.lines[entry.name] = line
-        tell({"event": "plan", "line": line})
+        plan.entries[entry.name] = planned
+        tell({"event": "plan", "entry": planned})
         plan.write(folder)
     write_json(folder / FAILURES, failures)
-    if not plan.lines:
+    if not plan.entries:
         raise UserError(f"Nothing could be planned: {next(iter(failures.values()))}")
     plan.write(folder)
     return plan
@@ -141,15 +141,21 @@ def _train(plan: Plan, failures: dict[str, str], folder: Path, tell: Watch) -> N
     """Train and evaluate all runs that are not finished; what fails is noted."""
     missing = [each for each in plan.runs if not _is_over(folder, *each)]
     for number, (name, seed) in enumerate(missing):
-        line, key = plan.lines[name], run_name(name, seed)
+        planned, key = plan.entries[name], run_name(name, seed)
         tell(
-            {"event": "run", "name": name, "seed": seed, "line": line, "missing": missing[number:]}
+            {
+                "event": "run",
+                "name": name,
+                "seed": seed,
+                "entry": planned,
+                "missing": missing[number:],
+            }
         )
         try:
             process.train(
-                line.with_seed(seed),
+                planned.with_seed(seed),
                 folder / key,
-                _needs_untrained(plan, line, seed, folder),
+                _needs_untrained(plan, planned, seed, folder),
                 lambda heard: tell({"event": "heard", **heard}),
             )
             failures.pop(key, None)
@@ -171,12 +177,12 @@ def _finished_seeds(folder: Path, earlier: Plan) -> int:
     return max(finished, default=-1) + 1
 
 
-def _needs_untrained(plan: Plan, line: Planned, seed: int, folder: Path) -> bool:
+def _needs_untrained(plan: Plan, planned: Planned, seed: int, folder: Path) -> bool:
     """Whether no other run has the untrained network of the same backbone and seed."""
     return not any(
         _is_over(folder, other.name, seed)
-        for other in plan.lines.values()
-        if other.name != line.name and other.recipe.backbone == line.recipe.backbone
+        for other in plan.entries.values()
+        if other.name != planned.name and other.recipe.backbone == planned.recipe.backbone
     )
 
 

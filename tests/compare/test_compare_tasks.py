@@ -58,7 +58,7 @@ def test_a_comparison_ends_with_a_verdict_a_table_and_a_page(compared):
     page = (folder.parent / "page.html").read_text()
     markdown = (folder / "results.md").read_text()
     for name in ("rotation", "simclr"):
-        summary = found["lines"][name]["summary"]
+        summary = found["entries"][name]["summary"]
         ridge = summary["probes"]["ridge"]
         assert 0.5 < ridge["mean"] < 1
         assert ridge["seeds"] == 2
@@ -96,7 +96,7 @@ def test_the_runs_are_ordinary_and_were_evaluated_by_the_protocol(compared):
             assert ridge[tap] == max(ridge.values())
             assert len(tested) == 3
             assert len(evaluation["test_reads"]) == 1
-            there = found["lines"][name]["runs"][str(seed)]
+            there = found["entries"][name]["runs"][str(seed)]
             assert (there["tap"], there["views"]) == (tap, 1024)
             assert there["status"] == "finished"
             assert there["memory"]["process_mib"] > 100
@@ -109,13 +109,13 @@ def test_the_gain_is_paired_with_the_untrained_network_of_the_seed(compared):
     found = results(folder)
     before = found["untrained"]["rotation"]
     assert before == found["untrained"]["simclr"]  # evaluated once for each seed
-    runs = found["lines"]["simclr"]["runs"]
+    runs = found["entries"]["simclr"]["runs"]
     gains = [
         runs[seed]["test"][runs[seed]["tap"]]["ridge"]
         - before[seed]["test"][before[seed]["tap"]]["ridge"]
         for seed in ("0", "1")
     ]
-    assert found["lines"]["simclr"]["summary"]["gain"]["mean"] == pytest.approx(np.mean(gains))
+    assert found["entries"]["simclr"]["summary"]["gain"]["mean"] == pytest.approx(np.mean(gains))
 
 
 def test_what_is_finished_is_kept_and_what_is_missing_is_trained(compared, tmp_path, trained):
@@ -129,8 +129,8 @@ def test_what_is_finished_is_kept_and_what_is_missing_is_trained(compared, tmp_p
     (folder / "rotation-seed1" / plans.COMPARED).unlink()
     half = collect(folder, plans.read(folder), {})
     assert half["part"] == "test"  # of the runs that are whole
-    assert half["lines"]["rotation"]["runs"]["1"]["status"] == "unfinished"
-    assert half["lines"]["rotation"]["summary"]["probes"]["ridge"]["seeds"] == 1
+    assert half["entries"]["rotation"]["runs"]["1"]["status"] == "unfinished"
+    assert half["entries"]["rotation"]["summary"]["probes"]["ridge"]["seeds"] == 1
     before = (folder / "rotation-seed1" / "model.keras").read_bytes()
     said = command(folder)
     assert said.exit_code == 0, said.output
@@ -143,7 +143,7 @@ def test_what_is_finished_is_kept_and_what_is_missing_is_trained(compared, tmp_p
     said = command(folder, tasks="rotation", seeds=3, small=SMALL[:-1])
     assert said.exit_code == 0, said.output
     assert trained == [("rotation-seed2", True), ("simclr-seed2", False)]
-    assert results(folder)["lines"]["simclr"]["summary"]["probes"]["ridge"]["seeds"] == 3
+    assert results(folder)["entries"]["simclr"]["summary"]["probes"]["ridge"]["seeds"] == 3
 
     trained.clear()
     assert command(folder, "--no-pictures", seeds=1).exit_code == 0
@@ -164,9 +164,9 @@ def test_a_run_without_a_test_result_is_left_out_and_named(compared, tmp_path):
     found = collect(folder, plans.read(folder), {})
     assert (found["part"], found["images"]) == ("test", 359)
     assert "Without a result on test images, left out: simclr, seed 1." in found["verdict"]
-    one, two = (each["lines"]["simclr"]["summary"]["probes"]["ridge"] for each in (whole, found))
+    one, two = (each["entries"]["simclr"]["summary"]["probes"]["ridge"] for each in (whole, found))
     assert (one["seeds"], two["seeds"]) == (2, 1)
-    assert found["lines"]["rotation"]["summary"] == whole["lines"]["rotation"]["summary"]
+    assert found["entries"]["rotation"]["summary"] == whole["entries"]["rotation"]["summary"]
     assert not any("Without a result" in sentence for sentence in whole["verdict"])
 
 
@@ -226,7 +226,7 @@ def test_an_interrupted_run_resumes_by_its_checkpoint(tmp_path, trained, monkeyp
     assert (folder / "rotation-seed0/checkpoints/state.json").exists()
     compare(settings, folder, pictures=False, watch=told.append)
     assert [each["round"] for each in told if "round" in each] == [2]
-    assert results(folder)["lines"]["rotation"]["runs"]["0"]["status"] == "finished"
+    assert results(folder)["entries"]["rotation"]["runs"]["0"]["status"] == "finished"
     assert results(folder)["seeds"] == 1
 
 
@@ -246,7 +246,7 @@ def test_one_failure_does_not_end_the_rest_and_is_shown(tmp_path, trained, monke
     said = command(folder, "--no-pictures")
     assert said.exit_code == 0, said.output
     found = results(folder)
-    statuses = {seed: run["status"] for seed, run in found["lines"]["simclr"]["runs"].items()}
+    statuses = {seed: run["status"] for seed, run in found["entries"]["simclr"]["runs"].items()}
     assert statuses == {"0": "failed", "1": "failed"}
     assert "Failed: simclr (2 of 2 runs)." in found["verdict"]
     page = (folder.parent / "page.html").read_text()
@@ -274,7 +274,7 @@ def test_a_collapsed_run_is_not_ranked(tmp_path, trained):
     assert said.exit_code == 0, said.output
     assert said.output.count("The embeddings have collapsed") == 2
     found = results(folder)
-    byol, rotation = found["lines"]["byol"], found["lines"]["rotation"]
+    byol, rotation = found["entries"]["byol"], found["entries"]["rotation"]
     for seed in ("0", "1"):
         run = byol["runs"][seed]
         assert run["status"] == "collapsed"
@@ -332,11 +332,11 @@ def test_minutes_are_measured_first_and_backbones_compared(tmp_path, trained, mo
     found = compare(settings, folder, tmp_path / "page.html", pictures=False, watch=told.append)
     plan = json.loads((folder / "plan.json").read_text())
     for name in ("nin", "mine"):
-        measured = plan["lines"][name]["measured"]
+        measured = plan["entries"][name]["measured"]
         assert measured["steps"] >= 2
         wanted = 2 * measured["steps_per_second"] * 128
-        assert plan["lines"][name]["views"] == pytest.approx(wanted, abs=128 * 2)
-        assert name in found["lines"]
+        assert plan["entries"][name]["views"] == pytest.approx(wanted, abs=128 * 2)
+        assert name in found["entries"]
     events = [each["event"] for each in told]
     assert events.index("run") > max(at for at, each in enumerate(events) if each == "plan")
     assert "untrained mine" in (tmp_path / "page.html").read_text()

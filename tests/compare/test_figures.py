@@ -23,7 +23,7 @@ def run(ridges, status="finished", losses=()):
 def content(*runs):
     monitor = {"metric": "loss", "words": "loss", "short": "loss", "percent": False}
     line = {"runs": {str(seed): each for seed, each in enumerate(runs)}, "monitor": monitor}
-    return {"lines": {"task": line}, "seeds": len(runs)}
+    return {"entries": {"task": line}, "seeds": len(runs)}
 
 
 def points(figure):

@@ -101,7 +101,7 @@ def test_a_budget_below_one_step_is_said(simclr):
 
 def test_a_plan_is_read_back_and_other_plans_are_refused(simclr, tmp_path):
     plan = Plan("51200views", 4, 2)
-    plan.lines["simclr"] = planned(simclr, parse("51200views"), 4, None, None)
+    plan.entries["simclr"] = planned(simclr, parse("51200views"), 4, None, None)
     plan.write(tmp_path)
     read = plans.read(tmp_path)
     assert read == plan
@@ -112,12 +112,12 @@ def test_a_plan_is_read_back_and_other_plans_are_refused(simclr, tmp_path):
         Plan("51200views", 5, 2).check_same(read, tmp_path)
     Plan("51200views", 4, 7).check_same(read, tmp_path)
     other = Settings(tasks=("simclr",), data="digits", overrides=("train.learning_rate=0.1",))
-    plans.same_line(read.lines["simclr"], simclr, tmp_path)
+    plans.same_entry(read.entries["simclr"], simclr, tmp_path)
     with pytest.raises(UserError, match="its train.learning_rate of simclr is 0.3, and now it is"):
-        plans.same_line(read.lines["simclr"], entries_of(other)[0], tmp_path)
+        plans.same_entry(read.entries["simclr"], entries_of(other)[0], tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"lines": {}}', '{"lines": {"a": 3}}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"entries": {}}', '{"entries": {"a": 3}}'])
 def test_a_damaged_plan_is_said(tmp_path, text):
     assert plans.read(tmp_path) is None
     (tmp_path / plans.FILE).write_text(text)

@@ -19,7 +19,7 @@ def test_a_run_has_a_process_and_a_peak_memory_of_its_own(tmp_path):
     folder = tmp_path / "page.compare"
     said = command(folder, "--no-pictures", tasks="rotation", seeds=1, small=SMALL[:-1])
     assert said.exit_code == 0, said.output
-    run = results(folder)["lines"]["rotation"]["runs"]["0"]
+    run = results(folder)["entries"]["rotation"]["runs"]["0"]
     assert run["status"] == "finished"
     assert 100 < run["memory"]["process_mib"] < 8000
     assert "oneDNN" not in said.output
