@@ -105,9 +105,8 @@ class CompareConsole:
         elif "evaluating" in event:
             self.console.print("  evaluating …")
         elif "collapsed" in event:
-            self._wrapped(
-                "  The embeddings have collapsed: different images have nearly the same one. This"
-                " run is left out of the ranking."
+            self.console.print(
+                "  collapsed: all images have nearly the same embedding; this run is not ranked"
             )
 
     def _round(self, event: dict[str, Any]) -> None:

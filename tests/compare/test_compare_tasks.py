@@ -272,7 +272,7 @@ def test_a_collapsed_run_is_not_ranked(tmp_path, trained):
     more = ["--no-pictures", "--budget", "1280views"]
     said = command(folder, *more, tasks="rotation,byol", small=small)
     assert said.exit_code == 0, said.output
-    assert said.output.count("The embeddings have collapsed") == 2
+    assert said.output.count("  collapsed: all images have nearly the same embedding") == 2
     found = results(folder)
     byol, rotation = found["entries"]["byol"], found["entries"]["rotation"]
     for seed in ("0", "1"):
@@ -302,6 +302,24 @@ def test_a_task_that_cannot_be_planned_is_left_out(tmp_path, trained):
     assert said.exit_code == 0, said.output
     assert "at least one step of simclr, 256 views" in said.output
     assert "Could not be trained: simclr." in results(folder)["verdict"]
+
+
+def test_images_are_counted_for_a_task_whose_settings_are_passes(tmp_path, quickly, monkeypatch):
+    """A budget of views needs no number of images, but SwAV's frozen passes do: 1/12 of the images
+    that a run sees are 0.27 passes over 200."""
+
+    def fails(*_arguments):
+        raise UserError("Not trained here.")
+
+    monkeypatch.setattr(process, "train", fails)
+    folder = tmp_path / "page.compare"
+    small = [*SMALL[:-1], "swav:train.images_per_batch=64"]
+    said = command(folder, "--no-pictures", "--budget", "1280views", tasks="swav", small=small)
+    assert said.exit_code == 0, said.output
+    assert "swav: counting the images" in said.output
+    made = plans.read(folder).entries["swav"].recipe
+    assert made.train.epochs * made.train.images_per_epoch == 640
+    assert made.task.frozen_epochs * 200 == pytest.approx(640 / 12)
 
 
 def test_images_without_labels_have_measures_alone(tmp_path, trained):
