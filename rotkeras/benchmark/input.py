@@ -13,7 +13,6 @@ import numpy as np
 
 from rotkeras.arguments.accepted import AnyPath, Positive, Seed, Side, Text
 from rotkeras.arguments.checked import checked
-from rotkeras.benchmark.new_process import lines
 from rotkeras.benchmark.peer import PEERS, find_torch
 from rotkeras.benchmark.results import PeerSetting, Spread
 from rotkeras.data import load
@@ -24,6 +23,7 @@ from rotkeras.data.taken import taker
 from rotkeras.device.host import describe_host
 from rotkeras.files import temporary_folder
 from rotkeras.images import load_pixels, open_image
+from rotkeras.new_process import lines
 
 _SECONDS = 2.0
 _BATCH = 64

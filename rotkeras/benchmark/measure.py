@@ -228,7 +228,7 @@ def measure_input(
         tuple(counts),
         _INPUT_WARM_UP_STEPS,
         devices.peak_memory(),
-        device_peak_mib(),
+        devices.device_peak_memory(),
     )
     return {"part": asdict(part)}
 
@@ -319,7 +319,7 @@ def _fit(
         counted,
         _WARM_UP_EXECUTIONS * execution,
         devices.peak_memory(),
-        device_peak_mib(),
+        devices.device_peak_memory(),
     )
     return part, clock, waited
 
@@ -333,25 +333,6 @@ def _stand_in(images: int, validation: int, image_shape: tuple[int, int, int]) -
     every = Images.of(np.broadcast_to(one, (images + validation, *image_shape)))
     train, held_out = (every.part(rows) for rows in np.split(np.arange(len(every)), [images]))
     return Source("stand-in", train, held_out if validation else None)
-
-
-def device_peak_mib() -> float | None:
-    """The most memory that was held on the first accelerator, in MiB; None without one, or where
-    the backend does not say."""
-    from rotkeras.training import devices
-
-    if not devices.accelerators():
-        return None
-    if devices.backend() == "jax":
-        import jax
-
-        statistics = jax.local_devices()[0].memory_stats() or {}
-        peak = statistics.get("peak_bytes_in_use")
-    else:
-        import tensorflow as tf
-
-        peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
-    return None if peak is None else round(peak / 2**20, 1)
 
 
 def _devices(model: Any) -> dict[str, Any]:

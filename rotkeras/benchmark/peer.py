@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rotkeras.benchmark.new_process import lines
 from rotkeras.benchmark.peers.peer_torch import networks
 from rotkeras.benchmark.peers.peer_torch.names import TASKS
 from rotkeras.benchmark.results import Peer, PeerSetting, Spread, TrainingBenchmark
 from rotkeras.errors import UserError, brief
+from rotkeras.new_process import lines
 from rotkeras.recipe import Recipe
 
 VARIABLE = "ROTKERAS_TORCH_PYTHON"

@@ -10,7 +10,7 @@ from typing import Any
 
 from rotkeras.arguments.accepted import Positive, Text
 from rotkeras.arguments.checked import checked
-from rotkeras.benchmark import new_process
+from rotkeras.benchmark import part_process
 from rotkeras.benchmark.peer import (
     check_alike,
     compare,
@@ -71,7 +71,7 @@ def benchmark_training(
     content = recipe.model_dump(mode="json")
 
     def part(name: str, label: str, **wanted: Any) -> dict[str, Any]:
-        return new_process.measure(name, wanted, lambda what: tell(f"{label}: {what}"))
+        return part_process.measure(name, wanted, lambda what: tell(f"{label}: {what}"))
 
     load = _load()
     machine = part("machine", "machine")

@@ -72,15 +72,15 @@ class CompareConsole:
         self.console.print(f"{event['name']}: {what} …")
 
     def _plan(self, event: dict[str, Any]) -> None:
-        line = event["line"]
-        rounds = line.rounds
-        batch = line.recipe.train.images_per_batch
+        entry = event["entry"]
+        rounds = entry.rounds
+        batch = entry.recipe.train.images_per_batch
         speed = ""
-        if line.speed:
-            views = line.speed.steps_per_second * batch * line.views_per_image
+        if entry.speed:
+            views = entry.speed.steps_per_second * batch * entry.views_per_image
             speed = f"{views:,.0f} views/s, so "
         self.console.print(
-            f"{line.name}: {speed}{line.views:,} views in {rounds.count}"
+            f"{entry.name}: {speed}{entry.views:,} views in {rounds.count}"
             f" round{'s' if rounds.count > 1 else ''} of {rounds.steps:,} steps"
         )
 
@@ -104,9 +104,13 @@ class CompareConsole:
             self._round(event)
         elif "evaluating" in event:
             self.console.print("  evaluating …")
+        elif "collapsed" in event:
+            self.console.print(
+                "  collapsed: all images have nearly the same embedding; this run is not ranked"
+            )
 
     def _round(self, event: dict[str, Any]) -> None:
-        count, logs = self._run["line"].rounds.count, event["logs"]
+        count, logs = self._run["entry"].rounds.count, event["logs"]
         parts = [f"round {event['round']}/{count}", f"loss {logs['loss']:.3f}"]
         probed = {
             key.split("/")[1]: value
@@ -116,7 +120,7 @@ class CompareConsole:
         if probed:
             tap = max(probed, key=lambda each: probed[each])
             parts.append(f"ridge {tap} {100 * probed[tap]:.1f} %")
-        monitor = pretext.facts_of_section(self._run["line"].recipe.task).monitor
+        monitor = pretext.facts_of_section(self._run["entry"].recipe.task).monitor
         if (value := logs.get(f"val_{monitor.metric}")) is not None:
             parts.insert(2, f"{monitor.short} {monitor.show(value)} (validation)")
         if "views_per_second" in logs:
@@ -185,7 +189,7 @@ def results_table(found: dict[str, Any], plain: bool) -> Table:
     """The lines of a comparison, in 80 columns."""
     from rich import box
 
-    from rotkeras.compare.markdown import ended, mean, number, shown, taps_of
+    from rotkeras.compare.markdown import mean, number, shown, status_of, taps_of
 
     title = f"\naccuracy in % on {found['images']:,} {found['part']} images"
     table = Table(
@@ -196,12 +200,12 @@ def results_table(found: dict[str, Any], plain: bool) -> Table:
     )
     table.add_column("backbone" if found["by_backbone"] else "task")
     probes = ("ridge", "knn-20") if found["images"] else ()
-    for heading in (*probes, *(("gain", "tap") if probes else ()), "min", "views/s", "ended"):
-        table.add_column(heading, justify="left" if heading in ("tap", "ended") else "right")
-    for name, line in found["lines"].items():
-        runs, summary = list(line["runs"].values()), line["summary"]
+    for heading in (*probes, *(("gain", "tap") if probes else ()), "min", "views/s", "status"):
+        table.add_column(heading, justify="left" if heading in ("tap", "status") else "right")
+    for name, entry in found["entries"].items():
+        runs, summary = list(entry["runs"].values()), entry["summary"]
         row = [name, *(shown(summary["probes"].get(probe)) for probe in probes)]
         row += [shown(summary["gain"], sign=True), taps_of(runs)] if probes else []
         row += [number(mean(runs, key)) for key in ("minutes", "views_per_second")]
-        table.add_row(*row, ended(runs, found["seeds"]))
+        table.add_row(*row, status_of(runs, found["seeds"]))
     return table

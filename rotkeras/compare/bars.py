@@ -2,27 +2,28 @@
 
 from typing import Any
 
+from rotkeras.compare.protocol import PROBES
 from rotkeras.compare.verdict import Interval
 from rotkeras.page import Cell, Figure, Table, new_axes, to_figure
 from rotkeras.page.figures import MARKERS, PALE, SERIES, plain
 from rotkeras.report.curves import put_legend
 
-_DRAWN = ("ridge", "knn-20")
+_DRAWN = PROBES[:2]
 
 
 def scores_figure(content: dict[str, Any]) -> Figure | None:
     """The accuracies of the table with their 95 % intervals, and that of the untrained network;
     None without labels."""
-    lines = {name: each["summary"] for name, each in content["lines"].items()}
-    names = [name for name, each in lines.items() if each["probes"]]
+    entries = {name: each["summary"] for name, each in content["entries"].items()}
+    names = [name for name, each in entries.items() if each["probes"]]
     if not names:
         return None
     figure, axes = new_axes(4.6, 3.1)
     values: dict[str, list[str]] = {}
     labels, rows = [], []
     for number, probe in enumerate(_DRAWN):
-        there = [at for at, name in enumerate(names) if probe in lines[name]["probes"]]
-        found = [Interval(**lines[names[at]]["probes"][probe]) for at in there]
+        there = [at for at, name in enumerate(names) if probe in entries[name]["probes"]]
+        found = [Interval(**entries[names[at]]["probes"][probe]) for at in there]
         if not found:
             continue
         places = [at + 0.24 * (number - 0.5) for at in there]
@@ -49,7 +50,7 @@ def scores_figure(content: dict[str, Any]) -> Figure | None:
             [names[at], probe, Cell(each.text(), each.mean)]
             for at, each in zip(there, found, strict=True)
         ]
-        labels += _untrained(axes, lines[names[0]], probe, number, content["by_backbone"])
+        labels += _untrained(axes, entries[names[0]], probe, number, content["by_backbone"])
     axes.set_xticks(range(len(names)), [plain(name) for name in names])
     if max(map(len, names)) * len(names) > 40:
         axes.tick_params(axis="x", rotation=35)

@@ -9,6 +9,10 @@ from rotkeras.errors import UserError
 
 Unit = Literal["minutes", "views", "epochs"]
 
+TOLERANCE = 0.02
+"""How much more or less than the budget a run may be, as a share of it, for its rounds to be
+equal."""
+
 _FORM = re.compile(r"(\d+(?:\.\d*)?(?:e\d+)?)\s*(s|min|h|views|epochs?)")
 _MINUTES = {"s": 1 / 60, "min": 1.0, "h": 60.0}
 
@@ -91,12 +95,17 @@ def steps_of(
 
 
 def divide(steps: float, rounds: int, steps_per_execution: int = 1) -> Rounds:
-    """Rounds of equally many steps, in whole executions, that come nearest to the steps in all.
+    """As many rounds of equally many steps, in whole executions, as keep the budget: they differ
+    from it by at most one execution and `TOLERANCE`.
 
-    Fewer rounds where there are fewer executions; (0, 0) where there is none.
+    Fewer rounds where more would not; one round is nearest. (0, 0) where there is no execution.
     """
     executions = round(steps / steps_per_execution)
-    count = min(rounds, executions)
-    if count == 0:
+    if executions == 0:
         return Rounds(0, 0)
-    return Rounds(count, steps_per_execution * max(1, round(executions / count)))
+    allowed = min(1.0, TOLERANCE * executions)
+    for count in range(min(rounds, executions), 1, -1):
+        each = round(executions / count)
+        if abs(count * each - executions) <= allowed:
+            return Rounds(count, steps_per_execution * each)
+    return Rounds(1, steps_per_execution * executions)

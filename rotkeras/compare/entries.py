@@ -1,5 +1,6 @@
 """The recipes that are compared: what is each one's own, and what is the same for all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,18 @@ PROBES = {
 OURS = ("name", "train.epochs", "train.images_per_epoch", "train.seed")
 """Keys that follow from the budget and the seeds."""
 
-SAME = ("precision", "xla", "deterministic", "devices", "placement", "steps_per_execution")
-"""Keys of `train` that must be the same in all recipes: they change speed or numbers."""
+SAME = (
+    *("data", "backbone", "probe", "quality"),
+    *("train.precision", "train.quantization_aware", "train.xla", "train.deterministic"),
+    *("train.devices", "train.synchronized_batch_norm", "train.placement"),
+    "train.steps_per_execution",
+)
+"""Keys that must be the same in all recipes: they change images, speed or numbers."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a comparison.
+    """One task, or backbone, of a comparison.
 
     Attributes:
         name: unlike the others.
@@ -79,7 +85,7 @@ def entries_of(settings: Settings) -> list[Entry]:
     for name, task, backbone in named:
         overrides = [*shared, *own.get(name, [])]
         made.append(Entry(name, _recipe(task, data, settings.data_dir, backbone, overrides)))
-    _check_same(made, bool(settings.backbones))
+    check_same(made, bool(settings.backbones))
     return made
 
 
@@ -169,24 +175,41 @@ def _split_overrides(
     return shared, own
 
 
-def _check_same(entries: list[Entry], backbones_differ: bool) -> None:
+def check_same(entries: Sequence[Entry], backbones_differ: bool, earlier: int = 0) -> None:
+    """Raise a `UserError` when recipes differ in what must be the same.
+
+    Args:
+        entries: all that is compared.
+        backbones_differ: whether backbones are compared for one task.
+        earlier: how many of the entries, from the first on, the folder holds already.
+    """
+    keys = ["task.name" if backbones_differ and key == "backbone" else key for key in SAME]
     first = entries[0]
     for other in entries[1:]:
-        for key in ("data", "backbone", "probe", *(f"train.{each}" for each in SAME)):
-            if key == "backbone" and backbones_differ:
-                continue
+        for key in keys:
             one, two = _value(first.recipe, key), _value(other.recipe, key)
             if one != two:
                 where = key
                 if isinstance(one, dict) and isinstance(two, dict):
                     name = next(each for each in {**one, **two} if one.get(each) != two.get(each))
                     where, one, two = f"{key}.{name}", one.get(name), two.get(name)
-                remedy = {"data": "--data", "backbone": "--backbone"}.get(key, "--set")
+                remedy = _remedy(key, where)
+                if earlier:
+                    remedy += ", or give another --folder"
                 raise UserError(
-                    f"{where} must be the same in all that is compared, but {first.name} has"
-                    f" {one!r} and {other.name} has {two!r}; set it with {remedy}"
-                    f"{f' or --set {where}=…' if remedy != '--set' else f' {where}=…'}."
+                    f"{where} must be the same in all that is compared, but {first.name}"
+                    f"{', which the folder holds,' if earlier else ''} has {one!r} and {other.name}"
+                    f" has {two!r}; {remedy}."
                 )
+
+
+def _remedy(key: str, where: str) -> str:
+    if key == "task.name":
+        return "compare backbones for one task"
+    if where.removeprefix("data.") in SOURCES:
+        return "give one --data"
+    option = {"data": "--data or ", "backbone": "--backbone or "}.get(key, "")
+    return f"set it with {option}--set {where}=…"
 
 
 def _value(recipe: Recipe, key: str) -> Any:

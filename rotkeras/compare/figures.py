@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rotkeras.compare.results import MAIN
+from rotkeras.compare.protocol import MAIN, is_ranked
 from rotkeras.page import Cell, Figure, Table, new_axes, to_figure
 from rotkeras.page.figures import MARKERS, PALE, SERIES, plain
 from rotkeras.pretext.base import Monitor
@@ -31,23 +31,28 @@ class Line:
 def accuracy_curve(content: dict[str, Any], over: str) -> Figure | None:
     """The best tap's accuracy by ridge after each round, over "minutes" of training or "views"."""
     lines = []
-    for name, line in content["lines"].items():
+    for name, entry in content["entries"].items():
         runs = [
-            run for run in line["runs"].values() if any(each["probes"] for each in run["rounds"])
+            run
+            for run in entry["runs"].values()
+            if is_ranked(run) and any(each["probes"] for each in run["rounds"])
         ]
         if not runs:
             continue
-        rounds = min(len(run["rounds"]) for run in runs)
         points, words = [], []
         if before := [_best(_by_probe(run["before"])) for run in runs if run["before"]]:
             points.append((0.0, *_spread(before)))
             words.append("untrained")
-        for number in range(rounds):
-            there = [run["rounds"][number] for run in runs]
-            if found := [_best(each["probes"]) for each in there if each["probes"].get(MAIN)]:
-                x = sum(each[over] for each in there) / len(there)
-                points.append((x, *_spread(found)))
-                words.append(f"after {x:,.1f} minutes" if over == "minutes" else f"{x:,.0f} views")
+        for there in _by_round(runs):
+            probed = [each for each in there if each["probes"].get(MAIN)]
+            if not probed:
+                continue
+            x = sum(each[over] for each in probed) / len(probed)
+            points.append((x, *_spread([_best(each["probes"]) for each in probed])))
+            words.append(
+                (f"after {x:,.1f} minutes" if over == "minutes" else f"{x:,.0f} views")
+                + _part_of(len(probed), len(runs))
+            )
         lines.append(Line(name, points, words))
     label = "minutes of training" if over == "minutes" else "views"
     return figure(
@@ -58,16 +63,18 @@ def accuracy_curve(content: dict[str, Any], over: str) -> Figure | None:
         "accuracy by ridge, %",
         "Best tap on validation images, by probes between the rounds on part of the labels; the"
         " table above is the evaluation."
-        + (" Bands: from the lowest to the highest seed." if content["seeds"] > 1 else ""),
+        + (" Bands: from the lowest to the highest seed." if content["seeds"] > 1 else "")
+        + _without_collapsed(content),
     )
 
 
 def tap_figures(content: dict[str, Any]) -> list[Figure]:
     """Accuracy by tap on validation: all tasks in one figure, backbones in one each."""
     untrained = content["untrained"]
-    lines = {name: _over_taps(name, line["runs"]) for name, line in content["lines"].items()}
+    lines = {name: _over_taps(name, entry["runs"]) for name, entry in content["entries"].items()}
     lines = {name: each for name, each in lines.items() if each.points}
     about = "Validation images, all labels; the tap of each run is chosen by these numbers."
+    about += _without_collapsed(content)
     if content["by_backbone"]:
         groups = [
             (f"Accuracy by tap: {name}", [line, _over_taps("untrained", untrained.get(name, {}))])
@@ -93,23 +100,21 @@ def tap_figures(content: dict[str, Any]) -> list[Figure]:
 
 
 def monitor_figures(content: dict[str, Any]) -> list[Figure]:
-    """The monitor of each line over the rounds."""
+    """The monitor of each entry over the rounds."""
     found = []
-    for number, (name, line) in enumerate(content["lines"].items()):
-        monitor = Monitor(**line["monitor"])
-        runs = [run for run in line["runs"].values() if run["rounds"]]
+    for number, (name, entry) in enumerate(content["entries"].items()):
+        monitor = Monitor(**entry["monitor"])
+        runs = [run for run in entry["runs"].values() if run["rounds"]]
         lines = []
         for key, part in (("monitor_validation", "validation"), ("monitor", "training")):
-            rounds = min((len(run["rounds"]) for run in runs), default=0)
             points, words = [], []
-            for at in range(rounds):
-                there = [run["rounds"][at][key] for run in runs]
-                if there and None not in there:
-                    points.append((at + 1.0, *_spread(there)))
-                    words.append(f"round {at + 1}")
+            for at, there in enumerate(_by_round(runs), 1):
+                if known := [each[key] for each in there if each[key] is not None]:
+                    points.append((float(at), *_spread(known)))
+                    words.append(f"round {at}{_part_of(len(known), len(runs))}")
             lines += [Line(part, points, words)] if points else []
         if monitor.chance is not None and lines:
-            ends = (1.0, float(len(lines[0].points)))
+            ends = (lines[0].points[0][0], lines[0].points[-1][0])
             chance = monitor.chance
             level = [(x, chance, chance, chance) for x in ends]
             lines.append(Line("chance", level, ["", ""], pale=True))
@@ -212,12 +217,30 @@ def _best(probes: dict[str, dict[str, float]]) -> float:
     return max(probes[MAIN].values())
 
 
+def _without_collapsed(content: dict[str, Any]) -> str:
+    statuses = [
+        run["status"] for entry in content["entries"].values() for run in entry["runs"].values()
+    ]
+    return " Runs that collapsed are left out." if "collapsed" in statuses else ""
+
+
+def _by_round(runs: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """For each round the records of the runs that have got so far."""
+    most = max((len(run["rounds"]) for run in runs), default=0)
+    return [[run["rounds"][at] for run in runs if at < len(run["rounds"])] for at in range(most)]
+
+
+def _part_of(count: int, total: int) -> str:
+    """How many seeds a mean is of, where it is not of all."""
+    return "" if count == total else f" ({count} of {total} seeds)"
+
+
 def _spread(values: Sequence[float]) -> tuple[float, float, float]:
     return sum(values) / len(values), min(values), max(values)
 
 
 def _over_taps(name: str, runs: dict[str, Any]) -> Line:
-    there = [run["validation"] for run in runs.values() if run["validation"]]
+    there = [run["validation"] for run in runs.values() if is_ranked(run) and run["validation"]]
     taps = list(there[0]) if there else []
     points = [
         (float(at), *_spread([each[tap][MAIN] for each in there])) for at, tap in enumerate(taps)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rotkeras.compare.protocol import is_ranked
 from rotkeras.compare.verdict import Interval
 
 
@@ -10,7 +11,7 @@ def as_markdown(content: dict[str, Any]) -> str:
     noun = "backbone" if content["by_backbone"] else "task"
     probes = list(
         dict.fromkeys(
-            probe for line in content["lines"].values() for probe in line["summary"]["probes"]
+            probe for entry in content["entries"].values() for probe in entry["summary"]["probes"]
         )
     )
     part = content["part"]
@@ -18,22 +19,22 @@ def as_markdown(content: dict[str, Any]) -> str:
         noun,
         *(f"{probe}, %" for probe in probes),
         *(["gain (ridge)", "tap"] if probes else []),
-        *("min", "views", "views/s", "memory, MiB", "ended"),
+        *("min", "views", "views/s", "memory, MiB", "status"),
     ]
     rows = []
     untrained: dict[str, Any] | None = None
-    for name, line in content["lines"].items():
-        summary, runs = line["summary"], list(line["runs"].values())
+    for name, entry in content["entries"].items():
+        summary, runs = entry["summary"], list(entry["runs"].values())
         untrained = untrained or summary["untrained"] or None
         cells = [name, *(shown(summary["probes"].get(probe)) for probe in probes)]
         if probes:
             cells += [shown(summary["gain"], sign=True), taps_of(runs)]
         cells += [
             number(mean(runs, "minutes")),
-            f"{line['views']:,}",
+            f"{entry['views']:,}",
             number(mean(runs, "views_per_second")),
             memory_of(runs),
-            ended(runs, content["seeds"]),
+            status_of(runs, content["seeds"]),
         ]
         rows.append(cells)
     if untrained and not content["by_backbone"]:
@@ -44,7 +45,7 @@ def as_markdown(content: dict[str, Any]) -> str:
     if probes:
         lines.append(
             f"Accuracy on {content['images']:,} {part} images of {content['source']}, at the tap"
-            f" that ridge chooses on validation; mean ± half of the 95 % interval over"
+            f" that ridge chooses on validation; ± is half the width of a 95 % interval over"
             f" {content['seeds']} seed{'s' if content['seeds'] > 1 else ''} and images. Budget:"
             f" {content['budget']}."
         )
@@ -75,7 +76,7 @@ def number(value: float | None) -> str:
 
 def taps_of(runs: list[dict[str, Any]]) -> str:
     """The chosen taps, with how often each was chosen where seeds differ."""
-    taps = [run["tap"] for run in runs if run["tap"]]
+    taps = [run["tap"] for run in runs if is_ranked(run) and run["tap"]]
     counts = {tap: taps.count(tap) for tap in sorted(set(taps))}
     if len(counts) < 2:
         return "".join(counts)
@@ -90,14 +91,10 @@ def memory_of(runs: list[dict[str, Any]]) -> str:
     return ""
 
 
-def ended(runs: list[dict[str, Any]], seeds: int) -> str:
-    """How the runs of a line ended."""
-    counts = {
-        status: sum(
-            run["collapsed"] if status == "collapsed" else run["status"] == status for run in runs
-        )
-        for status in ("collapsed", "failed", "unfinished")
-    }
-    counts["not begun"] = seeds - len(runs)
+def status_of(runs: list[dict[str, Any]], seeds: int) -> str:
+    """How many runs ended otherwise than finished, or "finished"."""
+    statuses = [run["status"] for run in runs]
+    counts = {each: statuses.count(each) for each in ("collapsed", "failed", "unfinished")}
+    counts["not started"] = seeds - len(runs)
     said = [f"{status} {count} of {seeds}" for status, count in counts.items() if count]
-    return ", ".join(said) or "well"
+    return ", ".join(said) or "finished"

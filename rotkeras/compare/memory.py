@@ -39,7 +39,7 @@ class PeakMemory(keras.callbacks.Callback):
         """At the last step of a round, note the peak: what comes next are probes."""
         if batch + 1 < ((self.params or {}).get("steps") or 0):
             return
-        now = {"process_mib": devices.peak_memory(), "gpu_mib": _gpu_peak()}
+        now = {"process_mib": devices.peak_memory(), "gpu_mib": devices.device_peak_memory()}
         for key, value in now.items():
             before = self.peaks.get(key)
             if value is not None:
@@ -89,9 +89,3 @@ def _reset_gpu() -> None:
         import tensorflow as tf
 
         tf.config.experimental.reset_memory_stats("GPU:0")
-
-
-def _gpu_peak() -> float | None:
-    from rotkeras.benchmark.measure import device_peak_mib
-
-    return device_peak_mib()

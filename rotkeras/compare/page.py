@@ -8,7 +8,7 @@ from rotkeras import recipe as recipes
 from rotkeras.backbones import summary as backbone_summary
 from rotkeras.compare import bars, figures, tables
 from rotkeras.compare.budget import parse
-from rotkeras.compare.plan import Plan, Planned
+from rotkeras.compare.plan import Plan, Planned, run_name
 from rotkeras.errors import UserError
 from rotkeras.page import Picture, render, write_page
 from rotkeras.run.folder import Run
@@ -36,7 +36,7 @@ def write(
     html = render(
         "rotkeras.compare",
         "compare.html.j2",
-        f"{noun} compared: {', '.join(content['lines'])}",
+        f"{noun} compared: {', '.join(content['entries'])}",
         heading=f"{noun} on {content['source'] or 'the same images'}",
         verdict=content["verdict"],
         notes=notes,
@@ -58,7 +58,7 @@ def write(
         nearest=nearest,
         runs=tables.run_table(content),
         settings=tables.settings_table(plan),
-        recipes=[_recipe(folder, line) for line in plan.lines.values()],
+        recipes=[_recipe(folder, entry) for entry in plan.entries.values()],
         made=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
     )
     write_page(path, html)
@@ -70,8 +70,8 @@ def _notes(content: dict[str, Any]) -> list[str]:
         notes.append("One seed: how much the numbers change with the seed is not known.")
     if content["no_probes"]:
         notes.append(f"No probes: {content['no_probes']}.")
-    for name, line in content["lines"].items():
-        for seed, run in line["runs"].items():
+    for name, entry in content["entries"].items():
+        for seed, run in entry["runs"].items():
             if run["sentence"]:
                 notes.append(f"{name}, seed {seed}, {run['status']}: {run['sentence']}")
     notes += [f"{name}: {sentence}" for name, sentence in content["not_planned"].items()]
@@ -80,7 +80,7 @@ def _notes(content: dict[str, Any]) -> list[str]:
 
 def _facts(folder: Path, plan: Plan, content: dict[str, Any]) -> list[tuple[str, str]]:
     budget = parse(plan.budget)
-    first = next(iter(plan.lines.values())).recipe
+    first = next(iter(plan.entries.values())).recipe
     facts = [
         ("budget of each run", f"{budget}"),
         ("seeds", str(plan.seeds)),
@@ -106,23 +106,23 @@ def _facts(folder: Path, plan: Plan, content: dict[str, Any]) -> list[tuple[str,
 
 
 def _summaries(folder: Path, plan: Plan) -> list[dict[str, Any] | None]:
-    return [Run(folder / f"{name}-seed{seed}").load_summary() for name, seed in plan.runs]
+    return [Run(folder / run_name(name, seed)).load_summary() for name, seed in plan.runs]
 
 
 def _test_images(content: dict[str, Any]) -> int:
-    for line in content["lines"].values():
-        for run in line["runs"].values():
+    for entry in content["entries"].values():
+        for run in entry["runs"].values():
             if "test" in run["images"]:
                 return int(run["images"]["test"])
     return 0
 
 
-def _recipe(folder: Path, line: Planned) -> dict[str, str]:
-    path = folder / f"{line.name}-seed0"
+def _recipe(folder: Path, entry: Planned) -> dict[str, str]:
+    path = folder / run_name(entry.name, 0)
     return {
-        "name": line.name,
-        "own": tables.own_settings(line),
-        "yaml": recipes.dump(line.with_seed(0)),
+        "name": entry.name,
+        "own": tables.own_settings(entry),
+        "yaml": recipes.dump(entry.with_seed(0)),
         "command": command_line(
             "rotkeras", "train", path / "recipe.yaml", "--run-dir", Path(f"{path}-again")
         ),
@@ -132,7 +132,7 @@ def _recipe(folder: Path, line: Planned) -> dict[str, str]:
 def _pictures(
     folder: Path, plan: Plan, content: dict[str, Any], notes: list[str]
 ) -> tuple[list[Picture], list[Picture]]:
-    """(views of each line, neighbours of each line); what cannot be made is noted."""
+    """(views of each entry, neighbours of each entry); what cannot be made is noted."""
     from rotkeras.training import devices
 
     devices.quiet()  # before TensorFlow is imported
@@ -142,22 +142,22 @@ def _pictures(
     views: list[Picture] = []
     nearest: list[Picture] = []
     try:
-        source = load_source(next(iter(plan.lines.values())).recipe)
+        source = load_source(next(iter(plan.entries.values())).recipe)
     except UserError as error:
         notes.append(f"No pictures of images: {error}")
         return [], []
     held_out = (source.validation or source.train).draw(pictures.SEARCHED, 0, "stratified")
-    for name, line in plan.lines.items():
+    for name, entry in plan.entries.items():
         if not content["by_backbone"] or not views:
             try:
-                views += filter(None, [pictures.views_of(line, source.train)])
+                views += filter(None, [pictures.views_of(entry, source.train)])
             except UserError as error:
                 notes.append(f"No views of {name}: {error}")
-        runs = content["lines"][name]["runs"]
+        runs = content["entries"][name]["runs"]
         seed = next((seed for seed, run in runs.items() if run["status"] == "finished"), None)
         if seed is not None:
             try:
-                picture, _ = pictures.neighbours(Run(folder / f"{name}-seed{seed}"), name, held_out)
+                picture, _ = pictures.neighbours(Run(folder / run_name(name, seed)), name, held_out)
                 nearest.append(picture)
             except UserError as error:
                 notes.append(f"No neighbours of {name}: {error}")

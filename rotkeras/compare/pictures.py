@@ -23,16 +23,16 @@ _SIDE, _GAP, _WIDE = 72, 4, 14
 _PAPER = 255
 
 
-def views_of(line: Planned, images: Images) -> Picture | None:
+def views_of(entry: Planned, images: Images) -> Picture | None:
     """Some images, each beside the views that a task makes of it with its augmentation; None for a
     task whose x are no images.
 
     Args:
-        line: task and augmentation.
-        images: of the training set; the same for all lines give the same images.
+        entry: task and augmentation.
+        images: of the training set; the same for all entries give the same images.
     """
-    task = pretext.of_section(line.recipe.task)
-    augmentation = build_augmentation(line.recipe)
+    task = pretext.of_section(entry.recipe.task)
+    augmentation = build_augmentation(entry.recipe)
     count = max(SHOWN, getattr(task, "least_images_per_batch", 1))
     part = images.part(spread(len(images), count))
     batches = pipeline(
@@ -62,9 +62,9 @@ def views_of(line: Planned, images: Images) -> Picture | None:
     inside = f" ({', '.join(names)})" if len(names) > 1 else ""
     return to_picture(
         _sheet(rows, scale),
-        f"{shown} images, each beside the {views} view{'s' if views > 1 else ''} that {line.name}"
+        f"{shown} images, each beside the {views} view{'s' if views > 1 else ''} that {entry.name}"
         f" makes of it{inside}.",
-        f"{line.name}: {views} view{'s' if views > 1 else ''} of each image{inside}",
+        f"{entry.name}: {views} view{'s' if views > 1 else ''} of each image{inside}",
         lossless=False,
     )
 

@@ -1,6 +1,5 @@
 """The plan of a comparison: written before the first run, and kept by those that follow."""
 
-import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,11 @@ from rotkeras.recipe import Recipe
 FILE = "plan.json"
 COMPARED = "compared.json"
 """In the folder of a run that is evaluated: the source's name, and why there are no probes."""
+
+
+def run_name(name: str, seed: int) -> str:
+    """The name of a run and of its folder."""
+    return f"{name}-seed{seed}"
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,10 @@ class Speed:
 
 @dataclass(frozen=True)
 class Planned:
-    """One line of a comparison, with its budget in it.
+    """One task, or backbone, of a comparison, with its budget in its recipe.
 
     Attributes:
-        name: of the line.
+        name: of the entry.
         base: the recipe before the budget.
         recipe: what is trained, with seed 0.
         views_per_image: passes through the backbone for each image of a batch.
@@ -68,7 +72,7 @@ class Planned:
     def with_seed(self, seed: int) -> Recipe:
         """The recipe of one run."""
         train = self.recipe.train.model_copy(update={"seed": seed})
-        return self.recipe.model_copy(update={"train": train, "name": f"{self.name}-seed{seed}"})
+        return self.recipe.model_copy(update={"train": train, "name": run_name(self.name, seed)})
 
 
 @dataclass
@@ -78,21 +82,21 @@ class Plan:
     Attributes:
         budget: as it was given.
         rounds: as they were given.
-        seeds: how many runs of each line.
-        lines: what is compared, by name.
-        by_backbone: whether the lines differ in their backbone, and else in their task.
+        seeds: how many runs of each entry.
+        entries: what is compared, by name.
+        by_backbone: whether the entries differ in their backbone, and else in their task.
     """
 
     budget: str
     rounds: int
     seeds: int
     by_backbone: bool = False
-    lines: dict[str, Planned] = field(default_factory=dict)
+    entries: dict[str, Planned] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[tuple[str, int]]:
-        """(name, seed), a seed of all lines after the other, so that all are seen early."""
-        return [(name, seed) for seed in range(self.seeds) for name in self.lines]
+        """(name, seed), a seed of all entries after the other, so that all are seen early."""
+        return [(name, seed) for seed in range(self.seeds) for name in self.entries]
 
     def write(self, folder: Path) -> None:
         """Write `plan.json`."""
@@ -102,7 +106,7 @@ class Plan:
             "rounds": self.rounds,
             "seeds": self.seeds,
             "by_backbone": self.by_backbone,
-            "lines": {name: _content(line) for name, line in self.lines.items()},
+            "entries": {name: _content(entry) for name, entry in self.entries.items()},
         }
         write_json(folder / FILE, content)
 
@@ -114,8 +118,8 @@ class Plan:
                 raise _other(folder, key, there, here)
 
 
-def same_line(earlier: Planned, entry: Entry, folder: Path) -> None:
-    """Raise a `UserError` when a line of the folder has another recipe than it has now."""
+def same_entry(earlier: Planned, entry: Entry, folder: Path) -> None:
+    """Raise a `UserError` when an entry of the folder has another recipe than it has now."""
     difference = first_difference(
         earlier.base.model_dump(mode="json"), entry.recipe.model_dump(mode="json")
     )
@@ -135,13 +139,13 @@ def read(folder: Path) -> Plan | None:
         return None
     try:
         content = read_json(path)
-        lines = {name: _line(name, each, path) for name, each in content["lines"].items()}
+        entries = {name: _entry(name, each, path) for name, each in content["entries"].items()}
         return Plan(
             content["budget"],
             content["rounds"],
             content["seeds"],
             content["by_backbone"],
-            lines,
+            entries,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, UserError):
@@ -154,13 +158,13 @@ def read(folder: Path) -> Plan | None:
 def planned(
     entry: Entry, budget: Budget, rounds: int, images: int | None, speed: Speed | None
 ) -> Planned:
-    """A line with its budget put into its recipe.
+    """An entry with its budget put into its recipe.
 
     Args:
         entry: name and recipe.
         budget: of each run.
         rounds: how many are wanted.
-        images: training images; for epochs.
+        images: training images; for epochs, and for tasks that count passes over the images.
         speed: as measured; for minutes.
 
     Raises:
@@ -182,31 +186,75 @@ def planned(
             f"budget must be at least one step of {entry.name}, {per_step:,.0f} views, got"
             f" {budget}; give more."
         )
-    return Planned(
-        entry.name, entry.recipe, scheduled(entry.recipe, divided), views_per_image, speed
-    )
+    made = scheduled(entry.recipe, divided, images)
+    return Planned(entry.name, entry.recipe, made, views_per_image, speed)
 
 
-def scheduled(recipe: Recipe, rounds: Rounds) -> Recipe:
-    """A recipe of another length: numbers of epochs in its schedule and its task keep their share
-    of the training."""
+def counts_passes(recipe: Recipe) -> bool:
+    """Whether settings of the recipe's task are passes over the images, and whether their share of
+    the training depends on how many images there are."""
+    return recipe.train.images_per_epoch is None and _has_epochs(recipe.task)
+
+
+def scheduled(recipe: Recipe, rounds: Rounds, images: int | None = None) -> Recipe:
+    """A recipe of another length, in which numbers of epochs keep their share of the training.
+
+    Those of the schedule are epochs of `fit`, here rounds. Those of a task are passes over the
+    training images, as its model counts them.
+
+    Args:
+        recipe: of any length.
+        rounds: of the new one.
+        images: training images; None where `counts_passes` is false.
+    """
     content = recipe.model_dump(mode="json")
     train = content["train"]
-    share = rounds.count / train["epochs"]
-    for section in (train["schedule"], content["task"]):
-        for key, value in section.items():
-            if key.endswith("_epochs") and value is not None:
-                section[key] = _scaled(value, share)
+    seen = rounds.count * rounds.steps * train["images_per_batch"]
+    if _has_epochs(recipe.task):
+        per_epoch = train["images_per_epoch"] or images
+        assert per_epoch is not None
+        content["task"] = _scaled_task(recipe.task, seen / (train["epochs"] * per_epoch))
+    train["schedule"] = _scaled(train["schedule"], rounds.count / train["epochs"])
     train["epochs"] = rounds.count
     train["images_per_epoch"] = rounds.steps * train["images_per_batch"]
     return recipes.validate(content, "the recipe of this budget")
 
 
-def _scaled(value: Any, share: float) -> Any:
-    if isinstance(value, list):
-        return [each * share for each in value]
-    # A whole number stays one: a task that counts epochs so cannot have fractions.
-    return math.ceil(value * share) if isinstance(value, int) else value * share
+def _has_epochs(section: Any) -> bool:
+    task = pretext.of_section(section)
+    return any(_is_epochs(*each) for part in _parts(task) for each in part.items())
+
+
+def _scaled_task(section: Any, share: float) -> dict[str, Any]:
+    """The section of a task whose passes over the images are multiplied by the share."""
+    own, *base = (_scaled(each, share) for each in _parts(pretext.of_section(section)))
+    if base:
+        # Its defaults too: one that is not written would stay as long as it is.
+        own["base_settings"] = base[0]
+    return {"name": section.name, **own}
+
+
+def _parts(task: Any) -> list[dict[str, Any]]:
+    """The settings of a task, and those of the task it is made of, as E-SSL is, where they have
+    epochs."""
+    base = task.task.get_config() if hasattr(task, "base_settings") else {}
+    found = [task.get_config()]
+    return [*found, base] if any(_is_epochs(*each) for each in base.items()) else found
+
+
+def _is_epochs(key: str, value: Any) -> bool:
+    return key.endswith("_epochs") and value is not None
+
+
+def _scaled(settings: dict[str, Any], share: float) -> dict[str, Any]:
+    return {
+        key: _times(value, share) if _is_epochs(key, value) else value
+        for key, value in settings.items()
+    }
+
+
+def _times(value: Any, share: float) -> Any:
+    return [each * share for each in value] if isinstance(value, list) else value * share
 
 
 def first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:
@@ -220,17 +268,17 @@ def first_difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any]
     return None if old == new else (path, old, new)
 
 
-def _content(line: Planned) -> dict[str, Any]:
+def _content(entry: Planned) -> dict[str, Any]:
     return {
-        "base": line.base.model_dump(mode="json"),
-        "recipe": line.recipe.model_dump(mode="json"),
-        "views_per_image": line.views_per_image,
-        "views": line.views,
-        "measured": asdict(line.speed) if line.speed else None,
+        "base": entry.base.model_dump(mode="json"),
+        "recipe": entry.recipe.model_dump(mode="json"),
+        "views_per_image": entry.views_per_image,
+        "views": entry.views,
+        "measured": asdict(entry.speed) if entry.speed else None,
     }
 
 
-def _line(name: str, content: dict[str, Any], path: Path) -> Planned:
+def _entry(name: str, content: dict[str, Any], path: Path) -> Planned:
     speed = content["measured"]
     base, recipe = (recipes.validate(content[key], str(path)) for key in ("base", "recipe"))
     return Planned(

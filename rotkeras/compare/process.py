@@ -2,22 +2,18 @@
 failure ends nothing else."""
 
 import contextlib
-import json
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rotkeras.benchmark.new_process import lines
 from rotkeras.compare.plan import Speed
-from rotkeras.files import temporary_folder
+from rotkeras.new_process import run_module
 from rotkeras.recipe import Recipe
 
 Hear = Callable[[dict[str, Any]], None]
 
 
-def look(recipe: Recipe, seconds: float, name: str) -> tuple[int, Speed | None]:
+def measure(recipe: Recipe, seconds: float, name: str) -> tuple[int, Speed | None]:
     """(number of training images, speed); no speed where it is measured for 0 seconds.
 
     Raises:
@@ -30,7 +26,7 @@ def look(recipe: Recipe, seconds: float, name: str) -> tuple[int, Speed | None]:
         images = line.get("images", images)
         speed = Speed(**line["measured"]) if "measured" in line else speed
 
-    _work({"job": "look", "seconds": seconds}, recipe, name, hear)
+    _work({"job": "measure", "seconds": seconds}, recipe, name, hear)
     return images, speed
 
 
@@ -45,17 +41,7 @@ def train(recipe: Recipe, folder: Path, untrained: bool, hear: Hear) -> None:
 
 
 def _work(wanted: dict[str, Any], recipe: Recipe, name: str, hear: Hear) -> None:
-    with temporary_folder() as folder:
-        request = folder / "request.json"
-        content = {**wanted, "recipe": recipe.model_dump(mode="json")}
-        request.write_text(json.dumps(content), encoding="utf-8")
-        # -P: a file numpy.py in the folder one happens to be in is not NumPy. The package is found
-        # where this one was.
-        command = [sys.executable, "-P", "-m", "rotkeras.compare.worker", str(request)]
-        paths = os.pathsep.join(
-            filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
-        )
-        # Closed at once, and not when an error that holds it is forgotten: that ends the process.
-        with contextlib.closing(lines(command, {"PYTHONPATH": paths}, name)) as said:
-            for line in said:
-                hear(line)
+    content = {**wanted, "recipe": recipe.model_dump(mode="json")}
+    with contextlib.closing(run_module("rotkeras.compare.worker", content, name)) as said:
+        for line in said:
+            hear(line)

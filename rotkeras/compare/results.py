@@ -7,20 +7,12 @@ from rotkeras import pretext
 from rotkeras.backbones import summary as backbone_summary
 from rotkeras.compare import verdict
 from rotkeras.compare.budget import parse
-from rotkeras.compare.plan import COMPARED, Plan, Planned
+from rotkeras.compare.plan import COMPARED, Plan, Planned, run_name
+from rotkeras.compare.protocol import MAIN, PROBES, chosen_tap, is_ranked
 from rotkeras.files import read_json, read_json_lines
-from rotkeras.quality import Spread
 from rotkeras.run.folder import Run
 
-MAIN = "ridge"
-"""The probe that the verdict is about."""
-
 Row = dict[str, Any]
-
-
-def is_collapse(sentence: str) -> bool:
-    """Whether a run ended because its embeddings collapsed: the same would happen again."""
-    return "collapse" in sentence.lower()
 
 
 def collect(folder: Path, plan: Plan, failures: dict[str, str]) -> dict[str, Any]:
@@ -31,68 +23,68 @@ def collect(folder: Path, plan: Plan, failures: dict[str, str]) -> dict[str, Any
         plan: its plan.
         failures: {run: the sentence that it ended with}.
     """
-    lines = {name: _line(folder, line, plan, failures) for name, line in plan.lines.items()}
-    evaluated = [run for line in lines.values() for run in line["runs"].values() if run["tap"]]
-    part = "test" if evaluated and all(run["test"] for run in evaluated) else "validation"
-    images = evaluated[0]["images"][part] if evaluated else 0
+    entries = {name: _entry(folder, entry, plan, failures) for name, entry in plan.entries.items()}
+    evaluated = [run for entry in entries.values() for run in entry["runs"].values() if run["tap"]]
+    part = "test" if any(run["test"] for run in evaluated) else "validation"
+    images = next((run["images"][part] for run in evaluated if run[part]), 0)
     untrained = _untrained(folder, plan)
-    reasons = [run["no_probes"] for line in lines.values() for run in line["runs"].values()]
-    for name, line in lines.items():
-        line["summary"] = _summary(line, untrained.get(name, {}), part, images)
+    reasons = [run["no_probes"] for entry in entries.values() for run in entry["runs"].values()]
+    for name, entry in entries.items():
+        entry["summary"] = _summary(entry, untrained.get(name, {}), part, images)
     content: dict[str, Any] = {
         "budget": plan.budget,
         "rounds": plan.rounds,
         "seeds": plan.seeds,
         "by_backbone": plan.by_backbone,
         "source": next(
-            (run["source"] for line in lines.values() for run in line["runs"].values()), ""
+            (run["source"] for entry in entries.values() for run in entry["runs"].values()), ""
         ),
         "part": part,
         "images": images,
         "no_probes": next(filter(None, reasons), ""),
-        "lines": lines,
+        "entries": entries,
         "untrained": untrained,
-        "not_planned": {name: each for name, each in failures.items() if _is_line(name, plan)},
+        "not_planned": {name: each for name, each in failures.items() if _is_entry(name, plan)},
     }
     content["verdict"] = _verdict(content)
     return content
 
 
 def scores_of(runs: dict[str, Any], part: str, probe: str) -> dict[str, float]:
-    """{seed: accuracy at the chosen tap} of the runs that have it."""
+    """{seed: accuracy at the chosen tap} of the runs that count and have it."""
     return {
         seed: run[part][run["tap"]][probe]
         for seed, run in runs.items()
-        if run["tap"] and probe in run[part].get(run["tap"], {})
+        if is_ranked(run) and run["tap"] and probe in run[part].get(run["tap"], {})
     }
 
 
-def _is_line(key: str, plan: Plan) -> bool:
-    return not any(key.startswith(f"{name}-seed") for name in plan.lines)
+def _is_entry(key: str, plan: Plan) -> bool:
+    return not any(key.startswith(f"{name}-seed") for name in plan.entries)
 
 
-def _line(folder: Path, line: Planned, plan: Plan, failures: dict[str, str]) -> dict[str, Any]:
+def _entry(folder: Path, entry: Planned, plan: Plan, failures: dict[str, str]) -> dict[str, Any]:
     runs = {}
     for seed in range(plan.seeds):
-        key = f"{line.name}-seed{seed}"
-        found = _run(Run(folder / key), line, failures.get(key, ""))
+        key = run_name(entry.name, seed)
+        found = _run(Run(folder / key), entry, failures.get(key, ""))
         if found:
             runs[str(seed)] = found
-    task = pretext.facts_of_section(line.recipe.task, line.recipe.train.images_per_batch)
+    task = pretext.facts_of_section(entry.recipe.task, entry.recipe.train.images_per_batch)
     return {
         "task": task.name,
         "method": task.method,
-        "backbone": backbone_summary(line.recipe.backbone),
-        "views": line.views,
-        "views_per_image": line.views_per_image,
-        "images_per_batch": line.recipe.train.images_per_batch,
-        "rounds": line.rounds.count,
+        "backbone": backbone_summary(entry.recipe.backbone),
+        "views": entry.views,
+        "views_per_image": entry.views_per_image,
+        "images_per_batch": entry.recipe.train.images_per_batch,
+        "rounds": entry.rounds.count,
         "monitor": vars(task.monitor),
         "runs": runs,
     }
 
 
-def _run(run: Run, line: Planned, failure: str) -> dict[str, Any] | None:
+def _run(run: Run, entry: Planned, failure: str) -> dict[str, Any] | None:
     """What one run came to; None for one that has not begun, and has not failed."""
     if not run.metrics.exists() and not failure:
         return None
@@ -103,20 +95,15 @@ def _run(run: Run, line: Planned, failure: str) -> dict[str, Any] | None:
     # Of an evaluation that has not ended the test set may not have been read yet.
     rows = rows_of(run, "frozen") if done else []
     last = metrics[-1] if metrics else {}
-    collapsed = is_collapse(failure)
-    if "spread/rank" in last:
-        spread = Spread(*(last.get(f"spread/{each}") or 0.0 for each in ("std", "rank", "cosine")))
-        collapsed = collapsed or spread.collapsed
     status = "finished" if done else "failed" if failure else "unfinished"
-    if status == "failed" and collapsed:
+    if done and done["collapsed"]:
         status = "collapsed"
     memory = run.path / "memory.json"
-    rounds = _rounds(metrics, line)
+    rounds = _rounds(metrics, entry)
     chosen = (summary.get("encoder") or {}).get("best") or {}
     return {
         "status": status,
         "sentence": failure,
-        "collapsed": collapsed,
         "no_probes": done.get("no_probes", ""),
         "source": done.get("source", summary.get("source", "")),
         "images": images_of(run),
@@ -134,13 +121,13 @@ def _run(run: Run, line: Planned, failure: str) -> dict[str, Any] | None:
     }
 
 
-def _rounds(metrics: list[Row], line: Planned) -> list[Row]:
+def _rounds(metrics: list[Row], entry: Planned) -> list[Row]:
     """Minutes and views after each round, with the probes and the monitor.
 
     Minutes are views by the speed that training logs: without tracing, validation and probes.
     """
-    monitor = pretext.facts_of_section(line.recipe.task).monitor
-    views_of_round = line.views / line.rounds.count
+    monitor = pretext.facts_of_section(entry.recipe.task).monitor
+    views_of_round = entry.views / entry.rounds.count
     found, minutes = [], 0.0
     for row in metrics:
         minutes += views_of_round / row["views_per_second"] / 60
@@ -180,15 +167,19 @@ def _label_free(row: Row) -> dict[str, dict[str, float]]:
 
 
 def rows_of(run: Run, mode: str) -> list[Row]:
-    """The rows of the protocol for a network: "frozen" or "random"."""
-    path = run.path / "evaluation.json"
+    """The rows of the protocol for a network, "frozen" or "random", in the order of its taps."""
+    path, compared = run.path / "evaluation.json", run.path / COMPARED
     if not path.exists():
         return []
-    return [
+    rows = [
         row
         for row in read_json(path)["rows"]
         if row["mode"] == mode and row["labels_per_class"] == "all"
     ]
+    if not compared.exists():
+        return rows
+    order = read_json(compared)["taps"]
+    return sorted(rows, key=lambda row: order.index(row["tap"]))
 
 
 def images_of(run: Run) -> dict[str, int]:
@@ -205,21 +196,19 @@ def _accuracies(rows: list[Row]) -> dict[str, Any]:
             if row[part]:
                 there = found[part].setdefault(row["tap"], {})
                 there[row["probe"]] = row[part]["accuracy"]
-    of_ridge = {tap: each[MAIN] for tap, each in found["validation"].items() if MAIN in each}
-    if of_ridge:
-        found["tap"] = max(sorted(of_ridge), key=lambda tap: of_ridge[tap])
-    return found
+    of_main = {tap: each[MAIN] for tap, each in found["validation"].items() if MAIN in each}
+    return {**found, "tap": chosen_tap(of_main)}
 
 
 def _untrained(folder: Path, plan: Plan) -> dict[str, dict[str, Any]]:
-    """{name: {seed: accuracies}} of the untrained network of each line's backbone."""
+    """{name: {seed: accuracies}} of the untrained network of each entry's backbone."""
     found: dict[str, dict[str, Any]] = {}
-    for name, line in plan.lines.items():
+    for name, entry in plan.entries.items():
         for seed in range(plan.seeds):
-            for other in plan.lines.values():
-                if other.recipe.backbone != line.recipe.backbone:
+            for other in plan.entries.values():
+                if other.recipe.backbone != entry.recipe.backbone:
                     continue
-                rows = rows_of(Run(folder / f"{other.name}-seed{seed}"), "random")
+                rows = rows_of(Run(folder / run_name(other.name, seed)), "random")
                 if rows := [row for row in rows if row["seed"] == seed]:
                     found.setdefault(name, {})[str(seed)] = _accuracies(rows)
                     break
@@ -227,12 +216,12 @@ def _untrained(folder: Path, plan: Plan) -> dict[str, dict[str, Any]]:
 
 
 def _summary(
-    line: dict[str, Any], untrained: dict[str, Any], part: str, images: int
+    entry: dict[str, Any], untrained: dict[str, Any], part: str, images: int
 ) -> dict[str, Any]:
     """Means with intervals of the probes that the runs have, and the gain of the first."""
-    runs = line["runs"]
+    runs = entry["runs"]
     found: dict[str, Any] = {"probes": {}, "gain": None, "untrained": {}}
-    for probe in ("ridge", "knn-20", "knn-200"):
+    for probe in PROBES:
         if scores := scores_of(runs, part, probe):
             found["probes"][probe] = verdict.interval(scores, images).record()
         if before := scores_of(untrained, part, probe):
@@ -243,7 +232,7 @@ def _summary(
 
 
 def _verdict(content: dict[str, Any]) -> list[str]:
-    lines, part = content["lines"], content["part"]
+    entries, part = content["entries"], content["part"]
     budget = f"{parse(content['budget'])}"
     noun = "backbone" if content["by_backbone"] else "task"
     if content["no_probes"] and not content["images"]:
@@ -254,25 +243,30 @@ def _verdict(content: dict[str, Any]) -> list[str]:
     else:
         where = f"the {content['images']:,} {part} images of {content['source']}"
         said = verdict.sentences(
-            {name: scores_of(line["runs"], part, MAIN) for name, line in lines.items()},
+            {name: scores_of(entry["runs"], part, MAIN) for name, entry in entries.items()},
             {name: scores_of(each, part, MAIN) for name, each in content["untrained"].items()},
             content["images"],
             where,
             f"{budget} of training" if "minute" in budget or "second" in budget else budget,
             noun,
         )
-    for status, words in (("collapsed", "collapsed"), ("failed", "failed")):
+    for status in ("collapsed", "failed"):
         names = [
             f"{name} ({count} of {content['seeds']} runs)"
-            for name, line in lines.items()
-            if (count := sum(_is(run, status) for run in line["runs"].values()))
+            for name, entry in entries.items()
+            if (count := sum(run["status"] == status for run in entry["runs"].values()))
         ]
         if names:
-            said.append(f"{words.capitalize()}: {', '.join(names)}.")
+            left_out = ", left out of the ranking" if status == "collapsed" else ""
+            said.append(f"{status.capitalize()}{left_out}: {', '.join(names)}.")
+    unread = [
+        f"{name}, seed {seed}"
+        for name, entry in entries.items()
+        for seed, run in entry["runs"].items()
+        if is_ranked(run) and run["tap"] and run["tap"] not in run[part]
+    ]
+    if unread:
+        said.append(f"Without a result on {part} images, left out: {'; '.join(unread)}.")
     if content["not_planned"]:
         said.append(f"Could not be trained: {', '.join(content['not_planned'])}.")
     return said
-
-
-def _is(run: dict[str, Any], status: str) -> bool:
-    return bool(run["collapsed"]) if status == "collapsed" else run["status"] == status

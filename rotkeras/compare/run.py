@@ -10,8 +10,8 @@ from rotkeras.arguments.checked import checked
 from rotkeras.compare import plan as plans
 from rotkeras.compare import process, results
 from rotkeras.compare.budget import parse
-from rotkeras.compare.entries import Entry, entries_of
-from rotkeras.compare.plan import COMPARED, Plan, Planned, Speed
+from rotkeras.compare.entries import Entry, check_same, entries_of
+from rotkeras.compare.plan import COMPARED, Plan, Planned, Speed, run_name
 from rotkeras.compare.settings import Settings
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable, one_writer, read_json, write_json, write_text
@@ -69,8 +69,10 @@ def compare(
     if earlier:
         wanted.check_same(earlier, path)
         for entry in entries:
-            if entry.name in earlier.lines:
-                plans.same_line(earlier.lines[entry.name], entry, path)
+            if entry.name in earlier.entries:
+                plans.same_entry(earlier.entries[entry.name], entry, path)
+        there = [Entry(planned.name, planned.base) for planned in earlier.entries.values()]
+        check_same([*there, *entries], wanted.by_backbone, len(there))
     path.mkdir(parents=True, exist_ok=True)
     with one_writer(path):
         if overwrite:
@@ -97,26 +99,27 @@ def _plan(
     folder: Path,
     tell: Watch,
 ) -> Plan:
-    """The plan with all lines that there were and are; each is written as soon as it is made."""
+    """The plan with all entries, earlier and new; each is written as soon as it is made."""
     budget = parse(wanted.budget)
     plan = wanted
     if earlier:
         plan.seeds = max(plan.seeds, _finished_seeds(folder, earlier))
-        plan.lines = dict(earlier.lines)
+        plan.entries = dict(earlier.entries)
     images: int | None = None
     for entry in entries:
-        if entry.name in plan.lines:
+        if entry.name in plan.entries:
             continue
         speed: Speed | None = None
-        needs = budget.unit == "minutes" or (budget.unit == "epochs" and images is None)
         try:
+            counted = budget.unit == "epochs" or plans.counts_passes(entry.recipe)
+            needs = budget.unit == "minutes" or (counted and images is None)
             if needs:
                 tell({"event": "measure", "name": entry.name, "unit": budget.unit})
                 seconds = min(MEASURED_SECONDS, MEASURED_SHARE * 60 * budget.amount)
-                images, speed = process.look(
+                images, speed = process.measure(
                     entry.recipe, seconds if budget.unit == "minutes" else 0.0, entry.name
                 )
-            line = plans.planned(entry, budget, plan.rounds, images, speed)
+            planned = plans.planned(entry, budget, plan.rounds, images, speed)
         except UserError as error:
             if len(entries) == 1:
                 raise
@@ -124,11 +127,11 @@ def _plan(
             tell({"event": "ended", "name": entry.name, "failed": str(error)})
             continue
         failures.pop(entry.name, None)
-        plan.lines[entry.name] = line
-        tell({"event": "plan", "line": line})
+        plan.entries[entry.name] = planned
+        tell({"event": "plan", "entry": planned})
         plan.write(folder)
     write_json(folder / FAILURES, failures)
-    if not plan.lines:
+    if not plan.entries:
         raise UserError(f"Nothing could be planned: {next(iter(failures.values()))}")
     plan.write(folder)
     return plan
@@ -136,17 +139,23 @@ def _plan(
 
 def _train(plan: Plan, failures: dict[str, str], folder: Path, tell: Watch) -> None:
     """Train and evaluate all runs that are not finished; what fails is noted."""
-    missing = [each for each in plan.runs if not _is_over(folder, *each, failures)]
+    missing = [each for each in plan.runs if not _is_over(folder, *each)]
     for number, (name, seed) in enumerate(missing):
-        line, key = plan.lines[name], run_name(name, seed)
+        planned, key = plan.entries[name], run_name(name, seed)
         tell(
-            {"event": "run", "name": name, "seed": seed, "line": line, "missing": missing[number:]}
+            {
+                "event": "run",
+                "name": name,
+                "seed": seed,
+                "entry": planned,
+                "missing": missing[number:],
+            }
         )
         try:
             process.train(
-                line.with_seed(seed),
+                planned.with_seed(seed),
                 folder / key,
-                _needs_untrained(plan, line, seed, folder),
+                _needs_untrained(plan, planned, seed, folder),
                 lambda heard: tell({"event": "heard", **heard}),
             )
             failures.pop(key, None)
@@ -157,32 +166,23 @@ def _train(plan: Plan, failures: dict[str, str], folder: Path, tell: Watch) -> N
         write_json(folder / "results.json", results.collect(folder, plan, failures))
 
 
-def run_name(name: str, seed: int) -> str:
-    """The folder of a run."""
-    return f"{name}-seed{seed}"
-
-
-def _is_over(folder: Path, name: str, seed: int, failures: dict[str, str]) -> bool:
-    """Whether a run is finished, or has ended in a way that would repeat itself."""
-    key = run_name(name, seed)
-    return (folder / key / COMPARED).exists() or results.is_collapse(failures.get(key, ""))
+def _is_over(folder: Path, name: str, seed: int) -> bool:
+    return (folder / run_name(name, seed) / COMPARED).exists()
 
 
 def _finished_seeds(folder: Path, earlier: Plan) -> int:
     """Seeds that a run has ended of: they stay in the results. Others that were planned may be
     given up by asking for fewer."""
-    finished = [
-        seed for name, seed in earlier.runs if (folder / run_name(name, seed) / COMPARED).exists()
-    ]
+    finished = [seed for name, seed in earlier.runs if _is_over(folder, name, seed)]
     return max(finished, default=-1) + 1
 
 
-def _needs_untrained(plan: Plan, line: Planned, seed: int, folder: Path) -> bool:
+def _needs_untrained(plan: Plan, planned: Planned, seed: int, folder: Path) -> bool:
     """Whether no other run has the untrained network of the same backbone and seed."""
     return not any(
-        (folder / run_name(other.name, seed) / COMPARED).exists()
-        for other in plan.lines.values()
-        if other.name != line.name and other.recipe.backbone == line.recipe.backbone
+        _is_over(folder, other.name, seed)
+        for other in plan.entries.values()
+        if other.name != planned.name and other.recipe.backbone == planned.recipe.backbone
     )
 
 

@@ -2,34 +2,33 @@
 
 from typing import Any
 
-from rotkeras.compare.markdown import ended, mean, memory_of, number, taps_of
+from rotkeras.compare.markdown import mean, memory_of, number, status_of, taps_of
 from rotkeras.compare.plan import Plan, Planned
+from rotkeras.compare.protocol import PROBES
 from rotkeras.compare.verdict import Interval
 from rotkeras.page import Cell, Table
 from rotkeras.text import clock
 
-PROBES = ("ridge", "knn-20", "knn-200")
-
 
 def main_table(content: dict[str, Any]) -> Table:
-    """One row for each line, and one for the untrained network."""
-    lines = content["lines"]
+    """One row for each entry, and one for the untrained network."""
+    entries = content["entries"]
     probes = [
         probe
         for probe in PROBES
-        if any(probe in line["summary"]["probes"] for line in lines.values())
+        if any(probe in entry["summary"]["probes"] for entry in entries.values())
     ]
     means = {
         probe: [
-            line["summary"]["probes"][probe]["mean"]
-            for line in lines.values()
-            if probe in line["summary"]["probes"]
+            entry["summary"]["probes"][probe]["mean"]
+            for entry in entries.values()
+            if probe in entry["summary"]["probes"]
         ]
         for probe in probes
     }
     rows: list[list[Any]] = []
-    for name, line in lines.items():
-        summary, runs = line["summary"], list(line["runs"].values())
+    for name, entry in entries.items():
+        summary, runs = entry["summary"], list(entry["runs"].values())
         row: list[Any] = [name]
         for probe in probes:
             record = summary["probes"].get(probe)
@@ -38,10 +37,10 @@ def main_table(content: dict[str, Any]) -> Table:
             row += [_gain(summary["gain"]), taps_of(runs)]
         row += [
             _mean(runs, "minutes"),
-            Cell(f"{line['views']:,}", line["views"]),
+            Cell(f"{entry['views']:,}", entry["views"]),
             _mean(runs, "views_per_second"),
             _memory(runs),
-            ended(runs, content["seeds"]),
+            status_of(runs, content["seeds"]),
         ]
         rows.append(row)
     for row in _untrained_rows(content, probes):
@@ -50,7 +49,7 @@ def main_table(content: dict[str, Any]) -> Table:
         "backbone" if content["by_backbone"] else "task",
         *probes,
         *(["gain over\nuntrained", "tap"] if probes else []),
-        *("min", "views", "views/s", "memory,\nMiB", "ended"),
+        *("min", "views", "views/s", "memory,\nMiB", "status"),
     ]
     return Table(_caption(content, probes), headings, rows)
 
@@ -67,16 +66,18 @@ def _caption(content: dict[str, Any], probes: list[str]) -> str:
     )
     return (
         f"Accuracy in % on {content['images']:,} {content['part']} images of {content['source']},"
-        f" at the tap that ridge chooses on validation ({where}). ±: half of the 95 % interval over"
-        f" {over}. Minutes of training alone, mean over seeds. Memory: the highest of training"
-        " steps. ★: the highest, whether or not the difference is significant."
+        f" at the tap that ridge chooses on validation ({where}). ±: half the width of a 95 %"
+        f" interval over {over}. Minutes of training alone, mean over seeds. Memory: the highest of"
+        " training steps. ★: the highest, whether or not the difference is significant. The"
+        " verdict corrects its comparisons with the first by Holm's method; runs that collapsed are"
+        " in no mean accuracy."
     )
 
 
 def _untrained_rows(content: dict[str, Any], probes: list[str]) -> list[list[Any]]:
     found = []
-    for name, line in content["lines"].items():
-        before = line["summary"]["untrained"]
+    for name, entry in content["entries"].items():
+        before = entry["summary"]["untrained"]
         if before:
             title = f"untrained {name}" if content["by_backbone"] else "untrained"
             cells = [_accuracy(before.get(probe), []) for probe in probes]
@@ -119,8 +120,8 @@ def run_table(content: dict[str, Any]) -> Table:
     """Every run by itself."""
     rows = []
     part = content["part"]
-    for name, line in content["lines"].items():
-        for seed, run in line["runs"].items():
+    for name, entry in content["entries"].items():
+        for seed, run in entry["runs"].items():
             found = run[part].get(run["tap"], {}) if run["tap"] else {}
             process = run["memory"].get("process_mib")
             rows.append(
@@ -136,7 +137,7 @@ def run_table(content: dict[str, Any]) -> Table:
                     if run["seconds_in_all"]
                     else None,
                     Cell(f"{process:,.0f}", process) if process else None,
-                    "collapsed" if run["collapsed"] else run["status"],
+                    run["status"],
                 ]
             )
     headings = ["run", "tap", *(f"{probe}, %" for probe in PROBES)]
@@ -145,12 +146,12 @@ def run_table(content: dict[str, Any]) -> Table:
 
 
 def label_free_table(content: dict[str, Any]) -> Table | None:
-    """Measures that need no labels, of each line's chosen tap, means over seeds; None where none
+    """Measures that need no labels, of each entry's chosen tap, means over seeds; None where none
     were logged."""
     found: dict[str, dict[str, float]] = {}
-    for name, line in content["lines"].items():
+    for name, entry in content["entries"].items():
         sums: dict[str, list[float]] = {}
-        for run in line["runs"].values():
+        for run in entry["runs"].values():
             tap = run["tap"] or run["encoder_tap"]
             for place in (tap, ""):
                 for measure, value in run["label_free"].get(place, {}).items():
@@ -184,20 +185,20 @@ def label_free_table(content: dict[str, Any]) -> Table | None:
 
 
 def settings_table(plan: Plan) -> Table:
-    """What is each line's own."""
+    """What is each entry's own."""
     rows = []
-    for name, line in plan.lines.items():
-        train = line.recipe.train
+    for name, entry in plan.entries.items():
+        train = entry.recipe.train
         rows.append(
             [
                 name,
-                ", ".join(step.name for step in line.recipe.augmentation) or "of the task alone",
-                f"{line.views_per_image:g}",
+                ", ".join(step.name for step in entry.recipe.augmentation) or "of the task alone",
+                f"{entry.views_per_image:g}",
                 train.images_per_batch,
                 train.learning_rate,
                 train.optimizer.name,
                 train.schedule.name,
-                f"{line.rounds.count} × {line.rounds.steps:,}",
+                f"{entry.rounds.count} × {entry.rounds.steps:,}",
             ]
         )
     headings = ["", "augmentation", "views of\nan image", "images in\na batch", "learning\nrate"]
@@ -205,7 +206,7 @@ def settings_table(plan: Plan) -> Table:
     return Table("What is each one's own; all else is the same.", headings, rows, sortable=False)
 
 
-def own_settings(line: Planned) -> str:
-    """The settings of a line's task, in words."""
-    settings = line.recipe.task.model_dump(exclude={"name"})
+def own_settings(entry: Planned) -> str:
+    """The settings of an entry's task, in words."""
+    settings = entry.recipe.task.model_dump(exclude={"name"})
     return ", ".join(f"{key} {value}" for key, value in settings.items())

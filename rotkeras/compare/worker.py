@@ -28,7 +28,7 @@ def prepare(recipe: Any) -> None:
         devices.make_deterministic()
 
 
-def look(recipe: Any, seconds: float) -> None:
+def measure(recipe: Any, seconds: float) -> None:
     """Say how many training images there are, and how fast the recipe trains.
 
     Args:
@@ -111,16 +111,17 @@ def train(recipe: Any, folder: Path, untrained: bool) -> None:
             resume=True,
         )
     say(evaluating=True)
-    evaluate_run(run, source, recipe.train.seed, untrained, lambda line: say(tell=line))
+    if evaluate_run(run, source, recipe.train.seed, untrained, lambda line: say(tell=line)):
+        say(collapsed=True)
 
 
 def main(wanted: dict[str, Any]) -> None:
-    """Do one job: {"job": "look" or "train", "recipe": content, …}."""
+    """Do one job: {"job": "measure" or "train", "recipe": content, …}."""
     from rotkeras import recipe as recipes
 
     recipe = recipes.validate(wanted["recipe"], "the recipe of this comparison")
-    if wanted["job"] == "look":
-        look(recipe, wanted["seconds"])
+    if wanted["job"] == "measure":
+        measure(recipe, wanted["seconds"])
     else:
         train(recipe, Path(wanted["folder"]), wanted["untrained"])
 

@@ -1,59 +1,48 @@
-"""Means and 95 % intervals."""
+"""Means and their intervals, of 95 % where nothing else is asked for."""
 
 import math
 from collections.abc import Sequence
 
 from rotkeras.probes.choice import wilson_margin as share_margin
 
-__all__ = ["mean_margin", "share_margin", "t95"]
-
-# Two-sided 95 % quantiles of Student's t for 1 … 30 degrees of freedom; scipy's, without importing
-# it to print a table.
-_T95 = (
-    12.706,
-    4.303,
-    3.182,
-    2.776,
-    2.571,
-    2.447,
-    2.365,
-    2.306,
-    2.262,
-    2.228,
-    2.201,
-    2.179,
-    2.160,
-    2.145,
-    2.131,
-    2.120,
-    2.110,
-    2.101,
-    2.093,
-    2.086,
-    2.080,
-    2.074,
-    2.069,
-    2.064,
-    2.060,
-    2.056,
-    2.052,
-    2.048,
-    2.045,
-    2.042,
-)
+__all__ = ["mean_margin", "share_margin", "student"]
 
 
-def t95(degrees: int) -> float:
-    """The two-sided 95 % quantile of Student's t; beyond 30 degrees of freedom by its expansion, to
-    0.001."""
-    return _T95[degrees - 1] if degrees <= len(_T95) else 1.96 + 2.37 / degrees + 2.8 / degrees**2
+def student(degrees: int, confidence: float = 0.95) -> float:
+    """The two-sided quantile of Student's t: |t| is below it with this probability.
+
+    Args:
+        degrees: of freedom, at least 1.
+        confidence: in 0 … 1.
+
+    Reference:
+        Abramowitz, Stegun, Handbook of Mathematical Functions, 1964, equations 26.7.3 and 26.7.4:
+        finite sums, which need no scipy.
+    """
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        angle = (low + high) / 2
+        low, high = (angle, high) if _inside(angle, degrees) < confidence else (low, angle)
+    return math.sqrt(degrees) * math.tan((low + high) / 2)
 
 
-def mean_margin(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean and half of its 95 % interval over seeds (Student's t); None for the margin of a single
+def _inside(angle: float, degrees: int) -> float:
+    """The probability that |t| is below √degrees · tan(angle)."""
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = degrees % 2
+    term = cosine if odd else 1.0
+    total = 0.0
+    for factor in range(1 + odd, degrees, 2):
+        total += term
+        term *= cosine * cosine * factor / (factor + 1)
+    return 2 / math.pi * (angle + sine * total) if odd else sine * total
+
+
+def mean_margin(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float | None]:
+    """Mean and half of its interval over seeds (Student's t); None for the margin of a single
     value."""
     mean = sum(values) / len(values)
     if len(values) < 2:
         return mean, None
     deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
-    return mean, t95(len(values) - 1) * deviation / math.sqrt(len(values))
+    return mean, student(len(values) - 1, confidence) * deviation / math.sqrt(len(values))

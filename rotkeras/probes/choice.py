@@ -114,13 +114,17 @@ def sign_test(first: int, second: int) -> float:
     return float(min(1, 2 * sum(math.comb(count, each) for each in range(fewer + 1)) / 2**count))
 
 
-def wilson_margin(share: float, count: int) -> float:
-    """Half of the 95 % interval of a share of `count` images; above 0 at 0 % and at 100 % too.
+def wilson_margin(share: float, count: int, z: float = 1.96) -> float:
+    """Half of the interval of a share of `count` images; above 0 at 0 % and at 100 % too.
+
+    Args:
+        share: in 0 … 1.
+        count: of images.
+        z: the two-sided quantile of the normal distribution; 1.96 for 95 %.
 
     Reference: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA,
         vol. 22, 1927.
     """
-    z = 1.96
     inside = share * (1 - share) / count + z * z / (4 * count * count)
     return z / (1 + z * z / count) * math.sqrt(inside)
 

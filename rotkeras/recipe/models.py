@@ -99,8 +99,8 @@ class Train(Section):
     images_per_epoch: Positive | None = Field(
         None,
         description=(
-            "Images between two looks: an epoch of another length than the images there are; null:"
-            " all of them."
+            "Images in an epoch, after which validation, probes and checkpoints follow; null: one"
+            " pass over all training images."
         ),
     )
     learning_rate: PositiveNumber = Field(0.1, description="The highest that the schedule reaches.")
@@ -142,7 +142,7 @@ class Train(Section):
         ),
     )
     steps_per_execution: Positive = Field(
-        1, description="Steps between two looks of Python at the training loop."
+        1, description="Steps that one call of the compiled function executes."
     )
     seed: Seed = 0
     deterministic: bool = Field(

@@ -359,3 +359,20 @@ def peak_memory() -> int | None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak // (2**20 if sys.platform == "darwin" else 1024)
     return None
+
+
+def device_peak_memory() -> float | None:
+    """The most memory that was held on the first accelerator, in MiB; None without one, or where
+    the backend does not say."""
+    if not accelerators():
+        return None
+    if backend() == "jax":
+        import jax
+
+        statistics = jax.local_devices()[0].memory_stats() or {}
+        peak = statistics.get("peak_bytes_in_use")
+    else:
+        import tensorflow as tf
+
+        peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    return None if peak is None else round(peak / 2**20, 1)

@@ -31,7 +31,7 @@ def in_this_process():
         return parts[part]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train.new_process, "measure", measure)
+        patch.setattr(train.part_process, "measure", measure)
         patch.setattr(measure_part, "_SECONDS_OF_AN_INPUT_REPEAT", 0.0)
         patch.setitem(backbones.NAMES, "nin", lambda **_: three_taps())
         patch.setattr(
@@ -194,7 +194,7 @@ def test_the_table_fits_a_terminal(measured):
 
 
 def test_json_instead_of_a_table(measured, in_this_process, tmp_path, monkeypatch):
-    monkeypatch.setattr(train.new_process, "measure", lambda part, *_: in_this_process[part])
+    monkeypatch.setattr(train.part_process, "measure", lambda part, *_: in_this_process[part])
     result = call(tmp_path, "--steps", "2", "--repeats", "2", "--json")
     content = json.loads(result.stdout)
     assert content["peer"] is None
@@ -244,7 +244,7 @@ def test_an_interrupt_is_a_sentence(monkeypatch, tmp_path):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train.new_process, "measure", interrupt)
+    monkeypatch.setattr(train.part_process, "measure", interrupt)
     result = call(tmp_path)
     assert result.exit_code == 130
     assert result.output.strip() == "Interrupted; no unfinished file was left."

@@ -58,7 +58,7 @@ def test_usage_errors_name_the_command():
     ],
 )
 def test_mistakes_in_a_recipe_are_told_before_anything_is_measured(arguments, said, monkeypatch):
-    monkeypatch.setattr("rotkeras.benchmark.new_process.measure", None)
+    monkeypatch.setattr("rotkeras.benchmark.part_process.measure", None)
     result = call("train", *arguments)
     assert result.exit_code == 2
     assert said in result.output

@@ -42,13 +42,33 @@ def test_steps_by_hand():
     ("steps", "rounds", "execution", "divided"),
     [
         (100, 5, 1, Rounds(5, 20)),
-        (102, 5, 1, Rounds(5, 20)),
+        (102, 5, 1, Rounds(3, 34)),  # five rounds of 20 and four of 26 miss it by two
         (104, 5, 1, Rounds(5, 21)),  # 105 is nearer than 100
         (3, 5, 1, Rounds(3, 1)),
-        (100, 5, 8, Rounds(5, 16)),  # 12 executions: two in a round
+        (7, 5, 1, Rounds(1, 7)),  # 4 rounds of 2 are 14 % more
+        (8, 5, 1, Rounds(4, 2)),
+        (49, 5, 1, Rounds(1, 49)),  # 50 are 2.04 % more
+        (51, 5, 1, Rounds(5, 10)),
+        (100, 5, 8, Rounds(4, 24)),  # 12 executions
         (0.4, 5, 1, Rounds(0, 0)),
         (3, 5, 8, Rounds(0, 0)),
     ],
 )
 def test_rounds_by_hand(steps, rounds, execution, divided):
     assert divide(steps, rounds, execution) == divided
+
+
+@pytest.mark.parametrize("execution", [1, 8, 50])
+def test_every_budget_is_kept(execution):
+    for steps in range(execution, 400 * execution, 37):
+        for rounds in (1, 2, 5, 20):
+            made = divide(steps, rounds, execution)
+            executions = round(steps / execution)
+            assert 1 <= made.count <= rounds
+            assert made.steps % execution == 0
+            missed = abs(made.count * made.steps / execution - executions)
+            assert missed <= min(1, 0.02 * executions)
+
+
+def test_the_usual_five_rounds_become_at_least_three():
+    assert {divide(steps, 5).count for steps in range(100, 1000)} == {3, 4, 5}

@@ -2,7 +2,7 @@ import pytest
 
 from rotkeras import UserError
 from rotkeras.compare import Settings
-from rotkeras.compare.entries import entries_of, recipe_of_task
+from rotkeras.compare.entries import check_same, entries_of, recipe_of_task
 from rotkeras.recipe.models import TASKS
 
 
@@ -93,6 +93,22 @@ def test_backbones_of_one_task():
             {"overrides": ("simclr:backbone.width=0.5",)},
             "backbone.width must be the same",
         ),
+        (
+            ("rotation", "simclr"),
+            {"overrides": ("simclr:quality.images=100",)},
+            "quality.images must be the same in all that is compared, but rotation has 512 and"
+            " simclr has 100; set it with --set quality.images=…",
+        ),
+        (
+            ("rotation", "simclr"),
+            {"overrides": ("simclr:train.synchronized_batch_norm=true",)},
+            "train.synchronized_batch_norm must be the same",
+        ),
+        (
+            ("rotation", "simclr"),
+            {"overrides": ("rotation:train.quantization_aware=true",)},
+            "train.quantization_aware must be the same",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_said(tasks, settings, words):
@@ -104,6 +120,26 @@ def test_what_cannot_be_compared_is_said(tasks, settings, words):
 def test_images_of_the_recipes_must_be_the_same():
     with pytest.raises(UserError, match="data.tfds must be the same.*--data"):
         entries("rotation", "quickstart")
+
+
+def test_what_a_folder_holds_must_be_the_same_too():
+    (there,), (here,) = entries("rotation", data="digits"), entries("simclr", backbone="resnet")
+    with pytest.raises(UserError) as raised:
+        check_same([there, here], False, earlier=1)
+    assert str(raised.value) == (
+        "data.tfds must be the same in all that is compared, but rotation, which the folder holds,"
+        " has None and simclr has 'cifar10'; give one --data, or give another"
+        " --folder."
+    )
+
+
+def test_backbones_are_compared_for_one_task():
+    """A folder of rotation's backbones takes no backbone of SimCLR."""
+    there = entries("rotation", data="digits", backbones=("nin",))
+    here = entries("simclr", data="digits", backbones=("resnet",))
+    with pytest.raises(UserError, match="task.name must be the same.*but nin, which the folder"):
+        check_same([*there, *here], True, earlier=1)
+    check_same([*there, *entries("rotation", data="digits", backbones=("resnet",))], True)
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,24 @@
 import pytest
 
-from rotkeras.compare.markdown import ended, memory_of, number, shown, taps_of
+from rotkeras.compare.markdown import memory_of, number, shown, status_of, taps_of
 
 
-def run(status="finished", collapsed=False):
-    return {"status": status, "collapsed": collapsed}
+def run(status="finished"):
+    return {"status": status}
 
 
 @pytest.mark.parametrize(
     ("runs", "seeds", "words"),
     [
-        ([run(), run()], 2, "well"),
-        ([run(), run(collapsed=True)], 2, "collapsed 1 of 2"),
+        ([run(), run()], 2, "finished"),
+        ([run(), run("collapsed")], 2, "collapsed 1 of 2"),
         ([run("failed"), run("unfinished")], 2, "failed 1 of 2, unfinished 1 of 2"),
-        ([run()], 3, "not begun 2 of 3"),
-        ([], 1, "not begun 1 of 1"),
+        ([run()], 3, "not started 2 of 3"),
+        ([], 1, "not started 1 of 1"),
     ],
 )
 def test_how_runs_ended(runs, seeds, words):
-    assert ended(runs, seeds) == words
+    assert status_of(runs, seeds) == words
 
 
 def test_taps_are_counted_where_seeds_differ():

@@ -19,7 +19,7 @@ def test_a_run_has_a_process_and_a_peak_memory_of_its_own(tmp_path):
     folder = tmp_path / "page.compare"
     said = command(folder, "--no-pictures", tasks="rotation", seeds=1, small=SMALL[:-1])
     assert said.exit_code == 0, said.output
-    run = results(folder)["lines"]["rotation"]["runs"]["0"]
+    run = results(folder)["entries"]["rotation"]["runs"]["0"]
     assert run["status"] == "finished"
     assert 100 < run["memory"]["process_mib"] < 8000
     assert "oneDNN" not in said.output
@@ -28,7 +28,7 @@ def test_a_run_has_a_process_and_a_peak_memory_of_its_own(tmp_path):
 def test_the_error_of_a_process_is_its_sentence(tmp_path):
     made = recipe.validate({"data": {"folder": str(tmp_path / "nowhere")}}, "test")
     with pytest.raises(UserError, match="nowhere"):
-        process.look(made, 0.0, "rotation")
+        process.measure(made, 0.0, "rotation")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from rotkeras.benchmark import new_process
+from rotkeras import new_process
+from rotkeras.benchmark import part_process
 from rotkeras.errors import UserError
 
 
@@ -14,7 +15,7 @@ def python(code):
 
 def test_a_part_is_measured_in_another_process():
     told = []
-    result = new_process.measure("machine", {"seconds": 0.01}, told.append)
+    result = part_process.measure("machine", {"seconds": 0.01}, told.append)
     assert set(result) == {"matrix_product", "memory_copy"}
     assert min(result.values()) > 1e6
     assert len(told) == 1
@@ -26,7 +27,7 @@ def test_a_mistake_comes_back_in_its_own_words():
         UserError,
         match=r"^recipe: train.epoch is not a known key; did you mean 'epochs'\? \(1 more mistake\)\.$",
     ):
-        new_process.measure("input", wanted, lambda _: None)
+        part_process.measure("input", wanted, lambda _: None)
 
 
 def test_objects_are_read_and_other_lines_left_out():

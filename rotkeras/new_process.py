@@ -7,45 +7,36 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rotkeras.errors import UserError, brief
 from rotkeras.files import temporary_folder
 
-Tell = Callable[[str], None]
 
-
-def measure(part: str, wanted: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    """What `rotkeras.benchmark.measure` measures in a fresh process.
+def run_module(
+    module: str, wanted: Mapping[str, Any], name: str
+) -> Generator[dict[str, Any], None, None]:
+    """The JSON objects that a module of ours prints, as `lines` gives them.
 
     Args:
-        part: one of its `PARTS`.
-        wanted: arguments of that part.
-        tell: called with what it is doing.
-
-    Returns:
-        What the part returns, by way of JSON.
-
-    Raises:
-        UserError: the one that the part raised, or one that says how the process ended.
+        module: such as "rotkeras.benchmark.measure"; it is given the path of a JSON file.
+        wanted: content of that file.
+        name: what it does, for an error.
     """
     with temporary_folder() as folder:
         request = folder / "request.json"
-        request.write_text(json.dumps({"part": part, **wanted}), encoding="utf-8")
+        request.write_text(json.dumps(wanted), encoding="utf-8")
         # -P: a file numpy.py in the folder one happens to be in is not NumPy. The package is found
         # where this one was.
-        command = [sys.executable, "-P", "-m", "rotkeras.benchmark.measure", str(request)]
+        command = [sys.executable, "-P", "-m", module, str(request)]
         paths = os.pathsep.join(
-            filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
+            filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")))
         )
-        result: dict[str, Any] = {}
-        for line in lines(command, {"PYTHONPATH": paths}, f"the part {part!r} of the benchmark"):
-            if "tell" in line:
-                tell(line["tell"])
-            result = line.get("result", result)
-    return result
+        # Closed at once, and not when an error that holds it is forgotten: that ends the process.
+        with contextlib.closing(lines(command, {"PYTHONPATH": paths}, name)) as said:
+            yield from said
 
 
 def lines(
