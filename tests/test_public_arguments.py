@@ -74,6 +74,7 @@ MORE_WRONG: dict[tuple[str, str], list[Any]] = {
     ("export.export", "task"): ["rotation", 3, int],
     ("export.parts_of", "task"): ["rotation", 3, int],
     ("pretext.InStep", "task"): ["rotation", 3, int],
+    ("pretext.OnlineProbe", "task"): ["rotation", 3, int],
     ("training.train", "task"): ["rotation", 3, int],
     ("callbacks.EmbeddingSpread", "task"): ["rotation", 3, int],
     ("data.pipeline", "task"): ["rotation", 3, int],
