@@ -81,11 +81,11 @@ def epoch_steps(
     images_per_batch: int,
     steps_per_execution: int = 1,
 ) -> int:
-    """Batches between two looks of `fit`, where that is not a pass over the images.
+    """Batches between two evaluations of `fit`, where that is not a pass over the images.
 
     Args:
         per_pass: batches of a pass, see `count_steps`.
-        images_per_epoch: images between two looks; None for a pass.
+        images_per_epoch: images between two evaluations; None for a pass.
         images_per_batch: images in a batch.
         steps_per_execution: as given to `compile`.
 

@@ -47,9 +47,9 @@ def pipeline(
         steps_per_execution: the same number as in `compile(steps_per_execution=…)`.
         repeats: how often an image comes in one epoch, each time augmented anew; for epochs of a
             fixed length on few images.
-        images_per_epoch: images between two looks of `fit`, in whole batches and executions; None
-            for a pass over all images. The batches are the same and come in the same order, and
-            what is random still follows the passes.
+        images_per_epoch: images between two evaluations of `fit`, in whole batches and executions;
+            None for a pass over all images. The batches are the same and come in the same order,
+            and what is random still follows the passes.
         library: "tensorflow" makes batches in `tf.data`, "numpy" in a thread without TensorFlow;
             they are the same, bit for bit. "auto" is TensorFlow where Keras runs on it, else NumPy,
             or TensorFlow for what NumPy cannot do.

@@ -99,8 +99,8 @@ class Train(Section):
     images_per_epoch: Positive | None = Field(
         None,
         description=(
-            "Images between two looks: an epoch of another length than the images there are; null:"
-            " all of them."
+            "Images between two evaluations: an epoch of another length than the images there are;"
+            " null: all of them."
         ),
     )
     learning_rate: PositiveNumber = Field(0.1, description="The highest that the schedule reaches.")
@@ -142,7 +142,7 @@ class Train(Section):
         ),
     )
     steps_per_execution: Positive = Field(
-        1, description="Steps between two looks of Python at the training loop."
+        1, description="Steps that one call of the compiled function runs."
     )
     seed: Seed = 0
     deterministic: bool = Field(
@@ -188,7 +188,7 @@ class Probe(Section):
     online: bool = Field(
         False,
         description=(
-            "Train a linear classifier on every tap along with the network, without gradients into"
+            "Train a linear classifier on every tap alongside the network, without gradients into"
             " it; its accuracy is logged after every epoch."
         ),
     )
