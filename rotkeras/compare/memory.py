@@ -31,7 +31,7 @@ class PeakMemory(keras.callbacks.Callback):
             self.peaks = read_json(self.path)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Begin anew."""
+        """Forget the peaks of memory of what came before this round, such as probes."""
         devices.reset_peak_memory()
         _reset_gpu()
 

@@ -34,12 +34,20 @@ def labeller(images: Images, task: Any) -> Callable[[Any, Any], Any]:
     y, for a task that wants them (`rotkeras.pretext.OnlineProbe`).
 
     Raises:
-        UserError: for such a task and images without labels.
+        UserError: for such a task and images without labels, or with labels outside of its
+            classes.
     """
     if not hasattr(task, "with_labels"):
         return lambda made, _index: made
     if images.labels is None:
         raise UserError("An online probe needs labelled images, and these have no labels.")
+    least, most = int(images.labels.min(initial=0)), int(images.labels.max(initial=0))
+    if least < 0 or most >= task.classes:
+        raise UserError(
+            f"The labels of an online probe of {task.classes} classes must be from 0 to"
+            f" {task.classes - 1}, got {least if least < 0 else most}; give OnlineProbe as many"
+            " classes as the labels of all parts have, and no negative label."
+        )
     labels = images.labels.astype(np.int32)
 
     def put(made: Any, index: Any) -> Any:

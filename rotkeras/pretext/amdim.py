@@ -1,4 +1,4 @@
-"""Predict the places of another view of the image (AMDIM)."""
+"""Recognise the local features of another view of the image (AMDIM)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,24 +23,25 @@ from rotkeras.pretext.two_views import TwoViews
 
 Tensor = Any
 
-_MOST_PLACES = 7
-"""Places along each side of a map. The loss compares all places of a batch: of photographs'
+_MOST_LOCATIONS = 7
+"""Locations along each side of a map. The loss compares all locations of a batch: of photographs'
 28 × 28 it would need gigabytes."""
 _STREAMS = (9_500, 9_501)
-"""Of the draws of a place in each view, far from those of augmentations."""
+"""Of the draws of a location in each view, far from those of augmentations."""
 
 
 class AMDIM(TwoViews):
-    """The AMDIM task: the whole of a view recognises the places of the other view of its image,
-    at several taps, among those of all other images of the batch.
+    """The AMDIM task: the global features of a view recognise the local features of the other view
+    of its image, at several taps, among those of all other images of the batch. Global features
+    are the pooled output of the network, local features those of one location of a map.
 
     Args:
         clip: scores are bounded by this, smoothly.
         regularisation: of the mean of the squared scores.
         hidden_units: units of the hidden layer of each head.
         projection_units: length of the vectors that the loss compares.
-        local_taps: taps whose places are compared, the deepest last; None for the last two with
-            a map larger than 1×1, or the one there is.
+        local_taps: taps whose local features are compared, the deepest last; None for the last two
+            with a map larger than 1×1, or the one there is.
         crop_scale: least and greatest area of the random crop of a view, as a share of the image.
         color_strength: of the colour jitter: brightness, contrast and saturation change by up to
             0.8 times, hue by up to 0.2 times this.
@@ -57,13 +58,14 @@ class AMDIM(TwoViews):
 
     Reference:
         Bachman, Hjelm, Buchwalter, Learning Representations by Maximizing Mutual Information Across
-        Views, NeurIPS 2019, section 3. There the maps are 5×5 and 7×7 of a network whose places do
-        not see the whole image; here they are taps of any backbone, averaged to one grid of at most
-        7×7.
+        Views, NeurIPS 2019, section 3. There the maps are 5×5 and 7×7 of a network whose local
+        features see a part of the image alone; here they are taps of any backbone, averaged to one
+        grid of at most 7×7.
     """
 
     method = (
-        "recognising the places of another view (AMDIM: Bachman, Hjelm, Buchwalter, NeurIPS 2019)"
+        "recognising the local features of another view (AMDIM: Bachman, Hjelm, Buchwalter,"
+        " NeurIPS 2019)"
     )
     monitor = Monitor("accuracy", "local-global accuracy", "local-global")
 
@@ -93,16 +95,16 @@ class AMDIM(TwoViews):
 
     def _made(self, views: list[Tensor], key: Key) -> tuple[Any, Any]:
         library = library_of(views[0])
-        labels = self.labels(self._places(key))
+        labels = self.labels(self._locations(key))
         return self.arranged(views, library), library.reshape(labels, (-1,))
 
     def draw(self, key: Key) -> Any:
-        """What is random, drawn on the host: int32 (B, D); last a place in each view."""
-        return beside([self.augmented.draw(key), self._places(key)])
+        """What is random, drawn on the host: int32 (B, D); last a location in each view."""
+        return beside([self.augmented.draw(key), self._locations(key)])
 
     def labels(self, drawn: Any) -> Any:
-        """y of the views that `apply` makes, on the host: int32 (B, 2), the place of each view that
-        predicts places of the other, in 1/65,536 of all."""
+        """y of the views that `apply` makes, on the host: int32 (B, 2), the location of each view
+        whose local features recognise those of the other, in 1/65,536 of all."""
         return drawn[:, -2:]
 
     def apply(self, images: Tensor, drawn: Tensor) -> Any:
@@ -120,7 +122,7 @@ class AMDIM(TwoViews):
 
         Returns:
             A Keras model, flat: uint8 (2B, H, W, 3) -> float32 (2B, T, 1 + L, projection_units):
-            for each of T taps the whole view and L places.
+            for each of T taps the global features and the local features of L locations.
 
         Raises:
             UserError: for taps that are not there, and a backbone without a map.
@@ -132,32 +134,32 @@ class AMDIM(TwoViews):
         from rotkeras.pretext.heads import mlp, pool
 
         maps = [taps.output(backbone, each) for each in self._taps(backbone)]
-        side = min(_MOST_PLACES, *(min(each.shape[1:3]) for each in maps))
+        side = min(_MOST_LOCATIONS, *(min(each.shape[1:3]) for each in maps))
         hidden, units = [self.hidden_units], self.projection_units
-        whole = mlp(pool(backbone), hidden, units, "projection", backbone)
-        whole = keras.layers.Reshape((1, 1, units), name="whole")(whole)
+        of_view = mlp(pool(backbone), hidden, units, "projection", backbone)
+        of_view = keras.layers.Reshape((1, 1, units), name="global")(of_view)
         groups = []
         for number, each in enumerate(maps, 1):
             if each.shape[1:3] != (side, side):
                 each = taps.grid_layer(side, f"local{number}_grid", dtype=None)(each)
             # Dense layers on the last axis: convolutions of 1×1.
             local = mlp(each, hidden, units, f"local{number}", backbone)
-            local = keras.layers.Reshape((1, side * side, units), name=f"places{number}")(local)
-            groups.append(keras.layers.Concatenate(axis=2, name=f"group{number}")([whole, local]))
+            local = keras.layers.Reshape((1, side * side, units), name=f"locations{number}")(local)
+            groups.append(keras.layers.Concatenate(axis=2, name=f"group{number}")([of_view, local]))
         packed = (
             keras.layers.Concatenate(axis=1, name="groups")(groups) if groups[1:] else groups[0]
         )
         return keras.Model(backbone.input, packed, name="amdim")
 
     def criterion(self) -> Any:
-        """InfoNCE between the whole and places, and between places (section 3.5)."""
+        """InfoNCE between global and local features, and between local features (section 3.5)."""
         from rotkeras.pretext.local_losses import LocalGlobal
 
         return LocalGlobal(self.clip, self.regularisation)
 
     def metrics(self) -> list[Any]:
-        """Local-global accuracy: the share of views whose whole is most similar to the places of
-        the other view of its image."""
+        """Local-global accuracy: the share of views whose global features are most similar to the
+        local features of the other view of its image."""
         from rotkeras.pretext.local_losses import LocalGlobalAccuracy
 
         return [LocalGlobalAccuracy(name="accuracy")]
@@ -181,6 +183,6 @@ class AMDIM(TwoViews):
             )
         return large[-2:]
 
-    def _places(self, key: Key) -> Any:
-        """A place in each view: int32 (B, 2)."""
+    def _locations(self, key: Key) -> Any:
+        """A location in each view: int32 (B, 2)."""
         return draws.draw(key, *((stream, WHOLE) for stream in _STREAMS))

@@ -8,11 +8,14 @@ import numpy as np
 from rotkeras.data import keyed
 from rotkeras.data.augmentation import key_of_step
 from rotkeras.data.keyed import Key
+from rotkeras.errors import must
 
 Tensor = Any
 
 _FIRST_VIEW = 7_000
 """Number that makes the seed of a view, far from those of augmentations."""
+_LEAST_SIDE = 8
+"""Pixels of a side of a small crop, as of any image."""
 
 
 class AugmentedViews:
@@ -111,6 +114,29 @@ def interleaved(views: Sequence[Tensor], library: Any) -> Tensor:
     if first.shape[0] is None or not hasattr(library, "ensure_shape"):
         return stacked
     return library.ensure_shape(stacked, (count * first.shape[0], *first.shape[1:]))
+
+
+def small_side(setting: str, share: float, shape: Any) -> int:
+    """Pixels of each side of crops that are smaller than their images.
+
+    Args:
+        setting: the name of the setting that says how large they are.
+        share: its value, a share of the shorter side.
+        shape: (H, W, 3) of the images.
+
+    Raises:
+        UserError: for crops of less than 8 pixels.
+    """
+    shorter = min(shape[0], shape[1])
+    side: int = round(share * shorter)
+    if side < _LEAST_SIDE:
+        raise must(
+            setting,
+            f"make small crops of at least {_LEAST_SIDE} pixels",
+            share,
+            f"of {shorter} pixels these are {side}",
+        )
+    return side
 
 
 def beside(drawn: Sequence[Any]) -> Any:

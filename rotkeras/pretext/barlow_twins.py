@@ -15,11 +15,11 @@ from rotkeras.pretext.two_views import TwoViews
 
 
 class BarlowTwins(TwoViews):
-    """The Barlow Twins task: over a batch, each number of the projection of a view should be
-    correlated with the same number of the other view, and with no other.
+    """The Barlow Twins task: over a batch, each dimension of the projection of a view should be
+    correlated with the same dimension of the other view, and with no other.
 
     Args:
-        off_diagonal: weight of the correlations of different numbers, λ.
+        off_diagonal: weight of the correlations of different dimensions, λ.
         loss_scale: the loss is multiplied by this; it grows with projection_units, and learning
             rates would have to fall with it.
         hidden_units: units of the two hidden layers of the projection head.

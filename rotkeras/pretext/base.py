@@ -80,6 +80,14 @@ class TaskFacts:
         )
 
 
+OPTIONAL = (
+    *("angles", "batch_divides", "chance", "least_images_per_batch"),
+    *("smooths_labels", "spans_batch", "validates"),
+)
+"""Attributes that a task need not have, and that a task which wraps another has where that has
+them."""
+
+
 class PretextTask(Protocol):
     """The form of a pretext task. Nothing needs to inherit from it.
 

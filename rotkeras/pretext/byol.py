@@ -8,16 +8,17 @@ from rotkeras.pretext.two_views import TwoViews
 
 
 class BYOL(TwoViews):
-    """The BYOL task: from the projection of a view, a head predicts the projection that a copy of
-    the network, which trails it, makes of the other view of the image.
+    """The BYOL task: from the projection of a view, a head predicts the projection that the target
+    network makes of the other view of the image. The target network is a copy whose weights trail
+    those of the network.
 
-    The copy normalises by its running averages and not by its batch, unlike that of the paper
+    It normalises by its running averages and not by its batch, unlike that of the paper
     (`rotkeras.pretext.layers.Follower`).
 
     Args:
         hidden_units: units of the hidden layers of the projection head and the predictor.
         projection_units: length of the vectors that are predicted.
-        momentum: of the copy in the first step; it rises to 1 over the training.
+        momentum: of the target network in the first step; it rises to 1 over the training.
         predictor: False for the projection itself in place of a prediction. Without a predictor and
             with momentum 0 the embeddings collapse.
         crop_scale: least and greatest area of the random crop of a view, as a share of the image.
@@ -66,8 +67,8 @@ class BYOL(TwoViews):
         self.make_views(crop_scale, color_strength, grayscale, blur, solarize)
 
     def build_model(self, backbone: Any, images: int | None = None) -> Any:
-        """Backbone, pooling, projection head and predictor; beside them the copy of all but the
-        predictor.
+        """Backbone, pooling, projection head and predictor; beside them the target network, a copy
+        of all but the predictor.
 
         Args:
             backbone: a functional Keras model of uint8 images with a feature map (B, h, w, C) as
@@ -76,7 +77,7 @@ class BYOL(TwoViews):
 
         Returns:
             A Keras model: uint8 (B, H, W, 3) -> float32 (B, 2, projection_units), the prediction of
-            each view and the copy's projection of it.
+            each view and the target network's projection of it.
         """
         self.check_backbone(backbone)
         import keras

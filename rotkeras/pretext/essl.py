@@ -14,8 +14,8 @@ from rotkeras.arguments.accepted import (
 from rotkeras.arguments.checked import checked
 from rotkeras.data.keyed import Key
 from rotkeras.errors import UserError, must, nearest
-from rotkeras.pretext.augmented_views import AugmentedViews, beside
-from rotkeras.pretext.base import Monitor
+from rotkeras.pretext.augmented_views import AugmentedViews, beside, small_side
+from rotkeras.pretext.base import OPTIONAL, Monitor
 from rotkeras.pretext.graph import tensor_of
 from rotkeras.pretext.rotation import Rotation, check_square
 from rotkeras.pretext.two_views import TwoViews
@@ -28,6 +28,8 @@ _VIEWS, _ROTATIONS = "views", "rotations"
 """The inputs of the model, where the base task has one."""
 _BASE, _ROTATION = "base", "rotation"
 """The outputs of the model."""
+_ANY_SIDE = 8
+"""Pixels of a crop whose numbers are drawn: they are shares of the sides, whatever its size."""
 
 
 class ESSL:
@@ -50,7 +52,8 @@ class ESSL:
         rotation_hidden_units: units of the two hidden layers of the rotation head.
 
     Raises:
-        UserError: for settings out of range, and a base that is no task of two views.
+        UserError: for settings out of range, and a base that is no task of two views. Later, for
+            images whose crops to rotate have less than 8 pixels.
 
     Example:
         task = ESSL(base="simclr", base_settings={"temperature": 0.5})
@@ -64,8 +67,6 @@ class ESSL:
     """
 
     in_numpy = True
-    smooths_labels = False
-    spans_batch = True
     joint_embedding = True
     head = "rotation"
     angles = (0, 90, 180, 270)
@@ -90,7 +91,12 @@ class ESSL:
         self.rotation_crop_scale = rotation_crop_scale
         self.rotation_hidden_units = rotation_hidden_units
         self.in_step = self.task.in_step
-        self.least_images_per_batch = self.task.least_images_per_batch
+        for name in OPTIONAL:  # what the base task needs of the batch and of the images
+            if name not in ("angles", "chance") and hasattr(self.task, name):
+                setattr(self, name, getattr(self.task, name))
+        if hasattr(self.task, "batch_divides"):
+            setting, total = self.task.batch_divides
+            self.batch_divides = (f"base_settings.{setting}", total)
         self.method = (
             f"predicting rotations of a smaller crop (E-SSL: Dangovski et al., ICLR 2022) beside"
             f" {self.task.method}"
@@ -120,7 +126,7 @@ class ESSL:
 
     def views_of_photographs(self, cut: Callable[[Any, Key], Any], key: Key) -> tuple[Any, Any]:
         """The same views, whose crops are cut from photographs that stay encoded; arguments as for
-        `TwoViews.views_of_photographs`."""
+        `AugmentedTask.views_of_photographs`."""
         x, y = self.task.views_of_photographs(cut, key)
         whole = x if not isinstance(x, dict) else next(iter(x.values()))
         crops = self._third(whole.shape).of_photographs(cut, key)[0]
@@ -134,13 +140,14 @@ class ESSL:
     def draw(self, key: Key) -> Any:
         """What is random, drawn on the host: int32 (B, D), the numbers of the base task, then of
         the third crop."""
-        # A crop's numbers are shares of the sides, whatever its size.
-        return beside([self.task.draw(key), self._crop(8).draw(key)])
+        return beside([self.task.draw(key), self._crop(_ANY_SIDE).draw(key)])
 
     def labels(self, drawn: Any) -> dict[str, Any]:
         """y of the views that `apply` makes: {"base": those of the base task, "rotation": int32
         (B, 4)}."""
-        return {_BASE: self.task.labels(drawn), _ROTATION: self._rotation.labels(drawn)}
+        # The base task may read its labels from its own columns.
+        of_base = drawn[:, : -self._crop(_ANY_SIDE).width]
+        return {_BASE: self.task.labels(of_base), _ROTATION: self._rotation.labels(drawn)}
 
     def apply(self, images: Tensor, drawn: Tensor) -> dict[str, Any]:
         """The views as `views` makes them, inside the step by `keras.ops`, within three grey
@@ -148,7 +155,7 @@ class ESSL:
         third = self._third(images.shape)
         crops = third.apply(images, drawn[:, -third.width :])[0]
         x = self.task.apply(images, drawn[:, : -third.width])
-        return {**_named(x), _ROTATIONS: self._rotation.apply(crops, None)}
+        return {**_by_input(x), _ROTATIONS: self._rotation.apply(crops, None)}
 
     def build_model(self, backbone: Any, images: int | None = None) -> Any:
         """The model of the base task, and a head of rotations on the same backbone.
@@ -269,8 +276,7 @@ class ESSL:
 
     def _side(self, shape: Any) -> int:
         """Pixels of each side of the crops to rotate, of images (B, H, W, 3)."""
-        shorter: int = min(shape[1:3])
-        return max(1, round(self.rotation_size * shorter))
+        return small_side("rotation_size", self.rotation_size, shape[1:])
 
     def _third(self, shape: Any) -> AugmentedViews:
         return self._crop(self._side(shape))
@@ -287,10 +293,11 @@ class ESSL:
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         x, y = pairs
         rotated, turns = self._rotation.views(crops, key)
-        return {**_named(x), _ROTATIONS: rotated}, {_BASE: y, _ROTATION: turns}
+        return {**_by_input(x), _ROTATIONS: rotated}, {_BASE: y, _ROTATION: turns}
 
 
-def _named(x: Any) -> dict[str, Any]:
+def _by_input(x: Any) -> dict[str, Any]:
+    """x of the base task by the names of the inputs of the model."""
     return x if isinstance(x, dict) else {_VIEWS: x}
 
 

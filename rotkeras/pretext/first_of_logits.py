@@ -1,4 +1,4 @@
-"""The loss and the metric of logits whose first is the right one, as Keras objects."""
+"""The loss and the metric of rows of logits whose first is the right one, as Keras objects."""
 
 from typing import Any
 
@@ -26,13 +26,9 @@ class InfoNCE(keras.losses.Loss):
         """The loss of each query: float32 (B,)."""
         return loss_of_logits(y_pred)
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor."""
-        return dict(super().get_config())
-
 
 @keras.saving.register_keras_serializable(package="rotkeras")
-class FirstAccuracy(keras.metrics.Mean):
+class FirstOfRow(keras.metrics.Mean):
     """The share of rows whose first logit is greater than all others; ties count as wrong, so that
     a collapse has an accuracy of 0."""
 

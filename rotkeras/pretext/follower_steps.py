@@ -15,7 +15,8 @@ class FollowerSteps(keras.callbacks.Callback):
     """
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Set it."""
+        """Give each follower the number of steps of the whole training: steps of an epoch ·
+        epochs."""
         steps = (self.params or {}).get("steps")
         epochs = (self.params or {}).get("epochs")
         for layer in self.model._flatten_layers():

@@ -13,12 +13,7 @@ from rotkeras.data import Images, draws
 from rotkeras.data.augmentation import Augmentation, key_of_step
 from rotkeras.errors import UserError
 from rotkeras.pretext.augmented_views import beside
-
-_OPTIONAL = (
-    *("angles", "batch_divides", "chance", "least_images_per_batch"),
-    *("smooths_labels", "spans_batch", "validates"),
-)
-"""Attributes that a task need not have."""
+from rotkeras.pretext.base import OPTIONAL
 
 
 class InStep:
@@ -91,7 +86,7 @@ class InStep:
         self.inside: list[Any] = steps[first:]
         self.resident = resident
         self.augmented = True
-        for name in _OPTIONAL:
+        for name in OPTIONAL:
             if hasattr(task, name):
                 setattr(self, name, getattr(task, name))
 
@@ -118,7 +113,7 @@ class InStep:
             )
 
     def views_per_image(self) -> float:
-        """Those of the task."""
+        """The number of views of an image that the task makes, in whole images."""
         count: float = self.task.views_per_image()
         return count
 
@@ -148,15 +143,15 @@ class InStep:
         return x, self.task.labels(of_task)
 
     def __getattr__(self, name: str) -> Any:
-        """What only some tasks have: `with_labels`."""
-        if name == "with_labels":
+        """What `OnlineProbe` alone has: `with_labels` and `classes`."""
+        if name in ("with_labels", "classes"):
             return getattr(self.task, name)
         raise AttributeError(name)
 
     def _views_of_outputs(self) -> Any:
         """Rows of each output of the model for one image: an int, or a dict of them."""
         labels = self.task.labels(np.zeros((1, self._widths[-1]), np.int32))
-        counts = {name: each.shape[1] if each.ndim > 1 else 1 for name, each in _named(labels)}
+        counts = {name: each.shape[1] if each.ndim > 1 else 1 for name, each in _items(labels)}
         return counts if isinstance(labels, dict) else counts[""]
 
     def build_model(self, backbone: Any, images: int | None = None) -> Any:
@@ -199,7 +194,7 @@ class InStep:
         return self.task.network(_trained(model))
 
     def embedder(self, model: Any) -> Any:
-        """That of the task."""
+        """The model of what may collapse, as the task gives it for one whole image."""
         there = _trained(model)
         return self.task.embedder(there) if hasattr(self.task, "embedder") else there
 
@@ -243,17 +238,21 @@ class InStep:
 
     @checked
     def loss(self, label_smoothing: Fraction = 0.0) -> Any:
-        """That of the task."""
+        """The loss of the task, for `compile`.
+
+        Args:
+            label_smoothing: as the task takes it.
+        """
         return self.task.loss(label_smoothing)
 
     @property
     def monitor(self) -> Any:
-        """That of the task."""
+        """The metric that tells whether the task learns."""
         return self.task.monitor
 
     @property
     def class_names(self) -> Any:
-        """Those of the task."""
+        """What the kept network predicts for one image; None if it predicts nothing."""
         return self.task.class_names
 
     @property
@@ -263,17 +262,21 @@ class InStep:
 
     @property
     def method(self) -> str:
-        """That of the task."""
+        """How the task learns, with the paper, for model cards."""
         words: str = self.task.method
         return words
 
     def callbacks(self, images: Any) -> list[Any]:
-        """Those of the task."""
+        """The callbacks of the task, for `fit`.
+
+        Args:
+            images: the training images.
+        """
         made: list[Any] = self.task.callbacks(images)
         return made
 
     def metrics(self) -> Any:
-        """Those of the task."""
+        """The metrics of the task, for `compile`."""
         return self.task.metrics()
 
     @cached_property
@@ -322,7 +325,7 @@ def _trained(model: Any) -> Any:
     return next(layer for layer in model.layers if isinstance(layer, keras.Model))
 
 
-def _named(values: Any) -> list[tuple[str, Any]]:
+def _items(values: Any) -> list[tuple[str, Any]]:
     return list(values.items()) if isinstance(values, dict) else [("", values)]
 
 

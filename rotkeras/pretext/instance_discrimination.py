@@ -9,9 +9,9 @@ from rotkeras.arguments.checked import checked
 from rotkeras.data import draws
 from rotkeras.data.keyed import Key
 from rotkeras.errors import must
+from rotkeras.pretext.augmented_task import AugmentedTask
 from rotkeras.pretext.augmented_views import AugmentedViews, beside
 from rotkeras.pretext.base import Monitor
-from rotkeras.pretext.two_views import TwoViews
 
 Tensor = Any
 
@@ -22,7 +22,7 @@ _DRAWN = 2**31 - 1
 does not know how many there are."""
 
 
-class InstanceDiscrimination(TwoViews):
+class InstanceDiscrimination(AugmentedTask):
     """The instance discrimination task: an augmented view of each image should be similar to what
     the network made of the same image before, and to no other image's.
 
@@ -31,8 +31,8 @@ class InstanceDiscrimination(TwoViews):
         negatives_per_image: rows of other images that each image of a batch draws; all images
             share those of the batch, so that 16 make 4096 with 256 images.
         momentum: of the memory bank, from 0 (the latest vector) to 1 (no change).
-        fixed_normaliser: whether the normaliser Z stays as the first batch estimates it, as
-            published; else each batch estimates it.
+        fixed_normaliser: whether the normaliser Z, the sum over all rows, stays as the first batch
+            estimates it, as published; else each batch estimates it.
         projection_units: length of the vectors that the loss compares.
         crop_scale: least and greatest area of the random crop of a view, as a share of the image.
         color_strength: of the colour jitter: brightness, contrast and saturation change by up to
@@ -52,9 +52,8 @@ class InstanceDiscrimination(TwoViews):
         Wu, Xiong, Yu, Lin, Unsupervised Feature Learning via Non-Parametric Instance
         Discrimination, CVPR 2018, section 3. There each image has 4096 negatives of its own; here
         the images of a batch share them, so that similarities are one product of matrices, and an
-        image's own row is not among its negatives. There Z stays as the first batch estimates it.
-        With that, untrained networks here, whose vectors are alike, gave each negative a
-        probability near 1, and the loss rose until all vectors were equal.
+        image's own row is not among its negatives. There Z stays as the first batch estimates it;
+        here that is a choice, since the loss of short trainings then rose (docs/tasks).
     """
 
     method = (
@@ -62,8 +61,6 @@ class InstanceDiscrimination(TwoViews):
         " 2018)"
     )
     monitor = Monitor("accuracy", "instance accuracy", "instance")
-    least_images_per_batch = 1
-    spans_batch = False
     validates = False
     images_input = "images"
 
@@ -85,22 +82,18 @@ class InstanceDiscrimination(TwoViews):
         self.momentum = momentum
         self.fixed_normaliser = fixed_normaliser
         self.projection_units = projection_units
-        self.make_views(crop_scale, color_strength, grayscale, blur)
+        self.keep_augmentations(crop_scale, color_strength, grayscale, blur)
         self.augmented = AugmentedViews([self.steps()])
 
     def chance(self, images_per_batch: int) -> float:
         """The instance accuracy of a network that guesses: the own row among the negatives."""
         return 1 / (1 + images_per_batch * self.negatives_per_image)
 
-    def views_per_image(self) -> float:
-        """1."""
-        return 1
-
     def views_of_photographs(self, cut: Any, key: Key) -> tuple[Any, Any]:
         """The same views, whose crops are cut from photographs that stay encoded; arguments as of
-        `TwoViews.views_of_photographs`."""
+        `AugmentedTask.views_of_photographs`."""
         (views,), numbers = self.augmented.of_photographs(cut, key), self._numbers(key)
-        return _named(views, numbers), self.labels(numbers)
+        return _inputs(views, numbers), self.labels(numbers)
 
     def views(self, images: Tensor, key: Key) -> tuple[Any, Any]:
         """An augmented view of each image, its row of the memory bank, and negatives, inside
@@ -121,19 +114,11 @@ class InstanceDiscrimination(TwoViews):
         """What is random, and each image's row, on the host: int32 (B, D)."""
         return beside([self.augmented.draw(key), self._numbers(key)])
 
-    def labels(self, drawn: Any) -> Any:
-        """y, on the host: int32 (B,), 0: no label is used."""
-        if isinstance(drawn, np.ndarray):
-            return np.zeros(len(drawn), np.int32)
-        import tensorflow as tf
-
-        return tf.ensure_shape(tf.zeros(tf.shape(drawn)[:1], tf.int32), drawn.shape[:1])
-
     def apply(self, images: Tensor, drawn: Tensor) -> Any:
         """x as `views` makes it, inside the step by `keras.ops`, within one grey level."""
         width = self.augmented.width
         (views,) = self.augmented.apply(images, drawn[:, :width])
-        return _named(views, drawn[:, width:])
+        return _inputs(views, drawn[:, width:])
 
     def build_model(self, backbone: Any, images: int | None = None) -> Any:
         """Backbone, global average pooling, a dense layer, and the memory bank.
@@ -182,9 +167,9 @@ class InstanceDiscrimination(TwoViews):
 
     def metrics(self) -> list[Any]:
         """Instance accuracy: the share of images that are most similar to their own row."""
-        from rotkeras.pretext.nce_loss import OwnRowAccuracy
+        from rotkeras.pretext.first_of_logits import FirstOfRow
 
-        return [OwnRowAccuracy(name="accuracy")]
+        return [FirstOfRow(name="accuracy")]
 
     def _numbers(self, key: Key) -> Any:
         """The row of each image, and its draws of negatives: int32 (B, 1 + negatives_per_image)."""
@@ -200,5 +185,6 @@ class InstanceDiscrimination(TwoViews):
         return beside([own[:, None], drawn])
 
 
-def _named(views: Tensor, numbers: Tensor) -> dict[str, Tensor]:
+def _inputs(views: Tensor, numbers: Tensor) -> dict[str, Tensor]:
+    """x of the views (B, H, W, 3), and rows and negatives (B, 1 + negatives_per_image)."""
     return {"images": views, "index": numbers[:, 0], "negatives": numbers[:, 1:]}

@@ -13,7 +13,7 @@ from rotkeras.pretext.over_devices import flat_rows
 Tensor = Any
 
 _RANK = 3
-"""Dimensions of a row: map, whole and places, number."""
+"""Dimensions of a row: map, global and local features, dimension."""
 
 
 @keras.saving.register_keras_serializable(package="rotkeras")
@@ -21,7 +21,7 @@ class LocalGlobal(keras.losses.Loss):
     """`rotkeras.pretext.losses.local_global` of predictions (2B, T, 1 + L, d), or (B, 2, T, 1 + L,
     d) of views made inside the step.
 
-    The labels (2B,), or (B, 2), are places of the last map, in 1/65,536 of all.
+    The labels (2B,), or (B, 2), are locations of the last map, in 1/65,536 of all.
 
     Args:
         clip: of the scores.
@@ -54,9 +54,9 @@ class LocalGlobal(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="rotkeras")
 class LocalGlobalAccuracy(keras.metrics.Mean):
-    """The share of views whose whole has a higher mean score with the places of the other view of
-    its image than with those of any other image of the batch. Ties count as wrong, so a collapse
-    gives 0."""
+    """The share of views whose global features have a higher mean score with the local features of
+    the other view of the image than with those of any other image of the batch. Ties count as
+    wrong, so a collapse gives 0."""
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Any = None) -> None:
         """Count the views of a batch.
@@ -68,11 +68,11 @@ class LocalGlobalAccuracy(keras.metrics.Mean):
         """
         rows = flat_rows(y_pred, _RANK)
         pairs = ops.reshape(rows, (-1, 2, *rows.shape[1:]))
-        whole, places = pairs[:, :, 0, 0], ops.mean(pairs[:, :, :, 1:], axis=(2, 3))
-        everything, offset = gather(places)
-        own = ops.arange(ops.shape(whole)[0]) + ops.cast(offset, "int32")
-        # (B, 2, N): each view's whole with the other view of each image.
-        scores = ops.einsum("bvd,nvd->bvn", whole, ops.flip(everything, axis=1))
+        of_view, local = pairs[:, :, 0, 0], ops.mean(pairs[:, :, :, 1:], axis=(2, 3))
+        everything, offset = gather(local)
+        own = ops.arange(ops.shape(of_view)[0]) + ops.cast(offset, "int32")
+        # (B, 2, N): the global features of each view with the other view of each image.
+        scores = ops.einsum("bvd,nvd->bvn", of_view, ops.flip(everything, axis=1))
         same = (own[:, None] == ops.arange(ops.shape(everything)[0])[None])[:, None]
         hit = ops.max(ops.where(same, scores, -1e9), axis=-1)
         other = ops.max(ops.where(same, -1e9, scores), axis=-1)

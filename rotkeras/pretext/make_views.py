@@ -145,10 +145,10 @@ class MakeViews(keras.layers.Layer):
             self.images_missing = False
 
     def save_own_variables(self, store: Any) -> None:
-        """Nothing: images are not learned."""
+        """Write nothing: the resident images are not learned."""
 
     def load_own_variables(self, store: Any) -> None:
-        """Nothing."""
+        """Read nothing, as nothing was written."""
 
 
 def _spec(shape: tuple[int | None, ...]) -> Any:

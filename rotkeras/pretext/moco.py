@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from rotkeras.arguments.accepted import (
     Positive,
     Probability,
@@ -13,6 +11,7 @@ from rotkeras.arguments.accepted import (
 )
 from rotkeras.arguments.checked import checked
 from rotkeras.pretext.base import Monitor
+from rotkeras.pretext.no_labels import no_labels
 from rotkeras.pretext.two_views import TwoViews
 
 Tensor = Any
@@ -20,14 +19,15 @@ Tensor = Any
 
 class MoCo(TwoViews):
     """The MoCo v2 task: a query, the projection of the first view, should be most similar to the
-    key that a trailing copy of the network makes of the second view, among keys of earlier batches.
+    key that the key encoder makes of the second view, among keys of earlier batches. The key
+    encoder is a copy of the network whose weights trail those of the network.
 
-    The copy normalises by its running averages, so a key does not depend on the other images of its
+    It normalises by its running averages, so a key does not depend on the other images of its
     batch; the paper shuffles images over devices for that.
 
     Args:
         temperature: of the loss.
-        momentum: of the copy that makes the keys.
+        momentum: of the key encoder.
         queue_size: number of keys of earlier batches, a multiple of the images per batch.
         hidden_units: units of the projection head's hidden layer.
         projection_units: length of queries and keys.
@@ -98,14 +98,10 @@ class MoCo(TwoViews):
 
     def labels(self, drawn: Any) -> Any:
         """y, on the host: int32 (B,), zeros: the first logit is the right one."""
-        if isinstance(drawn, np.ndarray):
-            return np.zeros(len(drawn), np.int32)
-        import tensorflow as tf
-
-        return tf.ensure_shape(tf.zeros(tf.shape(drawn)[:1], tf.int32), (drawn.shape[0],))
+        return no_labels(drawn)
 
     def build_model(self, backbone: Any, images: int | None = None) -> Any:
-        """Backbone, pooling and projection head of queries; their copy for keys; the queue.
+        """Backbone, pooling and projection head of queries; the key encoder; the queue.
 
         Args:
             backbone: a functional Keras model of uint8 images with a feature map (B, h, w, C) as
@@ -148,6 +144,6 @@ class MoCo(TwoViews):
 
     def metrics(self) -> list[Any]:
         """The share of queries that are more similar to their key than to all of the queue."""
-        from rotkeras.pretext.first_of_logits import FirstAccuracy
+        from rotkeras.pretext.first_of_logits import FirstOfRow
 
-        return [FirstAccuracy(name="accuracy")]
+        return [FirstOfRow(name="accuracy")]

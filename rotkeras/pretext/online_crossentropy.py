@@ -1,4 +1,4 @@
-"""Loss, metric and logs of classifiers that are trained along with a network."""
+"""Loss, metric and logs of classifiers that are trained alongside a network."""
 
 from typing import Any
 
@@ -75,7 +75,7 @@ class OnlineLogs(keras.callbacks.Callback):
     becomes `accuracy`, and `online/0` `online/conv1`. It must be the first of the callbacks."""
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Rename."""
+        """Rename the keys of the logs in place, before other callbacks read them."""
         from rotkeras.backbones import taps
 
         names = taps.names(self.model)

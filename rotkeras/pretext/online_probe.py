@@ -1,11 +1,10 @@
-"""A linear classifier on every tap that is trained along with the network."""
+"""A linear classifier on every tap that is trained alongside the network."""
 
 from typing import Any
 
-import numpy as np
-
 from rotkeras.arguments.accepted import Classes, Fraction, Task
 from rotkeras.arguments.checked import checked
+from rotkeras.pretext.no_labels import no_labels
 
 _TASK, _ONLINE = "task", "online"
 """Outputs of the model: that of the task, where it has one, and that of the classifiers."""
@@ -15,10 +14,15 @@ class OnlineProbe:
     """A task of the same form as the one it wraps, beside which a linear classifier is trained on
     every tap, in the same steps and on the same views.
 
-    The classifiers see the mean of each channel, normalised by the statistics of the batch, without
-    gradient: labels do not reach the network. Their accuracy is that of the moment, of weights that
-    move, and on training images that of augmented views: it costs next to nothing, but it is no
-    evaluation.
+    The classifiers see the mean of each channel, normalised by the statistics of the batch, and no
+    gradient of theirs flows into the network. Two settings of an optimizer still couple them:
+    `global_clipnorm` scales all gradients by one norm, which then includes those of the
+    classifiers, and dynamic loss scaling (float16) leaves a step out for all weights when one
+    gradient overflows. Recipes clip no gradients, and scale the loss with `precision:
+    mixed_float16` alone.
+
+    The accuracy of the classifiers is that of the moment, of weights that move, and on training
+    images that of augmented views: it costs next to nothing, but it is no evaluation.
 
     Args:
         task: a pretext task.
@@ -50,24 +54,26 @@ class OnlineProbe:
         self.classes = classes
 
     def __getattr__(self, name: str) -> Any:
-        """What is not of the classifiers is the task's."""
+        """What is not of the classifiers is the task's; `views_of_photographs` is there where the
+        task has it, that is, where it cuts crops of its own."""
         if name == "task":  # not set yet, while a copy is made
             raise AttributeError(name)
-        return getattr(self.task, name)
+        found = getattr(self.task, name)
+        return self._of_photographs if name == "views_of_photographs" else found
 
     def views(self, images: Any, key: Any) -> tuple[Any, dict[str, Any]]:
         """(x of the task, y of the task and places for the labels)."""
         x, y = self.task.views(images, key)
-        return x, _named(y, self._no_labels(key.index))
+        return x, _by_output(y, no_labels(key.index))
 
-    def views_of_photographs(self, cut: Any, key: Any) -> tuple[Any, dict[str, Any]]:
-        """The same of photographs that stay encoded, for tasks that cut their own crops."""
+    def _of_photographs(self, cut: Any, key: Any) -> tuple[Any, dict[str, Any]]:
+        """(x, y) as of `views`, of photographs that stay encoded."""
         x, y = self.task.views_of_photographs(cut, key)
-        return x, _named(y, self._no_labels(key.index))
+        return x, _by_output(y, no_labels(key.index))
 
     def labels(self, drawn: Any) -> dict[str, Any]:
         """y of the views that `apply` makes, and places for the labels."""
-        return _named(self.task.labels(drawn), self._no_labels(drawn))
+        return _by_output(self.task.labels(drawn), no_labels(drawn))
 
     def with_labels(self, y: dict[str, Any], labels: Any) -> dict[str, Any]:
         """y with the labels of the images, int32 (B,)."""
@@ -98,15 +104,15 @@ class OnlineProbe:
             dense = keras.layers.Dense(self.classes, dtype="float32", name=f"{tap}_online")
             dense.is_probe = True
             logits.append(dense(features))
-        outputs = _named(model.output, keras.ops.stack(logits, axis=1))
+        outputs = _by_output(model.output, keras.ops.stack(logits, axis=1))
         return keras.Model(model.input, outputs, name="online_probe")
 
     def network(self, model: Any) -> Any:
-        """That of the task."""
+        """The network that the task keeps, without the classifiers."""
         return self.task.network(self._of_task(model))
 
     def embedder(self, model: Any) -> Any:
-        """That of the task."""
+        """The model of what may collapse, as the task gives it."""
         there = self._of_task(model)
         return self.task.embedder(there) if hasattr(self.task, "embedder") else there
 
@@ -116,13 +122,13 @@ class OnlineProbe:
         from rotkeras.pretext.online_crossentropy import OnlineCrossentropy
 
         made = self.task.loss(label_smoothing) if label_smoothing else self.task.loss()
-        return _named(made, OnlineCrossentropy())
+        return _by_output(made, OnlineCrossentropy())
 
     def metrics(self) -> dict[str, Any]:
         """The metrics by the outputs of the model."""
         from rotkeras.pretext.online_crossentropy import OnlineAccuracy
 
-        return _named(self.task.metrics(), [OnlineAccuracy(name="online_accuracy")])
+        return _by_output(self.task.metrics(), [OnlineAccuracy(name="online_accuracy")])
 
     def callbacks(self, images: Any) -> list[Any]:
         """One that names logs as they are named without the classifiers, and those of the task."""
@@ -139,16 +145,8 @@ class OnlineProbe:
             model.input, outputs[_TASK] if set(outputs) == {_TASK} else outputs, name="classifier"
         )
 
-    def _no_labels(self, rows: Any) -> Any:
-        """A place for the label of each image: int32 (B,)."""
-        if isinstance(rows, np.ndarray):
-            return np.zeros(len(rows), np.int32)
-        import tensorflow as tf
 
-        return tf.ensure_shape(tf.zeros(tf.shape(rows)[:1], tf.int32), rows.shape[:1])
-
-
-def _named(values: Any, online: Any) -> dict[str, Any]:
+def _by_output(values: Any, online: Any) -> dict[str, Any]:
     """Values by output, with those of the classifiers."""
     named = values if isinstance(values, dict) else {_TASK: values}
     return {**named, _ONLINE: online}

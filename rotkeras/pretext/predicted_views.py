@@ -9,6 +9,7 @@ from keras import ops
 from rotkeras.pretext.contrastive import ContrastiveAccuracy, count_right
 from rotkeras.pretext.gather import gather
 from rotkeras.pretext.losses.negative_cosine import negative_cosine
+from rotkeras.pretext.losses.nt_xent import partners
 from rotkeras.pretext.over_devices import OverDevices, flat_rows
 
 Tensor = Any
@@ -41,7 +42,8 @@ class NegativeCosine(OverDevices):
 
     def of_rows(self, rows: Tensor, everything: Tensor, offset: Any) -> Tensor:
         """The loss of each view."""
-        targets = ops.take(everything[:, 1], partners(rows, offset), axis=0)
+        positions = ops.arange(ops.shape(rows)[0], dtype="int32") + ops.cast(offset, "int32")
+        targets = ops.take(everything[:, 1], partners(positions), axis=0)
         return self.offset + self.scale * negative_cosine(rows[:, 0], targets)
 
     def get_config(self) -> dict[str, Any]:
@@ -65,9 +67,3 @@ class PredictionAccuracy(ContrastiveAccuracy):
         rows = flat_rows(y_pred, 2)
         targets, offset = gather(rows[:, 1])
         keras.metrics.Mean.update_state(self, count_right(rows[:, 0], targets, offset))
-
-
-def partners(rows: Tensor, offset: Any) -> Tensor:
-    """The position in the whole batch of the other view of each row's image: int32 (R,)."""
-    positions = ops.arange(ops.shape(rows)[0], dtype="int32") + ops.cast(offset, "int32")
-    return positions + 1 - 2 * (positions % 2)

@@ -180,7 +180,7 @@ class Rotation:
         return model
 
     def callbacks(self, images: Any) -> list[Any]:
-        """None."""
+        """An empty list: the task does nothing between epochs."""
         return []
 
     @checked

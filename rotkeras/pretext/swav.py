@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from rotkeras.arguments.accepted import (
     Classes,
     NotNegative,
@@ -17,14 +15,12 @@ from rotkeras.arguments.accepted import (
 )
 from rotkeras.arguments.checked import checked
 from rotkeras.errors import must
-from rotkeras.pretext.augmented_views import AugmentedViews, beside, interleaved
+from rotkeras.pretext.augmented_views import AugmentedViews, beside, interleaved, small_side
 from rotkeras.pretext.base import Monitor
+from rotkeras.pretext.no_labels import no_labels
 from rotkeras.pretext.two_views import TwoViews
 
 Tensor = Any
-
-_LEAST_SIDE = 8
-"""Pixels of a side of a small crop, as of any image."""
 
 
 class SwAV(TwoViews):
@@ -33,7 +29,7 @@ class SwAV(TwoViews):
 
     Args:
         prototypes: number of directions that views are assigned to.
-        frozen_epochs: epochs before the prototypes learn, counted in images.
+        frozen_epochs: passes over the training images during which the prototypes do not change.
         temperature: of the predictions.
         epsilon: smoothness of the assignments; higher values spread a view over more prototypes.
         iterations: of Sinkhorn-Knopp, which makes the assignments.
@@ -109,7 +105,7 @@ class SwAV(TwoViews):
 
     def views_of_photographs(self, cut: Any, key: Any) -> tuple[Any, Any]:
         """The same views, whose crops are cut from photographs that stay encoded; arguments as of
-        `TwoViews.views_of_photographs`."""
+        `AugmentedTask.views_of_photographs`."""
         whole = self.augmented.of_photographs(cut, key)
         return self._made([*whole, *self._small(whole[0]).of_photographs(cut, key)], key)
 
@@ -134,11 +130,7 @@ class SwAV(TwoViews):
 
     def labels(self, drawn: Any) -> Any:
         """y, on the host: int32 (B,), 0: no label is used."""
-        if isinstance(drawn, np.ndarray):
-            return np.zeros(len(drawn), np.int32)
-        import tensorflow as tf
-
-        return tf.ensure_shape(tf.zeros(tf.shape(drawn)[:1], tf.int32), drawn.shape[:1])
+        return no_labels(drawn)
 
     def apply(self, images: Tensor, drawn: Tensor) -> Any:
         """The views as `views` makes them, inside the step by `keras.ops`, within one grey level:
@@ -221,19 +213,11 @@ class SwAV(TwoViews):
 
     def _side(self, shape: Any) -> int:
         """Pixels of each side of the small crops of images (H, W, 3)."""
-        shorter = min(shape[0], shape[1])
-        side: int = round(self.local_size * shorter)
-        if side < _LEAST_SIDE:
-            raise must(
-                "local_size",
-                f"make small crops of at least {_LEAST_SIDE} pixels",
-                self.local_size,
-                f"of {shorter} pixels these are {side}",
-            )
-        return side
+        return small_side("local_size", self.local_size, shape)
 
     def _small(self, images: Tensor) -> AugmentedViews:
-        return self._crops(self._side(images.shape[1:]))
+        """The small crops of a batch of images; none, of no size, where there are none."""
+        return self._crops(self._side(images.shape[1:]) if self.local_crops else None)
 
     def _crops(self, size: int | None) -> AugmentedViews:
         steps = [self.steps(size, self.local_crop_scale) for _ in range(self.local_crops)]

@@ -15,12 +15,12 @@ from rotkeras.pretext.two_views import TwoViews
 
 class VICReg(TwoViews):
     """The VICReg task: projections of two views should be alike, while over a batch each of their
-    numbers keeps a deviation of 1, and different numbers are not correlated.
+    dimensions keeps a standard deviation of 1, and different dimensions are not correlated.
 
     Args:
         invariance: weight of the distance of two views.
-        variance: weight of the hinge on the deviation of each number.
-        covariance: weight of the covariances of different numbers.
+        variance: weight of the hinge on the standard deviation of each dimension.
+        covariance: weight of the covariances of different dimensions.
         hidden_units: units of the two hidden layers of the projection head.
         projection_units: length of the vectors that the loss compares.
         crop_scale: least and greatest area of the random crop of a view, as a share of the image.

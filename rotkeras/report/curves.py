@@ -80,7 +80,7 @@ def output_curve(run: Gathered, name: str) -> Figure | None:
 
 
 def online_probe_curve(run: Gathered, name: str) -> Figure | None:
-    """The accuracy of classifiers that were trained along, of every tap, over epochs."""
+    """The accuracy of classifiers that were trained alongside, of every tap, over epochs."""
     keys = dict.fromkeys(key for row in run.metrics for key in row if "online/" in key)
     validated = [key for key in keys if key.startswith("val_")]
     lines = [(key.rpartition("/")[2], run.series(key)) for key in validated or keys]

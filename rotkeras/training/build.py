@@ -70,15 +70,18 @@ def build_task(recipe: Recipe, source: Source, augmentation: Sequence[Any], own:
 
 
 def classes_of(source: Source) -> int:
-    """The number of classes of labelled images.
+    """The number of classes of labelled images: the highest label of training and validation + 1. A
+    validation list may have a class that no training image has; the test part is not read while a
+    network trains.
 
     Raises:
         UserError: for images without labels, or of one class.
     """
-    labels = source.train.labels
-    count = 0 if labels is None else int(labels.max()) + 1
+    parts = [each for each in (source.train, source.validation) if each is not None]
+    highest = [int(each.labels.max()) for each in parts if each.labels is not None]
+    count = 0 if source.train.labels is None else max(highest) + 1
     if count < 2:
-        what = "no labels" if labels is None else "labels of one class"
+        what = "no labels" if source.train.labels is None else "labels of one class"
         raise UserError(f"probe.online must be false for these images, got true; they have {what}.")
     return count
 

@@ -54,14 +54,22 @@ def test_its_momentum_rises_over_the_training(digit_source, eagerly):
     assert float(target._momentum()) == pytest.approx(1)
 
 
-def test_without_predictor_and_moving_target_a_run_on_digits_ends_with_the_collapse(tmp_path):
+def test_without_predictor_and_moving_target_a_run_on_digits_ends_with_the_collapse(
+    tmp_path, eagerly
+):
     recipe = {
         "task": {"name": "byol", "hidden_units": 32, "projection_units": 16},
-        "data": {"embedded": "digits", "image_size": 16, "train_images": 320},
+        "data": {
+            "embedded": "digits",
+            "image_size": 16,
+            "train_images": 320,
+            "validation_fraction": 0.1,
+        },
         "backbone": {"blocks": 3, "width": 1 / 24},
         "train": {"epochs": 2, "images_per_batch": 32, "learning_rate": 0.5},
         "probe": {"every_epochs": 0, "train_images": 50},
         "attention": None,
+        "quality": None,
         "report": None,
     }
     (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))

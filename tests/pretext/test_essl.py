@@ -9,7 +9,9 @@ from rotkeras import UserError, attention, pretext, recipe
 from rotkeras.data.keyed import Key
 from rotkeras.orient.network import find_orientation_file, load_orienter
 from rotkeras.pretext import ESSL, SimCLR
+from rotkeras.pretext.check import setting_mistake
 from rotkeras.pretext.rotation import Rotation
+from rotkeras.pretext.two_views import TwoViews
 from rotkeras.run.folder import Run
 
 SMALL_BASE = {"hidden_units": 8, "projection_units": 4}
@@ -117,7 +119,7 @@ def test_the_kept_network_predicts_rotations_of_whole_images(task, pixels):
     assert isinstance(pretext.of_network(network), Rotation)
 
 
-def test_a_rotation_recipe_becomes_essl_by_one_line(tmp_path):
+def test_a_rotation_recipe_becomes_essl_by_one_line(tmp_path, eagerly):
     from rotkeras.training import train
 
     content = {
@@ -142,9 +144,84 @@ def test_a_rotation_recipe_becomes_essl_by_one_line(tmp_path):
     assert {each.angle for each in orienter.orient(images)} <= set(orienter.angles)
 
 
+BASES = {
+    "simclr": SMALL_BASE,
+    "moco": SMALL_BASE,
+    "byol": {**SMALL_BASE, "solarize": 0.5},
+    "simsiam": SMALL_BASE,
+    "swav": {**SMALL_BASE, "prototypes": 8},
+    "swav, small crops": {**SMALL_BASE, "prototypes": 8, "local_crops": 2},
+    "barlow_twins": SMALL_BASE,
+    "vicreg": SMALL_BASE,
+    "amdim": SMALL_BASE,
+}
+"""Settings of every task of two views."""
+
+
+def essl_on(line, **settings):
+    return ESSL(base=line.split(",")[0], base_settings=BASES[line], **settings)
+
+
+def test_all_tasks_of_two_views_are_bases():
+    of_views = {name for name, make in pretext.NAMES.items() if issubclass(make, TwoViews)}
+    assert {line.split(",")[0] for line in BASES} == of_views
+
+
+@pytest.mark.parametrize("line", BASES)
+def test_views_and_labels_of_every_base_are_the_same_inside_the_step(pixels, line):
+    task, key = essl_on(line), key_of(6)
+    x, y = task.views(pixels, key)
+    drawn = task.draw(key)
+    made, labels = task.apply(pixels, drawn), task.labels(drawn)
+    assert made.keys() == x.keys()
+    assert labels.keys() == y.keys() == {"base", "rotation"}
+    for name in x:
+        off = np.abs(np.asarray(made[name]).astype(int) - x[name])
+        assert off.max() <= 3, name
+        assert np.mean(off > 1) < 0.01, name
+    for name in y:
+        np.testing.assert_array_equal(np.reshape(labels[name], -1), y[name], name)
+    # And they are those of the base alone.
+    of_base, labels_of_base = task.task.views(pixels, key)
+    np.testing.assert_array_equal(y["base"], labels_of_base)
+    for name, each in (of_base if isinstance(of_base, dict) else {"views": of_base}).items():
+        np.testing.assert_array_equal(x[name], each)
+
+
+def test_what_the_base_needs_of_a_batch_is_needed():
+    task = ESSL(base="moco", base_settings={"queue_size": 96})
+    assert (task.spans_batch, task.least_images_per_batch) == (False, 1)
+    assert setting_mistake(task, 48) is None
+    assert setting_mistake(task, 64) == (
+        "images_per_batch",
+        "must divide task.base_settings.queue_size (96) for ESSL, got 64",
+    )
+    assert (ESSL().spans_batch, ESSL().least_images_per_batch) == (True, 2)
+    assert setting_mistake(ESSL(), 48, 0.1) is not None
+    # Not what it says itself.
+    assert task.angles == (0, 90, 180, 270)
+    assert not hasattr(task, "chance")
+
+
+def test_crops_of_less_than_8_pixels_are_refused_before_training(task, pixels):
+    words = r"rotation_size must make small crops of at least 8 pixels, got 0\.25; of 16 .* are 4"
+    small = ESSL(base_settings=SMALL_BASE, rotation_size=0.25)
+    for make in (
+        lambda: small.views(pixels, key_of(6)),
+        lambda: small.apply(pixels, small.draw(key_of(6))),
+        lambda: small.build_model(three_taps()),
+    ):
+        with pytest.raises(UserError, match=words):
+            make()
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
+        (
+            {"base": "instance_discrimination"},
+            r"base must be one of .*simclr.*, got 'instance_discrimination'",
+        ),
         ({"base": "rotation"}, r"base must be one of .*simclr.*, got 'rotation'"),
         ({"base": "simclar"}, r"did you mean 'simclr'"),
         (

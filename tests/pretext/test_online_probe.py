@@ -1,18 +1,31 @@
-"""Classifiers that are trained along: their loss and accuracy by hand, and what they need."""
+"""Classifiers that are trained alongside: their loss and accuracy by hand, and what they need."""
 
 import json
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from small_training import LEAN, three_taps
 
 import rotkeras
 from rotkeras import UserError, data, recipe
 from rotkeras.data import Images
-from rotkeras.pretext import InStep, OnlineProbe, Rotation, SimCLR
+from rotkeras.data.taken import crops_by_task
+from rotkeras.pretext import (
+    AMDIM,
+    ESSL,
+    InstanceDiscrimination,
+    InStep,
+    MoCo,
+    OnlineProbe,
+    Rotation,
+    SimCLR,
+    SwAV,
+)
 from rotkeras.pretext.online_crossentropy import OnlineAccuracy, OnlineCrossentropy, OnlineLogs
 from rotkeras.run.folder import Run
+from rotkeras.training.build import classes_of
 
 LABELS = np.array([2, 0], np.int32)
 LOGITS = np.random.default_rng(0).normal(size=(6, 4, 3)).astype(np.float32)
@@ -102,7 +115,85 @@ def test_images_without_labels_are_one_sentence(digit_source):
         data.pipeline(unlabelled, task, images_per_batch=4)
 
 
-def test_a_recipe_has_it(tmp_path):
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([0, 1, 2, 10], "of 10 classes must be from 0 to 9, got 10; give OnlineProbe as many"),
+        ([0, -1, 2, 9], "of 10 classes must be from 0 to 9, got -1; .* no negative label"),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_labels_out_of_range_are_one_sentence(digit_source, labels, words, inside):
+    task = OnlineProbe(Rotation(), classes=10)
+    images = Images.of(
+        digit_source.train.take(slice(0, 4)), np.array(labels), [str(each) for each in range(11)]
+    )
+    for make in (data.pipeline, data.evaluation_pipeline):
+        with pytest.raises(UserError, match=words):
+            make(images, InStep(task) if inside else task, images_per_batch=4)
+
+
+def test_a_class_that_validation_alone_has_is_counted(digit_source):
+    pixels, names = digit_source.train.take(slice(0, 4)), ["a", "b", "c", "d", "e"]
+
+    def part(*labels):
+        return Images.of(pixels, np.array(labels), names)
+
+    assert classes_of(data.Source("own", part(0, 1, 1, 0), part(0, 3, 1, 0))) == 4
+    assert classes_of(data.Source("own", part(0, 1, 1, 0), None)) == 2
+    unlabelled = Images.of(pixels)
+    assert classes_of(data.Source("own", part(0, 1, 1, 0), unlabelled)) == 2
+    for wrong, words in (
+        (data.Source("own", unlabelled, part(0, 1, 1, 0)), "they have no labels"),
+        (data.Source("own", part(0, 0, 0, 0), part(0, 0, 0, 0)), "they have labels of one class"),
+    ):
+        with pytest.raises(UserError, match=f"probe.online must be false .*{words}"):
+            classes_of(wrong)
+
+
+@pytest.fixture
+def photographs(tmp_path, monkeypatch):
+    """Eight photographs of two classes that stay encoded."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    random = np.random.default_rng(0)
+    for number in range(8):
+        folder = tmp_path / "photos" / f"class{number % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = random.integers(0, 256, (24, 20 + number, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    source = data.load(
+        tmp_path / "photos", image_size=16, storage="encoded", validation_fraction=0.0
+    )
+    return source.train
+
+
+@pytest.mark.parametrize("library", ["numpy", "tensorflow"])
+@pytest.mark.parametrize(
+    "task",
+    [Rotation(), SimCLR(), MoCo(queue_size=8), InstanceDiscrimination(), ESSL(), SwAV(), AMDIM()],
+    ids=lambda task: type(task).__name__,
+)
+def test_its_views_of_encoded_photographs_are_those_of_the_task(photographs, task, library):
+    """Rotation makes no crops, and gets squares; the others cut theirs from the photographs."""
+    probed = OnlineProbe(task, classes=2)
+    assert hasattr(probed, "views_of_photographs") == hasattr(task, "views_of_photographs")
+    assert crops_by_task(photographs, probed) == (not isinstance(task, Rotation))
+    settings = {"images_per_batch": 8, "seed": 3, "library": library}
+    x, y = next(iter(data.pipeline(photographs, task, **settings).dataset))
+    made, labels = next(iter(data.pipeline(photographs, probed, **settings).dataset))
+    y_of_task = {name: each for name, each in labels.items() if name != "online"}
+    y_of_task = y_of_task if isinstance(y, dict) else y_of_task["task"]
+    for one, other in zip(
+        keras.tree.flatten((x, y)), keras.tree.flatten((made, y_of_task)), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert sorted(np.asarray(labels["online"])) == [0] * 4 + [1] * 4
+    inside = InStep(probed)
+    sent, _ = next(iter(data.pipeline(photographs, inside, **settings).dataset))
+    assert sent["images"].shape == (8, 16, 16, 3)
+
+
+def test_a_recipe_has_it(tmp_path, eagerly):
     from rotkeras.training import train
 
     content = {

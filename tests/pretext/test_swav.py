@@ -61,6 +61,14 @@ def test_rectangles_have_square_small_crops_of_their_shorter_side(images):
         SwAV(**SMALL, local_crops=1).views(images[:, :12], KEY)
 
 
+def test_small_images_need_no_small_crops(images):
+    task = SwAV(**SMALL)
+    x, _ = task.views(images[:, :12, :12], KEY)
+    assert x.shape == (12, 12, 12, 3)
+    made = np.asarray(task.apply(images[:, :12, :12], task.draw(KEY)))
+    assert np.abs(made.astype(int) - x).max() <= 3
+
+
 def test_the_scores_are_cosines_of_each_view_with_each_prototype(images):
     task = SwAV(**SMALL, local_crops=2, frozen_epochs=0.0)
     model = task.build_model(three_taps())

@@ -7,6 +7,7 @@ import keras
 from rotkeras.arguments.accepted import Positive, Strength
 from rotkeras.pretext.gather import gather
 from rotkeras.pretext.layers.directions import add_directions, check_count, check_share
+from rotkeras.pretext.layers.rows import set_rows, take_rows
 
 
 @keras.saving.register_keras_serializable(package="rotkeras")
@@ -60,7 +61,7 @@ class ImageTable(keras.layers.Layer):
         """The rows of the images, before they move."""
         vectors, positions, *others = inputs
         before, *of_others = (
-            keras.ops.stop_gradient(keras.ops.take(self.rows.value, each, axis=0))
+            keras.ops.stop_gradient(take_rows(self.rows, keras.ops.cast(each, "int32")))
             for each in (positions, *others)
         )
         if training:
@@ -69,7 +70,7 @@ class ImageTable(keras.layers.Layer):
             moved, _ = gather(keras.ops.normalize(moved, axis=1))
             places, _ = gather(keras.ops.cast(positions, "int32"))
             moved = keras.ops.take(moved, _last_of_equals(places), axis=0)
-            self.rows.assign(keras.ops.scatter_update(self.rows.value, places[:, None], moved))
+            set_rows(self.rows, places, moved)
         return [before, *of_others] if others else before
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:

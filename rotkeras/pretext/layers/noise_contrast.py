@@ -1,5 +1,6 @@
 """How much more likely rows of a table are by the model than by chance."""
 
+import math
 from typing import Any
 
 import keras
@@ -10,15 +11,19 @@ from rotkeras.pretext.gather import gather
 from rotkeras.pretext.layers.directions import check_count
 from rotkeras.pretext.losses.nce import log_ratios
 
+_NONE = -1e9
+"""In place of the similarity and of the log-ratio of a negative that does not count."""
+
 
 @keras.saving.register_keras_serializable(package="rotkeras")
 class NoiseContrast(keras.layers.Layer):
     """log(P / (m · Pn)) of each image's own row and of the negatives, for
     `rotkeras.pretext.losses.nce`.
 
-    P = exp(similarity / temperature) / Z. Each batch estimates Z, without gradient, as N times the
-    mean of exp(similarity / temperature) over its own rows and negatives. With `fixed`, Z stays as
-    the first batch of training estimates it: a weight that is saved.
+    P = exp(similarity / temperature) / Z, where Z is the sum of exp(similarity / temperature) over
+    all N rows. Each batch estimates Z, without gradient, as the mean over its images of what their
+    own rows add, and N − 1 times the mean over the negatives that are not the image's own row. With
+    `fixed`, Z stays as the first batch of training estimates it: a weight that is saved.
 
     Args:
         images: N, rows of the table.
@@ -67,27 +72,35 @@ class NoiseContrast(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The log-ratios."""
+        """The log-ratio of each image's own row and of each negative."""
         ops = keras.ops
         vectors, own, negatives, positions, places = inputs
         vectors = ops.cast(vectors, "float32")
         mine = ops.sum(vectors * own, axis=1, keepdims=True)
         others = ops.matmul(vectors, ops.transpose(negatives))
         same = ops.cast(positions, "int32")[:, None] == places[None]
-        normaliser = self._normaliser(
-            ops.concatenate([mine, ops.where(same, -1e9, others)], axis=1), training
-        )
+        normaliser = self._normaliser(mine, ops.where(same, _NONE, others), training)
         scores = ops.concatenate([mine, others], axis=1)
         ratios = log_ratios(scores, normaliser, ops.shape(others)[1], self.images, self.temperature)
-        return ops.where(ops.concatenate([ops.zeros_like(same[:, :1]), same], axis=1), -1e9, ratios)
+        return ops.where(
+            ops.concatenate([ops.zeros_like(same[:, :1]), same], axis=1), _NONE, ratios
+        )
 
-    def _normaliser(self, scores: Any, training: bool | None) -> Any:
-        """log Z of this batch; the fixed one after the first step of training."""
+    def _normaliser(self, own: Any, others: Any, training: bool | None) -> Any:
+        """log Z of this batch, or the fixed one after the first step of training.
+
+        An image's own row is 1 of N, so it must not be averaged with the negatives: it would count
+        N / (1 + m) times, and P of an own row could never exceed (1 + m) / N.
+        """
         ops = keras.ops
-        everything, _ = gather(ops.stop_gradient(scores))
-        logits = everything / self.temperature
-        counted = ops.sum(ops.cast(everything > -1e8, "float32"))
-        of_batch = ops.logsumexp(logits) - ops.log(counted) + ops.log(float(self.images))
+        own, _ = gather(ops.stop_gradient(own))
+        others, _ = gather(ops.stop_gradient(others))
+        counted = ops.sum(ops.cast(others > _NONE / 2, "float32"))
+        of_batch = ops.logaddexp(
+            _log_mean(own / self.temperature, ops.cast(ops.size(own), "float32")),
+            _log_mean(others / self.temperature, ops.maximum(counted, 1.0))
+            + math.log(max(self.images - 1, 1)),
+        )
         if not self.fixed:
             return of_batch
         known = self.estimated.value > 0
@@ -111,3 +124,8 @@ class NoiseContrast(keras.layers.Layer):
             "temperature": self.temperature,
             "fixed": self.fixed,
         }
+
+
+def _log_mean(logits: Any, count: Any) -> Any:
+    """log of the sum of exp(logits) over a count."""
+    return keras.ops.logsumexp(logits) - keras.ops.log(count)

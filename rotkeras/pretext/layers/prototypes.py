@@ -58,7 +58,7 @@ class Prototypes(keras.layers.Layer):
         )
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The scores."""
+        """The cosine similarity of each vector with each prototype."""
         ops = keras.ops
         kernel = ops.convert_to_tensor(self.kernel)
         if self.frozen_images:

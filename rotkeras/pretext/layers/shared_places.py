@@ -30,7 +30,7 @@ class SharedPlaces(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """The places."""
+        """The places that all images of the batch have drawn."""
         everything, _ = gather(keras.ops.cast(inputs, "int32"))
         return keras.ops.reshape(everything, (-1,)) % self.rows
 

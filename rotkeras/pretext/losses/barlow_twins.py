@@ -19,7 +19,8 @@ none."""
 def barlow_twins(embeddings: Any, off_diagonal: NotNegativeNumber = 0.005) -> Tensor:
     """One loss of a batch: how far the cross-correlation of its two views is from the identity.
 
-    With each dimension of each view standardised over the N images to mean 0 and deviation 1,
+    With each dimension of each view standardised over the N images to mean 0 and standard deviation
+    1,
 
         C_ij = Σ_b zA_b,i · zB_b,j / N,
         loss = Σ_i (1 − C_ii)² + λ · Σ_i Σ_{j ≠ i} C_ij².

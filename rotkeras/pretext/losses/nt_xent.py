@@ -59,8 +59,12 @@ def similarities(
     others = views if others is None else unit(others)
     rows = ops.arange(ops.shape(views)[0]) + ops.cast(offset, "int32")
     columns = ops.arange(ops.shape(others)[0])
-    # The views 2k and 2k + 1 are of one image.
-    partner = rows + 1 - 2 * (rows % 2)
     logits = ops.matmul(views, ops.transpose(others)) / temperature
     logits = ops.where(rows[:, None] == columns[None], -1e9, logits)
-    return logits, partner[:, None] == columns[None]
+    return logits, partners(rows)[:, None] == columns[None]
+
+
+def partners(positions: Tensor) -> Tensor:
+    """The position of the other view of each view's image: int32 (R,) of positions int32 (R,) in
+    the whole batch. The views 2k and 2k + 1 are of one image."""
+    return positions + 1 - 2 * (positions % 2)

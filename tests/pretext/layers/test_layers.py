@@ -88,6 +88,33 @@ def test_a_table_moves_the_rows_of_the_batch():
     np.testing.assert_allclose(table.rows, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_rows_are_written_in_place_with_the_bits_of_a_copy(compiled):
+    import tensorflow as tf
+
+    rng = np.random.default_rng(1)
+    table = ImageTable(50, 6, momentum=0.25)
+    step = tf.function(lambda *inputs: table([*inputs], training=True), jit_compile=compiled)
+    for _ in range(3):
+        places, others = rng.integers(0, 50, (2, 8)).astype(np.int32)
+        before = np.array(table.rows)
+        own, read = step(X, places, others)
+        np.testing.assert_array_equal(own, before[places])
+        np.testing.assert_array_equal(read, before[others])
+        moved = np.asarray(keras.ops.normalize(0.25 * before[places] + 0.75 * X, axis=1))
+        for row, place in zip(moved, places, strict=True):  # of an image that comes twice the last
+            before[place] = row
+        if compiled:
+            np.testing.assert_allclose(table.rows, before, rtol=1e-6)
+        else:
+            np.testing.assert_array_equal(table.rows, before)
+    # Reading or assigning a whole variable of many rows costs more than the network.
+    graph = step.get_concrete_function(X, places, others).graph
+    operations = {each.type for each in graph.get_operations()}
+    assert {"ResourceGather", "ResourceScatterUpdate"} <= operations
+    assert not operations & {"ReadVariableOp", "AssignVariableOp", "TensorScatterUpdate"}
+
+
 def test_they_are_saved_with_a_model(tmp_path):
     inputs, places = keras.Input((6,)), keras.Input((), dtype="int32")
     vectors = keras.layers.Dense(2)(inputs)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from rotkeras import UserError
-from rotkeras.pretext.first_of_logits import FirstAccuracy, InfoNCE
+from rotkeras.pretext.first_of_logits import FirstOfRow, InfoNCE
 from rotkeras.pretext.losses import info_nce
 from rotkeras.pretext.losses.info_nce import logits_of
 
@@ -100,6 +100,8 @@ def test_ugly_numbers():
 
 
 def test_accuracy_counts_first_logits_that_are_alone_the_greatest():
-    metric = FirstAccuracy()
+    metric = FirstOfRow()
     metric.update_state(np.zeros(4), np.float32([[2, 1, 0], [1, 2, 0], [1, 1, 1], [3, -1, 2.9]]))
     assert float(metric.result()) == 0.5
+    metric.update_state(None, np.float32([[0, -1e9, -1]]))  # of rows that do not count
+    assert float(metric.result()) == pytest.approx(0.6)

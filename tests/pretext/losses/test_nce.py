@@ -5,7 +5,7 @@ import pytest
 from rotkeras import UserError
 from rotkeras.pretext.layers import ImageTable, NoiseContrast, SharedPlaces
 from rotkeras.pretext.losses import log_ratios, nce
-from rotkeras.pretext.nce_loss import NCE, OwnRowAccuracy
+from rotkeras.pretext.nce_loss import NCE
 
 RNG = np.random.default_rng(0)
 
@@ -75,12 +75,15 @@ def test_a_batch_estimates_the_normaliser_which_may_stay(fixed):
     assert float(layer.estimated) == 0
     found = contrast(vectors, table, positions, places, layer, training=True)
     np.testing.assert_allclose(found, before, rtol=1e-5)
-    # By hand: the own row and the negatives that are not it.
-    values = []
-    for vector, own in zip(vectors, positions, strict=True):
-        rows = [own, *(place for place in places if place != own)]
-        values += [np.exp(vector @ table[row] / 0.5) for row in rows]
-    z = 20 * np.mean(values)
+    # By hand: an own row is one of the 20, the others are as the negatives that are not it.
+    others = [
+        np.exp(vector @ table[place] / 0.5)
+        for vector, own in zip(vectors, positions, strict=True)
+        for place in places
+        if place != own
+    ]
+    own_rows = np.exp(np.sum(vectors * table[positions], axis=1) / 0.5)
+    z = np.mean(own_rows) + 19 * np.mean(others)
     assert float(layer.log_normaliser) == pytest.approx(np.log(z) if fixed else 0, rel=1e-5)
     expected = vectors @ table[places].T / 0.5 - np.log(z) - np.log(4 / 20)
     expected[0, 1] = -1e9  # place 1 is the own row of the first image
@@ -89,6 +92,40 @@ def test_a_batch_estimates_the_normaliser_which_may_stay(fixed):
     alike = table[positions]
     later = contrast(alike, table, positions, places, layer, training=True)[:, 0]
     assert (later[0] == pytest.approx(1 / 0.5 - np.log(z) - np.log(4 / 20), rel=1e-4)) == fixed
+
+
+def test_the_normaliser_is_the_sum_over_a_table_that_is_drawn_whole():
+    """Each other row once as a negative: then the estimate is exact."""
+    table, vectors = unit(12, 4), unit(1, 4)
+    layer = NoiseContrast(12, 0.1, fixed=True)
+    places = np.arange(12, dtype=np.int32)
+    contrast(vectors, table, np.array([5], np.int32), places, layer, training=True)
+    exact = np.sum(np.exp(np.float64(table @ vectors[0]) / 0.1))
+    assert float(layer.log_normaliser) == pytest.approx(np.log(exact), rel=1e-5)
+
+
+def test_a_perfect_table_has_the_probabilities_of_the_true_sum():
+    """Own rows equal to their vectors, negatives at right angles: an own row is data almost
+    certainly, and is not averaged away among many more rows."""
+    images, dimensions = 4500, 64
+    table = np.eye(dimensions, dtype=np.float32)[np.arange(images) % dimensions]
+    table[8:] = np.eye(dimensions, dtype=np.float32)[8 + np.arange(images - 8) % (dimensions - 8)]
+    positions, places = np.arange(8, dtype=np.int32), np.arange(8, 408, dtype=np.int32)
+    ratios = contrast(table[:8], table, positions, places, NoiseContrast(images, 0.07))
+    exact = np.exp(1 / 0.07) + (images - 1)
+    np.testing.assert_allclose(
+        ratios[:, 0], 1 / 0.07 - np.log(exact) - np.log(400 / images), rtol=1e-4
+    )
+    expected = reference(np.eye(1, 401), exact, images, 0.07)
+    np.testing.assert_allclose(nce(ratios), np.repeat(expected, 8), rtol=1e-3)
+    assert float(np.max(nce(ratios))) < np.log(2)
+
+
+def test_a_table_of_one_row_has_a_normaliser():
+    row = unit(1, 4)
+    zero = np.zeros(1, np.int32)
+    ratios = contrast(row, row, zero, zero, NoiseContrast(1, 0.5))
+    np.testing.assert_allclose(ratios, [[0, -1e9]], atol=1e-5)
 
 
 def test_images_of_a_batch_share_their_places():
@@ -108,12 +145,6 @@ def test_a_table_keeps_the_last_vector_of_an_image_that_comes_twice():
     np.testing.assert_array_equal(others, before[[0, 4, 4]])
     np.testing.assert_allclose(np.asarray(table.rows)[[1, 4]], [[1, 0], [0, 1]], atol=1e-6)
     np.testing.assert_array_equal(np.asarray(table.rows)[[0, 2, 3]], before[[0, 2, 3]])
-
-
-def test_accuracy_counts_ties_as_wrong():
-    metric = OwnRowAccuracy()
-    metric.update_state(None, np.array([[2, 1, 0], [0, 1, 0], [1, 1, 0], [0, -1e9, -1]], "float32"))
-    assert float(metric.result()) == 0.5
 
 
 @pytest.mark.parametrize(
