@@ -259,6 +259,7 @@ def test_one_failure_does_not_end_the_rest_and_is_shown(tmp_path, trained, monke
     assert trained == [("simclr-seed0", False), ("simclr-seed1", False)]
 
 
+@pytest.mark.long
 def test_a_collapsed_run_is_not_ranked(tmp_path, trained):
     """BYOL without its predictor and its slow copy gives all images one embedding, in a few
     steps."""
@@ -338,6 +339,7 @@ def test_images_without_labels_have_measures_alone(tmp_path, trained):
     assert "spread rank" in page
 
 
+@pytest.mark.long
 def test_minutes_are_measured_first_and_backbones_compared(tmp_path, trained, monkeypatch):
     monkeypatch.setattr("rotkeras.compare.worker.LEAST_STEPS", 2)
     folder, told = tmp_path / "page.compare", []

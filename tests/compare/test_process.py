@@ -32,6 +32,7 @@ def test_the_error_of_a_process_is_its_sentence(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.long
 def test_an_interrupt_ends_the_process_and_says_how_to_resume(tmp_path):
     """The command is interrupted while its run starts; no process of it is left."""
     folder = tmp_path / "page.compare"

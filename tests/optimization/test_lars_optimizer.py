@@ -72,6 +72,7 @@ def test_the_first_step_of_a_kernel_is_as_long_as_the_coefficient_says():
     np.testing.assert_allclose(keras.ops.convert_to_numpy(kernel), np.full((2, 2), 2.25), rtol=1e-6)
 
 
+@pytest.mark.long
 def test_on_jax_the_steps_are_those_of_tensorflow(tmp_path):
     """In a process of its own, compiled."""
     starts, gradients = starts_and_gradients()
@@ -186,6 +187,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.long
 def test_two_devices_step_as_one():
     result = subprocess.run(
         [sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, env=os.environ

@@ -54,6 +54,7 @@ def test_its_momentum_rises_over_the_training(digit_source, eagerly):
     assert float(target._momentum()) == pytest.approx(1)
 
 
+@pytest.mark.long
 def test_without_predictor_and_moving_target_a_run_on_digits_ends_with_the_collapse(
     tmp_path, eagerly
 ):

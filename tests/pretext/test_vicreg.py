@@ -19,6 +19,7 @@ def test_the_settings_of_the_loss_arrive(weights):
     assert float(task.loss()(np.zeros(8), VECTORS)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.long
 def test_without_variance_and_covariance_the_embeddings_of_digits_shrink(digit_source):
     images, spread = digit_source.train.draw(64), {}
     for weights in ((25.0, 25.0, 1.0), (25.0, 0.0, 0.0)):

@@ -219,6 +219,7 @@ print(json.dumps([seen.kernels, after.kernels, model.get_weights()[0].ravel().to
 
 
 @pytest.mark.parametrize("where", ["devices", "jax"])
+@pytest.mark.long
 def test_on_two_devices_and_on_jax(where):
     """In a process of its own, against hand arithmetic in NumPy."""
     result = subprocess.run(
