@@ -22,8 +22,9 @@ from rotkeras.pretext.two_views import TwoViews
 
 Tensor = Any
 
-_THIRD_VIEW = 2
-"""Views 0 and 1 are those of the base task."""
+_THIRD_VIEW = 1_000
+"""The number of the view that is rotated, far from those of the base task, which may have small
+crops too."""
 _VIEWS, _ROTATIONS = "views", "rotations"
 """The inputs of the model, where the base task has one."""
 _BASE, _ROTATION = "base", "rotation"
