@@ -118,6 +118,7 @@ def test_the_gain_is_paired_with_the_untrained_network_of_the_seed(compared):
     assert found["entries"]["simclr"]["summary"]["gain"]["mean"] == pytest.approx(np.mean(gains))
 
 
+@pytest.mark.long
 def test_what_is_finished_is_kept_and_what_is_missing_is_trained(compared, tmp_path, trained):
     """A seed more, after one run was lost and another was stopped before its evaluation."""
     folder = tmp_path / "page.compare"
@@ -206,6 +207,7 @@ def test_a_folder_takes_no_task_on_other_images_or_another_backbone(
     assert (folder / "plan.json").read_bytes() == before
 
 
+@pytest.mark.long
 def test_an_interrupted_run_resumes_by_its_checkpoint(tmp_path, trained, monkeypatch):
     from rotkeras.compare.memory import Rounds
 
@@ -230,6 +232,7 @@ def test_an_interrupted_run_resumes_by_its_checkpoint(tmp_path, trained, monkeyp
     assert results(folder)["seeds"] == 1
 
 
+@pytest.mark.long
 def test_one_failure_does_not_end_the_rest_and_is_shown(tmp_path, trained, monkeypatch):
     folder, work = tmp_path / "page.compare", process._work
     sentences = {

@@ -15,6 +15,7 @@ from rotkeras import UserError, recipe
 from rotkeras.compare import process
 
 
+@pytest.mark.long
 def test_a_run_has_a_process_and_a_peak_memory_of_its_own(tmp_path):
     folder = tmp_path / "page.compare"
     said = command(folder, "--no-pictures", tasks="rotation", seeds=1, small=SMALL[:-1])

@@ -82,6 +82,10 @@ TASKS = {
 
 QUICK = list(TASKS) if os.environ.get("ROTKERAS_ALL") else ["rotation", "simclr", "essl"]
 
+elsewhere_too = pytest.mark.skipif(
+    not os.environ.get("ROTKERAS_ALL"), reason="on two devices and JAX with ROTKERAS_ALL=1"
+)
+
 quick = pytest.mark.parametrize("line", QUICK, indirect=True)
 
 
@@ -413,12 +417,14 @@ def on_one_device():
     return trained("tensorflow", "one")
 
 
+@elsewhere_too
 def test_two_replicas_have_the_losses_of_one(on_one_device):
     found = trained("tensorflow", "two")
     for line in QUICK:
         np.testing.assert_allclose(found[line], on_one_device[line], rtol=1e-4)
 
 
+@elsewhere_too
 def test_jax_has_the_losses_of_tensorflow(on_one_device):
     pytest.importorskip("jax")
     found = trained("jax", "one")

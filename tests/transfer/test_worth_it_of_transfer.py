@@ -120,7 +120,7 @@ def test_gains_are_paired_and_joined_with_the_images(compared):
     found = result["counts"]["5"]
     assert found["gain"] == pytest.approx(sum(gains) / 2)
     # Student's t with one degree of freedom, and the mean of the bootstrap's margins.
-    of_seeds = 12.706 * statistics.stdev(gains) / math.sqrt(2)
+    of_seeds = 12.7062047 * statistics.stdev(gains) / math.sqrt(2)
     of_images = sum(row["margin"] for row in file["rows"]) / 2
     assert found["margin"] == pytest.approx(math.hypot(of_seeds, of_images))
     assert found["training_images"] == 50

@@ -197,10 +197,12 @@ def on_one_device():
     return elsewhere.run(SCRIPT, "tensorflow", "one")
 
 
+@pytest.mark.long
 def test_two_replicas_train_as_one_device(on_one_device):
     np.testing.assert_allclose(elsewhere.run(SCRIPT, "tensorflow", "two"), on_one_device, rtol=1e-5)
 
 
+@pytest.mark.long
 def test_jax_trains_as_tensorflow(on_one_device):
     pytest.importorskip("jax")
     np.testing.assert_allclose(elsewhere.run(SCRIPT, "jax", "one"), on_one_device, rtol=1e-5)
