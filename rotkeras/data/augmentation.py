@@ -195,7 +195,7 @@ def key_of_step(key: Key, number: int) -> Key:
 
 
 def _another_seed(seed: Any, number: int) -> Any:
-    if isinstance(seed, int | np.integer):
+    if isinstance(seed, int | np.integer | np.ndarray):
         return keyed.mix(seed, number).astype(np.int64)
     import tensorflow as tf
 

@@ -81,6 +81,11 @@ PAIR = ["resnet", "keras_applications, ReLU"]
 units, a family of ours and a network of Keras."""
 
 
+elsewhere_too = pytest.mark.skipif(
+    not os.environ.get("ROTKERAS_ALL"), reason="on two devices and JAX with ROTKERAS_ALL=1"
+)
+
+
 def make(line, **more):
     arguments, _ = BACKBONES[line]
     name = line.split(",")[0]
@@ -125,6 +130,7 @@ def test_it_trains(line, images, eagerly):
     assert np.mean(changed) > 0.9
 
 
+@pytest.mark.parametrize("line", QUICK, indirect=True)
 def test_it_loads_in_safe_mode_without_rotkeras_and_is_cut_at_each_tap(line, tmp_path):
     backbone = make(line)
     image = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, 3), np.uint8)
@@ -146,6 +152,7 @@ def test_it_loads_in_safe_mode_without_rotkeras_and_is_cut_at_each_tap(line, tmp
     assert done.stdout.split() == ["True", "False"]
 
 
+@pytest.mark.parametrize("line", QUICK, indirect=True)
 def test_untrained_copies_differ_and_those_of_one_seed_are_equal(line):
     backbone = make(line)
     one, same, other = (taps.untrained_copy(backbone, seed) for seed in (1, 1, 2))
@@ -186,6 +193,7 @@ def test_the_same_weights_at_another_size(line):
     assert [id(w) for w in larger.weights] == [id(w) for w in backbone.weights]
 
 
+@pytest.mark.parametrize("line", QUICK, indirect=True)
 def test_sixteen_bits_train_and_predict_finite_numbers(line, images, eagerly):
     before = keras.config.dtype_policy()
     try:
@@ -273,10 +281,12 @@ def on_one_device():
     return losses("tensorflow", "one")
 
 
+@elsewhere_too
 def test_two_replicas_have_the_losses_of_one(on_one_device):
     check_losses(losses("tensorflow", "two"), on_one_device)
 
 
+@elsewhere_too
 def test_jax_has_the_losses_of_tensorflow(on_one_device):
     pytest.importorskip("jax")
     check_losses(losses("jax", "one"), on_one_device)
