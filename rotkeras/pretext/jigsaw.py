@@ -161,7 +161,7 @@ class Jigsaw(TileTask):
         pixels = part.take(slice(0, len(shown)))
         tiles = x["tiles"].reshape(-1, COUNT, *x["tiles"].shape[1:])[: len(shown)]
         caption = (
-            "Validation images, their tiles in the order that the network saw, and as it put them:"
+            "Images, their tiles in the order that the network saw, and as it put them:"
             f" tiles at a wrong place have a red frame. Of {len(labels):,} puzzles"
             f" {100 * np.mean(labels == predicted):.1f} % are solved; by chance"
             f" {100 / self.permutations:.1f} % would be."

@@ -160,9 +160,9 @@ class RelativePatch(TileTask):
         counts = np.zeros((len(POSITIONS), len(POSITIONS)), np.int64)
         np.add.at(counts, (labels, predicted), 1)
         caption = (
-            f"Where {counts.sum():,} neighbours of validation images lie beside the tile in the"
-            f" centre, and where the network puts them: {100 * np.trace(counts) / counts.sum():.1f}"
-            " % are right, and 12.5 % would be by chance."
+            f"Where {counts.sum():,} tiles lie beside the tile in the centre of their image, and"
+            f" where the network puts them: {100 * np.trace(counts) / counts.sum():.1f} % are"
+            " right, and 12.5 % would be by chance."
         )
         return [Picture("positions", caption, counts=counts, class_names=POSITIONS)]
 
