@@ -4,7 +4,8 @@
     python benchmarks/draw_views.py byol imagenette-128/val -o byol_views.png --set solarize=0.2
 
 The left column is the image. Each group beside it holds the views of one epoch, with a caption.
-Views of other sizes than the image are drawn in their own number of pixels.
+Views of other sizes than the image are drawn in their own number of pixels; the nine tiles of an
+image are drawn together, in the order that the network sees.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from rotkeras import data, pretext
 from rotkeras.data.keyed import Key
+from rotkeras.pretext import tile_pictures
 
 _GAP, _LINE, _COLOURS = 6, 18, 128
 _EPOCHS = 3
@@ -49,6 +51,8 @@ def of_epoch(task: Any, part: Any, epoch: int, seed: int) -> list[list[tuple[str
     pixels = part.take(slice(None))
     key = Key(np.int64(seed), np.int64(epoch), part.rows, np.arange(len(part)))
     x, _ = task.views(pixels, key)
+    if not getattr(task, "whole_views", True):
+        return boards(x, pixels)
     found: list[list[tuple[str, Any]]] = [[] for _ in range(len(part))]
     for name, views in x.items() if isinstance(x, dict) else [("", x)]:
         views = np.asarray(views)
@@ -56,6 +60,15 @@ def of_epoch(task: Any, part: Any, epoch: int, seed: int) -> list[list[tuple[str
             for image, mine in enumerate(np.split(views, len(part))):
                 found[image] += [(name, view) for view in mine]
     return found
+
+
+def boards(x: Any, images: Any) -> list[list[tuple[str, Any]]]:
+    """The nine tiles of each image as one view, in the first of its orders where it has some."""
+    tiles = np.asarray(x["tiles"] if isinstance(x, dict) else x)
+    tiles = tiles.reshape(len(images), -1, *tiles.shape[1:])
+    if isinstance(x, dict):
+        tiles = tiles[np.arange(len(images))[:, None], np.asarray(x["orders"])[:, 0]]
+    return [[("", tile_pictures.board(each, images.shape[1:], 1))] for each in tiles]
 
 
 def drawn(images: Any, groups: list[list[list[tuple[str, Any]]]]) -> Image.Image:

@@ -96,6 +96,23 @@ def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tup
     help="Training schedule of the probes: fast, or as published.",
 )
 @click.option(
+    "--patches",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help=(
+        "Average the features over N×N patches of each image, as published for tasks of tiles"
+        " (3). 0: whole images."
+    ),
+)
+@click.option(
+    "--patch-crop",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.75,
+    metavar="SHARE",
+    help="With --patches: share of the sides that the patches make up together.",
+)
+@click.option(
     "--labelled",
     metavar="IMAGES",
     help=(
@@ -121,6 +138,8 @@ def evaluate(
     draw: Any,
     seeds: int,
     budget: str,
+    patches: int,
+    patch_crop: float,
     labelled: str | None,
     test_folder: str | None,
     data_dir: str | None,
@@ -140,6 +159,7 @@ def evaluate(
     rotkeras evaluate runs/cifar10-cpu --probe conv --init trained,scratch --labels-per-class 20,100
     rotkeras evaluate runs/cifar10 --probe nonlinear,conv --tap conv2 --fine-tune --budget published
     --seeds 3
+    rotkeras evaluate runs/jigsaw --probe ridge --patches 3
     """
     from rotkeras.cli.evaluate_console import EvaluateConsole
     from rotkeras.errors import UserError, nearest
@@ -170,6 +190,8 @@ def evaluate(
             "draw": draw,
             "seeds": tuple(range(seeds)),
             "budget": budget,
+            "patches": patches,
+            "patch_crop": patch_crop,
         }
         | ({"probes": probes or default} if probes or default else {}),
         labelled=labelled,

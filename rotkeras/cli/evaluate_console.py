@@ -159,7 +159,7 @@ def tap_tables(
         table = new_table(title if page is pages[0] else "", plain)
         table.add_column("tap")
         for probe, mode, budget in page:
-            table.add_column(f"{probe}\n{MODE_NAMES[mode]}{_mark(budget)}", justify="right")
+            table.add_column(f"{_lines(probe)}\n{MODE_NAMES[mode]}{_mark(budget)}", justify="right")
         for (tap,), group in sorted(tables.grouped(rows, "tap").items()):
             cells = []
             for column in page:
@@ -203,7 +203,8 @@ def class_tables(
         for column in page:
             probe, mode, budget = column
             table.add_column(
-                f"{probe}\n{MODE_NAMES[mode]}{_mark(budget)}\n{best[column]}", justify="right"
+                f"{_lines(probe)}\n{MODE_NAMES[mode]}{_mark(budget)}\n{best[column]}",
+                justify="right",
             )
         for name in next(iter(shown.values())):
             values = [each[name] for each in shown.values()]
@@ -237,6 +238,13 @@ def notes(
             " networks; the pre-trained network is always the same. A number without ± does not"
             " depend on a seed, or was measured with one seed."
         ]
+    for of in dict.fromkeys(
+        (row["patches"]["grid"], row["patches"]["crop"]) for row in rows if "patches" in row
+    ):
+        found.append(
+            f"{of[0]}×{of[0]} of {100 * of[1]:g} %: features are the mean over {of[0]}×{of[0]}"
+            f" patches, which make up {100 * of[1]:g} % of the sides of an image."
+        )
     budgets = {row["budget"] for row in rows}
     if any(budget.startswith("fast") for budget in budgets):
         found.append(
@@ -279,6 +287,11 @@ def about_taps(rows: Sequence[dict[str, Any]], content: Mapping[str, Any]) -> st
         " differ significantly from that of other taps. The second tap is used if it is among"
         " these. Use more validation images to decide."
     )
+
+
+def _lines(probe: str) -> str:
+    """The name of a probe in a heading: patches are in a line of their own."""
+    return probe.replace(", ", "\n")
 
 
 def _mark(budget: str) -> str:

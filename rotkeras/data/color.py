@@ -30,7 +30,7 @@ _APPLY, _ORDER, _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE = range(20, 26)
 UNIT = 2**24
 """Numbers that are drawn are integers below this; divided by it, they lie in [0, 1)."""
 
-_GREY = (0.2989, 0.587, 0.114)
+GREY = (0.2989, 0.587, 0.114)
 """Of red, green and blue, as in ITU-R 601-2."""
 
 _ORDERS = np.array(list(itertools.permutations(range(4))), np.int32)
@@ -254,7 +254,7 @@ def _choose(which: Tensor, these: Planes, those: Planes, library: Any) -> Planes
 
 
 def _grey(planes: Planes) -> Tensor:
-    red, green, blue = (np.float32(each) for each in _GREY)
+    red, green, blue = (np.float32(each) for each in GREY)
     return planes[0] * red + planes[1] * green + planes[2] * blue
 
 

@@ -18,7 +18,8 @@ from rotkeras.backbones import taps
 from rotkeras.data import Images, Source
 from rotkeras.data.fingerprint import sampled_digest, source_fingerprint
 from rotkeras.errors import UserError
-from rotkeras.evaluate.options import ALL_PROBES, Options, Unit, plan
+from rotkeras.evaluate.options import ALL_PROBES, Options, Patches, Unit, plan
+from rotkeras.evaluate.patches import patch_network
 from rotkeras.evaluate.record import KEY, Record, result
 from rotkeras.files import check_writable, one_writer, write_whole
 from rotkeras.probes import FittedProbe, PooledFeatures, extract, fit
@@ -92,6 +93,9 @@ def evaluate(
     wanted = [options] if isinstance(options, Options) else list(options)
     for tap in (tap for each in wanted for tap in each.taps or ()):
         taps.check(network, tap)
+    for each in wanted:
+        if each.patches:
+            patch_network(network, each.patches, each.patch_crop)  # what is too small is said now
     keras.utils.set_random_seed(recipe.train.seed)
     assert source.validation is not None  # check_source
     units = list(
@@ -277,10 +281,13 @@ class _Work:
         key = (
             unit.mode in ("random", "scratch"),
             unit.seed if unit.mode in ("random", "scratch") else None,
+            unit.patches,
         )
         if self._network is None or self._network[0] != key:
             self._network, self._pooled = None, {}  # old features go before the new ones come
             network = taps.untrained_copy(self.trained, unit.seed) if key[0] else self.trained
+            if unit.patches:
+                network = patch_network(network, unit.patches.grid, unit.patches.crop)
             self._network = key, network
         network, most = self._network[1], pooled_features(unit.probe)
         if most not in self._pooled:
@@ -355,13 +362,15 @@ class _Work:
     def _test_predictions(self, rows: list[dict[str, Any]], test: Images) -> dict[str, Any]:
         row = rows[0]
         labels = None if row["labels_per_class"] == "all" else row["labels_per_class"]
+        of_patches = row.get("patches")
         unit = Unit(
-            row["probe"],
+            of_patches["probe"] if of_patches else row["probe"],
             row["mode"],
             labels,
             row["draw"],
             row["seed"],
             tuple(each["tap"] for each in rows),
+            patches=Patches(of_patches["grid"], of_patches["crop"]) if of_patches else None,
         )
         if row["classifier"] is None:
             return self._fit(unit).predict(test)

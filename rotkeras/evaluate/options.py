@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rotkeras.arguments.accepted import Budget, Positive, ProbeName, Seed, Share, Text
+from rotkeras.arguments.accepted import Budget, NotNegative, Positive, ProbeName, Seed, Share, Text
 from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError, nearest
 from rotkeras.evaluate.names import MODE_NAMES, MODES
@@ -34,6 +34,9 @@ class Options:
         seeds: of probes, untrained networks and draws.
         budget: "fast" or "published".
         scale: shares of the budget's epochs and images.
+        patches: along each side; features are then the mean over the patches of an image
+            (`rotkeras.evaluate.patches`), as published for tasks of tiles. 0 for whole images.
+        patch_crop: share of the sides that the patches make up together.
     """
 
     probes: Annotated[tuple[ProbeName | Literal["knn"], ...], Field(min_length=1)] = ALL_PROBES
@@ -44,6 +47,8 @@ class Options:
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     budget: Budget = "fast"
     scale: tuple[Share, Share] = (1.0, 1.0)
+    patches: NotNegative = 0
+    patch_crop: Share = 0.75
 
     def __post_init__(self) -> None:
         expanded = [
@@ -75,6 +80,22 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Patches:
+    """Patches of an image, over which features are averaged.
+
+    Attributes:
+        grid: along each side.
+        crop: share of the sides that they make up together.
+    """
+
+    grid: int
+    crop: float
+
+    def __str__(self) -> str:
+        return f"{self.grid}×{self.grid} of {100 * self.crop:g} %"
+
+
+@dataclass(frozen=True)
 class Unit:
     """One fit: a probe on one or several taps of one network with one set of labels."""
 
@@ -85,6 +106,7 @@ class Unit:
     seed: int
     taps: tuple[str, ...]
     settings: Settings | None = None
+    patches: Patches | None = None
 
     @property
     def epochs(self) -> int:
@@ -111,13 +133,25 @@ class Unit:
         labels = (
             "" if self.labels_per_class is None else f", {self.labels_per_class} labels per class"
         )
-        return f"{self.probe}, {MODE_NAMES[self.mode]}{labels}, seed {self.seed}"
+        return f"{self.name}, {MODE_NAMES[self.mode]}{labels}, seed {self.seed}"
+
+    @property
+    def name(self) -> str:
+        """The probe as rows name it: "ridge", or "ridge, 3×3 of 75 %" on patches, so that rows of
+        patches are never taken for rows of whole images."""
+        return self.probe if self.patches is None else f"{self.probe}, {self.patches}"
 
     def row(self, tap: str) -> dict[str, object]:
         """What makes the row of one tap that row, and no other."""
+        of_patches = (
+            {}
+            if self.patches is None
+            else {"patches": {"probe": self.probe, **asdict(self.patches)}}
+        )
         return {
             "tap": tap,
-            "probe": self.probe,
+            "probe": self.name,
+            **of_patches,
             "mode": self.mode,
             "labels_per_class": self.labels_per_class or "all",
             "draw": self.draw,
@@ -171,4 +205,5 @@ def _units(
     chosen = options.taps or ((default_tap,) if trains or labels is not None else tuple(taps))
     settings = options.settings(probe, mode, labels) if is_trained(probe) else None
     groups = [(tap,) for tap in chosen] if trains else [tuple(chosen)]
-    return [Unit(probe, mode, labels, draw, seed, group, settings) for group in groups]
+    patches = Patches(options.patches, options.patch_crop) if options.patches else None
+    return [Unit(probe, mode, labels, draw, seed, group, settings, patches) for group in groups]

@@ -67,7 +67,8 @@ def columns(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str, str]]:
 
     def place(column: tuple[str, str, str]) -> tuple[Any, ...]:
         probe, mode, budget = column
-        known = PROBE_ORDER.index(probe) if probe in PROBE_ORDER else 2
+        kind = probe.partition(",")[0]  # on patches it is "ridge, 3×3 of 75 %"
+        known = PROBE_ORDER.index(kind) if kind in PROBE_ORDER else 2
         return known, probe, budget, modes.index(mode)
 
     return sorted(found, key=place)

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from rotkeras.pretext.essl import ESSL
     from rotkeras.pretext.in_step import InStep
     from rotkeras.pretext.instance_discrimination import InstanceDiscrimination
+    from rotkeras.pretext.jigsaw import Jigsaw
     from rotkeras.pretext.moco import MoCo
     from rotkeras.pretext.online_probe import OnlineProbe
+    from rotkeras.pretext.relative_patch import RelativePatch
     from rotkeras.pretext.rotation import Rotation
     from rotkeras.pretext.simclr import SimCLR
     from rotkeras.pretext.simsiam import SimSiam
@@ -30,10 +32,12 @@ __all__ = [
     "BarlowTwins",
     "InStep",
     "InstanceDiscrimination",
+    "Jigsaw",
     "MoCo",
     "Monitor",
     "OnlineProbe",
     "PretextTask",
+    "RelativePatch",
     "Rotation",
     "SimCLR",
     "SimSiam",
@@ -48,10 +52,12 @@ _HOMES = {
     "ESSL": "essl",
     "InStep": "in_step",
     "InstanceDiscrimination": "instance_discrimination",
+    "Jigsaw": "jigsaw",
     "MoCo": "moco",
     "Monitor": "base",
     "OnlineProbe": "online_probe",
     "PretextTask": "base",
+    "RelativePatch": "relative_patch",
     "Rotation": "rotation",
     "SimCLR": "simclr",
     "SimSiam": "simsiam",
@@ -70,6 +76,8 @@ _TASKS = {
     "vicreg": "VICReg",
     "instance_discrimination": "InstanceDiscrimination",
     "amdim": "AMDIM",
+    "relative_patch": "RelativePatch",
+    "jigsaw": "Jigsaw",
 }
 
 

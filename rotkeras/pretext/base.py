@@ -82,7 +82,7 @@ class TaskFacts:
 
 OPTIONAL = (
     *("angles", "batch_divides", "chance", "least_images_per_batch"),
-    *("smooths_labels", "spans_batch", "validates"),
+    *("smooths_labels", "spans_batch", "validates", "whole_views"),
 )
 """Attributes that a task need not have, and that a task which wraps another has where that has
 them."""
@@ -114,6 +114,11 @@ class PretextTask(Protocol):
       batches must have one size.
     - `validates` (True): whether the loss means anything for images that are not trained on; it
       does not where the model keeps something for each training image.
+    - `whole_views` (True): whether the views are whole images, so that classifiers of an image can
+      be trained on their features (`OnlineProbe`).
+    - `pictures(model, images, seed)`: a list of `rotkeras.pretext.pictures.Picture`, which show
+      what the trained model answers for some images (`rotkeras.data.Images`, of validation). The
+      run keeps them, and its page shows them. `model` is what `build_model` returned.
     - `chance(images_per_batch)`: the monitor's value for a network that guesses, where it depends
       on the batch.
     - `angles`: degrees counter-clockwise by which an image was turned, one for each class.

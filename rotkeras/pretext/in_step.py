@@ -143,10 +143,17 @@ class InStep:
         return x, self.task.labels(of_task)
 
     def __getattr__(self, name: str) -> Any:
-        """What `OnlineProbe` alone has: `with_labels` and `classes`."""
+        """What `OnlineProbe` alone has, `with_labels` and `classes`; and `pictures` where the task
+        has it."""
         if name in ("with_labels", "classes"):
             return getattr(self.task, name)
+        if name == "pictures" and hasattr(self.task, name):
+            return self._pictures
         raise AttributeError(name)
+
+    def _pictures(self, model: Any, images: Any, seed: int) -> Any:
+        """The pictures of the task."""
+        return self.task.pictures(_trained(model), images, seed)
 
     def _views_of_outputs(self) -> Any:
         """Rows of each output of the model for one image: an int, or a dict of them."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from rotkeras.arguments.accepted import Classes, Fraction, Task
 from rotkeras.arguments.checked import checked
+from rotkeras.errors import UserError
 from rotkeras.pretext.no_labels import no_labels
 
 _TASK, _ONLINE = "task", "online"
@@ -28,6 +29,9 @@ class OnlineProbe:
         task: a pretext task.
         classes: number of classes; labels are 0 … classes − 1.
 
+    Raises:
+        UserError: for a task whose network sees no whole images, such as tiles.
+
     `rotkeras.data.pipeline` gives it the labels of the images. With its `callbacks` the logs of
     `fit` have the names that they have without it, and `online/<tap>` besides; its losses add
     nothing to the value of the loss.
@@ -50,16 +54,23 @@ class OnlineProbe:
 
     @checked
     def __init__(self, task: Task, classes: Classes) -> None:
+        if not getattr(task, "whole_views", True):
+            raise UserError(
+                f"A classifier cannot be trained along with {type(task).__name__}, whose network"
+                " sees tiles and not whole images; set probe.online to false, and"
+                " probe.every_epochs to 1 for accuracies after each epoch."
+            )
         self.task = task
         self.classes = classes
 
     def __getattr__(self, name: str) -> Any:
         """What is not of the classifiers is the task's; `views_of_photographs` is there where the
-        task has it, that is, where it cuts crops of its own."""
+        task has it, that is, where it cuts crops of its own, and so is `pictures`."""
         if name == "task":  # not set yet, while a copy is made
             raise AttributeError(name)
         found = getattr(self.task, name)
-        return self._of_photographs if name == "views_of_photographs" else found
+        own = {"views_of_photographs": self._of_photographs, "pictures": self._pictures}
+        return own.get(name, found)
 
     def views(self, images: Any, key: Any) -> tuple[Any, dict[str, Any]]:
         """(x of the task, y of the task and places for the labels)."""
@@ -70,6 +81,10 @@ class OnlineProbe:
         """(x, y) as of `views`, of photographs that stay encoded."""
         x, y = self.task.views_of_photographs(cut, key)
         return x, _by_output(y, no_labels(key.index))
+
+    def _pictures(self, model: Any, images: Any, seed: int) -> Any:
+        """The pictures of the task."""
+        return self.task.pictures(self._of_task(model), images, seed)
 
     def labels(self, drawn: Any) -> dict[str, Any]:
         """y of the views that `apply` makes, and places for the labels."""

@@ -1,5 +1,6 @@
 """Accuracy by class and the confusion matrix (table 9 of the paper)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rotkeras.evaluate import tables
@@ -66,25 +67,8 @@ def confusion_table(evaluation: Evaluation) -> Table | None:
     seeds = f", {len(rows)} seeds together" if len(rows) > 1 else ""
     about = f"by the {describe(rows[0])}{seeds}, {evaluation.title(part)}"
     if len(names) <= MOST_CLASSES:
-        lines: list[list[Any]] = []
-        for true, counts in enumerate(matrix):
-            total = max(1, sum(counts))
-            cells = [
-                Cell(
-                    f"{100 * count / total:.0f}" if count else "",
-                    count / total,
-                    count / total,
-                    title=f"true {names[true]}, predicted {names[predicted]}: {count:,}",
-                )
-                for predicted, count in enumerate(counts)
-            ]
-            lines.append([names[true], *cells])
-        return Table(
-            f"Rows are the true class, columns the predicted class, % of the row, {about}.",
-            ["", *names],
-            lines,
-            sortable=False,
-        )
+        caption = f"Rows are the true class, columns the predicted class, % of the row, {about}."
+        return matrix_table(matrix, names, caption)
     pairs = sorted(
         (
             (count / max(1, sum(counts)), count, true, predicted)
@@ -103,3 +87,27 @@ def confusion_table(evaluation: Evaluation) -> Table | None:
         ["class", "predicted", "% of the class", "images"],
         lines,
     )
+
+
+def matrix_table(matrix: Sequence[Sequence[int]], names: Sequence[str], caption: str) -> Table:
+    """Counts of true and predicted classes as a table, in % of each row.
+
+    Args:
+        matrix: a row for each true class, a column for each predicted one.
+        names: of the classes.
+        caption: of the table.
+    """
+    lines: list[list[Any]] = []
+    for true, counts in enumerate(matrix):
+        total = max(1, sum(counts))
+        cells = [
+            Cell(
+                f"{100 * count / total:.0f}" if count else "",
+                count / total,
+                count / total,
+                title=f"true {names[true]}, predicted {names[predicted]}: {count:,}",
+            )
+            for predicted, count in enumerate(counts)
+        ]
+        lines.append([names[true], *cells])
+    return Table(caption, ["", *names], lines, sortable=False)

@@ -11,6 +11,7 @@ from rotkeras.errors import UserError
 from rotkeras.files import check_writable
 from rotkeras.page import render, write_page
 from rotkeras.report import classes, compare, curves, efficiency, encoders, quality, scores
+from rotkeras.report.answers import answers
 from rotkeras.report.collect import Gathered, gather_all
 from rotkeras.report.summary import facts, lead
 from rotkeras.run import images as run_images
@@ -114,6 +115,7 @@ def _section(run: Gathered) -> dict[str, Any]:
     ]
     figures.append(curves.equivariance_curve(run, f"{run.key}-equivariance"))
     figures += curves.spread_curves(run, f"{run.key}-spread")
+    drawn = answers(run)  # before the notes are read
     return {
         "key": run.key,
         "name": run.name,
@@ -123,6 +125,7 @@ def _section(run: Gathered) -> dict[str, Any]:
         "facts": facts(run),
         "curves": [figure for figure in figures if figure],
         "online": scores.online_table(run),
+        "answers": drawn,
         "quality": quality.quality_table(run),
         "quality_curves": quality.quality_curves(run, f"{run.key}-quality"),
         "evaluations": evaluated,

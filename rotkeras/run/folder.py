@@ -43,6 +43,7 @@ class Run:
     checkpoints/         what --resume continues from
     tensorboard/         logs for TensorBoard
     attention/           attention maps, a picture for each epoch that was due
+    pictures/            what the trained network answers, as the task draws it
     export/              what `rotkeras export` makes: files for servers and devices, with proof
     report.html          the page of the run
 
@@ -65,6 +66,7 @@ class Run:
         self.state = self.checkpoints / "state.json"
         self.tensorboard = self.path / "tensorboard"
         self.attention = self.path / "attention"
+        self.pictures = self.path / "pictures"
         self.export = self.path / "export"
         self.report = self.path / "report.html"
         self.resuming = False

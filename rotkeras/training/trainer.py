@@ -58,6 +58,7 @@ from rotkeras.training.notes import (
 )
 from rotkeras.training.optimizer import schedule_note
 from rotkeras.training.summary import summarise as summary_of
+from rotkeras.training.task_pictures import keep_pictures
 
 
 @checked
@@ -153,6 +154,7 @@ def _train(
     # from here.
     plain = keras.Model(network.input, network.output, name=network.name)
     write_whole(run.model, plain.save)
+    keep_pictures(run, task, model, source, settings.seed, tell)
     summary = {**summary_of(recipe, source, task, plain, state, log), "processes": count}
     run.write_summary(summary)
     return summary

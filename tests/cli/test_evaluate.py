@@ -118,6 +118,11 @@ def test_options_become_modes(monkeypatch):
     )
     invoke("evaluate", "r", "--init", "scratch,trained", "--probe", "conv, knn")
     assert (seen["modes"], seen["probes"]) == (("scratch", "frozen"), ("conv", "knn"))
+    assert (seen["patches"], seen["patch_crop"]) == (0, 0.75)
+    invoke("evaluate", "r", "--patches", "3", "--patch-crop", "1")
+    assert (seen["patches"], seen["patch_crop"]) == (3, 1.0)
+    for wrong in (("--patches", "-1"), ("--patch-crop", "0"), ("--patch-crop", "1.1")):
+        assert "Invalid value" in refused("evaluate", "r", *wrong)
 
 
 def rows(seeds=1):
@@ -138,6 +143,30 @@ def rows(seeds=1):
                         }
                     )  # fmt: skip
     return made
+
+
+def of_patches(row):
+    probe = row["probe"]
+    patches = {"probe": probe, "grid": 3, "crop": 0.75}
+    return {**row, "probe": f"{probe}, 3×3 of 75 %", "patches": patches}
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_patches_have_columns_of_their_own_that_fit_a_terminal(seeds):
+    both = [*rows(seeds), *map(of_patches, rows(seeds))]
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    for table in [
+        *tap_tables(both, "test", 1000, "title", True),
+        *class_tables(both, {"images": {"validation": 1000}}, "test", True),
+    ]:
+        console.print(table)
+    text = console.file.getvalue()
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    # Of each of five probes: untrained and trained by tap, trained by class.
+    assert text.count("3×3 of 75 %") == 15
+    told = " ".join(notes(both, "test", 1000, "judged"))
+    assert told.count("3×3 of 75 %: features are the mean over 3×3 patches") == 1
+    assert "patches" not in " ".join(notes(rows(), "test", 1000, "judged"))
 
 
 @pytest.mark.parametrize("terminal", [False, True])

@@ -24,9 +24,23 @@ from rotkeras.pretext.check import check_form, setting_mistake
 from rotkeras.run.folder import Run
 from rotkeras.training import initial_weights
 
+SMALL_TILES = {"gap": 0.0, "embedding_units": 8, "hidden_units": 8}
+"""Tiles of 5 pixels, of images of 16."""
+
 TASKS = {
     "amdim": {"hidden_units": 8, "projection_units": 8},
     "amdim, one tap": {"hidden_units": 8, "projection_units": 8, "local_taps": ["conv2"]},
+    "relative_patch": SMALL_TILES,
+    "relative_patch, one pair": {**SMALL_TILES, "pairs": "one", "color_dropping": 0.5},
+    "jigsaw": {**SMALL_TILES, "permutations": 8, "permutations_per_image": 2},
+    "jigsaw, not moved": {
+        **SMALL_TILES,
+        "permutations": 4,
+        "permutations_per_image": 1,
+        "jitter": 0.0,
+        "grayscale": 0.0,
+        "standardize": False,
+    },
     "rotation": {},
     "rotation, one view": {"views": "one"},
     "rotation by eight": {"angles": [0, 45, 90, 135, 180, 225, 270, 315]},
@@ -147,7 +161,10 @@ def fitted(task, images, epochs=1, **compiled):
 def test_it_has_the_form(task, images):
     check_form(task)
     x, y = next(iter(data.pipeline(images, task, images_per_batch=4).dataset))
-    assert whole_images(x) == 4 * task.views_per_image()
+    if getattr(task, "whole_views", True):
+        assert whole_images(x) == 4 * task.views_per_image()
+    else:  # the sides of tiles are whole pixels
+        assert 0.8 * task.views_per_image() < whole_images(x) / 4 <= task.views_per_image()
     assert all(len(each) % 4 == 0 for each in parts((x, y)))  # so that a batch can be split
     assert task.monitor.words
     assert task.monitor.show(0.5) == ("50.0 %" if task.monitor.percent else "0.5")
@@ -261,6 +278,10 @@ def test_a_compiled_model_loads_and_trains_on(task, images, tmp_path, eagerly):
 
 @quick
 def test_a_classifier_is_trained_along_and_changes_nothing(task, images, eagerly):
+    if not getattr(task, "whole_views", True):
+        with pytest.raises(UserError, match=r"sees tiles .*; set probe\.online to false"):
+            pretext.OnlineProbe(task, classes=10)
+        return
     probed = pretext.OnlineProbe(task, classes=10)
     check_form(probed)
     plain, before = fitted(task, images)
