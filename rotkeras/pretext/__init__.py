@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rotkeras.pretext.moco import MoCo
     from rotkeras.pretext.online_probe import OnlineProbe
     from rotkeras.pretext.rotation import Rotation
+    from rotkeras.pretext.shortcut_views import ShortcutViews
     from rotkeras.pretext.simclr import SimCLR
     from rotkeras.pretext.simsiam import SimSiam
     from rotkeras.pretext.swav import SwAV
@@ -35,6 +36,7 @@ __all__ = [
     "OnlineProbe",
     "PretextTask",
     "Rotation",
+    "ShortcutViews",
     "SimCLR",
     "SimSiam",
     "SwAV",
@@ -53,6 +55,7 @@ _HOMES = {
     "OnlineProbe": "online_probe",
     "PretextTask": "base",
     "Rotation": "rotation",
+    "ShortcutViews": "shortcut_views",
     "SimCLR": "simclr",
     "SimSiam": "simsiam",
     "SwAV": "swav",
