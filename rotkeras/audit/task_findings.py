@@ -1,7 +1,8 @@
 """Findings of the shortcut test for any task: what gives the answer away, and which setting of the
 task takes it away."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rotkeras.audit.questions import Question
@@ -19,37 +20,55 @@ _SIGNS = {
     "edge": "lines and colours that run on from one tile into the next reveal",
 }
 
-_SETTINGS: dict[tuple[str, str], dict[str, str]] = {
-    ("classes", "edge"): {
-        "gap": "set task.gap to 0.25 or more",
-        "jitter": "set task.jitter to 1.0",
-        "standardize": "set task.standardize to true",
-    },
-    ("classes", "lens"): {
-        "grayscale": "set task.grayscale to 1.0",
-        "color_dropping": "set task.color_dropping to 1.0",
-    },
-    ("classes", "colour"): {
-        "standardize": "set task.standardize to true",
-        "grayscale": "set task.grayscale to 1.0",
-    },
-    ("classes", "residue"): {"grayscale": "set task.grayscale to 1.0"},
-    ("pairs", "colour"): {
-        "color_strength": "set task.color_strength to 0.5 or more",
-        "grayscale": "set task.grayscale to 0.2 or more",
-    },
-    ("pairs", "border"): {"crop_scale": "set task.crop_scale to [0.08, 0.6]"},
-    ("pairs", "mark"): {"crop_scale": "set task.crop_scale to [0.08, 0.6]"},
-    ("pairs", "grid"): {"blur": "set task.blur to 1.0"},
-    ("pairs", "residue"): {
-        "blur": "set task.blur to 1.0",
-        "crop_scale": "set task.crop_scale to [0.08, 0.6]",
-    },
-    ("pairs", "lens"): {"grayscale": "set task.grayscale to 1.0"},
-    ("pairs", "edge"): {"crop_scale": "set task.crop_scale to [0.08, 0.6]"},
+
+@dataclass(frozen=True)
+class _Remedy:
+    """A setting of a task that takes a shortcut away.
+
+    Attributes:
+        setting: its name.
+        value: what to set it to, in words.
+        enough: whether a value does so already; then something else must be the cause.
+    """
+
+    setting: str
+    value: str
+    enough: Callable[[Any], bool]
+
+    def advice(self, task: Any) -> str:
+        """What to set in a recipe; "" for a task that has no such setting, or enough of it."""
+        place, owner = "task", task
+        if not hasattr(task, self.setting) and hasattr(task, "base_settings"):  # E-SSL
+            place, owner = "task.base_settings", task.task
+        if not hasattr(owner, self.setting) or self.enough(getattr(owner, self.setting)):
+            return ""
+        return f"set {place}.{self.setting} to {self.value}"
+
+
+def _at_least(setting: str, least: float, value: str = "") -> _Remedy:
+    return _Remedy(setting, value or f"{least} or more", lambda now: bool(now >= least))
+
+
+_GAP, _JITTER = _at_least("gap", 0.25), _at_least("jitter", 1.0, "1.0")
+_STANDARDIZE = _Remedy("standardize", "true", bool)
+_GREY, _DROPPING = _at_least("grayscale", 1.0, "1.0"), _at_least("color_dropping", 1.0, "1.0")
+_COLOR = _at_least("color_strength", 0.5)
+_SOME_GREY, _BLUR = _at_least("grayscale", 0.2), _at_least("blur", 1.0, "1.0")
+_CROP = _Remedy("crop_scale", "[0.08, 0.6]", lambda now: bool(now[1] <= 0.6))
+
+_SETTINGS: dict[tuple[str, str], tuple[_Remedy, ...]] = {
+    ("classes", "edge"): (_GAP, _JITTER, _STANDARDIZE),
+    ("classes", "lens"): (_GREY, _DROPPING),
+    ("classes", "colour"): (_STANDARDIZE, _GREY),
+    ("classes", "residue"): (_GREY,),
+    ("pairs", "colour"): (_COLOR, _SOME_GREY, _CROP),
+    ("pairs", "border"): (_CROP,),
+    ("pairs", "mark"): (_CROP,),
+    ("pairs", "grid"): (_BLUR, _CROP),
+    ("pairs", "residue"): (_BLUR, _CROP),
+    ("pairs", "lens"): (_GREY, _CROP),
 }
-"""Countermeasures by kind of question and predictor: {setting of the task: what to do}. Those of a
-task are named that has the setting."""
+"""Countermeasures by kind of question and predictor. Those are named that a task lacks."""
 
 _FILES = {
     "border": "crop bars, frames and edges off the files",
@@ -112,8 +131,8 @@ def _what(result: ShortcutResult) -> str:
 
 def _fix(result: ShortcutResult, task: Any, size: int) -> str:
     kind = "classes" if result.kind == "rotation" else result.kind
-    settings = _SETTINGS.get((kind, result.name), {})
-    ways = [words for name, words in settings.items() if hasattr(task, name)]
+    remedies = _SETTINGS.get((kind, result.name), ())
+    ways = [advice for remedy in remedies if (advice := remedy.advice(task))]
     smaller = max(8, size * 2 // 3 // 8 * 8)
     if not ways or result.name in ("border", "mark", "grid"):
         ways.append(_FILES[result.name].format(smaller=smaller))

@@ -11,6 +11,9 @@ from rotkeras.errors import UserError
 ROTATION = "rotation"
 """What the rotation task asks; the limits of an audit for it are the oldest."""
 
+NEIGHBOURS = ("up left", "up", "up right", "left", "right", "down left", "down", "down right")
+"""The positions around the middle of a 3 × 3 grid, from left to right and from top to bottom."""
+
 Kind = Literal["classes", "parameters", "pairs"]
 
 
@@ -31,8 +34,7 @@ class ShortcutViews:
         parameters: float64 (n, d), the answers, for numbers.
         parameter_names: of the d columns.
         beside: for two views, whether the second may lie beside the first in the image, so that
-            its class is where: the eight class names are then, in this order, up left, up, up
-            right, left, right, down left, down, down right.
+            its class is where: the class names are then `NEIGHBOURS`.
 
     Raises:
         UserError: for arrays that do not belong together.
@@ -71,10 +73,10 @@ class ShortcutViews:
                 "ShortcutViews.views must be at least 2 of an image where neither labels nor"
                 f" parameters are given, got {views.shape[1]}."
             )
-        if self.beside and (views.shape[1] != 2 or len(self.class_names) != 8):
+        if self.beside and (views.shape[1] != 2 or self.class_names != NEIGHBOURS):
             raise UserError(
-                "ShortcutViews.beside needs two views and eight class_names, got"
-                f" {views.shape[1]} and {len(self.class_names)}."
+                "ShortcutViews.beside needs two views and the class_names up left … down right, got"
+                f" {views.shape[1]} and {len(self.class_names)} names."
             )
 
     def _named(self) -> bool:
@@ -87,3 +89,20 @@ class ShortcutViews:
         if self.labels is not None:
             return "classes"
         return "pairs" if self.parameters is None else "parameters"
+
+
+def tile_pairs(tiles: NDArray[np.uint8]) -> tuple[ShortcutViews, ...]:
+    """What a task of a 3 × 3 grid of tiles must not be told: where each tile around the middle one
+    lies. That finds both what two tiles tell of each other, as edges that run on, and what one
+    tells by itself, as chromatic aberration.
+
+    Args:
+        tiles: uint8 (B, 9, h, w, 3), from left to right and from top to bottom.
+    """
+    batch, count = len(tiles), len(NEIGHBOURS)
+    middle = np.repeat(tiles[:, 4:5], count, axis=1)
+    others = np.delete(tiles, 4, axis=1)
+    pairs = np.stack([middle, others], axis=2).reshape(-1, 2, *tiles.shape[2:])
+    labels = np.tile(np.arange(count, dtype=np.int64), batch)
+    asks = "position of the second tile"
+    return (ShortcutViews(asks, pairs, labels, NEIGHBOURS, beside=True),)

@@ -6,8 +6,8 @@ from PIL import Image
 from tile_task import TilePairs
 
 from rotkeras import audit
-from rotkeras.audit.questions import task_shortcuts
-from rotkeras.audit.shortcuts import shortcut_test
+from rotkeras.audit.questions import Question, task_shortcuts
+from rotkeras.audit.shortcuts import ShortcutResult, shortcut_test
 from rotkeras.audit.task_findings import find_of_task
 from rotkeras.audit.verdicts import is_shortcut
 from rotkeras.data.augmentation import color_jitter, random_grayscale
@@ -162,6 +162,22 @@ def test_grey_and_flat_images_tell_nothing(side):
         for question in task_shortcuts(flat, task):
             assert not any(is_shortcut(each) for each in question.results)
             assert all(np.isfinite([each.accuracy, each.margin]).all() for each in question.results)
+
+
+def test_a_setting_that_is_set_already_is_not_advised(photographs):
+    """Beyond colours, something else must be the cause."""
+    result = ShortcutResult("colour", "colours", 0.6, 0.01, asks="views", kind="pairs", chance=0.1)
+    question = Question("views", "pairs", 64, (2, 8, 8), [result], np.zeros((0, 2, 8, 8, 3), "u1"))
+
+    def fix(task):
+        (finding,) = find_of_task([question], task, 64)
+        return finding.fix
+
+    assert fix(SimCLR()) == "set task.crop_scale to [0.08, 0.6]"
+    assert fix(SimCLR(grayscale=0.1, crop_scale=(0.1, 0.5))) == "set task.grayscale to 0.2 or more"
+    without = ESSL(base_settings={"color_strength": 0.0, "crop_scale": (0.1, 0.5)})
+    assert fix(without) == "set task.base_settings.color_strength to 0.5 or more"
+    assert fix(Nothing()) == "remove the gradient or tint from the files"
 
 
 class Nothing:

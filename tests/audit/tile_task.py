@@ -2,10 +2,7 @@
 
 import numpy as np
 
-from rotkeras.pretext import ShortcutViews
-
-NAMES = ("up left", "up", "up right", "left", "right", "down left", "down", "down right")
-OFFSETS = [(down, right) for down in range(3) for right in range(3) if (down, right) != (1, 1)]
+from rotkeras.pretext.shortcut_views import tile_pairs
 
 
 class TilePairs:
@@ -28,21 +25,16 @@ class TilePairs:
         cell = images.shape[1] // 3
         side = cell - self.gap
         margin = self.gap // 2
-        tiles = {}
-        for down in range(3):
-            for right in range(3):
-                top, left = down * cell + margin, right * cell + margin
-                tiles[down, right] = images[:, top : top + side, left : left + side]
-        pairs = np.stack(
-            [np.stack([tiles[1, 1], tiles[place]], axis=1) for place in OFFSETS], axis=1
+        tops = [place * cell + margin for place in range(3)]
+        tiles = np.stack(
+            [images[:, top : top + side, left : left + side] for top in tops for left in tops],
+            axis=1,
         )
         if self.grey:
-            pairs = pairs.mean(axis=-1, keepdims=True).astype(np.uint8).repeat(3, axis=-1)
+            tiles = tiles.mean(axis=-1, keepdims=True).astype(np.uint8).repeat(3, axis=-1)
         if self.standardize:
-            axes = (3, 4, 5)
-            mean, spread = pairs.mean(axis=axes, keepdims=True), pairs.std(axis=axes, keepdims=True)
-            pairs = (pairs - mean) / np.maximum(spread, 1) * 50 + 128
-            pairs = np.clip(pairs, 0, 255).astype(np.uint8)
-        labels = np.tile(np.arange(8), len(images))
-        views = pairs.reshape(-1, 2, *pairs.shape[3:])
-        return (ShortcutViews("position of the second tile", views, labels, NAMES, beside=True),)
+            axes = (2, 3, 4)
+            mean, spread = tiles.mean(axis=axes, keepdims=True), tiles.std(axis=axes, keepdims=True)
+            tiles = (tiles - mean) / np.maximum(spread, 1) * 50 + 128
+            tiles = np.clip(tiles, 0, 255).astype(np.uint8)
+        return tile_pairs(tiles)

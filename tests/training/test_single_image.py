@@ -1,14 +1,17 @@
 """Training on crops of one photograph, with features that are probed on other images."""
 
+import io
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from sklearn.datasets import load_sample_image
 from small_training import SMALL, quick_nin
 
 from rotkeras import backbones, recipe
+from rotkeras.cli.train_console import TrainConsole
 from rotkeras.errors import UserError
 from rotkeras.evaluate.evaluation import evaluate
 from rotkeras.evaluate.options import Options
@@ -43,11 +46,23 @@ def content(photograph):
     }
 
 
+def told(made, run):
+    """(what the console printed, the summary) of a training."""
+    printed = io.StringIO()
+    console = Console(file=printed, width=200, soft_wrap=True, markup=False)
+    summary = TrainConsole(console).run(made, run)
+    return printed.getvalue(), summary
+
+
 def test_a_run_on_one_photograph_is_probed_on_digits(tmp_path, content, monkeypatch):
     monkeypatch.setitem(backbones.NAMES, "nin", quick_nin)
     made, run = recipe.validate(content, "test"), Run(tmp_path / "run")
     run.check(made)
-    summary = train(made, run)
+    printed, summary = told(made, run)
+    assert "photograph: 360 training and 40 validation images, 16×16 pixels, no labels" in printed
+    assert "images are 400 crops of 1 photograph, decoded into memory" in printed
+    assert "features are probed on digits: 400 training and 144 validation images" in printed
+    assert "no probes" not in printed
     assert summary["images"]["train"] == 360
     assert summary["probes"]["source"] == "digits"
     assert set(summary["probes"]["trained"]) == {"conv1", "conv2", "conv3"}
@@ -78,7 +93,9 @@ def test_crops_without_labelled_images_are_not_probed(tmp_path, content, monkeyp
     content = {**content, "probe": {}, "train": {**content["train"], "epochs": 1}}
     made, run = recipe.validate(content, "test"), Run(tmp_path / "run")
     run.check(made)
-    summary = train(made, run)
+    printed, summary = told(made, run)
+    assert "no probes: the images have no labels; rotation accuracy shows the progress" in printed
+    assert f"rotkeras evaluate {run.path} --labelled IMAGES" in printed
     assert summary["probes"]["trained"] is None
     sample = sample_of_run(run, 16, 5)
     assert (sample.part, sample.of) == ("source", 40)
