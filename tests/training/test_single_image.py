@@ -5,12 +5,14 @@ import json
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 from rich.console import Console
 from sklearn.datasets import load_sample_image
 from small_training import SMALL, quick_nin
 
 from rotkeras import backbones, recipe
+from rotkeras.cli import main
 from rotkeras.cli.train_console import TrainConsole
 from rotkeras.errors import UserError
 from rotkeras.evaluate.evaluation import evaluate
@@ -160,6 +162,25 @@ def test_crops_are_the_same_in_every_load(content):
 def test_wrong_recipes_are_sentences(change, words):
     with pytest.raises(UserError, match=words):
         recipe.validate({"data": {"embedded": "digits"}, **change}, "test")
+
+
+def test_the_command_takes_an_image_file_with_crops_alone(tmp_path, photograph, monkeypatch):
+    recipes = []
+    monkeypatch.setattr(TrainConsole, "run", lambda _self, made, *_rest: recipes.append(made))
+
+    def call(*more):
+        where = ["--run-dir", str(tmp_path / "run")]
+        return CliRunner().invoke(main, ["train", "single_image", *where, *more])
+
+    assert call("--set", f"data.folder={photograph}").exit_code == 0
+    assert recipes[0].data.folder == str(photograph)
+    result = call("--set", f"data.folder={photograph}", "--set", "data.crops=null")
+    assert result.exit_code == 2
+    assert "is a file. Give the path of a folder of images." in result.output
+    result = call("--set", "data.folder=nowhere.jpg")
+    assert result.exit_code == 2
+    assert "'nowhere.jpg' does not exist" in result.output
+    assert len(recipes) == 1
 
 
 def test_overrides_reach_the_images_of_probes(tmp_path):
