@@ -25,7 +25,8 @@ from rotkeras.arguments.checked import checker, parameter_hints
 ROOMS = [name for name in rotkeras.__all__ if name != "UserError"]
 
 RESULTS = {
-    "attention.FilterVariety", "audit.Finding", "audit.Folder", "audit.Report", "audit.ShortcutResult",
+    "attention.FilterVariety", "audit.Finding", "audit.Folder", "audit.Question", "audit.Report",
+    "audit.ShortcutResult",
     "benchmark.InputBenchmark", "benchmark.TrainingBenchmark", "benchmark.Work", "data.BadImage", "data.Pipeline",
     "device.Detections", "device.GoldenCheck", "embedding.Chunk", "embedding.Embedded", "embedding.Encoder",
     "embedding.ImageList", "embedding.Neighbours", "export.Exported", "export.Parts", "quality.Spread",
@@ -38,6 +39,7 @@ OTHERWISE = {
     "recipe.Export": "a pydantic model: tests/recipe/test_models.py",
     "pretext.PretextTask": "a protocol",
     "pretext.Monitor": "a dataclass of tasks",
+    "pretext.ShortcutViews": "a dataclass of tasks: tests/pretext/test_shortcut_views.py",
     "transfer.FineTuning": "a pydantic model: tests/recipe/test_files.py",
 }
 
@@ -76,6 +78,10 @@ MORE_WRONG: dict[tuple[str, str], list[Any]] = {
     ("pretext.InStep", "task"): ["rotation", 3, int],
     ("pretext.OnlineProbe", "task"): ["rotation", 3, int],
     ("training.train", "task"): ["rotation", 3, int],
+    ("audit.audit", "task"): ["rotation", 3, int],
+    ("audit.task_shortcuts", "task"): ["rotation", 3, int],
+    ("data.Crops", "count"): [0, 10**10],
+    ("data.Crops", "scale"): [(0.0, 1.0), (1.0, 0.5)],
     ("callbacks.EmbeddingSpread", "task"): ["rotation", 3, int],
     ("data.pipeline", "task"): ["rotation", 3, int],
     ("data.evaluation_pipeline", "task"): ["rotation", 3, int],

@@ -136,6 +136,10 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 SeveralViews = Annotated[int, Field(ge=2, le=64)]
 HueShift = Annotated[float, Field(ge=0, le=0.5)]
+CropCount = Annotated[int, Field(ge=1, le=10**9)]
+Degrees = Annotated[float, Field(ge=0, le=180)]
+ShearAngle = Annotated[float, Field(ge=0, le=60)]
+"""In degrees."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Side = Annotated[int, Field(ge=_LEAST_SIDE, le=_MOST_SIDE)]
 """Pixels of each side of squares."""

@@ -4,20 +4,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rotkeras.audit.findings import is_shortcut, percent
+from rotkeras.audit.findings import percent
 from rotkeras.audit.shortcuts import ShortcutResult
+from rotkeras.audit.verdicts import is_shortcut
 from rotkeras.page import Figure, Table, new_axes, to_figure
 from rotkeras.page.figures import INK, SERIES
 
 
-def shortcut_figure(shortcuts: Sequence[ShortcutResult], network: float | None) -> Figure:
+def shortcut_figure(
+    shortcuts: Sequence[ShortcutResult], network: float | None, name: str = "shortcuts"
+) -> Figure:
     """Bars with 95 % intervals for each predictor and its control, with chance and the small
     network as lines.
 
     Args:
-        shortcuts: of `shortcut_test`, at least one.
+        shortcuts: of one question, at least one.
         network: rotation accuracy of the small network, 0 … 1, or None.
+        name: of the figure on its page.
     """
+    chance = 100 * shortcuts[0].chance
+    measure = measure_of(shortcuts[0])
     figure, axes = new_axes(height=3.1)
     place = np.arange(len(shortcuts))
     words: dict[str, list[str]] = {}
@@ -40,27 +46,37 @@ def shortcut_figure(shortcuts: Sequence[ShortcutResult], network: float | None) 
             words[f"control{number}"] = [
                 f"control of {each.name}, {each.control_sees}: {percent(each.control)}"
             ]
-    axes.axvline(25, color=INK, linewidth=1, linestyle=":")
-    axes.text(25, -0.62, "chance", ha="right", va="bottom", fontsize=8, color=INK)
+    axes.axvline(chance, color=INK, linewidth=1, linestyle=":")
+    side = "right" if chance >= 10 else "left"
+    axes.text(chance, -0.62, "chance", ha=side, va="bottom", fontsize=8, color=INK)
     if network is not None:
         axes.axvline(100 * network, color=INK, linewidth=1, linestyle="--")
         axes.text(100 * network, -0.62, "network", ha="left", va="bottom", fontsize=8, color=INK)
     axes.set_yticks(place, [each.name for each in shortcuts])
     axes.set_ylim(len(shortcuts) - 0.4, -0.6)
     axes.set_xlim(0, 100)
-    axes.set_xlabel("rotation accuracy, %")
+    axes.set_xlabel(f"{measure}, %")
     axes.grid(visible=False)
     found = [each.name for each in shortcuts if is_shortcut(each)]
     what = f"beyond their limits: {', '.join(found)}." if found else "None is beyond its limit."
     return to_figure(
         figure,
-        "shortcuts",
-        "Rotation accuracy of predictors that see a shortcut alone",
+        name,
+        f"{measure[0].upper()}{measure[1:]} of predictors that see a shortcut alone",
         "Upper bar: the predictor, with its 95 % interval. Lower bar: its control, which sees a"
         " part of the image that has no shortcut. " + what,
         words,
         shortcut_table(shortcuts),
     )
+
+
+def measure_of(result: ShortcutResult) -> str:
+    """What the accuracy of a result is, in words."""
+    if result.kind == "rotation":
+        return "rotation accuracy"
+    if result.kind == "parameters":
+        return f"explained variance of the {result.asks}"
+    return f"accuracy for the {result.asks}"
 
 
 def shortcut_table(shortcuts: Sequence[ShortcutResult]) -> Table:
@@ -81,8 +97,9 @@ def shortcut_table(shortcuts: Sequence[ShortcutResult]) -> Table:
         for each in shortcuts
     ]
     columns = ["predictor", "input", "accuracy", "control", "difference", ""]
+    measure = measure_of(shortcuts[0])
     return Table(
-        "Rotation accuracy on held-out images, with 95 % intervals over images",
+        f"{measure[0].upper()}{measure[1:]} on held-out images, with 95 % intervals over images",
         columns,
         rows,
         sortable=False,

@@ -1,6 +1,6 @@
 """The audit: read everything once, evaluate a sample, and compare the figures with their limits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,15 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.arguments.accepted import AnyPath, Positive, Seed, Side
+from rotkeras.arguments.accepted import Task as AnyTask
 from rotkeras.arguments.checked import checked
 from rotkeras.audit import limits
 from rotkeras.audit.collection import TEST, TOP, Collection, open_collection
 from rotkeras.audit.crops import crops_of
 from rotkeras.audit.duplicates import Duplicates, find_duplicates
 from rotkeras.audit.findings import find
+from rotkeras.audit.questions import Question, check_has_views, task_shortcuts
 from rotkeras.audit.report import Folder, Report
 from rotkeras.audit.scan import Scan, scan
 from rotkeras.audit.shortcuts import ShortcutResult, shortcut_test
+from rotkeras.audit.task_findings import find_of_task
 from rotkeras.audit.up import Up, weigh
 from rotkeras.errors import UserError
 
@@ -42,10 +45,13 @@ def audit(
     images: Positive = IMAGES,
     seed: Seed = 0,
     crops: bool = False,
+    task: AnyTask | None = None,
+    task_name: str = "",
+    augmentation: Sequence[Any] = (),
     progress: Progress | None = None,
 ) -> Report:
-    """Tell whether predicting rotations is a fit task for some images, before hours are spent on
-    it.
+    """Tell whether predicting rotations, or another task, is fit for some images, before hours are
+    spent on it.
 
     All images are read once: their headers, corners and copies. On a draw of them a small network
     tells whether they have an up, each image evaluated by a network that did not see it, and small
@@ -63,6 +69,10 @@ def audit(
         seed: of the draw, the halves, the network and the crops.
         crops: show the network and the predictors random resized crops, cut from the photographs as
             training cuts them from files that stay encoded, instead of centred squares.
+        task: a pretext task whose views the predictors see; None for rotation. Whether images have
+            an up is left out for a task that predicts no rotations.
+        task_name: of the task, for people; "" for the name of its class.
+        augmentation: of the recipe, applied before the task makes its views; for a task.
         progress: called with (what, done, all).
 
     Returns:
@@ -78,6 +88,9 @@ def audit(
     if images < 1:
         raise UserError(f"--images must be at least 1, got {images}; 5000 is enough for most sets.")
 
+    if task is not None:
+        check_has_views(task)
+
     def phase(what: str) -> Callable[[int, int], None]:
         return lambda done, total: progress(what, done, total) if progress else None
 
@@ -90,27 +103,42 @@ def audit(
         read = replace(read, pixels=crops_of(collection, chosen, seed, phase("cutting crops")))
     copies = find_duplicates(read.digests, read.thumbnails, phase("searching duplicates"))
     results: list[ShortcutResult] = []
+    questions: list[Question] = []
     up = None
+    turns = task is None or bool(getattr(task, "angles", ()))
     if len(read.pixels) >= limits.FEWEST_IMAGES:
-        from rotkeras.audit.network import predict_unseen, shrink
+        if task is None:
+            results = shortcut_test(read.pixels, seed, phase("trying shortcuts"))
+        else:
+            questions = task_shortcuts(
+                read.pixels, task, augmentation, seed, phase("trying shortcuts")
+            )
+            results = [each for question in questions for each in question.results]
+        if turns:
+            from rotkeras.audit.network import predict_unseen, shrink
 
-        results = shortcut_test(read.pixels, seed, phase("trying shortcuts"))
-        up = weigh(predict_unseen(shrink(read.pixels), seed, phase("training networks")))
+            up = weigh(predict_unseen(shrink(read.pixels), seed, phase("training networks")))
     folders = _folders(collection, read, copies, up)
+    of_rotation = results if task is None else []
     return Report(
         name=collection.name,
         size=collection.size,
         seed=seed,
         folders=folders,
         shortcuts=results,
-        findings=find(folders, results, collection.size),
-        notes=[*_notes(collection, read, copies, up), *([_CROPS] if crops else [])],
+        findings=[
+            *find(folders, of_rotation, collection.size, turns),
+            *find_of_task(questions, task, collection.size),
+        ],
+        notes=[*_notes(collection, read, copies, up, turns), *([_CROPS] if crops else [])],
         skipped=read.skipped,
         names=[collection.names[position] for position in read.positions],
         duplicates=copies,
         drawn=read.drawn,
         pixels=read.pixels,
         up=up,
+        task="" if task is None else task_name or type(task).__name__,
+        questions=tuple(questions),
     )
 
 
@@ -173,7 +201,9 @@ def _folders(collection: Collection, read: Scan, copies: Duplicates, up: Up | No
     return found
 
 
-def _notes(collection: Collection, read: Scan, copies: Duplicates, up: Up | None) -> list[str]:
+def _notes(
+    collection: Collection, read: Scan, copies: Duplicates, up: Up | None, turns: bool
+) -> list[str]:
     """What is worth knowing and no fault."""
     notes = list(collection.notes)
     by_exif = read.orientations != 1
@@ -209,9 +239,11 @@ def _notes(collection: Collection, read: Scan, copies: Duplicates, up: Up | None
     ).sum()
     if between and len([name for name in collection.folders if name not in (TOP, TEST)]) > 1:
         notes.append(f"{between:,} pairs of copies lie in two folders or classes.")
-    if up is None:
+    if len(read.pixels) < limits.FEWEST_IMAGES:
+        left_out = "The network and the shortcut test need" if turns else "The shortcut test needs"
+        were = "were" if turns else "was"
         notes.append(
-            f"Only {len(read.pixels):,} images could be evaluated. The network and the shortcut"
-            f" test need {limits.FEWEST_IMAGES} and were left out."
+            f"Only {len(read.pixels):,} images could be evaluated. {left_out}"
+            f" {limits.FEWEST_IMAGES} and {were} left out."
         )
     return notes

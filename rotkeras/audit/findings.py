@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rotkeras.audit import limits
 from rotkeras.audit.report import Finding, Folder
 from rotkeras.audit.shortcuts import ShortcutResult
+from rotkeras.audit.verdicts import is_shortcut
 
 _CROP = "augmentation: [{name: random_resized_crop, scale: [%s]}]"
 _SHORTCUTS = {
@@ -50,7 +51,7 @@ _SHORTCUTS = {
 
 
 def find(
-    folders: Sequence[Folder], shortcuts: Sequence[ShortcutResult], size: int
+    folders: Sequence[Folder], shortcuts: Sequence[ShortcutResult], size: int, turns: bool = True
 ) -> list[Finding]:
     """Compare the measurements with their limits.
 
@@ -58,10 +59,13 @@ def find(
         folders: measurements of all images first, then of each folder.
         shortcuts: the result of each predictor.
         size: pixels of each side.
+        turns: whether rotations are predicted; otherwise copies alone are a fault of the files.
 
     Returns:
         The findings, the most serious first; empty if the images are suitable.
     """
+    if not turns:
+        return _copies(folders[0])
     return [*_no_up(folders), *_files(folders), *_shortcuts(shortcuts, size)]
 
 
@@ -151,16 +155,20 @@ def _files(folders: Sequence[Folder]) -> list[Finding]:
                 "delete the copies that are not upright; --json lists them",
             )
         )
-    if whole.duplicates > limits.DUPLICATES_SHARE:
-        found.append(
-            Finding(
-                "duplicates",
-                f"{percent(whole.duplicates)} of the images are copies of others: some are both in"
-                " training and in validation",
-                "delete the copies; --json lists them",
-            )
+    return found + _copies(whole)
+
+
+def _copies(whole: Folder) -> list[Finding]:
+    if whole.duplicates <= limits.DUPLICATES_SHARE:
+        return []
+    return [
+        Finding(
+            "duplicates",
+            f"{percent(whole.duplicates)} of the images are copies of others: some are both in"
+            " training and in validation",
+            "delete the copies; --json lists them",
         )
-    return found
+    ]
 
 
 def lower_end(share: float, count: int) -> float:
@@ -223,27 +231,6 @@ def has_no_up(folder: Folder) -> bool:
     # All images at once are one question; folders are many, and one of them may be unlucky.
     deviations = 1.0 if folder.name == WHOLE else limits.FOLDER_MARGINS
     return folder.accuracy + deviations * folder.margin < limits.UP_ACCURACY
-
-
-def is_shortcut(result: ShortcutResult) -> bool:
-    """Whether the near ends of a predictor's intervals are beyond its limits."""
-    accuracy = result.accuracy - result.margin
-    excess = (
-        None
-        if result.excess is None or result.excess_margin is None
-        else result.excess - result.excess_margin
-    )
-    if result.name in limits.EXCESS:
-        return (
-            accuracy > limits.SHORTCUT_ACCURACY[result.name]
-            and excess is not None
-            and excess > limits.EXCESS[result.name]
-        )
-    if result.name == "residue" and excess is not None:
-        least, beyond = limits.RESIDUE_TOLD_AND_EXCESS
-        if accuracy > least and excess > beyond:
-            return True
-    return accuracy > limits.SHORTCUT_ACCURACY[result.name]
 
 
 def percent(share: float | None) -> str:

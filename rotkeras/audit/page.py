@@ -9,10 +9,11 @@ from rotkeras.arguments.checked import checked
 from rotkeras.audit.charts import shortcut_figure
 from rotkeras.audit.findings import percent
 from rotkeras.audit.limits import FEWEST_IMAGES
+from rotkeras.audit.questions import Question
 from rotkeras.audit.report import Folder, Report
 from rotkeras.audit.sheets import sheet
 from rotkeras.audit.up import Up
-from rotkeras.page import Cell, Picture, Table, check_page, render, write_page
+from rotkeras.page import Cell, Figure, Picture, Table, check_page, render, write_page
 
 _EXAMPLES, _MOST_PAIRS = 12, 200
 
@@ -37,13 +38,14 @@ def write(report: Report, path: AnyPath, overwrite: bool = False) -> Path:
 def page(report: Report) -> str:
     """The page of an audit as HTML."""
     whole = report.whole
+    evaluated = f"{whole.evaluated:,}" if whole.evaluated else f"none: below {FEWEST_IMAGES}"
+    if report.task and report.questions and report.up is None:
+        evaluated = "none: the task predicts no rotations"
     facts = [
+        *([("task", report.task)] if report.task else []),
         ("images to train on", f"{whole.images:,}"),
         ("seen as", f"{report.size} × {report.size}"),
-        (
-            "evaluated by the network",
-            f"{whole.evaluated:,}" if whole.evaluated else f"none: below {FEWEST_IMAGES}",
-        ),
+        ("evaluated by the network", evaluated),
         ("rotation accuracy", _with_margin(whole)),
         ("ambiguous", percent(whole.ambiguous)),
         ("look rotated already", percent(whole.turned)),
@@ -58,7 +60,12 @@ def page(report: Report) -> str:
         report=report,
         facts=facts,
         folders=folder_table(report.folders),
-        shortcuts=shortcut_figure(report.shortcuts, whole.accuracy) if report.shortcuts else None,
+        shortcuts=(
+            shortcut_figure(report.shortcuts, whole.accuracy)
+            if report.shortcuts and not report.task
+            else None
+        ),
+        questions=[_question(number, each) for number, each in enumerate(report.questions)],
         confusion=None if up is None else _confusion(up),
         examples=[] if up is None else _examples(report, up),
         pairs=_pairs(report),
@@ -127,6 +134,31 @@ def _with_margin(folder: Folder) -> str:
         if folder.accuracy is None or folder.margin is None
         else f"{percent(folder.accuracy)} ± {100 * folder.margin:.1f}"
     )
+
+
+def _question(number: int, question: Question) -> tuple[str, str, Figure, Picture]:
+    """Heading, words, figure and views of what a task asks."""
+    count, height, width = question.shape
+    views = "one view" if count == 1 else f"{count} views"
+    words = f"Predictors see {views} of {height}×{width} pixels"
+    if question.kind == "pairs":
+        words += (
+            f" of each image, and look for the nearest view among those of {question.classes}"
+            " images by the distance of standardised features."
+        )
+    elif question.kind == "parameters":
+        words += "; a ridge regression on other images predicts the numbers."
+    else:
+        words += (
+            f"; a linear classifier on other images predicts one of {question.classes} classes."
+        )
+    lines = [question.examples[:, view] for view in range(count)]
+    below = (
+        f"The {views} of the first rows, one below the other." if count > 1 else "The first rows."
+    )
+    picture = sheet(lines, f"views of {len(question.examples)} rows", below)
+    figure = shortcut_figure(question.results, None, f"shortcuts{number}")
+    return f"Shortcuts: {question.asks}", words, figure, picture
 
 
 def _confusion(up: Up) -> Table:

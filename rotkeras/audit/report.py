@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotkeras.audit.duplicates import Duplicates
+from rotkeras.audit.questions import Question
 from rotkeras.audit.shortcuts import ShortcutResult
 from rotkeras.audit.up import Up
 from rotkeras.data.source import BadImage
@@ -82,7 +83,10 @@ class Report:
         duplicates: pairs of positions in `names`.
         drawn: int64 (d,), positions in `names` of the images that network and predictors evaluated.
         pixels: uint8 (d, S, S, 3), those images.
-        up: what the network says of them, None when there were too few.
+        up: what the network says of them, None when there were too few, or when rotations are not
+            predicted.
+        task: the name of the task that was asked about; "" for rotation, as by default.
+        questions: what that task asks, and what the predictors tell of it.
     """
 
     name: str
@@ -98,16 +102,27 @@ class Report:
     drawn: NDArray[np.int64]
     pixels: NDArray[np.uint8]
     up: Up | None
+    task: str = ""
+    questions: tuple[Question, ...] = ()
 
     @property
     def fit(self) -> bool:
         """Whether enough was evaluated, and nothing found."""
-        return not self.findings and self.up is not None
+        return not self.findings and not self._too_few
 
     @property
     def undecided(self) -> bool:
         """Whether nothing was found because too few images could be evaluated."""
-        return not self.findings and self.up is None
+        return not self.findings and self._too_few
+
+    @property
+    def _too_few(self) -> bool:
+        return self.up is None and not self.questions
+
+    @property
+    def subject(self) -> str:
+        """What the images are to be suitable for, in words."""
+        return f"the task {self.task}" if self.task else "predicting rotations"
 
     @property
     def whole(self) -> Folder:
@@ -137,6 +152,7 @@ class Report:
             "fit": None if self.undecided else self.fit,
             "image_size": self.size,
             "seed": self.seed,
+            "task": self.task or "rotation",
             "findings": [asdict(each) for each in self.findings],
             "notes": self.notes,
             "folders": [asdict(each) for each in self.folders],

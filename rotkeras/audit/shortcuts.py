@@ -2,7 +2,8 @@
 each beside its control."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,28 +12,30 @@ from rotkeras.arguments.accepted import ImageBatch, Seed
 from rotkeras.arguments.checked import checked
 from rotkeras.audit import predictors
 from rotkeras.audit.predictors import Predictor, Sight
+from rotkeras.audit.readouts import classified
 
 SMALLEST = 24
 """Smallest side in pixels for all predictors; below it, mean colours alone."""
 _CHUNK_BYTES = 2**25
-_PENALTY = 10.0
-"""Of the ridge, on the sum of squares of standardised features: next to nothing for 100 features of
-1000 views."""
 
 
 @dataclass(frozen=True)
 class ShortcutResult:
-    """How much of the rotation one predictor tells.
+    """How much one predictor tells of what a task asks.
 
     Attributes:
         name: of the predictor.
         sees: for people, what it sees.
-        accuracy: share of the held-out views whose angle it tells, 0 … 1; chance is 0.25.
+        accuracy: share of the held-out views whose answer it tells, 0 … 1; of parameters, the share
+            of their variance that it explains.
         margin: half of its 95 % interval over images.
         control: accuracy of the control, or None without one.
         control_sees: for people, what the control sees.
         excess: accuracy − control, on the same views.
         excess_margin: half of its 95 % interval over images.
+        asks: what is told, see `rotkeras.pretext.ShortcutViews`.
+        kind: "rotation", "classes", "parameters" or "pairs"; each has limits of its own.
+        chance: accuracy of a predictor that sees nothing.
     """
 
     name: str
@@ -43,6 +46,9 @@ class ShortcutResult:
     control_sees: str = ""
     excess: float | None = None
     excess_margin: float | None = None
+    asks: str = "rotation"
+    kind: str = "rotation"
+    chance: float = 0.25
 
 
 def sights(side: int) -> list[Sight]:
@@ -93,27 +99,39 @@ def shortcut_test(
     all_sights = sights(images.shape[1])
     for number, sight in enumerate(all_sights):
         right = correct_views(images, sight.features, seed)
-        accuracy, margin = _mean(right)
-        if sight.control is None:
-            found.append(ShortcutResult(sight.name, sight.sees, accuracy, margin))
-        else:
-            beside = correct_views(images, sight.control, seed)
-            excess, excess_margin = _mean(right - beside)
-            found.append(
-                ShortcutResult(
-                    sight.name,
-                    sight.sees,
-                    accuracy,
-                    margin,
-                    float(beside.mean()),
-                    sight.control_sees,
-                    excess,
-                    excess_margin,
-                )
-            )
+        beside = None if sight.control is None else correct_views(images, sight.control, seed)
+        found.append(result_of(sight, right, beside))
         if progress:
             progress(number + 1, len(all_sights))
     return found
+
+
+def result_of(
+    sight: Sight,
+    right: NDArray[np.float64],
+    beside: NDArray[np.float64] | None,
+    **question: Any,
+) -> ShortcutResult:
+    """The result of one predictor.
+
+    Args:
+        sight: the predictor.
+        right: (n,), how much it tells of each image.
+        beside: (n,), the same of its control; None without one.
+        question: `asks`, `kind` and `chance` of the result.
+    """
+    accuracy, margin = _mean(right)
+    found = ShortcutResult(sight.name, sight.sees, accuracy, margin, **question)
+    if beside is None:
+        return found
+    excess, excess_margin = _mean(right - beside)
+    return replace(
+        found,
+        control=float(beside.mean()),
+        control_sees=sight.control_sees,
+        excess=excess,
+        excess_margin=excess_margin,
+    )
 
 
 def correct_views(
@@ -126,19 +144,7 @@ def correct_views(
     evaluated on the other.
     """
     features = np.stack([_features(images, turns, predictor) for turns in range(4)], axis=1)
-    angles = np.arange(4)
-    right = np.empty(len(images))
-    halves = np.array_split(np.random.default_rng(seed).permutation(len(images)), 2)
-    for fitted, held_out in (halves, halves[::-1]):
-        x = features[fitted].reshape(-1, features.shape[2])
-        mean, scale = x.mean(axis=0), x.std(axis=0)
-        scale = np.where(scale > 1e-9, scale, 1.0)
-        x = (x - mean) / scale
-        targets = np.tile(np.eye(4) - 0.25, (len(fitted), 1))
-        weight = np.linalg.solve(x.T @ x + _PENALTY * np.eye(x.shape[1]), x.T @ targets)
-        scores = (features[held_out] - mean) / scale @ weight
-        right[held_out] = (scores.argmax(axis=2) == angles).mean(axis=1)
-    return right
+    return classified(features, np.tile(np.arange(4), (len(images), 1)), 4, seed)
 
 
 def _features(images: NDArray[np.uint8], turns: int, predictor: Predictor) -> NDArray[np.float64]:

@@ -21,6 +21,9 @@ def next_steps(run: "Run", summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     if summary["probes"]["trained"]:
         evaluate = command_line("rotkeras", "evaluate", run.path)
         return [(f"{before}{evaluate}", "accuracy of the features, with more probes")]
+    if run.load_recipe().data.crops is not None:  # the photographs are not what it trained on
+        line = command_line("rotkeras", "evaluate", run.path, "--labelled", "IMAGES")
+        return [(f"{before}{line}", "accuracy of the features on labelled images")]
     images, options = _images(run)
     steps: list[tuple[str, tuple[str | Path, ...], str, str]] = [
         ("neighbours", (images, images), "neighbours.png", "which images are similar"),

@@ -59,6 +59,19 @@ from rotkeras.files import expanded
         " data.storage=encoded cuts them, instead of centred squares."
     ),
 )
+@click.option(
+    "--task",
+    "task_name",
+    metavar="NAME|RECIPE",
+    help="Look for shortcuts in the views of this task or recipe.  [default: rotation]",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a setting of the recipe of --task, such as task.gap=0; may be repeated.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 def audit(
     data: str,
@@ -70,13 +83,20 @@ def audit(
     images: int,
     seed: int,
     crops: bool,
+    task_name: str | None,
+    overrides: tuple[str, ...],
     overwrite: bool,
 ) -> None:
-    """Check whether predicting rotations suits the images of DATA, before training.
+    """Check whether predicting rotations, or another task, suits the images of DATA, before
+    training.
 
     Looks for images without an upright orientation, rotated images, empty corners, copies, and
     shortcuts: borders, colours, the JPEG grid or noise that reveal the rotation. Exit code 0:
     suitable. 1: something was found. 2: a mistake in the command. 3: too few images to decide.
+
+    With --task the shortcuts are those of the views that this task makes, with its augmentations
+    and those of the recipe: can chromatic aberration, colours, or borders that meet give the
+    task's answers away?
 
     DATA is a folder (searched recursively), a list of files (.csv, .tsv, .txt), an .npz of arrays,
     digits, or a name of tensorflow-datasets. If a folder and a set have the same name, write ./NAME
@@ -85,7 +105,9 @@ def audit(
     \b
     rotkeras audit photos
     rotkeras audit cifar10 --data-dir ~/tensorflow_datasets -o cifar10.html
+    rotkeras audit photos --task simclr --set task.color_strength=0
     """
+    from rotkeras.cli.audit_task import named_task
     from rotkeras.data.folder import check_folder
     from rotkeras.data.interpret import interpret
     from rotkeras.embedding.feature_file import check_file
@@ -104,9 +126,14 @@ def audit(
         )
     if kind == "folder":
         check_folder(expanded(data))
+    if overrides and task_name is None:
+        raise UserError("--set needs --task, whose recipe it changes; add --task NAME.")
     console = new_console()
     with interruptible() as interrupted:
         start(console)
+        named = None if task_name is None else named_task(task_name, overrides)
+        if named is not None and image_size is None:
+            image_size = named.image_size
         from rotkeras.audit import audit as run
         from rotkeras.audit import write
         from rotkeras.audit.collection import FOLDER_IMAGE_SIZE
@@ -135,6 +162,9 @@ def audit(
                 images=images,
                 seed=seed,
                 crops=crops,
+                task=None if named is None else named.task,
+                task_name="" if named is None else named.name,
+                augmentation=() if named is None else named.augmentation,
                 progress=progress,
             )
         write(report, path, overwrite)

@@ -1,38 +1,50 @@
 """What `rotkeras audit` prints."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rotkeras.audit import Folder, Report
+    from rotkeras.audit import Folder, Report, ShortcutResult
 
 _MOST_FOLDERS = 20
 
 
 def show(console: "Console", report: "Report") -> None:
     """Two tables, the notes, and one sentence for each finding."""
+    from rotkeras.audit.charts import measure_of
     from rotkeras.audit.findings import percent
 
     plain = not console.is_terminal
-    console.print("in %; accuracy: rotation accuracy of a small network (chance is 25)")
+    if report.up is not None or not report.task:
+        console.print("in %; accuracy: rotation accuracy of a small network (chance is 25)")
+    else:
+        console.print("in %; the task predicts no rotations, so no network looked for an up")
     console.print(folder_table(report.folders, plain))
     if len(report.folders) > _MOST_FOLDERS + 1:
         console.print(
             f"… and {len(report.folders) - 1 - _MOST_FOLDERS:,} folders more, on the page"
         )
-    if report.shortcuts:
+    for question in report.questions:
+        first = question.results[0]
+        console.print(
+            f"\n{measure_of(first)} of predictors that see a shortcut alone, in % (chance is"
+            f" {100 * first.chance:.3g}):"
+        )
+        console.print(shortcut_table(question.results, plain))
+    if report.shortcuts and not report.task:
         console.print(
             "\nrotation accuracy of predictors that see a shortcut alone, in % (chance is 25):"
         )
-        console.print(shortcut_table(report, plain))
+        console.print(shortcut_table(report.shortcuts, plain))
     for note in report.notes:
         console.print(f"note: {note}")
     whole = report.whole
     if report.undecided:
         console.print(
             f"\ntoo few images to decide: nothing was found in the files of {report.name}, but"
-            " rotation accuracy could not be measured."
+            f" {'shortcuts' if report.task else 'rotation accuracy'} could not be measured."
         )
     if report.fit:
         note = (
@@ -41,7 +53,7 @@ def show(console: "Console", report: "Report") -> None:
             else ""
         )
         console.print(
-            f"\nsuitable: nothing was found against predicting rotations on {report.name}.{note}"
+            f"\nsuitable: nothing was found against {report.subject} on {report.name}.{note}"
         )
     for finding in report.findings:
         console.print(f"\n{finding.name}: {finding.what}.\n  how to fix it: {finding.fix}.")
@@ -70,14 +82,14 @@ def folder_table(folders: list["Folder"], plain: bool) -> Any:
     return table
 
 
-def shortcut_table(report: "Report", plain: bool) -> Any:
+def shortcut_table(results: "Sequence[ShortcutResult]", plain: bool) -> Any:
     """The accuracy of each predictor of the shortcut test, in %; fits 80 columns."""
-    from rotkeras.audit.findings import is_shortcut
+    from rotkeras.audit.verdicts import is_shortcut
 
     table = _table(
         ("predictor", "accuracy", "", "control", "input"), plain, left=("predictor", "input")
     )
-    for each in report.shortcuts:
+    for each in results:
         verdict = f"{each.sees}: too much" if is_shortcut(each) else each.sees
         table.add_row(
             each.name,

@@ -85,7 +85,7 @@ def benchmark_train(
     if chosen.data.folder is not None:  # before the seconds that TensorFlow takes to start
         from rotkeras.data.folder import check_folder
 
-        check_folder(expanded(chosen.data.folder))
+        check_folder(expanded(chosen.data.folder), or_file=chosen.data.crops is not None)
 
     if path is not None:
         path = check_writable(path, "-o")

@@ -78,7 +78,7 @@ def train(
     if chosen.data.folder is not None:  # before the seconds that TensorFlow takes to start
         from rotkeras.data.folder import check_folder
 
-        check_folder(expanded(chosen.data.folder))
+        check_folder(expanded(chosen.data.folder), or_file=chosen.data.crops is not None)
 
     if together and not hosts.watched():
         sys.exit(hosts.watch(together, sys.argv[1:]))

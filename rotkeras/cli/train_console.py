@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from rotkeras.cli.advice import next_steps
 from rotkeras.cli.skipped import left_out, tell_skipped
+from rotkeras.cli.train_images import load_images, load_labelled
 from rotkeras.data.source import BadImage, Source
 from rotkeras.errors import UserError, brief
 from rotkeras.evaluate.intervals import share_margin
@@ -80,15 +80,23 @@ class TrainConsole:
 
         from rotkeras.training import callbacks, trainer
 
-        source = self._load(recipe)
-        self._describe(recipe, source, run)
+        source = load_images(self.console, recipe)
+        labelled = load_labelled(self.console, recipe, source)
+        self._describe(recipe, (source, labelled), run)
         stop = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: self._check(interrupted)  # noqa: ARG005
         )
         monitor = facts_of_section(recipe.task, recipe.train.images_per_batch).monitor
         progress = callbacks.Progress(self.console, initial_epoch=self._done(run), monitor=monitor)
         try:
-            summary = trainer.train(recipe, run, source, [progress, stop], tell=self.console.print)
+            summary = trainer.train(
+                recipe,
+                run,
+                source,
+                [progress, stop],
+                tell=self.console.print,
+                labelled=labelled,
+            )
         finally:
             progress.close()
         if self.together:
@@ -222,29 +230,13 @@ class TrainConsole:
         if recipe.data.kind == "tfds":
             devices.quiet()
         try:
-            check_images(run, self._load(recipe), remedy=NEW_RUN)
+            check_images(run, load_images(self.console, recipe), remedy=NEW_RUN)
         except UserError as error:
             return error
         return None
 
-    def _load(self, recipe: Recipe) -> Source:
-        from rotkeras.run.images import load_source
-
-        columns = (
-            TextColumn("reading images"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(
-            *columns, console=self.console, transient=True, disable=not self.console.is_terminal
-        ) as bar:
-            task = bar.add_task("", total=None)
-            return load_source(
-                recipe, lambda done, total: bar.update(task, completed=done, total=total)
-            )
-
-    def _describe(self, recipe: Recipe, source: Source, run: Run) -> None:
+    def _describe(self, recipe: Recipe, sources: tuple[Source, Source | None], run: Run) -> None:
+        source, labelled = sources
         height, width, _ = source.image_shape
         labels = (
             f"{len(source.train.class_names)} classes"
@@ -265,7 +257,15 @@ class TrainConsole:
         from rotkeras.training import devices
         from rotkeras.training.notes import why_no_probes
 
-        if reason := why_no_probes(source):
+        if labelled is not None:
+            part = labelled.validation
+            self.console.print(
+                f"features are probed on {labelled.name}: {len(labelled.train):,} training and"
+                f" {len(part) if part else 0:,} validation images"
+            )
+            for note in labelled.notes:
+                self.console.print(f"note: {note}", markup=False)
+        if reason := why_no_probes(labelled or source):
             words = of_section(recipe.task).monitor.words
             self.console.print(f"no probes: {reason}; {words} shows the progress")
 

@@ -99,8 +99,12 @@ def _recipe(
     path = recipe_of_task(task) or find(task)
     content = read_mapping(path)
     blame = f"recipe {path.stem}" if path.parent == shipped_folder() else str(path)
+    own_probe = content.get("probe")
     if data is not None:
         content["data"] = dict(data)
+        # What is compared is evaluated on these images, and not on others of a recipe.
+        if isinstance(own_probe, dict):
+            content["probe"] = {key: each for key, each in own_probe.items() if key != "data"}
     if data_dir is not None:
         content.setdefault("data", {})["data_dir"] = str(data_dir)
     content |= {"name": "compared", "attention": None, "export": None, "report": None}

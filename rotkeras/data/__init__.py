@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rotkeras.data import augmentation
+    from rotkeras.data.crops import Crops
     from rotkeras.data.epochs import Pipeline
     from rotkeras.data.interpret import load
     from rotkeras.data.pipelines import evaluation_pipeline, pipeline
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadImage",
+    "Crops",
     "Images",
     "Pipeline",
     "Source",
@@ -28,6 +30,7 @@ _HOMES = {
     "evaluation_pipeline": "pipelines",
     "Pipeline": "epochs",
     "BadImage": "source",
+    "Crops": "crops",
     "Images": "source",
     "Source": "source",
     "split": "source",

@@ -7,7 +7,7 @@ step: `draw(key)` makes its integers on the host, int32 (B, D), `apply(images, d
 pixels of them by `keras.ops`, and `undrawn` are the D integers that leave an image as it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -186,6 +186,24 @@ def chain(steps: list[Augmentation], first: int = 0) -> Augmentation:
         return images
 
     return apply
+
+
+def augmented(
+    images: NDArray[np.uint8], key: Key, steps: Sequence[Augmentation]
+) -> NDArray[np.uint8]:
+    """Arrays after some augmentations, also of those that take tensors alone.
+
+    Args:
+        images: uint8 (B, H, W, 3).
+        key: of NumPy numbers.
+        steps: as for `chain`.
+    """
+    if all(getattr(step, "in_numpy", False) for step in steps):
+        return np.asarray(chain(list(steps))(images, key))
+    import tensorflow as tf
+
+    of_graph = Key(*(None if each is None else tf.constant(each) for each in key))
+    return np.asarray(chain(list(steps))(tf.constant(images), of_graph))
 
 
 def key_of_step(key: Key, number: int) -> Key:

@@ -23,9 +23,10 @@ from rotkeras.images import Size, read_image, sides_of
 from rotkeras.images import formats as kinds
 
 
-def check_folder(folder: Path) -> None:
-    """Raise a `UserError` when a folder of images is not there."""
-    if not folder.is_dir():
+def check_folder(folder: Path, or_file: bool = False) -> None:
+    """Raise a `UserError` when a folder of images is not there, or, with `or_file`, neither it nor
+    a file."""
+    if not folder.is_dir() and not (or_file and folder.is_file()):
         what = "is a file" if folder.exists() else "does not exist"
         raise UserError(
             f"The image folder {str(folder)!r} {what}. Give the path of a folder of images."

@@ -20,6 +20,8 @@ from rotkeras.arguments.accepted import (
     StorageChoice,
 )
 from rotkeras.arguments.checked import checked
+from rotkeras.data.crop_source import open_crops
+from rotkeras.data.crops import Crops
 from rotkeras.data.decode import Progress
 from rotkeras.data.lists import ENDINGS as LIST_ENDINGS
 from rotkeras.data.opened import (
@@ -166,6 +168,7 @@ def load(
     on_bad_image: OnBadImage = "skip",
     cache: AnyPath | None = None,
     storage: StorageChoice = "auto",
+    crops: Crops | None = None,
     progress: Progress | None = None,
 ) -> Source:
     """Load images: a TFDS name, a folder, an `.npz` file or NumPy arrays, or the embedded
@@ -208,6 +211,8 @@ def load(
             the first augmentation from the photograph itself. "auto" takes memory, the file where
             memory is too small, and encoded where the file would need more than half of the free
             disk.
+        crops: make so many crops of the photographs (of a folder, of one image file, or of a list),
+            once, and train on them; they have no labels. None for the photographs themselves.
         progress: called with (images read, images in all).
 
     Returns:
@@ -260,7 +265,7 @@ def load(
         storage=None if storage == "auto" else storage,
         progress=progress,
     )
-    opened = _OPENERS[kind](source, how)
+    opened = open_crops(kind, source, how, crops) if crops else _OPENERS[kind](source, how)
     everything, validation = opened.train, opened.validation
     if labels == "none":
         everything = _without_labels(everything)

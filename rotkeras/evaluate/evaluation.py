@@ -28,6 +28,7 @@ from rotkeras.probes.linear import check_labels
 from rotkeras.probes.measurable import measurable
 from rotkeras.run import images as run_images
 from rotkeras.run.folder import Run
+from rotkeras.run.probe_images import load_labelled_images
 from rotkeras.training import devices
 from rotkeras.training.build import build_augmentation
 
@@ -84,7 +85,7 @@ def evaluate(
     if recipe.train.deterministic:
         devices.make_deterministic()
     if source is None:
-        source = run_images.load_run_images(run, data, tell=tell)
+        source = load_labelled_images(run, data, tell=tell)
     elif name == "evaluation":
         other = 'pass name="evaluation-other" to evaluate on other images.'
         run_images.check_images(run, source, remedy=other, tell=tell)

@@ -12,7 +12,8 @@ from rotkeras.errors import UserError
 from rotkeras.files import expanded
 from rotkeras.images import as_size
 from rotkeras.run.folder import Run
-from rotkeras.run.images import Locations, Tell, load_run_images, silent
+from rotkeras.run.images import Locations, Tell, silent
+from rotkeras.run.probe_images import load_labelled_images
 from rotkeras.text import Words
 
 LABELLED_VALIDATION, FEW_IMAGES = 0.2, 1000
@@ -34,7 +35,8 @@ def load_labelled(
 
     Args:
         run: a run that has ended.
-        labelled: what `rotkeras.data.load` takes, or None for the run's own images. A fifth becomes
+        labelled: what `rotkeras.data.load` takes, or None for those of the recipe's `probe.data`,
+            and where it has none, the run's own images. A fifth becomes
             validation; half, of fewer than 1000 without a test set.
         test_folder: the test set of a folder.
         data_dir: where tensorflow-datasets keeps prepared sets; None for what the recipe says.
@@ -51,7 +53,7 @@ def load_labelled(
     if labelled is None:
         if test_folder is not None:
             raise UserError("--test-folder needs --labelled FOLDER: give both.")
-        return load_run_images(
+        return load_labelled_images(
             run, data, data_dir=data_dir, command=command, tell=tell, progress=progress
         )
     if data:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rotkeras.pretext.online_probe import OnlineProbe
     from rotkeras.pretext.relative_patch import RelativePatch
     from rotkeras.pretext.rotation import Rotation
+    from rotkeras.pretext.shortcut_views import ShortcutViews
     from rotkeras.pretext.simclr import SimCLR
     from rotkeras.pretext.simsiam import SimSiam
     from rotkeras.pretext.swav import SwAV
@@ -39,6 +40,7 @@ __all__ = [
     "PretextTask",
     "RelativePatch",
     "Rotation",
+    "ShortcutViews",
     "SimCLR",
     "SimSiam",
     "SwAV",
@@ -59,6 +61,7 @@ _HOMES = {
     "PretextTask": "base",
     "RelativePatch": "relative_patch",
     "Rotation": "rotation",
+    "ShortcutViews": "shortcut_views",
     "SimCLR": "simclr",
     "SimSiam": "simsiam",
     "SwAV": "swav",

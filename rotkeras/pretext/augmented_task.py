@@ -4,6 +4,9 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rotkeras.arguments.accepted import Fraction
 from rotkeras.arguments.checked import checked
 from rotkeras.data.blur import gaussian_blur
@@ -15,6 +18,7 @@ from rotkeras.pretext.augmented_views import AugmentedViews, interleaved, librar
 from rotkeras.pretext.base import Monitor
 from rotkeras.pretext.graph import tensor_of
 from rotkeras.pretext.no_labels import no_labels
+from rotkeras.pretext.shortcut_views import ShortcutViews
 
 Tensor = Any
 
@@ -116,6 +120,19 @@ class AugmentedTask:
         from keras import ops
 
         return self.arranged(self.augmented.apply(images, drawn), ops)
+
+    def shortcut_views(self, images: NDArray[np.uint8], key: Key) -> tuple[ShortcutViews, ...]:
+        """Two views of each image for an audit, which asks which of them are of one image. A task
+        of one view compares it with those of earlier epochs: here, with that of the next one.
+
+        Args:
+            images: uint8 (B, H, W, 3).
+            key: what randomness is a function of.
+        """
+        views = self.augmented.of_images(images, key)
+        if len(views) == 1:
+            views += self.augmented.of_images(images, key._replace(epoch=key.epoch + 1))
+        return (ShortcutViews("views of one image", np.stack(views[:2], axis=1)),)
 
     def check_backbone(self, backbone: Any) -> None:
         """Raise a `UserError` for what is no Keras model."""

@@ -127,6 +127,10 @@ class PretextTask(Protocol):
     - `embedder(model)`: the model uint8 (B, H, W, 3) -> (B, d) of what may collapse, where that is
       not the model that is trained.
     - `with_labels(y, labels)`: y with the labels of the images, for `OnlineProbe` alone.
+    - `shortcut_views(images, key)`: what `rotkeras audit --task` shows its simple predictors, one
+      `rotkeras.pretext.ShortcutViews` for each thing that the task asks: tuple of them. Images are
+      uint8 (B, H, W, 3) arrays, and the views those that training makes, every answer shown where
+      `views` draws one.
 
     Attributes:
         monitor: the metric that tells whether it learns.

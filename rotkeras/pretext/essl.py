@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rotkeras.arguments.accepted import (
     BaseTask,
     Fraction,
@@ -18,6 +21,7 @@ from rotkeras.pretext.augmented_views import AugmentedViews, beside, small_side
 from rotkeras.pretext.base import OPTIONAL, Monitor
 from rotkeras.pretext.graph import tensor_of
 from rotkeras.pretext.rotation import Rotation, check_square
+from rotkeras.pretext.shortcut_views import ShortcutViews
 from rotkeras.pretext.two_views import TwoViews
 
 Tensor = Any
@@ -137,6 +141,14 @@ class ESSL:
         """(rotated whole images, the position of each angle), as `Rotation.views` makes them: what
         the kept network is measured on."""
         return self._rotation.views(images, key)
+
+    def shortcut_views(self, images: NDArray[np.uint8], key: Key) -> tuple[ShortcutViews, ...]:
+        """What the base task asks, and the rotations of the third crop, for an audit; arguments as
+        of `AugmentedTask.shortcut_views`."""
+        crops = self._third(images.shape).of_images(images, key)[0]
+        rotations = self._rotation.shortcut_views(crops, key)
+        of_base: tuple[ShortcutViews, ...] = self.task.shortcut_views(images, key)
+        return (*of_base, *rotations)
 
     def draw(self, key: Key) -> Any:
         """What is random, drawn on the host: int32 (B, D), the numbers of the base task, then of

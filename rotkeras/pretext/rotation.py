@@ -10,6 +10,7 @@ from rotkeras.arguments.accepted import Angles, Fraction, Views
 from rotkeras.arguments.checked import checked
 from rotkeras.errors import UserError, must
 from rotkeras.pretext.base import Monitor
+from rotkeras.pretext.shortcut_views import ROTATION, ShortcutViews
 from rotkeras.pretext.views import quarter_turn, rotate_and_enlarge
 
 Tensor = Any
@@ -178,6 +179,24 @@ class Rotation:
     def network(self, model: Any) -> Any:
         """The flat classifier (B, S, S, 3) -> logits (B, K): the model itself."""
         return model
+
+    def shortcut_views(self, images: NDArray[np.uint8], key: Any) -> tuple[ShortcutViews, ...]:
+        """All K views of each image and their angles, for an audit; `key` is not used.
+
+        Args:
+            images: uint8 (B, S, S, 3), square.
+        """
+        check_square(images.shape[1:3])
+        if self.exact:
+            views = np.stack(self._rotated(images, np), axis=1)
+        else:
+            import tensorflow as tf
+
+            views = np.stack([each.numpy() for each in self._rotated(tf.constant(images), tf)], 1)
+        count = len(self.angles)
+        labels = np.tile(np.arange(count, dtype=np.int64), len(images))
+        views = views.reshape(-1, 1, *images.shape[1:])
+        return (ShortcutViews(ROTATION, views, labels, self.class_names),)
 
     def callbacks(self, images: Any) -> list[Any]:
         """An empty list: the task does nothing between epochs."""

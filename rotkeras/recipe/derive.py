@@ -21,7 +21,8 @@ def section(name: str, maker: Callable[..., Any], without: Sequence[str] = ()) -
     """The section `{name: …, **arguments}` of a function or class.
 
     Args:
-        name: that the recipe uses.
+        name: that the recipe uses; "" for a section that has no name, since there is no other in
+            its place.
         maker: every argument has an annotation; those without a default must be given. The
             docstring's `Args:` describe them.
         without: arguments that are no settings of a recipe.
@@ -29,14 +30,14 @@ def section(name: str, maker: Callable[..., Any], without: Sequence[str] = ()) -
     function: Any = maker.__init__ if isinstance(maker, type) else maker  # type: ignore[misc]
     hints = parameter_hints(function)
     described = descriptions(maker.__doc__ or "")
-    fields: dict[str, Any] = {"name": (Literal[name], name)}
+    fields: dict[str, Any] = {"name": (Literal[name], name)} if name else {}
     for key, parameter in inspect.signature(maker).parameters.items():
         if key in without:
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
         default = list(default) if isinstance(default, tuple) else default
         fields[key] = (_for_yaml(hints[key]), Field(default, description=described.get(key)))
-    title = "".join(word.capitalize() for word in name.split("_"))
+    title = "".join(word.capitalize() for word in name.split("_")) or maker.__name__
     summary = (maker.__doc__ or "").partition("\n\n")[0]
     made: type[Section] = create_model(
         title, __base__=Section, __doc__=" ".join(summary.split()), **fields

@@ -21,7 +21,7 @@ from rotkeras.recipe.images import SOURCES
 from rotkeras.recipe.models import BACKBONES, OPTIMIZERS, SCHEDULES, TASKS, Recipe
 from rotkeras.recipe.section import Section
 
-_SOURCE_KEYS = {f"data.{source}" for source in SOURCES}
+_SOURCE_KEYS = {f"{section}.{source}" for section in ("data", "probe.data") for source in SOURCES}
 
 _NAME_KEYS = ("task.name", "backbone.name", "train.optimizer.name", "train.schedule.name")
 
@@ -116,6 +116,10 @@ def load_kind(
         section = content.setdefault("data", {})
         if isinstance(section, dict):
             section.update(data)
+        probe = content.get("probe")
+        labelled = probe.get("data") if isinstance(probe, dict) else None
+        if isinstance(labelled, dict) and "data_dir" in data:  # sets lie in one folder
+            labelled["data_dir"] = data["data_dir"]
     blame = f"recipe {path.stem}" if path.parent == shipped_folder() else str(path)
     _check_command(content, blame, path, kind)
     keys = [override.partition("=")[0].strip() for override in overrides]
@@ -166,7 +170,8 @@ def apply_override(
         _element(place, keys[-1], override)
         place[int(keys[-1])] = value
         return
-    named = any(each.partition("=")[0].strip() in _SOURCE_KEYS for each in before)
+    section_keys = {f"{key_path.strip().rpartition('.')[0]}.{source}" for source in SOURCES}
+    named = any(each.partition("=")[0].strip() in section_keys for each in before)
     if key_path.strip() in _SOURCE_KEYS and not (value is None and named):
         for other in SOURCES:
             place.pop(other, None)

@@ -1,6 +1,7 @@
 """Section `data` of a recipe: where the images come from."""
 
-from typing import Literal
+import typing
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,7 +16,16 @@ from rotkeras.arguments.accepted import (
     Text,
     Wrong,
 )
+from rotkeras.data.crops import Crops
+from rotkeras.recipe.derive import section
 from rotkeras.recipe.section import Section
+
+CROPS = section("", Crops)
+"""The section of crops of photographs."""
+
+OfCrops: typing.TypeAlias = Any
+if not typing.TYPE_CHECKING:
+    OfCrops = CROPS
 
 SOURCES: tuple[Literal["tfds", "folder", "list", "arrays", "embedded"], ...] = (
     "tfds",
@@ -100,6 +110,14 @@ class Data(Section):
         ),
     )
 
+    crops: OfCrops | None = Field(
+        None,
+        description=(
+            "With folder (or one image file) or list: train on crops of the photographs, made once;"
+            " null for the photographs themselves."
+        ),
+    )
+
     @model_validator(mode="after")
     def _one_source(self) -> "Data":
         named = [kind for kind in SOURCES if getattr(self, kind) is not None]
@@ -126,7 +144,31 @@ class Data(Section):
             raise Wrong("is for files; arrays and the digits are in memory: remove it", "storage")
         if self.cache is not None and self.storage in ("memory", "encoded"):
             raise Wrong("is for data.storage file or auto; remove one of them", "cache")
+        self._check_crops()
         return self
+
+    def _check_crops(self) -> None:
+        if self.crops is None:
+            return
+        if not (self.folder or self.list):
+            raise Wrong("needs data.folder or data.list, image files; set one of them", "crops")
+        if self.storage == "encoded":
+            raise Wrong(
+                "must be auto, memory or file with data.crops, got 'encoded'; crops are made once",
+                "storage",
+            )
+        if self.labels == "folders":
+            raise Wrong(
+                "must be auto or none with data.crops, got 'folders'; crops have no labels",
+                "labels",
+            )
+        for name in ("test_folder", "validation_list", "test_list"):
+            if getattr(self, name) is not None:
+                raise Wrong(
+                    f"is not for data.crops; remove data.{name}, and name labelled images in"
+                    " probe.data",
+                    name,
+                )
 
     @property
     def kind(self) -> Literal["tfds", "folder", "list", "arrays", "embedded"]:

@@ -185,6 +185,13 @@ class Probe(Section):
     budget: Budget = Field(
         "fast", description="Training schedule of the probes: fast, or as published."
     )
+    data: Data | None = Field(
+        None,
+        description=(
+            "Labelled images to evaluate features on, where those of training have no labels or are"
+            " not what the features are for; null for the images of training."
+        ),
+    )
     online: bool = Field(
         False,
         description=(
@@ -192,6 +199,14 @@ class Probe(Section):
             " it; its accuracy is logged after every epoch."
         ),
     )
+
+    @model_validator(mode="after")
+    def _labelled(self) -> "Probe":
+        if self.data is not None and self.data.crops is not None:
+            raise Wrong("must be null, because crops have no labels; remove it", "data.crops")
+        if self.data is not None and self.data.labels == "none":
+            raise Wrong("must be auto or folders, got 'none'; probes need labels", "data.labels")
+        return self
 
 
 class Quality(Section):

@@ -70,6 +70,11 @@ def sample_of_run(
     """
     command: Words = ["rotkeras", "report", run.path]
     recipe = run_images.recipe_of_images(run, data, data_dir=data_dir, tell=tell, wanted=())
+    if recipe.probe.data is not None and not data:
+        # What its features are evaluated on, with labels; training saw none of it.
+        changes = {} if data_dir is None else {"data_dir": data_dir}
+        labelled = recipe.probe.data.model_copy(update=changes)
+        return draw_sample(recipe.model_copy(update={"data": labelled}), size, count, seed)
     kind = recipe.data.kind
     read = "data_dir" if kind == "tfds" else "test_folder" if recipe.data.test_folder else kind
     if kind != "embedded":
@@ -109,6 +114,8 @@ def draw_sample(
     Raises:
         UserError: when the source is not there any more, or nothing in it can be read.
     """
+    if recipe.data.crops is not None:
+        return _of_crops(recipe, size, count, seed)
     if recipe.data.kind == "tfds":
         return _of_tfds(recipe, size, count, seed, data_dir, found)
     if recipe.data.kind == "list" or _is_voc(recipe.data):
@@ -169,6 +176,15 @@ def _is_voc(data: Any) -> bool:
     from rotkeras.data.listed_source import find_voc
 
     return data.kind == "folder" and find_voc(expanded(data.folder)) is not None
+
+
+def _of_crops(recipe: Recipe, size: int, count: int, seed: int) -> Sample:
+    """Of the crops of photographs: those of validation, or of training where there are none."""
+    source = run_images.load_source(recipe, image_size=size)
+    images = source.validation or source.train
+    drawn = images.part(_drawn(len(images), count, seed))
+    names = [f"crop {row}" for row in drawn.rows]
+    return Sample(Images.of(drawn.take(slice(None)), names=names), "source", len(images))
 
 
 def _of_lists(recipe: Recipe, size: int, count: int, seed: int, found: Found) -> Sample:

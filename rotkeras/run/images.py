@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rotkeras.data import Source, load
+from rotkeras.data import Crops, Source, load
 from rotkeras.data.digests import examples
 from rotkeras.data.fingerprint import names_digest, source_difference, source_fingerprint
 from rotkeras.errors import UserError
 from rotkeras.files import as_text, expanded, read_json
 from rotkeras.recipe import Recipe
 from rotkeras.recipe.files import apply_override, validate
-from rotkeras.recipe.images import LISTS, LOCATIONS, SOURCES
+from rotkeras.recipe.images import LISTS, LOCATIONS, SOURCES, Data
 from rotkeras.run.folder import Run
 from rotkeras.text import Words, command_line
 
@@ -47,8 +47,14 @@ def load_source(recipe: Recipe, progress: Any = None, **changes: Any) -> Source:
         progress: called with (images read, images in all).
         changes: keys of the section `data` that are to have another value.
     """
-    data = recipe.data
-    settings = data.model_dump(exclude={*map(str, SOURCES)}) | changes
+    return load_section(recipe.data, progress, changes)
+
+
+def load_section(data: Data, progress: Any, changes: dict[str, Any]) -> Source:
+    """The images of a section `data`, with other values of some of its keys."""
+    settings = data.model_dump(exclude={*map(str, SOURCES), "crops"}) | changes
+    if data.crops is not None:
+        settings["crops"] = Crops(**data.crops.model_dump())
     return load(getattr(data, data.kind), kind=data.kind, progress=progress, **settings)
 
 
@@ -228,9 +234,11 @@ def location(recipe: Recipe) -> dict[str, str]:
     return found
 
 
-def record(recipe: Recipe, source: Source) -> dict[str, Any]:
-    """What a run records of its images: {"fingerprint", "location"}, for JSON."""
-    return {"fingerprint": source_fingerprint(source), "location": location(recipe)}
+def record(recipe: Recipe, source: Source, labelled: Source | None = None) -> dict[str, Any]:
+    """What a run records of its images: {"fingerprint", "location"}, for JSON, and "probe", the
+    fingerprint of the images of `probe.data`, where there are such."""
+    found = {"fingerprint": source_fingerprint(source), "location": location(recipe)}
+    return found if labelled is None else {**found, "probe": source_fingerprint(labelled)}
 
 
 def check_images(
@@ -254,6 +262,9 @@ def check_images(
             are not compared.
     """
     then = run.recorded_images()
+    of_probe = None if then is None or resized else then.get("probe")
+    if of_probe and source_difference(of_probe, source_fingerprint(source)) is None:
+        return  # those of `probe.data`
     if then is not None:
         check_record(then, source, command, remedy, resized, run)
     elif run.model.exists() or run.state.exists():

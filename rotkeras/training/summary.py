@@ -15,7 +15,13 @@ from rotkeras.training.callbacks.replaced_images import encoded_arrays, replaced
 
 
 def summarise(
-    recipe: Recipe, source: Source, task: Any, model: Any, state: dict[str, Any], log: MetricsLog
+    recipe: Recipe,
+    source: Source,
+    task: Any,
+    model: Any,
+    state: dict[str, Any],
+    log: MetricsLog,
+    labelled: Source | None = None,
 ) -> dict[str, Any]:
     """The content of `summary.json`.
 
@@ -26,6 +32,7 @@ def summarise(
         model: the network that is kept.
         state: of the last checkpoint.
         log: the rows of all epochs.
+        labelled: the images of `probe.data`, or None.
     """
     rows = log.rows or read_metrics(log.path)
     probed = {int(epoch): result for epoch, result in state["probed"].items()}
@@ -38,7 +45,7 @@ def summarise(
             "validation": len(source.validation) if source.validation else 0,
             "skipped": [vars(bad) for bad in source.skipped],
             "replaced": [vars(bad) for bad in replaced(encoded_arrays(source))],
-            "record": run_images.record(recipe, source),
+            "record": run_images.record(recipe, source, labelled),
         },
         "placement": placement.of(task),
         "epochs": len(rows),
@@ -51,6 +58,7 @@ def summarise(
             "trained": probed[last] if last else None,
             "untrained": state["untrained"],
             "images": state.get("probed_images"),
+            **({} if labelled is None else {"source": labelled.name}),
         },
         "quality": _quality(source, state.get("quality")),
         "encoder": {"best": state["best"], "last": state["last"]},

@@ -18,12 +18,14 @@ from rotkeras.data.digests import digests
 from rotkeras.data.fingerprint import source_difference, source_fingerprint
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable, one_writer, write_json, write_whole
+from rotkeras.images import as_size
 from rotkeras.pretext.base import TaskFacts
 from rotkeras.pretext.check import check_form, check_model
 from rotkeras.recipe import Recipe
 from rotkeras.recipe.models import OwnTask
 from rotkeras.run import images as run_images
 from rotkeras.run.folder import Run
+from rotkeras.run.probe_images import check_probe_images, load_probe_images
 from rotkeras.training import devices, hosts, observe, placement
 from rotkeras.training.build import (
     build,
@@ -71,6 +73,7 @@ def train(
     task: Task | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    labelled: Source | None = None,
 ) -> dict[str, Any]:
     """Train a recipe into a run folder, from its last checkpoint on.
 
@@ -85,6 +88,7 @@ def train(
             again to resume. The run keeps what it says of itself (`task.json`).
         resume: continue the run that is in the folder; start one if there is none.
         overwrite: delete the run that is in the folder.
+        labelled: the images of the recipe's `probe.data`, when they are loaded already.
 
     Returns:
         The summary, as `summary.json` holds it. Of several processes that train together
@@ -105,17 +109,17 @@ def train(
     if resume or overwrite or not run.checked:
         run.check(recipe, resume=resume, overwrite=overwrite)
     if hosts.processes()[0] > 0:
-        return _train(recipe, run, source, callbacks, tell, task)
+        return _train(recipe, run, (source, labelled), callbacks, tell, task)
     check_writable(run.path, "The run folder", folder=True)
     run.path.parent.mkdir(parents=True, exist_ok=True)
     with one_writer(run.path):  # two trainings in one folder would mix their epochs
-        return _train(recipe, run, source, callbacks, tell, task)
+        return _train(recipe, run, (source, labelled), callbacks, tell, task)
 
 
 def _train(
     recipe: Recipe,
     run: Run,
-    source: Source | None,
+    loaded: tuple[Source | None, Source | None],
     callbacks: Sequence[Any],
     tell: Callable[[str], None],
     own: Any,
@@ -129,8 +133,11 @@ def _train(
     first = number == 0
 
     check_backbone(recipe)  # before minutes of decoding
-    source = source or load_source(recipe)
+    source = loaded[0] or load_source(recipe)
+    labelled = loaded[1] or load_probe_images(recipe, as_size(*source.image_shape[:2]))
     _check_images(run, source, tell)
+    if labelled is not None and run.resuming:
+        check_probe_images(run, labelled)
     if note := schedule_note(settings):
         tell(note)
     augmentation = build_augmentation(recipe)
@@ -145,7 +152,7 @@ def _train(
 
     with devices.parallel(settings.devices, settings.images_per_batch):
         task, model, state, log = _fit(
-            recipe, run, source, augmentation, shape, callbacks, tell, started, own
+            recipe, run, (source, labelled), augmentation, shape, callbacks, tell, started, own
         )
     if not first:
         return {}
@@ -155,7 +162,8 @@ def _train(
     plain = keras.Model(network.input, network.output, name=network.name)
     write_whole(run.model, plain.save)
     keep_pictures(run, task, model, source, settings.seed, tell)
-    summary = {**summary_of(recipe, source, task, plain, state, log), "processes": count}
+    summary = summary_of(recipe, source, task, plain, state, log, labelled)
+    summary["processes"] = count
     run.write_summary(summary)
     return summary
 
@@ -163,7 +171,7 @@ def _train(
 def _fit(
     recipe: Recipe,
     run: Run,
-    source: Source,
+    sources: tuple[Source, Source | None],
     augmentation: Sequence[Any],
     shape: tuple[int, int, int],
     callbacks: Sequence[Any],
@@ -171,12 +179,12 @@ def _fit(
     started: float,
     own: Any,
 ) -> tuple[Any, keras.Model, dict[str, Any], MetricsLog]:
-    """(task, trained model, state, log). Of several processes, the first alone probes and
-    writes."""
-    settings = recipe.train
+    """(task, trained model, state, log), from (images of training, images of `probe.data` or None).
+    Of several processes, the first alone probes and writes."""
+    settings, (source, labelled) = recipe.train, sources
     number, count = hosts.processes()
     first = number == 0
-    probe = observe.probe(recipe, source, augmentation) if first else None
+    probe = observe.probe(recipe, labelled or source, augmentation) if first else None
     for note in probe.notes if probe else ():
         if note not in source.notes:  # which were shown when the images were loaded
             tell(note)
@@ -231,7 +239,7 @@ def _fit(
         observe.restore(quality, state)
     log = MetricsLog(run.metrics)
 
-    record = run_images.record(recipe, source)
+    record = run_images.record(recipe, source, labelled)
     hashed, images = (record["fingerprint"]["train"][key] for key in ("pixels_of", "images"))
     if hashed < images:
         tell(

@@ -133,6 +133,76 @@ def test_an_interrupt_leaves_nothing(photographs, tmp_path, monkeypatch, number)
     assert [each.name for each in tmp_path.iterdir()] == ["photographs"]
 
 
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Six hundred pictures of soft noise, each of a colour of its own, in an array file."""
+    random = np.random.default_rng(0)
+    noise = np.stack(
+        [
+            np.asarray(
+                Image.fromarray(random.integers(0, 80, (5, 5, 3), np.uint8)).resize(
+                    (32, 32), Image.Resampling.BICUBIC
+                )
+            )
+            for _ in range(600)
+        ]
+    )
+    images = noise + random.integers(20, 150, (600, 1, 1, 3), np.uint8)
+    path = tmp_path_factory.mktemp("many") / "many.npz"
+    np.savez(path, images=images)
+    return path
+
+
+def test_another_task_is_searched_for_shortcuts(many, tmp_path):
+    where = ("-o", tmp_path / "a.html", "--json", tmp_path / "a.json", "--overwrite")
+    result = call(many, "--task", "simclr", *where)
+    assert result.exit_code == 0, result.output
+    assert "suitable: nothing was found against the task simclr on many." in result.output
+    assert "in %; the task predicts no rotations, so no network looked for an up" in result.output
+    assert "accuracy for the views of one image of predictors that see a shortcut" in result.output
+    assert "(chance is 1.56):" in result.output
+    assert all(len(line) <= 80 for line in result.output.splitlines() if "±" in line)
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert told["task"] == "simclr"
+    assert {each["kind"] for each in told["shortcuts"]} == {"pairs"}
+    without = ("--set", "task.color_strength=0", "--set", "task.grayscale=0")
+    result = call(many, "--task", "simclr", *without, *where)
+    assert result.exit_code == 1
+    assert "colour: mean colours alone reveal the views of one image" in result.output
+    assert "how to fix it: set task.color_strength to 0.5 or more" in result.output
+    assert "Shortcuts: views of one image" in (tmp_path / "a.html").read_text()
+
+
+def test_a_recipe_of_ones_own_says_task_augmentation_and_size(many, tmp_path):
+    from rotkeras.cli.audit_task import named_task
+
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        "task: {name: simclr, blur: 0.5}\ndata: {folder: photos, image_size: 24}\n"
+        "augmentation: [{name: random_grayscale, probability: 1.0}]\n"
+    )
+    named = named_task(str(recipe), ["task.blur=0.25"])
+    assert (named.task.blur, named.image_size, len(named.augmentation)) == (0.25, 24, 1)
+    named = named_task("rotation", ["task.angles=[0, 180]"])
+    assert (named.task.angles, named.image_size, named.augmentation) == ((0, 180), None, ())
+
+
+def test_mistakes_of_a_task_are_told_before_the_work(many, tmp_path):
+    for arguments, words in (
+        (("--task", "simclir"), "did you mean 'simclr'?"),
+        (("--set", "task.blur=0"), "--set needs --task, whose recipe it changes"),
+        (("--task", "simclr", "--set", "task.blr=0"), "did you mean 'blur'?"),
+        (
+            ("--task", "simclr", "--set", "data.image_size=[8, 16]"),
+            "data.image_size must be one number for an audit, got [8, 16]",
+        ),
+    ):
+        with pytest.raises(UserError) as error:
+            call(many, "-o", tmp_path / "a.html", *arguments)
+        assert words in str(error.value)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_tables_fit_eighty_columns(capsys):
     folders = [
         Folder(
