@@ -1,5 +1,7 @@
 """Losses of pretext tasks, as functions of tensors and nothing else."""
 
+import keras  # noqa: F401  First, or its import registers modules that need what is here, too early.
+
 from rotkeras.pretext.losses.barlow_twins import barlow_twins
 from rotkeras.pretext.losses.info_nce import info_nce
 from rotkeras.pretext.losses.local_global import local_global
