@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 from rotkeras.errors import UserError
 
 if TYPE_CHECKING:
+    from rotkeras.pretext.aet import AET
     from rotkeras.pretext.amdim import AMDIM
     from rotkeras.pretext.barlow_twins import BarlowTwins
     from rotkeras.pretext.base import Monitor, PretextTask, TaskFacts
     from rotkeras.pretext.byol import BYOL
     from rotkeras.pretext.essl import ESSL
+    from rotkeras.pretext.exemplar import Exemplar
     from rotkeras.pretext.in_step import InStep
     from rotkeras.pretext.instance_discrimination import InstanceDiscrimination
     from rotkeras.pretext.moco import MoCo
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
     NAMES: dict[str, Any]
 
 __all__ = [
+    "AET",
     "AMDIM",
     "BYOL",
     "ESSL",
     "BarlowTwins",
+    "Exemplar",
     "InStep",
     "InstanceDiscrimination",
     "MoCo",
@@ -42,10 +46,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AET": "aet",
     "AMDIM": "amdim",
     "BYOL": "byol",
     "BarlowTwins": "barlow_twins",
     "ESSL": "essl",
+    "Exemplar": "exemplar",
     "InStep": "in_step",
     "InstanceDiscrimination": "instance_discrimination",
     "MoCo": "moco",
@@ -70,6 +76,8 @@ _TASKS = {
     "vicreg": "VICReg",
     "instance_discrimination": "InstanceDiscrimination",
     "amdim": "AMDIM",
+    "exemplar": "Exemplar",
+    "aet": "AET",
 }
 
 
