@@ -66,7 +66,7 @@ class AET:
             None for the published true.
 
     Raises:
-        UserError: for settings out of range, of the other kind, or that transform nothing. Later,
+        UserError: for settings out of range, of the other kind, or that draw nothing. Later,
             for images that are no squares.
 
     Example:
@@ -119,10 +119,14 @@ class AET:
         self._settings = {**_PUBLISHED[kind], **given}
         if kind == "projective":
             _check_corners(self._settings["corner_shift"], self._settings["scale"][0])
-        if not (self.variances > 1e-9).any():
-            raise UserError(
-                f"The settings of AET must transform images, got {self._settings}; widen one of"
-                " them."
+        least, greatest = self._settings["scale"]
+        others = (value for name, value in self._settings.items() if name != "scale")
+        if least == greatest and not any(others):
+            raise must(
+                "scale",
+                "have different ends where no other setting draws anything",
+                [least, greatest],
+                "widen it, or another setting",
             )
 
     def views_per_image(self) -> int:

@@ -29,7 +29,7 @@ TASKS = {
     "amdim, one tap": {"hidden_units": 8, "projection_units": 8, "local_taps": ["conv2"]},
     "exemplar": {"copies": 3, "embedding_units": 8},
     "exemplar, classes": {"kind": "classes", "copies": 2},
-    "aet": {},
+    "aet": {"scale": [0.9, 1.1]},
     "aet, affine": {"kind": "affine"},
     "rotation": {},
     "rotation, one view": {"views": "one"},
