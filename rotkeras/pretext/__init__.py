@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 from rotkeras.errors import UserError
 
 if TYPE_CHECKING:
+    from rotkeras.pretext.aet import AET
     from rotkeras.pretext.amdim import AMDIM
     from rotkeras.pretext.barlow_twins import BarlowTwins
     from rotkeras.pretext.base import Monitor, PretextTask, TaskFacts
     from rotkeras.pretext.byol import BYOL
     from rotkeras.pretext.essl import ESSL
+    from rotkeras.pretext.exemplar import Exemplar
     from rotkeras.pretext.in_step import InStep
     from rotkeras.pretext.instance_discrimination import InstanceDiscrimination
     from rotkeras.pretext.jigsaw import Jigsaw
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
     NAMES: dict[str, Any]
 
 __all__ = [
+    "AET",
     "AMDIM",
     "BYOL",
     "ESSL",
     "BarlowTwins",
+    "Exemplar",
     "InStep",
     "InstanceDiscrimination",
     "Jigsaw",
@@ -48,10 +52,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AET": "aet",
     "AMDIM": "amdim",
     "BYOL": "byol",
     "BarlowTwins": "barlow_twins",
     "ESSL": "essl",
+    "Exemplar": "exemplar",
     "InStep": "in_step",
     "InstanceDiscrimination": "instance_discrimination",
     "Jigsaw": "jigsaw",
@@ -81,6 +87,8 @@ _TASKS = {
     "amdim": "AMDIM",
     "relative_patch": "RelativePatch",
     "jigsaw": "Jigsaw",
+    "exemplar": "Exemplar",
+    "aet": "AET",
 }
 
 

@@ -18,6 +18,7 @@ from typing import Any
 MODULES = (
     "rotkeras.pretext.angle_accuracy",
     "rotkeras.pretext.contrastive",
+    "rotkeras.pretext.exemplar_losses",
     "rotkeras.pretext.first_of_logits",
     "rotkeras.pretext.layers",
     "rotkeras.pretext.local_losses",
@@ -27,6 +28,7 @@ MODULES = (
     "rotkeras.pretext.predicted_views",
     "rotkeras.pretext.prototype_losses",
     "rotkeras.pretext.smoothed_crossentropy",
+    "rotkeras.pretext.transformation_losses",
     "rotkeras.pretext.weighted_crossentropy",
     "rotkeras.pretext.whole_batch",
 )

@@ -249,10 +249,11 @@ class Rotation:
         return [quarter_turn(base[angle % 90], angle // 90, library) for angle in self.angles]
 
 
-def check_square(size: Sequence[int | None]) -> None:
-    """Raise a `UserError` for images (height, width) whose quarter turns have another shape."""
+def check_square(size: Sequence[int | None], task: str = "The rotation task") -> None:
+    """Raise a `UserError` for images (height, width) whose quarter turns have another shape, for a
+    task by its name."""
     if size[0] != size[1]:
         raise UserError(
-            f"The rotation task needs square images, got {size[0]}×{size[1]}; set"
+            f"{task} needs square images, got {size[0]}×{size[1]}; set"
             " data.image_size, which cuts a square."
         )

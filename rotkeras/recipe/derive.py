@@ -5,8 +5,11 @@ So an option is declared once, with its type, range, default and description: fo
 """
 
 import collections.abc
+import functools
 import inspect
+import operator
 import re
+import types
 import typing
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
@@ -87,6 +90,8 @@ def _for_yaml(hint: Any) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         return Annotated[(_for_yaml(arguments[0]), *arguments[1:])]
+    if origin in (typing.Union, types.UnionType):
+        return functools.reduce(operator.or_, (_for_yaml(each) for each in arguments))
     if origin is tuple and Ellipsis not in arguments:
         count = len(arguments)
         return Annotated[list[arguments[0]], Field(min_length=count, max_length=count)]  # type: ignore[valid-type]

@@ -31,6 +31,7 @@ from rotkeras.arguments.accepted import (
 )
 from rotkeras.data.augmentation import NAMES as AUGMENTATIONS
 from rotkeras.data.augmentation import keras_cv
+from rotkeras.errors import UserError
 from rotkeras.pretext.check import setting_mistake
 from rotkeras.recipe.derive import one_of, section
 from rotkeras.recipe.earlier import of_earlier_versions
@@ -371,7 +372,14 @@ class Recipe(Section):
     def _fits_the_task(self) -> "Recipe":
         if self.task.name == "own":
             return self
-        settings, task = self.train, pretext.of_section(self.task)
+        settings = self.train
+        try:
+            task = pretext.of_section(self.task)
+        except UserError as error:  # of settings that do not go together
+            name, _, words = str(error).partition(" ")
+            if name.partition(".")[0] not in type(self.task).model_fields:
+                raise
+            raise Wrong(words.removesuffix("."), f"task.{name}") from None
         if found := setting_mistake(task, settings.images_per_batch, settings.label_smoothing):
             key, words = found
             raise Wrong(words, f"train.{key}")

@@ -13,7 +13,7 @@ from rotkeras.data import cache, headers, pipeline
 from rotkeras.data.augmentation import pad_crop_flip, random_resized_crop
 from rotkeras.data.encoded import EncodedImages, whole_pixels
 from rotkeras.data.keyed import Key
-from rotkeras.pretext import ESSL, MoCo, Rotation, SwAV
+from rotkeras.pretext import AET, ESSL, Exemplar, MoCo, Rotation, SwAV
 
 SIZE = 24
 
@@ -142,6 +142,27 @@ def test_every_view_of_a_task_is_cut_from_the_photograph(folder, task, sizes):
     )
     for name, views in expected.items():
         np.testing.assert_array_equal(x[name], views)
+
+
+def test_copies_are_cut_from_the_photograph_and_transformed_are_its_squares(folder):
+    source = load(folder, "encoded")
+    from rotkeras.data.keyed import permute
+    from rotkeras.data.taken import photographs
+
+    index = permute(np.arange(4), 3, 0, len(source.train))
+    key = Key(np.int64(3), np.int64(0), source.train.rows[index], index)
+    exemplar = Exemplar(copies=2)
+    x, y = next(iter(pipeline(source.train, exemplar, images_per_batch=4, seed=3).dataset))
+    expected, images = exemplar.views_of_photographs(
+        lambda crop, of_view: photographs(source.train, crop)(index, of_view), key
+    )
+    np.testing.assert_array_equal(x, expected)
+    np.testing.assert_array_equal(y, images)
+    np.testing.assert_array_equal(y, np.repeat(index, 2))
+    x, y = next(iter(pipeline(source.train, AET(), images_per_batch=4, seed=3).dataset))
+    expected, parameters = AET().views(source.train.take(index), key)
+    np.testing.assert_array_equal(x, expected)
+    np.testing.assert_array_equal(y, parameters)
 
 
 def test_boxes_of_photographs_have_the_ratio_of_pixels():
