@@ -19,6 +19,7 @@ from rotkeras.pretext.augmented_views import interleaved
 from rotkeras.pretext.base import Monitor
 from rotkeras.pretext.pictures import Picture
 from rotkeras.pretext.rotation import check_square
+from rotkeras.pretext.shortcut_views import ShortcutViews
 from rotkeras.pretext.warp import warp
 
 Tensor = Any
@@ -277,6 +278,18 @@ class AET:
     def callbacks(self, images: Any) -> list[Any]:
         """An empty list: the task does nothing between epochs."""
         return []
+
+    def shortcut_views(self, images: Any, key: Key) -> tuple[ShortcutViews, ...]:
+        """Each image beside its transformed copy, and the parameters of the transformation.
+
+        Args:
+            images: uint8 (B, S, S, 3), an array.
+            key: what randomness is a function of.
+        """
+        x, y = self.views(images, key)
+        pairs = x.reshape(len(images), 2, *x.shape[1:])
+        asks = "parameters of the transformation"
+        return (ShortcutViews(asks, pairs, parameters=y.astype(np.float64)),)
 
     def pictures(self, model: Any, images: Any, seed: int) -> list[Picture]:
         """The outlines of eight transformed images, as they are and as the model predicts them.

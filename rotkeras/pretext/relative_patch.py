@@ -11,16 +11,11 @@ from rotkeras.data.keyed import Key
 from rotkeras.pretext.augmented_views import beside, library_of
 from rotkeras.pretext.base import Monitor
 from rotkeras.pretext.pictures import Picture
+from rotkeras.pretext.shortcut_views import POSITIONS
 from rotkeras.pretext.tile_task import TileTask
 from rotkeras.pretext.tiles import COUNT
 
 Tensor = Any
-
-POSITIONS = (
-    *("above left", "above", "above right", "left"),
-    *("right", "below left", "below", "below right"),
-)
-"""Where a neighbour lies, by its label."""
 
 _CENTRE = COUNT // 2
 _NEIGHBOUR = 9_600 - 1

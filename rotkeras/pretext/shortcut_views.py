@@ -11,8 +11,12 @@ from rotkeras.errors import UserError
 ROTATION = "rotation"
 """What the rotation task asks; the limits of an audit for it are the oldest."""
 
-NEIGHBOURS = ("up left", "up", "up right", "left", "right", "down left", "down", "down right")
-"""The positions around the middle of a 3 × 3 grid, from left to right and from top to bottom."""
+POSITIONS = (
+    *("above left", "above", "above right", "left"),
+    *("right", "below left", "below", "below right"),
+)
+"""Where a tile lies beside that in the middle of a 3 × 3 grid, from left to right and from top to
+bottom."""
 
 Kind = Literal["classes", "parameters", "pairs"]
 
@@ -34,7 +38,7 @@ class ShortcutViews:
         parameters: float64 (n, d), the answers, for numbers.
         parameter_names: of the d columns.
         beside: for two views, whether the second may lie beside the first in the image, so that
-            its class is where: the class names are then `NEIGHBOURS`.
+            its class is where: the class names are then `POSITIONS`.
 
     Raises:
         UserError: for arrays that do not belong together.
@@ -73,10 +77,10 @@ class ShortcutViews:
                 "ShortcutViews.views must be at least 2 of an image where neither labels nor"
                 f" parameters are given, got {views.shape[1]}."
             )
-        if self.beside and (views.shape[1] != 2 or self.class_names != NEIGHBOURS):
+        if self.beside and (views.shape[1] != 2 or self.class_names != POSITIONS):
             raise UserError(
-                "ShortcutViews.beside needs two views and the class_names up left … down right, got"
-                f" {views.shape[1]} and {len(self.class_names)} names."
+                "ShortcutViews.beside needs two views and the class_names above left … below right,"
+                f" got {views.shape[1]} and {len(self.class_names)} names."
             )
 
     def _named(self) -> bool:
@@ -99,10 +103,10 @@ def tile_pairs(tiles: NDArray[np.uint8]) -> tuple[ShortcutViews, ...]:
     Args:
         tiles: uint8 (B, 9, h, w, 3), from left to right and from top to bottom.
     """
-    batch, count = len(tiles), len(NEIGHBOURS)
+    batch, count = len(tiles), len(POSITIONS)
     middle = np.repeat(tiles[:, 4:5], count, axis=1)
     others = np.delete(tiles, 4, axis=1)
     pairs = np.stack([middle, others], axis=2).reshape(-1, 2, *tiles.shape[2:])
     labels = np.tile(np.arange(count, dtype=np.int64), batch)
     asks = "position of the second tile"
-    return (ShortcutViews(asks, pairs, labels, NEIGHBOURS, beside=True),)
+    return (ShortcutViews(asks, pairs, labels, POSITIONS, beside=True),)

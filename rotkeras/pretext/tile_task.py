@@ -10,6 +10,7 @@ from rotkeras.data.keyed import Key
 from rotkeras.errors import UserError, must
 from rotkeras.pretext.base import Monitor
 from rotkeras.pretext.graph import tensor_of
+from rotkeras.pretext.shortcut_views import ShortcutViews, tile_pairs
 from rotkeras.pretext.tile_colours import Colours
 from rotkeras.pretext.tiles import COUNT, SIDE, Tiles
 
@@ -156,6 +157,17 @@ class TileTask:
             for parts in zip(*found, strict=True)
         )
         return x, labels, predicted
+
+    def shortcut_views(self, images: Any, key: Key) -> tuple[ShortcutViews, ...]:
+        """The tile in the middle of each image beside each of the eight around it, and where that
+        lies.
+
+        Args:
+            images: uint8 (B, H, W, 3), an array.
+            key: what randomness is a function of.
+        """
+        tiles = self.tiles.of_images(images, self.tiles.draw(key))
+        return tile_pairs(tiles.reshape(len(images), COUNT, *tiles.shape[1:]))
 
     def views(self, images: Tensor, key: Key) -> tuple[Any, Any]:
         """(x, y) of a batch of images."""

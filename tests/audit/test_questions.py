@@ -12,7 +12,17 @@ from rotkeras.audit.task_findings import find_of_task
 from rotkeras.audit.verdicts import is_shortcut
 from rotkeras.data.augmentation import color_jitter, random_grayscale
 from rotkeras.errors import UserError
-from rotkeras.pretext import ESSL, InstanceDiscrimination, Rotation, ShortcutViews, SimCLR
+from rotkeras.pretext import (
+    AET,
+    ESSL,
+    Exemplar,
+    InstanceDiscrimination,
+    Jigsaw,
+    RelativePatch,
+    Rotation,
+    ShortcutViews,
+    SimCLR,
+)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +92,25 @@ def test_chromatic_aberration_is_found_and_grey_takes_it_away(photographs):
     step = random_grayscale(1.0)
     (question,) = task_shortcuts(bent, TilePairs(5), [step])
     assert not any(is_shortcut(each) for each in question.results)
+
+
+@pytest.mark.parametrize("task", [RelativePatch, Jigsaw])
+def test_shortcuts_of_tasks_of_tiles_are_gone_with_their_countermeasures(photographs, task):
+    (joined,) = found_in(photographs, task(gap=0.0, standardize=False, grayscale=0.0))
+    assert "edge" in joined
+    (apart,) = found_in(photographs, task(gap=0.25, grayscale=0.0))
+    assert not apart
+    wide = aberrated(photographs)
+    (coloured,) = found_in(wide, task(grayscale=0.0))
+    assert "lens" in coloured
+    (grey,) = found_in(wide, task(grayscale=1.0))
+    assert not grey
+
+
+def test_transformations_have_no_shortcut_and_copies_of_one_colour_have(photographs):
+    assert not found_in(photographs, AET())[0]
+    (copies,) = found_in(photographs, Exemplar(copies=2, color_strength=0.0, grayscale=0.0))
+    assert "colour" in copies
 
 
 def test_two_views_without_colour_jitter_are_told_by_colours(photographs):

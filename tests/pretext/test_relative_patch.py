@@ -8,7 +8,7 @@ from small_training import three_taps
 from rotkeras import UserError, backbones
 from rotkeras.data.keyed import Key
 from rotkeras.pretext import RelativePatch
-from rotkeras.pretext.relative_patch import POSITIONS
+from rotkeras.pretext.shortcut_views import POSITIONS
 
 SMALL = {"gap": 0.2, "embedding_units": 8, "hidden_units": 8}
 

@@ -32,7 +32,7 @@ def test_kinds():
         ({"views": VIEWS[:, :1]}, "must be at least 2 of an image"),
         (
             {"labels": LABELS, "class_names": ("x", "y"), "beside": True},
-            "beside needs two views and the class_names up left … down right, got 2 and 2",
+            "beside needs two views and the class_names above left … below right, got 2 and 2",
         ),
     ],
 )
@@ -54,4 +54,4 @@ def test_pairs_of_tiles_by_hand():
     assert asked.views[:8, 1, 0, 0, 0].tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
     assert asked.views[8:16, 1, 0, 0, 0].tolist() == [10, 11, 12, 13, 15, 16, 17, 18]
     assert asked.labels.tolist() == [*range(8)] * 3
-    assert [asked.class_names[each] for each in (0, 4, 7)] == ["up left", "right", "down right"]
+    assert [asked.class_names[each] for each in (0, 4, 7)] == ["above left", "right", "below right"]
