@@ -14,10 +14,10 @@ def test_what_is_each_ones_own_stays_and_the_rest_is_the_same():
     rotation, simclr = entries("rotation", "simclr", data="digits")
     assert (rotation.name, simclr.name) == ("rotation", "simclr")
     assert (rotation.recipe.task.name, simclr.recipe.task.name) == ("rotation", "simclr")
-    assert (rotation.recipe.train.learning_rate, simclr.recipe.train.learning_rate) == (0.05, 0.3)
+    assert (rotation.recipe.train.learning_rate, simclr.recipe.train.learning_rate) == (0.05, 0.1)
     assert (rotation.recipe.train.images_per_batch, simclr.recipe.train.images_per_batch) == (
         32,
-        256,
+        64,
     )
     for each in (rotation.recipe, simclr.recipe):
         assert (each.data.embedded, each.data.tfds) == ("digits", None)

@@ -7,10 +7,12 @@ from rotkeras.compare.budget import Rounds, parse
 from rotkeras.compare.entries import Entry, entries_of
 from rotkeras.compare.plan import Plan, Speed, planned, scheduled
 
+LARGE = ("train.images_per_batch=256", "train.learning_rate=0.3")
+
 
 @pytest.fixture
 def simclr():
-    return entries_of(Settings(tasks=("simclr",), data="digits"))[0]
+    return entries_of(Settings(tasks=("simclr",), data="digits", overrides=LARGE))[0]
 
 
 def test_a_budget_in_minutes_becomes_steps_by_the_measured_speed(simclr):
@@ -111,7 +113,9 @@ def test_a_plan_is_read_back_and_other_plans_are_refused(simclr, tmp_path):
     with pytest.raises(UserError, match="its rounds is 4, and now it is 5"):
         Plan("51200views", 5, 2).check_same(read, tmp_path)
     Plan("51200views", 4, 7).check_same(read, tmp_path)
-    other = Settings(tasks=("simclr",), data="digits", overrides=("train.learning_rate=0.1",))
+    other = Settings(
+        tasks=("simclr",), data="digits", overrides=(LARGE[0], "train.learning_rate=0.1")
+    )
     plans.same_entry(read.entries["simclr"], simclr, tmp_path)
     with pytest.raises(UserError, match="its train.learning_rate of simclr is 0.3, and now it is"):
         plans.same_entry(read.entries["simclr"], entries_of(other)[0], tmp_path)

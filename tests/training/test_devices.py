@@ -113,6 +113,7 @@ def on_two_devices(tmp_path_factory):
     return json.loads(output.stdout.splitlines()[-1]), folder
 
 
+@pytest.mark.long
 def test_two_replicas_give_the_losses_of_one_number_by_number(on_two_devices):
     """On the same global batches, with synchronised batch norm; and each replica gets whole
     quadruples."""
@@ -136,6 +137,7 @@ def test_fused_batch_norm_is_the_stock_one_where_each_replica_has_statistics_of_
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.long
 def test_a_run_on_two_devices_goes_on_from_what_its_first_epoch_left(on_two_devices):
     _, folder = on_two_devices
     whole, resumed = (
