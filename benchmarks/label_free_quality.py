@@ -176,11 +176,12 @@ def chosen_accuracies(points: Sequence[Point]) -> dict[str, list[tuple[int, floa
     """{choice: (run, ridge accuracy of the chosen tap)} at the last epochs; a measure without a
     value in a run chooses nothing there."""
     found: dict[str, list[tuple[int, float]]] = {
-        name: [] for name in ("second tap", "last tap", *GOODNESS, "best tap (oracle)")
+        name: [] for name in ("first tap", "second tap", "last tap", *GOODNESS, "best tap (oracle)")
     }
     for group in grouped(last_epochs(points), lambda each: each.run):
         taps = sorted(group, key=lambda each: each.depth)
         run = taps[0].run
+        found["first tap"].append((run, taps[0].ridge))
         found["second tap"].append((run, taps[min(1, len(taps) - 1)].ridge))
         found["last tap"].append((run, taps[-1].ridge))
         found["best tap (oracle)"].append((run, max(each.ridge for each in taps)))
