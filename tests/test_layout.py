@@ -251,7 +251,10 @@ def test_every_public_name_can_be_imported():
         rotkeras.nothing_here  # noqa: B018
 
 
-@pytest.mark.parametrize("level", [None, "0", "3", "", "text"])
+@pytest.mark.parametrize(
+    "level",
+    [None, "3", *(pytest.param(each, marks=pytest.mark.long) for each in ("0", "", "text"))],
+)
 def test_log_lines_of_tensorflow_stay_out_of_the_terminal(level):
     code = (
         "from rotkeras.training import devices; devices.quiet(); import tensorflow as tf;"

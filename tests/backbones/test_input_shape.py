@@ -80,6 +80,7 @@ def on_one_device():
     return elsewhere.run(SCRIPT, "tensorflow", "one")
 
 
+@pytest.mark.long
 def test_both_sizes_train_in_one_model_on_one_device_and_two_replicas(on_one_device):
     assert on_one_device[-1] == 4  # one kernel and one bias of the convolution and of the head
     assert on_one_device[2] < on_one_device[0]

@@ -87,6 +87,7 @@ def test_patches_that_cannot_be_are_one_sentence(arguments, words):
         patch_network(quick_nin(), *arguments)
 
 
+@pytest.mark.long
 def test_rows_of_patches_stand_beside_those_of_whole_images(run, source):
     probes = ("ridge", "knn-20", "global-linear")
     settings = {"probes": probes, "modes": ("frozen", "random"), "scale": (0.2, 0.2)}
@@ -138,6 +139,7 @@ def test_a_ridge_probe_of_patches_is_that_of_averaged_features(run, source):
     assert content["rows"][0]["validation"]["accuracy"] == pytest.approx(right, abs=0.011)
 
 
+@pytest.mark.long
 def test_a_backbone_may_train_on_patches(run, source):
     options = Options(
         probes=("conv",), modes=("fine_tuned", "scratch"), patches=3, scale=(0.1, 0.1)

@@ -25,11 +25,11 @@ from rotkeras.pretext.check import check_form, setting_mistake
 from rotkeras.run.folder import Run
 from rotkeras.training import initial_weights
 
-QUICK = list(TASKS) if os.environ.get("ROTKERAS_ALL") else ["rotation", "simclr", "essl"]
+EVERY = bool(os.environ.get("ROTKERAS_ALL"))
 
-elsewhere_too = pytest.mark.skipif(
-    not os.environ.get("ROTKERAS_ALL"), reason="on two devices and JAX with ROTKERAS_ALL=1"
-)
+QUICK = list(TASKS) if EVERY else ["rotation", "simclr", "essl"]
+
+elsewhere_too = pytest.mark.skipif(not EVERY, reason="on two devices and JAX with ROTKERAS_ALL=1")
 
 quick = pytest.mark.parametrize("line", QUICK, indirect=True)
 
@@ -302,7 +302,7 @@ def test_what_is_kept_is_exported_with_proof(task, tmp_path, digit_source):
         assert proof["encoder"]["class_names"] == list(task.class_names)
 
 
-@quick
+@pytest.mark.parametrize("line", QUICK if EVERY else QUICK[:1], indirect=True)
 def test_a_run_killed_and_resumed_has_the_weights_of_an_unbroken_one(line, tmp_path, eagerly):
     from rotkeras.training import train
 

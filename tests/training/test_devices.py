@@ -126,6 +126,7 @@ def test_two_replicas_give_the_losses_of_one_number_by_number(on_two_devices):
     assert one["loss"][-1] < one["loss"][0]
 
 
+@pytest.mark.long
 def test_fused_batch_norm_is_the_stock_one_where_each_replica_has_statistics_of_its_own():
     output = subprocess.run(
         [sys.executable, "-c", FUSED], capture_output=True, text=True, check=False

@@ -31,6 +31,7 @@ class Stop(keras.callbacks.Callback):
         raise KeyboardInterrupt
 
 
+@pytest.mark.long
 def test_a_training_that_stops_in_the_middle_of_a_pass_resumes_with_the_same_bits(small, tmp_path):
     """288 training images are 18 batches of 16; four epochs of 80 images are 20 of them."""
     chosen, lines = small(images_per_epoch=80), []

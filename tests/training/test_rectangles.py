@@ -91,7 +91,7 @@ def test_rotation_asks_for_squares(folder):
         data.pipeline(data.load(folder, image_size=SIZE).train, Rotation(), images_per_batch=8)
 
 
-@pytest.mark.parametrize("storage", ["memory", "encoded"])
+@pytest.mark.parametrize("storage", ["encoded", pytest.param("memory", marks=pytest.mark.long)])
 def test_a_whole_run(folder, tmp_path, storage):
     lines = []
     made = recipe(folder, data={"folder": str(folder), "image_size": [32, 48], "storage": storage})

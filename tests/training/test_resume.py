@@ -47,6 +47,7 @@ def command(run, *more):
     ]
 
 
+@pytest.mark.long
 def test_xla_compiles_the_step(tmp_path):
     """In a process of its own: op determinism, which other tests turn on, turns XLA off. Without
     validation there is one step to

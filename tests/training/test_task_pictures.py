@@ -78,6 +78,7 @@ def test_a_run_without_pictures_has_no_such_section(tmp_path, eagerly):
     assert "What the task answers" not in text
 
 
+@pytest.mark.long
 def test_a_resumed_run_has_the_pictures_of_an_unbroken_one(tmp_path, eagerly):
     class Kill(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

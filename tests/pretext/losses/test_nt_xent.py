@@ -73,6 +73,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.long
 def test_two_replicas_have_the_loss_and_the_gradients_of_one():
     done = subprocess.run(
         [sys.executable, "-c", TWO_REPLICAS], capture_output=True, text=True, check=True
