@@ -4,13 +4,14 @@ what their headers say."""
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rotkeras.data.crops import Crops
 from rotkeras.data.decode import Progress
 from rotkeras.data.folder import check_folder, find_images, notes_on_others
 from rotkeras.data.folder_layout import find_parts
@@ -89,6 +90,7 @@ def open_collection(
     image_size: int | None = None,
     progress: Progress | None = None,
     list_folder: str | os.PathLike[str] | None = None,
+    crops: Crops | None = None,
 ) -> Collection:
     """Find the images of a source; of a folder nothing is decoded yet.
 
@@ -102,6 +104,7 @@ def open_collection(
         progress: called with (images read, images in all) for sets of tensorflow-datasets, which
             are read into memory.
         list_folder: where the paths of a list begin; None for the folder of the list.
+        crops: made of the photographs of a folder, an image file or a list, in their place.
 
     Raises:
         UserError: for anything missing, empty, or of the wrong form, and for images below 8 pixels
@@ -112,6 +115,10 @@ def open_collection(
             f"--image-size must be at least 8 pixels, got {image_size}; use the size of training."
         )
     kind, source = interpret(source, data_dir)
+    if crops is not None:
+        return _of_crops(
+            kind, source, image_size or FOLDER_IMAGE_SIZE, list_folder, crops, progress
+        )
     if kind == "folder":
         folder = expanded(source)
         check_folder(folder)
@@ -153,6 +160,26 @@ def open_collection(
             f" {loaded.image_shape[0]}; add --image-size."
         )
     return _arrays(loaded.name, parts)
+
+
+def _of_crops(
+    kind: Any, source: Any, size: int, list_folder: Any, crops: Crops, progress: Progress | None
+) -> Collection:
+    """The crops of photographs, as training makes them; all of them, since none is validation."""
+    loaded = load(
+        source,
+        kind=kind,
+        list_folder=list_folder if kind == "list" else None,
+        image_size=size,
+        validation_fraction=0,
+        crops=crops,
+        progress=progress,
+    )
+    return replace(
+        _arrays(loaded.name, [loaded.train]),
+        unreadable=list(loaded.skipped),
+        notes=(f"The images {loaded.train.kept}.",),
+    )
 
 
 def _folder(folder: Path, size: int) -> Collection:

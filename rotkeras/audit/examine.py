@@ -21,6 +21,7 @@ from rotkeras.audit.scan import Scan, scan
 from rotkeras.audit.shortcuts import ShortcutResult, shortcut_test
 from rotkeras.audit.task_findings import find_of_task
 from rotkeras.audit.up import Up, weigh
+from rotkeras.data.crops import Crops
 from rotkeras.errors import UserError
 
 IMAGES = 5000
@@ -44,7 +45,7 @@ def audit(
     image_size: Side | None = None,
     images: Positive = IMAGES,
     seed: Seed = 0,
-    crops: bool = False,
+    crops: bool | Crops = False,
     task: AnyTask | None = None,
     task_name: str = "",
     augmentation: Sequence[Any] = (),
@@ -68,7 +69,10 @@ def audit(
         images: the most images to draw for the network and the predictors.
         seed: of the draw, the halves, the network and the crops.
         crops: show the network and the predictors random resized crops, cut from the photographs as
-            training cuts them from files that stay encoded, instead of centred squares.
+            training cuts them from files that stay encoded, instead of centred squares. A
+            `rotkeras.data.Crops` makes its crops of the photographs, as training on one image does
+            before it begins, and audits these in place of the photographs; `source` may then be an
+            image file.
         task: a pretext task whose views the predictors see; None for rotation. Whether images have
             an up is left out for a task that predicts no rotations.
         task_name: of the task, for people; "" for the name of its class.
@@ -94,11 +98,18 @@ def audit(
     def phase(what: str) -> Callable[[int, int], None]:
         return lambda done, total: progress(what, done, total) if progress else None
 
-    collection = open_collection(source, data_dir, image_size, phase("loading images"), list_folder)
-    if crops:
+    collection = open_collection(
+        source,
+        data_dir,
+        image_size,
+        phase("loading images"),
+        list_folder,
+        crops if isinstance(crops, Crops) else None,
+    )
+    if crops is True:
         crops_of(collection, np.zeros(0, np.int64), seed)  # a mistake is said before the work
     read = scan(collection, images, seed, phase("reading images"))
-    if crops:
+    if crops is True:
         chosen = read.positions[read.drawn]
         read = replace(read, pixels=crops_of(collection, chosen, seed, phase("cutting crops")))
     copies = find_duplicates(read.digests, read.thumbnails, phase("searching duplicates"))
@@ -130,7 +141,7 @@ def audit(
             *find(folders, of_rotation, collection.size, turns),
             *find_of_task(questions, task, collection.size),
         ],
-        notes=[*_notes(collection, read, copies, up, turns), *([_CROPS] if crops else [])],
+        notes=[*_notes(collection, read, copies, up, turns), *([_CROPS] if crops is True else [])],
         skipped=read.skipped,
         names=[collection.names[position] for position in read.positions],
         duplicates=copies,

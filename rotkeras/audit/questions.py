@@ -14,7 +14,7 @@ from rotkeras.audit import readouts
 from rotkeras.audit.lens import lens
 from rotkeras.audit.meeting import meeting
 from rotkeras.audit.predictors import Sight
-from rotkeras.audit.shortcuts import ShortcutResult, result_of, sights
+from rotkeras.audit.shortcuts import ShortcutResult, check_count, result_of, sights
 from rotkeras.data.augmentation import augmented
 from rotkeras.data.keyed import Key
 from rotkeras.errors import UserError
@@ -82,9 +82,11 @@ def task_shortcuts(
         One `Question` for each thing that the task asks.
 
     Raises:
-        UserError: for a task without `shortcut_views`, and for images that are too small for it.
+        UserError: for fewer than 8 images, a task without `shortcut_views`, and images that are too
+            small for it.
     """
     check_has_views(task)
+    check_count(images)
     parts: list[list[_Asked]] = []
     done = 0
     for some, views in _views(images, task, augmentation, seed):

@@ -13,9 +13,12 @@ from rotkeras.arguments.checked import checked
 from rotkeras.audit import predictors
 from rotkeras.audit.predictors import Predictor, Sight
 from rotkeras.audit.readouts import classified
+from rotkeras.errors import must
 
 SMALLEST = 24
 """Smallest side in pixels for all predictors; below it, mean colours alone."""
+FEWEST = 8
+"""Images that both tests need: each half is predicted by a fit on the other."""
 _CHUNK_BYTES = 2**25
 
 
@@ -94,7 +97,11 @@ def shortcut_test(
     Returns:
         One `ShortcutResult` per predictor: border, mark, colour, grid, residue; below 24 pixels a
         side colour alone.
+
+    Raises:
+        UserError: for fewer than 8 images.
     """
+    check_count(images)
     found = []
     all_sights = sights(images.shape[1])
     for number, sight in enumerate(all_sights):
@@ -104,6 +111,14 @@ def shortcut_test(
         if progress:
             progress(number + 1, len(all_sights))
     return found
+
+
+def check_count(images: NDArray[np.uint8]) -> None:
+    """Raise a `UserError` for fewer images than can be fitted and evaluated."""
+    if len(images) < FEWEST:
+        raise must(
+            "images", f"be at least {FEWEST}", len(images), "one half is fitted on the other"
+        )
 
 
 def result_of(

@@ -48,7 +48,8 @@ def places_as_options(
     """`--set` and `--data-dir` as they were given, for a command that reads the same images."""
     found = []
     for key, value in (places or {}).items():
-        found += ["--set", f"data.{key}={'null' if value is None else value}"]
+        name = key if "." in key else f"data.{key}"
+        found += ["--set", f"{name}={'null' if value is None else value}"]
     return found + ([] if data_dir is None else ["--data-dir", data_dir])
 
 

@@ -98,6 +98,9 @@ def audit(
     and those of the recipe: can chromatic aberration, colours, or borders that meet give the
     task's answers away?
 
+    A recipe that trains on crops of one image (data.crops) makes its crops of DATA, and these are
+    searched; DATA may then be an image file.
+
     DATA is a folder (searched recursively), a list of files (.csv, .tsv, .txt), an .npz of arrays,
     digits, or a name of tensorflow-datasets. If a folder and a set have the same name, write ./NAME
     for the folder and tfds:NAME or embedded:digits for the set.
@@ -106,6 +109,7 @@ def audit(
     rotkeras audit photos
     rotkeras audit cifar10 --data-dir ~/tensorflow_datasets -o cifar10.html
     rotkeras audit photos --task simclr --set task.color_strength=0
+    rotkeras audit photograph.jpg --task single_image
     """
     from rotkeras.cli.audit_task import named_task
     from rotkeras.data.folder import check_folder
@@ -119,12 +123,14 @@ def audit(
     if figures is not None:
         figures = check_file(figures, (".json",), overwrite, "--json")
     kind, _ = interpret(data, data_dir)
-    if expanded(data).is_file() and kind == "folder":
-        raise UserError(
-            f"{data!r} is a file. Give a folder of images, a list of files, an .npz file, or the"
-            " name of a tensorflow-datasets set."
-        )
-    if kind == "folder":
+    is_file = kind == "folder" and expanded(data).is_file()
+    not_a_folder = (
+        f"{data!r} is a file. Give a folder of images, a list of files, an .npz file, the name of a"
+        " tensorflow-datasets set, or --task with a recipe that makes crops (single_image)."
+    )
+    if is_file and task_name is None:
+        raise UserError(not_a_folder)
+    if kind == "folder" and not is_file:
         check_folder(expanded(data))
     if overrides and task_name is None:
         raise UserError("--set needs --task, whose recipe it changes; add --task NAME.")
@@ -134,6 +140,14 @@ def audit(
         named = None if task_name is None else named_task(task_name, overrides)
         if named is not None and image_size is None:
             image_size = named.image_size
+        made = None if named is None else named.crops
+        if is_file and made is None:
+            raise UserError(not_a_folder)
+        if crops and made is not None:
+            raise UserError(
+                f"--crops is for training on photographs, but the recipe {task_name} makes crops of"
+                " its own (data.crops): leave --crops out, or add --set data.crops=null."
+            )
         from rotkeras.audit import audit as run
         from rotkeras.audit import write
         from rotkeras.audit.collection import FOLDER_IMAGE_SIZE
@@ -161,7 +175,7 @@ def audit(
                 image_size=image_size,
                 images=images,
                 seed=seed,
-                crops=crops,
+                crops=made or crops,
                 task=None if named is None else named.task,
                 task_name="" if named is None else named.name,
                 augmentation=() if named is None else named.augmentation,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rotkeras.data.crops import Crops
 from rotkeras.errors import UserError
 
 
@@ -16,12 +17,14 @@ class NamedTask:
         task: the pretext task.
         augmentation: of the recipe.
         image_size: of the recipe's images; None where it does not say.
+        crops: that the recipe makes of photographs, its `data.crops`; None where it makes none.
     """
 
     name: str
     task: Any
     augmentation: tuple[Any, ...]
     image_size: int | None
+    crops: Crops | None = None
 
 
 def named_task(name: str, overrides: Sequence[str]) -> NamedTask:
@@ -59,4 +62,6 @@ def named_task(name: str, overrides: Sequence[str]) -> NamedTask:
         )
     task = pretext.of_section(recipe.task)
     check_has_views(task)
-    return NamedTask(name, task, tuple(build_augmentation(recipe)), size)
+    section = recipe.data.crops
+    crops = None if section is None else Crops(**section.model_dump())
+    return NamedTask(name, task, tuple(build_augmentation(recipe)), size, crops)

@@ -108,9 +108,8 @@ def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tup
 @click.option(
     "--patch-crop",
     type=click.FloatRange(0, 1, min_open=True),
-    default=0.75,
     metavar="SHARE",
-    help="With --patches: share of the sides that the patches make up together.",
+    help=("With --patches: share of the sides that the patches make up together.  [default: 0.75]"),
 )
 @click.option(
     "--labelled",
@@ -139,7 +138,7 @@ def evaluate(
     seeds: int,
     budget: str,
     patches: int,
-    patch_crop: float,
+    patch_crop: float | None,
     labelled: str | None,
     test_folder: str | None,
     data_dir: str | None,
@@ -174,6 +173,11 @@ def evaluate(
         raise UserError(
             "--fine-tune trains the pre-trained backbone and needs --init trained; for an untrained"
             " one use --init scratch."
+        )
+    if patch_crop is not None and not patches:
+        raise UserError(
+            f"--patch-crop needs --patches, got --patch-crop {patch_crop:g} alone; add --patches 3,"
+            " or leave it out."
         )
     inits = inits or (("trained",) if fine_tune else ("trained", "random"))
     modes = tuple(

@@ -52,7 +52,7 @@ class EvaluateConsole:
 
         command: Words = ["rotkeras", "evaluate", folder]
         if labelled is None:  # mistakes are reported before TensorFlow starts
-            recipe_of_images(run, places, data_dir=data_dir, command=command)
+            recipe_of_images(run, places, data_dir=data_dir, command=command, labelled=True)
         else:
             interpret(labelled, data_dir or run.load_recipe().data.data_dir)
         from rotkeras.training import devices

@@ -6,7 +6,7 @@ import click
 
 
 def _parse(_context: Any, _parameter: Any, overrides: tuple[str, ...]) -> dict[str, str | None]:
-    from rotkeras.run.images import parse_locations
+    from rotkeras.run.places import parse_locations
 
     return parse_locations(overrides)
 
@@ -20,7 +20,7 @@ places = click.option(
     help=(
         "Where the run's images are now, if they have moved: data.folder, data.test_folder,"
         " data.arrays, data.tfds, data.data_dir or data.cache; may be given again. They must be the"
-        " images of training."
+        " images of training. probe.data.folder and so on, for a recipe with probe.data."
     ),
 )
 """`--set data.folder=photos` as `places={"folder": "photos"}`."""

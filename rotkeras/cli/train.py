@@ -131,12 +131,12 @@ def _interrupted(run: Any, together: Any) -> str:
 def _check_places(chosen: Any, run: Any) -> None:
     """Raise a `UserError` when the images of a run to resume are no longer where the recipe
     says."""
-    from rotkeras.run.images import check_places
+    from rotkeras.run.places import PATHS, check_places
 
     command: Words = ["rotkeras", "train", run.recipe, "--run-dir", run.path, "--resume"]
     recorded = run.recorded_images()
     # Without a record, another folder would be another recipe.
-    check_places(chosen, recorded, command, *([] if recorded else [["data_dir"]]))
+    check_places(chosen, recorded, command, tuple(PATHS) if recorded else ["data_dir"])
 
 
 def _full(run: Any) -> str:

@@ -28,7 +28,8 @@ def evaluate_run(
 
     Args:
         run: that has ended.
-        source: its images.
+        source: the images that its features are evaluated on: those of `probe.data` where its
+            recipe has such, else its own.
         seed: of the run, and of the untrained network.
         untrained: whether to evaluate the untrained network too.
         tell: called with a line about images that are left out.

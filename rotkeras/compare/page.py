@@ -138,15 +138,19 @@ def _pictures(
     devices.quiet()  # before TensorFlow is imported
     from rotkeras.compare import pictures
     from rotkeras.run.images import load_source
+    from rotkeras.run.probe_images import load_probe_images_beside
 
     views: list[Picture] = []
     nearest: list[Picture] = []
     try:
-        source = load_source(next(iter(plan.entries.values())).recipe)
+        recipe = next(iter(plan.entries.values())).recipe
+        source = load_source(recipe)
+        # Neighbours are looked for among the images that features are evaluated on.
+        labelled = load_probe_images_beside(recipe, source) or source
     except UserError as error:
         notes.append(f"No pictures of images: {error}")
         return [], []
-    held_out = (source.validation or source.train).draw(pictures.SEARCHED, 0, "stratified")
+    held_out = (labelled.validation or labelled.train).draw(pictures.SEARCHED, 0, "stratified")
     for name, entry in plan.entries.items():
         if not content["by_backbone"] or not views:
             try:

@@ -97,9 +97,11 @@ def train(recipe: Any, folder: Path, untrained: bool) -> None:
     from rotkeras.compare.memory import PeakMemory, Rounds
     from rotkeras.run.folder import Run
     from rotkeras.run.images import load_source
+    from rotkeras.run.probe_images import load_probe_images_beside
     from rotkeras.training.trainer import train as train_run
 
     run, source = Run(folder), load_source(recipe)
+    labelled = load_probe_images_beside(recipe, source)
     if not run.summary.exists():
         memory = PeakMemory(run.path / "memory.json")
         train_run(
@@ -109,9 +111,12 @@ def train(recipe: Any, folder: Path, untrained: bool) -> None:
             callbacks=[memory, Rounds(say)],
             tell=lambda line: say(tell=line),
             resume=True,
+            labelled=labelled,
         )
     say(evaluating=True)
-    if evaluate_run(run, source, recipe.train.seed, untrained, lambda line: say(tell=line)):
+    if evaluate_run(
+        run, labelled or source, recipe.train.seed, untrained, lambda line: say(tell=line)
+    ):
         say(collapsed=True)
 
 

@@ -264,7 +264,17 @@ def _brightness(planes: Planes, factor: Tensor, library: Any) -> Planes:
 
 
 def _contrast(planes: Planes, factor: Tensor, library: Any) -> Planes:
-    return _blend(planes, library.mean(_grey(planes), axis=(1, 2), keepdims=True), factor, library)
+    return _blend(planes, _mean(_grey(planes), library), factor, library)
+
+
+def _mean(grey: Tensor, library: Any) -> Tensor:
+    """The mean of each image, (B, 1, 1). On the host it is a sum of integers, in 1/256 of a level:
+    the order in which floats are added depends on the processor."""
+    if library is not np:
+        return library.mean(grey, axis=(1, 2), keepdims=True)
+    whole = np.rint(grey * np.float32(256)).astype(np.int32)
+    total = whole.sum(axis=(1, 2), keepdims=True, dtype=np.int64)
+    return (total / (256 * grey[0].size)).astype(np.float32)
 
 
 def _saturation(planes: Planes, factor: Tensor, library: Any) -> Planes:

@@ -22,7 +22,7 @@ from rotkeras.images import Size, load_pixels, open_image, read_size, sides_of, 
 
 _CHUNK = 256
 """Crops that a thread makes at a time."""
-_VERSION = 1
+_VERSION = 2
 """Of how crops are made: other crops are not found in a cache."""
 _FEW_PIXELS = 4
 """A photograph whose shorter side is less than this many times that of a crop is named: its crops

@@ -1,13 +1,16 @@
 """Crops of a few photographs, made once, so that a network can train on one image.
 
 All of a crop is one map from its pixels to those of the photograph: a random box of a random
-square, turned, sheared and flipped, of which the centre is shown. The map is rounded to whole
-numbers of 1/65,536 pixel, and all that follows is arithmetic of integers; so crops are the same on
-every machine.
+square, turned, sheared and flipped, of which the centre is shown. It is rounded to whole numbers of
+1/65,536 pixel, and pixels are sampled by arithmetic of integers.
+
+Crops are the same on every machine, and so is the fingerprint of a run: of floats nothing is asked
+but sums, products, quotients and roots of single numbers, which IEEE 754 rounds alike everywhere.
+Sines and exponentials of the C library, products of matrices and sums of many floats are not so.
 
 Reference:
     Asano, Rupprecht, Vedaldi, A critical analysis of self-supervision, or what we can learn from a
-    single image, ICLR 2020, section 3.1, and the settings of the published code.
+    single image, ICLR 2020, section 3.1, and the published code; `Crops` says what differs.
 """
 
 import itertools
@@ -37,7 +40,8 @@ _OF_CROPS = 60_221
 """What makes the numbers of crops others than those of training, which may have the same seed."""
 _TRIES = 10
 _STREAMS = np.arange(2 * _TRIES + 7)
-_RATIO = (math.log(3 / 4), math.log(4 / 3))
+_RATIO = 0.28768207245178085
+"""Logarithm of the greatest aspect ratio, 4 / 3; its negative is that of the least."""
 _WHOLE = 2**16
 _PIXELS = 2**15
 """Pixels that are sampled at a time: their numbers stay in the cache of a core."""
@@ -72,7 +76,8 @@ class Crops:
     Reference:
         Asano, Rupprecht, Vedaldi, ICLR 2020, section 3.1. There a crop is resized to 1.41 times its
         size (bicubic), turned and sheared with black corners, and cut; here all is one step
-        (bilinear), and a crop that would leave the photograph is moved inside.
+        (bilinear), and a crop that would leave the photograph is moved inside. Their code does not
+        flip, and draws boxes until one fits; here the box is a square after ten.
     """
 
     count: CropCount
@@ -166,27 +171,26 @@ def _maps(
         ],
         axis=1,
     )
-    turn, lean = (
-        np.radians((2 * unit[:, -3] - 1) * crops.rotation),
-        np.tan(np.radians((2 * unit[:, -2] - 1) * crops.shear)),
-    )
+    sine, cosine = _sine_and_cosine((2 * unit[:, -3] - 1) * crops.rotation)
+    opposite, adjacent = _sine_and_cosine((2 * unit[:, -2] - 1) * crops.shear)
+    lean = opposite / adjacent
     mirror = np.where(crops.flip & (unit[:, -1] < 0.5), -1.0, 1.0)
     # The box fills a square of 1.41 times the size, of which the centre is shown: so a turned one
     # is full, too.
     step = math.sqrt(2) * max(size)
-    cosine, sine = np.cos(turn), np.sin(turn)
     down = np.stack([cosine, -sine * mirror], axis=1) * (tall / step)[:, None]
     right = (
         np.stack([sine - lean * cosine, (cosine + lean * sine) * mirror], axis=1)
         * (wide / step)[:, None]
     )
     linear = np.stack([down, right], axis=1)
-    reach = np.abs(linear) @ (np.array(size) / 2)
+    reach = np.abs(linear[:, :, 0]) * (size[0] / 2) + np.abs(linear[:, :, 1]) * (size[1] / 2)
     limits = np.array([height, width])
     inside = np.clip(centre, np.minimum(reach, limits / 2), np.maximum(limits - reach, limits / 2))
-    area = np.abs(np.linalg.det(linear))
-    level = np.clip(np.rint(np.log2(np.maximum(area, 1.0)) / 2), 0, len(photograph.levels) - 1)
-    scale = _WHOLE / 2.0**level
+    area = np.abs(linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0])
+    # The reduction whose pixels are nearest to the steps: by 2, 4, 8 … from areas of 2, 8, 32 … on.
+    level = np.searchsorted(np.ldexp(2.0, 2 * np.arange(len(photograph.levels) - 1)), area)
+    scale = _WHOLE / np.ldexp(1.0, level)
     offset = 2 * (inside * scale[:, None] - _WHOLE / 2)
     maps = np.concatenate([linear * scale[:, None, None], offset[:, :, None]], axis=2)
     return np.rint(maps).astype(np.int64), level.astype(np.int64)
@@ -197,12 +201,34 @@ def _box(crops: Crops, unit: NDArray[np.float64]) -> tuple[NDArray[np.float64], 
     until one fits, and else the box is a square."""
     low, high = crops.scale
     areas = low + unit[:, :_TRIES] * (high - low)
-    aspects = np.exp(_RATIO[0] + unit[:, _TRIES : 2 * _TRIES] * (_RATIO[1] - _RATIO[0]))
+    aspects = _exponential((2 * unit[:, _TRIES : 2 * _TRIES] - 1) * _RATIO)
     tall, wide = np.sqrt(areas / aspects), np.sqrt(areas * aspects)
     fits = (tall <= 1) & (wide <= 1)
     first, rows = fits.argmax(axis=1), np.arange(len(unit))
     found, square = fits.any(axis=1), np.sqrt(areas[:, 0])
     return tuple(np.where(found, each[rows, first], square) for each in (tall, wide))
+
+
+def _exponential(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """e to the power of numbers from −1 to 1, by its series."""
+    total = np.ones_like(values)
+    for number in range(20, 0, -1):
+        total = 1 + values / number * total
+    return total
+
+
+def _sine_and_cosine(degrees: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Of angles up to 180 degrees, by the series of an eighth of them, which is doubled thrice."""
+    angle = degrees * (math.pi / 180 / 8)
+    square = angle * angle
+    sine, cosine = np.ones_like(angle), np.ones_like(angle)
+    for number in range(16, 0, -2):
+        sine = 1 - square / (number * (number + 1)) * sine
+        cosine = 1 - square / (number * (number - 1)) * cosine
+    sine = angle * sine
+    for _ in range(3):
+        sine, cosine = 2 * sine * cosine, 1 - 2 * sine * sine
+    return sine, cosine
 
 
 def _sampled(

@@ -95,8 +95,8 @@ def evaluate(
     for tap in (tap for each in wanted for tap in each.taps or ()):
         taps.check(network, tap)
     for each in wanted:
-        if each.patches:
-            patch_network(network, each.patches, each.patch_crop)  # what is too small is said now
+        if (of := each.of_patches) is not None:
+            patch_network(network, of.grid, of.crop)  # what is too small is said now
     keras.utils.set_random_seed(recipe.train.seed)
     assert source.validation is not None  # check_source
     units = list(

@@ -16,6 +16,8 @@ from rotkeras.probes.settings import Settings, settings_for
 
 Mode = Literal["frozen", "fine_tuned", "random", "scratch"]
 CLOSED_FORM = "closed form"
+PATCH_CROP = 0.75
+"""Share of the sides that patches make up together, where nothing is said."""
 ALL_PROBES = ("ridge", "knn-20", "knn-200", "linear", "nonlinear", "conv")
 
 
@@ -36,7 +38,7 @@ class Options:
         scale: shares of the budget's epochs and images.
         patches: along each side; features are then the mean over the patches of an image
             (`rotkeras.evaluate.patches`), as published for tasks of tiles. 0 for whole images.
-        patch_crop: share of the sides that the patches make up together.
+        patch_crop: share of the sides that the patches make up together, 0.75 if None; for patches.
     """
 
     probes: Annotated[tuple[ProbeName | Literal["knn"], ...], Field(min_length=1)] = ALL_PROBES
@@ -48,7 +50,7 @@ class Options:
     budget: Budget = "fast"
     scale: tuple[Share, Share] = (1.0, 1.0)
     patches: NotNegative = 0
-    patch_crop: Share = 0.75
+    patch_crop: Share | None = None
 
     def __post_init__(self) -> None:
         expanded = [
@@ -63,6 +65,11 @@ class Options:
             if mode not in MODES:
                 raise UserError(f"There is no mode {mode!r}; {nearest(mode, MODES)}")
         settings_for(self.budget, "conv")
+        if self.patch_crop is not None and not self.patches:
+            raise UserError(
+                f"patch_crop needs patches, got patch_crop={self.patch_crop} and patches=0; give"
+                " patches=3 (--patches 3), or leave patch_crop out."
+            )
         if self.taps is not None:
             object.__setattr__(self, "taps", tuple(dict.fromkeys(self.taps)))
         trains = [mode for mode in self.modes if mode in ("fine_tuned", "scratch")]
@@ -71,6 +78,12 @@ class Options:
                 f"A backbone that trains ({', '.join(trains)}) needs a probe that is trained:"
                 f" linear, nonlinear or conv, got {', '.join(self.probes)}."
             )
+
+    @property
+    def of_patches(self) -> "Patches | None":
+        """The patches that features are averaged over; None for whole images."""
+        crop = PATCH_CROP if self.patch_crop is None else self.patch_crop
+        return Patches(self.patches, crop) if self.patches else None
 
     def settings(self, probe: str, mode: str, labels_per_class: int | None) -> Settings:
         """How a trained probe learns under these options."""
@@ -205,5 +218,7 @@ def _units(
     chosen = options.taps or ((default_tap,) if trains or labels is not None else tuple(taps))
     settings = options.settings(probe, mode, labels) if is_trained(probe) else None
     groups = [(tap,) for tap in chosen] if trains else [tuple(chosen)]
-    patches = Patches(options.patches, options.patch_crop) if options.patches else None
-    return [Unit(probe, mode, labels, draw, seed, group, settings, patches) for group in groups]
+    return [
+        Unit(probe, mode, labels, draw, seed, group, settings, options.of_patches)
+        for group in groups
+    ]

@@ -77,10 +77,13 @@ class ShortcutViews:
                 "ShortcutViews.views must be at least 2 of an image where neither labels nor"
                 f" parameters are given, got {views.shape[1]}."
             )
-        if self.beside and (views.shape[1] != 2 or self.class_names != POSITIONS):
+        if self.beside and (
+            self.labels is None or views.shape[1] != 2 or self.class_names != POSITIONS
+        ):
             raise UserError(
-                "ShortcutViews.beside needs two views and the class_names above left … below right,"
-                f" got {views.shape[1]} and {len(self.class_names)} names."
+                "ShortcutViews.beside needs labels, two views and the class_names above left …"
+                f" below right, got {'no labels' if self.labels is None else 'labels'},"
+                f" {views.shape[1]} views and {len(self.class_names)} names."
             )
 
     def _named(self) -> bool:

@@ -385,6 +385,13 @@ class Recipe(Section):
             raise Wrong(words, f"train.{key}")
         return self
 
+    @model_validator(mode="after")
+    def _online_has_labels(self) -> "Recipe":
+        if self.probe.online and (self.data.crops is not None or self.data.labels == "none"):
+            why = "its classifier learns with the network, from images that have no labels here"
+            raise Wrong(f"must be false, got true; {why} (probe.data gives none)", "probe.online")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _of_earlier_versions(cls, content: Any) -> Any:

@@ -16,6 +16,8 @@ from rotkeras.files import as_text, expanded
 from rotkeras.recipe import Recipe
 from rotkeras.run import images as run_images
 from rotkeras.run.folder import Run
+from rotkeras.run.places import DATA, PROBE, check_places, section_of
+from rotkeras.run.probe_images import check_probe_images, labelled_of
 from rotkeras.text import Words
 
 
@@ -69,25 +71,29 @@ def sample_of_run(
             be read.
     """
     command: Words = ["rotkeras", "report", run.path]
-    recipe = run_images.recipe_of_images(run, data, data_dir=data_dir, tell=tell, wanted=())
-    if recipe.probe.data is not None and not data:
-        # What its features are evaluated on, with labels; training saw none of it.
-        changes = {} if data_dir is None else {"data_dir": data_dir}
-        labelled = recipe.probe.data.model_copy(update=changes)
-        return draw_sample(recipe.model_copy(update={"data": labelled}), size, count, seed)
-    kind = recipe.data.kind
-    read = "data_dir" if kind == "tfds" else "test_folder" if recipe.data.test_folder else kind
+    before = run.load_recipe()
+    # With labels, and features are evaluated on them; training saw none of them.
+    of = DATA if before.probe.data is None else PROBE
+    recipe = run_images.recipe_of_images(
+        run, data, data_dir=data_dir, command=command, tell=tell, wanted=(), labelled=True
+    )
+    section = section_of(recipe, of)
+    kind = section.kind
+    read = "data_dir" if kind == "tfds" else "test_folder" if section.test_folder else kind
     if kind != "embedded":
-        run_images.check_places(recipe, run.recorded_images(), command, [read])
+        check_places(recipe, run.recorded_images(), command, [read], of)
     if run.recorded_images() is None:
         tell(run_images.NOT_RECORDED)
     elif kind in ("arrays", "embedded"):
-        run_images.check_images(run, run_images.load_source(recipe), command=command)
+        if of == DATA:
+            run_images.check_images(run, run_images.load_source(recipe), command=command)
+        else:
+            check_probe_images(run, labelled_of(run, recipe))
 
-    def found(names: Sequence[str] | None, of: int, part: str) -> None:
-        run_images.check_names(run, names, of, part)
+    def found(names: Sequence[str] | None, number: int, part: str) -> None:
+        run_images.check_names(run, names, number, part, of)
 
-    return draw_sample(recipe, size, count, seed, found=found)
+    return draw_sample(recipe.model_copy(update={"data": section}), size, count, seed, found=found)
 
 
 def draw_sample(

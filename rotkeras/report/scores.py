@@ -12,6 +12,13 @@ from rotkeras.report.collect import Evaluation, Gathered
 from rotkeras.report.curves import put_legend
 
 _DRAWN = ("ridge", "knn-20", "nonlinear", "conv")
+_LINES: dict[tuple[bool, str], Any] = {
+    (False, "frozen"): "-",
+    (False, "random"): (0, (4, 3)),
+    (True, "frozen"): (0, (7, 2, 1, 2)),
+    (True, "random"): (0, (1, 2)),
+}
+"""Of (whether on patches, mode)."""
 
 
 def with_all_labels(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -119,12 +126,14 @@ def online_table(run: Gathered) -> Table | None:
 
 def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
     """Accuracy over taps, trained beside untrained: a pair of lines for each of at most four
-    probes."""
+    probes, on whole images and on patches."""
     rows = [
         row
         for row in with_all_labels(evaluation)
-        if row["mode"] in ("frozen", "random") and row["probe"] in _DRAWN
+        # Rows of patches have names of their own, such as "ridge, 3×3 of 75 %".
+        if row["mode"] in ("frozen", "random") and row.get("patches", row)["probe"] in _DRAWN
     ]
+    on_patches = {row["probe"] for row in rows if "patches" in row}
     taps = sorted({row["tap"] for row in rows})
     if len(taps) < 2:
         return None
@@ -145,7 +154,7 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
     labels = []
     several = len({budget for _, _, budget in lines} - {"closed form"}) > 1
     for number, ((probe, mode, budget), points) in enumerate(lines.items()):
-        index = probes.index((probe, budget))
+        index = probes.index((probe, budget)) % len(SERIES)
         labels.append(f"{probe}, {MODE_NAMES[mode]}{f', {budget}' if several else ''}")
         axes.plot(
             [at for at, _ in points],
@@ -154,7 +163,7 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
             marker=MARKERS[index],
             markersize=5,
             linewidth=1.8,
-            linestyle="-" if mode == "frozen" else (0, (4, 3)),
+            linestyle=_LINES[probe in on_patches, mode],
             markerfacecolor=SERIES[index] if mode == "frozen" else "none",
             label=plain(labels[-1]),
             gid=f"line{number}",
@@ -167,6 +176,8 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
     put_legend(axes, labels)
     chosen = chosen_rows(evaluation)
     words = "Solid lines: the trained network. Dashed lines: an untrained one."
+    if on_patches:
+        words += " On patches: dash-dotted lines, and dotted ones for the untrained network."
     if chosen[0]["mode"] == "frozen":
         part = evaluation.part(chosen)
         mean = sum(row[part]["accuracy"] for row in chosen) / len(chosen)

@@ -126,10 +126,11 @@ class Run:
                 if left.is_file():  # the folder of an export is cleaned by the next export
                     left.unlink()
             there = self.load_recipe()
-            if there.data != recipe.data:  # the images have moved, and are the same
+            if (there.data, there.probe) != (recipe.data, recipe.probe):
+                # The images have moved, and are the same.
                 header = self.recipe.read_text(encoding="utf-8").splitlines()
                 comments = [line.removeprefix("# ") for line in header if line.startswith("# ")]
-                moved = there.model_copy(update={"data": recipe.data})
+                moved = there.model_copy(update={"data": recipe.data, "probe": recipe.probe})
                 write_text(self.recipe, dump(moved, "\n".join(comments)))
             return
         if self.recipe.exists():
@@ -232,6 +233,7 @@ class Run:
         after["train"] = {"placement"}
         # Training compares the images themselves, where the run has recorded them.
         after["data"] = set(LOCATIONS) if self.recorded_images() else {"data_dir", "cache"}
+        after["probe"] = {"data": after["data"]}
         stored = self.load_recipe()
         if stored.task.name == "own" != recipe.task.name:
             after["task"] = True  # training compares it with the task that it is given

@@ -1,7 +1,6 @@
 """The images of a run: where they lie now, and whether they are those it was trained on."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +10,25 @@ from rotkeras.data.fingerprint import names_digest, source_difference, source_fi
 from rotkeras.errors import UserError
 from rotkeras.files import as_text, expanded, read_json
 from rotkeras.recipe import Recipe
-from rotkeras.recipe.files import apply_override, validate
-from rotkeras.recipe.images import LISTS, LOCATIONS, SOURCES, Data
+from rotkeras.recipe.files import validate
+from rotkeras.recipe.images import LISTS, SOURCES, Data
 from rotkeras.run.folder import Run
-from rotkeras.text import Words, command_line
-
-Locations = Mapping[str, str | os.PathLike[str] | None]
-"""Where images lie: keys of a recipe's section `data`, such as {"folder": "photos"}."""
+from rotkeras.run.places import (
+    DATA,
+    PATHS,
+    PROBE,
+    again,
+    changes_of,
+    check_places,
+    location,
+    places_then,
+    section_of,
+)
+from rotkeras.run.places import Locations as Locations
+from rotkeras.text import Words
 
 Tell = Callable[[str], None]
 
-_PATHS = {
-    "folder": "The image folder",
-    "test_folder": "The folder of test images",
-    "list": "The list of images",
-    "list_folder": "The folder of listed images",
-    "validation_list": "The list of validation images",
-    "test_list": "The list of test images",
-    "arrays": "The array file",
-    "data_dir": "The folder of tensorflow-datasets sets",
-}
 NEW_RUN = "start a new run with --run-dir."
 NOT_RECORDED = "This run was made before images were recorded, so they cannot be compared."
 
@@ -96,33 +94,6 @@ def load_run_images(
     return source
 
 
-def parse_locations(overrides: Sequence[str]) -> dict[str, str | None]:
-    """What `--set` says about where images lie: "data.folder=photos" is {"folder": "photos"}, and
-    "data.cache=null" is {"cache": None}.
-
-    Raises:
-        UserError: for a key that says anything else.
-    """
-    found: dict[str, str | None] = {}
-    for override in overrides:
-        key, equals, _ = override.partition("=")
-        section, _, name = key.strip().partition(".")
-        if section != "data" or name not in LOCATIONS or not equals:
-            allowed = ", ".join(f"data.{each}" for each in LOCATIONS)
-            raise UserError(
-                f"--set must name where the run's images are, one of {allowed}, got {override};"
-                " everything else is fixed by the run."
-            )
-        content: dict[str, Any] = {}
-        apply_override(content, override)
-        found.pop(name, None)  # the last of several decides
-        value = content["data"][name]
-        if value is not None and not value.strip():
-            raise UserError(f"--set data.{name} must not be empty, got {value!r}; give a path.")
-        found[name] = value
-    return found
-
-
 def recipe_of_images(
     run: Run,
     data: Locations | None = None,
@@ -130,7 +101,8 @@ def recipe_of_images(
     data_dir: str | None = None,
     command: Words = (),
     tell: Tell = silent,
-    wanted: Sequence[str] = tuple(_PATHS),
+    wanted: Sequence[str] = tuple(PATHS),
+    labelled: bool = False,
 ) -> Recipe:
     """The recipe of a run, with the place where its images lie now.
 
@@ -143,13 +115,18 @@ def recipe_of_images(
         command: that errors name.
         tell: called with a line when images are read elsewhere than the recipe says.
         wanted: the keys whose paths must exist.
+        labelled: whether the images are meant that features are evaluated on, those of `probe.data`
+            where the recipe has such; else those of training.
 
     Raises:
-        UserError: for a key that does not say where images lie, and for a path that does not exist.
+        UserError: for a key that does not say where these images lie, and for a path that does not
+            exist.
     """
-    changes = _checked(data) | ({} if data_dir is None else {"data_dir": data_dir})
     content = run.load_recipe().model_dump()
-    section = content["data"]
+    of = PROBE if labelled and content["probe"]["data"] is not None else DATA
+    changes = changes_of(data, of, content["probe"]["data"] is not None, command)
+    changes |= {} if data_dir is None else {"data_dir": data_dir}
+    section = content["data"] if of == DATA else content["probe"]["data"]
     for key, value in changes.items():
         for other in SOURCES if key in SOURCES else ():  # one source replaces another
             section.pop(other, None)
@@ -159,86 +136,39 @@ def recipe_of_images(
     for key, allowed in kinds.items():
         fits = any(section.get(kind) is not None for kind in allowed)
         if section.get(key) is not None and key not in changes and not fits:
-            tell(f"data.{key} {section[key]!r} is not used: it needs {' or '.join(allowed)}")
+            tell(f"{of}.{key} {section[key]!r} is not used: it needs {' or '.join(allowed)}")
             section[key] = None
-    recipe = validate(content, str(run.recipe), [f"data.{key}" for key in changes])
-    before = (run.recorded_images() or {}).get("location") or {}
+    recipe = validate(content, str(run.recipe), [f"{of}.{key}" for key in changes])
+    before = places_then(run.recorded_images(), of)
     moved = {}
-    for key in (*_PATHS, "cache"):
-        value, there = getattr(recipe.data, key), before.get(key)
+    for key in (*PATHS, "cache"):
+        value, there = getattr(section_of(recipe, of), key), before.get(key)
         if value is None or key in changes or not there or expanded(value).is_absolute():
             continue
         if not Path(value).exists() and Path(there).exists():
             moved[key] = there
-            tell(f"data.{key} {value!r} does not exist here; reading {there!r}, as training did")
-    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update=moved)})
-    check_places(recipe, run.recorded_images(), command, wanted)
+            tell(f"{of}.{key} {value!r} does not exist here; reading {there!r}, as training did")
+    found = section_of(recipe, of).model_copy(update=moved)
+    if of == DATA:
+        recipe = recipe.model_copy(update={"data": found})
+    else:
+        probe = recipe.probe.model_copy(update={"data": found})
+        recipe = recipe.model_copy(update={"probe": probe})
+    check_places(recipe, run.recorded_images(), command, wanted, of)
     return recipe
 
 
-def _checked(data: Locations | None) -> dict[str, str | None]:
-    """The locations as text; a `UserError` for anything else than paths and None."""
-    if data is not None and not isinstance(data, Mapping):
-        raise UserError(f'data must be a mapping such as {{"folder": "photos"}}, got {data!r}.')
-    found: dict[str, str | None] = {}
-    for key, value in (data or {}).items():
-        if key not in LOCATIONS:
-            raise UserError(
-                f"The keys of data must say where images are: {', '.join(LOCATIONS)}, got {key!r}."
-            )
-        if not isinstance(value, str | os.PathLike | None):
-            raise UserError(f"data[{key!r}] must be a path or None, got {value!r}.")
-        found[key] = None if value is None else os.fspath(value)
-    return found
-
-
-def check_places(
-    recipe: Recipe,
-    record: dict[str, Any] | None,
-    command: Words = (),
-    wanted: Sequence[str] = tuple(_PATHS),
-) -> None:
-    """Raise a `UserError` when a folder or file with images does not exist.
-
-    Args:
-        recipe: names the images.
-        record: what the run recorded of its images, see `Run.recorded_images`.
-        command: that the error names.
-        wanted: the keys of the section `data` whose paths must exist.
-    """
-    before = (record or {}).get("location") or {}
-    for key in wanted:
-        value = getattr(recipe.data, key)
-        if value is None or expanded(value).exists():
-            continue
-        if key == "data_dir" and recipe.data.kind != "tfds":
-            continue
-        words = f"{_PATHS[key]} {value!r} does not exist"
-        if before.get(key, value) != value:
-            words += f"; training read {before[key]!r}"
-        how = (
-            f"{command_line(*command)} --set data.{key}=NEW"
-            if command
-            else f'data={{"{key}": "NEW"}}'
-        )
-        raise UserError(f"{words}. If the images have moved, name the new path: {how}")
-
-
-def location(recipe: Recipe) -> dict[str, str]:
-    """Where a recipe's images lie: the absolute path of each key that has one, and `tfds`."""
-    found = {}
-    for key in LOCATIONS:
-        value = getattr(recipe.data, key)
-        if value is not None:
-            found[key] = value if key == "tfds" else str(expanded(value).absolute())
-    return found
-
-
 def record(recipe: Recipe, source: Source, labelled: Source | None = None) -> dict[str, Any]:
-    """What a run records of its images: {"fingerprint", "location"}, for JSON, and "probe", the
-    fingerprint of the images of `probe.data`, where there are such."""
-    found = {"fingerprint": source_fingerprint(source), "location": location(recipe)}
-    return found if labelled is None else {**found, "probe": source_fingerprint(labelled)}
+    """What a run records of its images: {"fingerprint", "location"}, for JSON, and {"probe",
+    "probe_location", "probe_skipped"} of the images of `probe.data`, where there are such."""
+    found: dict[str, Any] = {"fingerprint": source_fingerprint(source)}
+    found["location"] = location(recipe.data)
+    if labelled is None:
+        return found
+    found |= {"probe": source_fingerprint(labelled), "probe_skipped": len(labelled.skipped)}
+    if recipe.probe.data is not None:  # else they were given in Python
+        found["probe_location"] = location(recipe.probe.data)
+    return found
 
 
 def check_images(
@@ -295,13 +225,13 @@ def check_record(
         f"The images have changed since this run began: {differs} ({as_text(source.name)}"
         f"{f'; training read {as_text(there)}' if there else ''})."
     )
-    again = f"{command_line(*command)} --set data.{key}=NEW"
-    option = again if command else f'data={{"{key}": "NEW"}}'
-    remedy = remedy or f"name the place of the run's images: {option}"
+    remedy = remedy or f"name the place of the run's images: {again(command, DATA, key)}"
     raise UserError(f"{words} Restore them, or {remedy}")
 
 
-def check_names(run: Run, names: Sequence[str] | None, count: int, part: str = "source") -> None:
+def check_names(
+    run: Run, names: Sequence[str] | None, count: int, part: str = "source", of: str = DATA
+) -> None:
     """Raise a `UserError` when images that were found, but not decoded, are not those of a run.
 
     Args:
@@ -311,21 +241,26 @@ def check_names(run: Run, names: Sequence[str] | None, count: int, part: str = "
         count: how many there are, with files that cannot be read.
         part: "source", of which training and validation are parts, "train" of a folder with a
             folder for each part, or "test".
+        of: the section that names them, "data" or "probe.data".
     """
-    then = run.recorded_images()
-    if then is None:
+    then = run.recorded_images() or {}
+    fingerprint = then.get("fingerprint" if of == DATA else "probe")
+    if fingerprint is None:
         return
     if part == "test":
         found = recorded_test(run) or {"images": None, "names": None}
     elif part == "train":
-        drawn = run.load_recipe().data.train_images is not None
-        found = {"images": None, "names": None} if drawn else then["fingerprint"]["train"]
+        drawn = section_of(run.load_recipe(), of).train_images is not None
+        found = {"images": None, "names": None} if drawn else fingerprint["train"]
     else:
-        found = {**then["fingerprint"], "images": then["fingerprint"]["found"]}
+        found = {**fingerprint, "images": fingerprint["found"]}
     images, digest = found["images"], found["names"]
     if images is None:
         return
-    bad = len(((run.load_summary() or {}).get("images") or {}).get("skipped", ()))
+    if of == DATA:
+        bad = len(((run.load_summary() or {}).get("images") or {}).get("skipped", ()))
+    else:
+        bad = then.get("probe_skipped", 0)
     if not images <= count <= images + bad:
         words = {"test": "test images", "train": "training images"}.get(part, "images")
         differs = f"{images:,} {words} then, {count:,} now"
@@ -333,7 +268,8 @@ def check_names(run: Run, names: Sequence[str] | None, count: int, part: str = "
         differs = "the same number of images, but other file names"
     else:
         return
-    raise UserError(f"The images have changed since this run began: {differs}.")
+    whose = "images" if of == DATA else "images of probe.data"
+    raise UserError(f"The {whose} have changed since this run began: {differs}.")
 
 
 def recorded_test(run: Run) -> dict[str, Any] | None:

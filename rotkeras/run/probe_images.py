@@ -11,7 +11,15 @@ from rotkeras.images import Size, as_size, sides_of
 from rotkeras.images.size import shown
 from rotkeras.recipe import Recipe
 from rotkeras.run.folder import Run
-from rotkeras.run.images import NEW_RUN, Locations, Tell, load_run_images, load_section, silent
+from rotkeras.run.images import (
+    NEW_RUN,
+    Tell,
+    load_run_images,
+    load_section,
+    recipe_of_images,
+    silent,
+)
+from rotkeras.run.places import Locations
 from rotkeras.text import Words
 
 
@@ -45,6 +53,11 @@ def load_probe_images(
     return found
 
 
+def load_probe_images_beside(recipe: Recipe, source: Source) -> Source | None:
+    """The same, for images of training that are loaded already."""
+    return load_probe_images(recipe, as_size(*source.image_shape[:2]))
+
+
 def load_labelled_images(
     run: Run,
     data: Locations | None = None,
@@ -55,21 +68,34 @@ def load_labelled_images(
     progress: Any = None,
 ) -> Source:
     """The images on which a run's features are evaluated: those of the recipe's `probe.data`, or,
-    where it has none, those of the run; arguments and errors as of `load_run_images`. `data` says
-    where the run's own images lie: with it, these are meant."""
-    recipe = run.load_recipe()
-    if recipe.probe.data is None or data:
+    where it has none, those of the run; arguments and errors as of `load_run_images`. With
+    `probe.data`, the keys of `data` are its own, such as {"probe.data.folder": "labelled"}."""
+    if run.load_recipe().probe.data is None:
         return load_run_images(
             run, data, data_dir=data_dir, command=command, tell=tell, progress=progress
         )
+    recipe = recipe_of_images(
+        run, data, data_dir=data_dir, command=command, tell=tell, labelled=True
+    )
+    source = labelled_of(run, recipe, progress)
+    check_probe_images(run, source)
+    return source
+
+
+def labelled_of(run: Run, recipe: Recipe, progress: Any = None) -> Source:
+    """The images of a recipe's `probe.data`, of the size that a run was trained with.
+
+    Args:
+        run: which recorded its images.
+        recipe: of the run, with the places where the images are now.
+        progress: called with (images read, images in all).
+    """
     then = run.recorded_images()
     if then is None:
         raise UserError(f"The run {run.path} has recorded no images: train it again.")
     height, width, _ = then["fingerprint"]["train"]["image_shape"]
-    changes = {} if data_dir is None else {"data_dir": data_dir}
-    source = load_probe_images(recipe, as_size(height, width), progress, **changes)
+    source = load_probe_images(recipe, as_size(height, width), progress)
     assert source is not None  # the recipe has such a section
-    check_probe_images(run, source)
     return source
 
 

@@ -18,14 +18,13 @@ from rotkeras.data.digests import digests
 from rotkeras.data.fingerprint import source_difference, source_fingerprint
 from rotkeras.errors import UserError
 from rotkeras.files import check_writable, one_writer, write_json, write_whole
-from rotkeras.images import as_size
 from rotkeras.pretext.base import TaskFacts
 from rotkeras.pretext.check import check_form, check_model
 from rotkeras.recipe import Recipe
 from rotkeras.recipe.models import OwnTask
 from rotkeras.run import images as run_images
 from rotkeras.run.folder import Run
-from rotkeras.run.probe_images import check_probe_images, load_probe_images
+from rotkeras.run.probe_images import check_probe_images, load_probe_images_beside
 from rotkeras.training import devices, hosts, observe, placement
 from rotkeras.training.build import (
     build,
@@ -134,7 +133,7 @@ def _train(
 
     check_backbone(recipe)  # before minutes of decoding
     source = loaded[0] or load_source(recipe)
-    labelled = loaded[1] or load_probe_images(recipe, as_size(*source.image_shape[:2]))
+    labelled = loaded[1] or load_probe_images_beside(recipe, source)
     _check_images(run, source, tell)
     if labelled is not None and run.resuming:
         check_probe_images(run, labelled)

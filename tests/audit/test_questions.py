@@ -240,3 +240,18 @@ def test_a_whole_audit_of_a_task(photographs, tmp_path):
     few = audit.audit(photographs[:20], task=TilePairs(0))
     assert few.undecided
     assert "The shortcut test needs 500 and was left out." in few.notes[-1]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7])
+@pytest.mark.parametrize("task", [RelativePatch(), SimCLR()])
+def test_fewer_images_than_can_be_fitted_are_refused(photographs, task, count):
+    words = f"images must be at least 8, got {count}; one half is fitted on the other"
+    with pytest.raises(UserError, match=words):
+        task_shortcuts(photographs[:count], task)
+    with pytest.raises(UserError, match=words):
+        shortcut_test(photographs[:count])
+
+
+def test_eight_images_are_enough(photographs):
+    (question,) = task_shortcuts(photographs[:8], SimCLR())
+    assert all(0 <= each.accuracy <= 1 and each.chance < 1 for each in question.results)

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 from rich.console import Console
+from sklearn.datasets import load_sample_image
 
 from rotkeras.audit.report import Folder
 from rotkeras.cli.audit import audit
@@ -201,6 +202,42 @@ def test_mistakes_of_a_task_are_told_before_the_work(many, tmp_path):
             call(many, "-o", tmp_path / "a.html", *arguments)
         assert words in str(error.value)
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_recipe_of_crops_is_audited_on_its_crops_and_takes_an_image_file(tmp_path):
+    photograph = tmp_path / "china.png"
+    Image.fromarray(load_sample_image("china.jpg")).save(photograph)
+    where = ("-o", tmp_path / "a.html", "--json", tmp_path / "a.json")
+    crops = ("--task", "single_image", "--set", "data.crops.count=120")
+    result = call(photograph, *crops, *where)
+    assert result.exit_code == 3  # too few to decide
+    assert "images are 120 crops of 1 photograph" in " ".join(result.output.split()).lower()
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert (told["folders"][0]["images"], told["image_size"]) == (120, 32)
+    for arguments, words in (
+        ((), "is a file. Give a folder of images"),
+        (("--task", "simclr"), "is a file. Give a folder of images"),
+        ((*crops[:2], "--set", "data.crops=null"), "is a file. Give a folder of images"),
+        ((*crops, "--crops"), "the recipe single_image makes crops of its own (data.crops)"),
+        ((*crops[:2], "--set", "data.crops.count=0"), "data.crops.count must be at least 1"),
+    ):
+        with pytest.raises(UserError) as error:
+            call(photograph, *where[:1], tmp_path / "b.html", *arguments)
+        assert words in str(error.value)
+
+
+def test_crops_of_photographs_are_what_training_sees(photographs):
+    from rotkeras.audit.collection import open_collection
+    from rotkeras.data import Crops, load
+
+    crops = Crops(count=62)
+    found = open_collection(photographs, image_size=16, crops=crops)
+    trained = load(photographs, image_size=16, crops=crops, validation_fraction=0).train
+    assert len(found) == len(trained) == 60  # the share of the file that is none is left out
+    np.testing.assert_array_equal(found.read(7).pixels, trained.take(np.array([7]))[0])
+    assert [each.path for each in found.unreadable]
+    with pytest.raises(UserError, match="crops are made of image files, got kind 'embedded'"):
+        open_collection("digits", crops=crops)
 
 
 def test_tables_fit_eighty_columns(capsys):

@@ -118,11 +118,13 @@ def test_options_become_modes(monkeypatch):
     )
     invoke("evaluate", "r", "--init", "scratch,trained", "--probe", "conv, knn")
     assert (seen["modes"], seen["probes"]) == (("scratch", "frozen"), ("conv", "knn"))
-    assert (seen["patches"], seen["patch_crop"]) == (0, 0.75)
+    assert (seen["patches"], seen["patch_crop"]) == (0, None)
     invoke("evaluate", "r", "--patches", "3", "--patch-crop", "1")
     assert (seen["patches"], seen["patch_crop"]) == (3, 1.0)
     for wrong in (("--patches", "-1"), ("--patch-crop", "0"), ("--patch-crop", "1.1")):
         assert "Invalid value" in refused("evaluate", "r", *wrong)
+    said = refused("evaluate", "r", "--patch-crop", "0.5")
+    assert "--patch-crop needs --patches, got --patch-crop 0.5 alone; add --patches 3" in said
 
 
 def rows(seeds=1):

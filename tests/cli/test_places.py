@@ -98,7 +98,7 @@ def test_only_places_may_be_set(run, command):
     result = invoke(command, run.path, "--set", "data.image_size=8")
     assert result.exit_code == 2
     assert (
-        "--set must name where the run's images are, one of data.folder, data.list, data.arrays, data.tfds, data.data_dir, data.cache, data.test_folder, data.list_folder, data.validation_list, data.test_list, got"
+        "--set must name where the run's images are, one of data.folder, data.list, data.arrays, data.tfds, data.data_dir, data.cache, data.test_folder, data.list_folder, data.validation_list, data.test_list, or of the same keys of probe.data, got"
         in result.output
     )
 

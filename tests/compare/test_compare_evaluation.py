@@ -3,7 +3,13 @@
 import json
 
 import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_image
+from small_training import LEAN, quick_nin
 
+from rotkeras import backbones, recipe
+from rotkeras.compare import worker
+from rotkeras.compare.entries import PROBES
 from rotkeras.compare.evaluation import has_collapsed, of_chosen_taps
 from rotkeras.compare.protocol import chosen_tap
 from rotkeras.compare.results import rows_of
@@ -67,3 +73,25 @@ def test_a_collapse_is_that_of_the_last_round(tmp_path, last, collapsed):
     lines = [json.dumps(each) for each in (first, last)]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + "\n")
     assert has_collapsed(Run(tmp_path)) is collapsed
+
+
+def test_a_run_is_evaluated_on_the_labelled_images_of_its_recipe(tmp_path, monkeypatch):
+    """Its own are crops of a photograph, which have no labels."""
+    photograph = tmp_path / "photograph.png"
+    Image.fromarray(load_sample_image("china.jpg")).save(photograph)
+    content = {
+        **LEAN,
+        "data": {"folder": str(photograph), "image_size": 16, "crops": {"count": 100}},
+        "augmentation": [],
+        "train": {**LEAN["train"], "epochs": 1},
+        "probe": {**PROBES, "data": {"embedded": "digits", "train_images": 200}},
+    }
+    monkeypatch.setitem(backbones.NAMES, "nin", quick_nin)
+    monkeypatch.setattr(worker, "prepare", lambda _recipe: None)
+    made = recipe.validate(content, "test")
+    worker.train(made, tmp_path / "run", untrained=False)
+    compared = json.loads((tmp_path / "run/compared.json").read_text())
+    assert (compared["no_probes"], compared["source"]) == ("", "digits")
+    evaluation = json.loads((tmp_path / "run/evaluation.json").read_text())
+    assert evaluation["images"]["source"] == "digits"
+    assert any(row["test"] for row in evaluation["rows"])

@@ -9,7 +9,7 @@ from scipy.ndimage import map_coordinates
 from sklearn.datasets import load_sample_image
 
 from rotkeras.data import Crops
-from rotkeras.data.crops import Photograph, _maps, cut, shares
+from rotkeras.data.crops import Photograph, _exponential, _maps, _sine_and_cosine, cut, shares
 from rotkeras.errors import UserError
 
 PLAIN = {"color_jitter": 0.0}
@@ -34,12 +34,39 @@ def test_crops_are_a_function_of_seed_and_number(china):
     assert len({each.tobytes() for each in made}) == 32
 
 
-def test_crops_are_the_same_on_every_machine(china):
-    """As they were on the first one: without colours all is arithmetic of integers."""
+@pytest.mark.parametrize(
+    ("settings", "digest"),
+    [(PLAIN, "336c6c7b648f06a1"), ({}, "38c76d33e4ade800")],
+    ids=["without colours", "by default"],
+)
+def test_crops_are_the_same_on_every_machine(china, settings, digest):
+    """As they were on the first one: nothing is asked of floats that IEEE 754 leaves open."""
     pattern = (np.arange(300)[:, None] * 7 + np.arange(400) * 3) % 256
     photograph = Photograph(np.stack([pattern, pattern[::-1], 255 - pattern], -1).astype(np.uint8))
-    made = cut(photograph, Crops(count=64, **PLAIN), np.arange(64), (16, 16))
-    assert hashlib.sha256(made.tobytes()).hexdigest()[:16] == "336c6c7b648f06a1"
+    made = cut(photograph, Crops(count=64, **settings), np.arange(64), (16, 16))
+    assert hashlib.sha256(made.tobytes()).hexdigest()[:16] == digest
+
+
+def test_series_are_those_of_the_library():
+    degrees = np.linspace(-180, 180, 1001)
+    sine, cosine = _sine_and_cosine(degrees)
+    np.testing.assert_allclose(sine, np.sin(np.radians(degrees)), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(cosine, np.cos(np.radians(degrees)), rtol=0, atol=1e-14)
+    values = np.linspace(-1, 1, 101)
+    np.testing.assert_allclose(_exponential(values), np.exp(values), rtol=1e-15)
+
+
+def test_no_function_of_a_library_decides_pixels(china, monkeypatch):
+    """A machine whose sines, exponentials or sums of floats differ makes the same crops."""
+    crops, numbers = Crops(count=40, color_probability=1.0), np.arange(40)
+    expected = cut(china, crops, numbers, (16, 16))
+    monkeypatch.setattr(np, "mean", lambda *_args, **_more: pytest.fail("a sum of floats"))
+    for name in ("sin", "cos", "tan", "exp", "log", "log2", "hypot", "dot", "matmul", "einsum"):
+        monkeypatch.setattr(
+            np, name, lambda *_args, _name=name, **_more: pytest.fail(f"np.{_name} is called")
+        )
+    monkeypatch.setattr(np.linalg, "det", lambda _matrix: pytest.fail("a product of matrices"))
+    np.testing.assert_array_equal(cut(china, crops, numbers, (16, 16)), expected)
 
 
 def test_pixels_are_bilinear_samples_of_the_photograph(china):

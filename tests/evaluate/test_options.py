@@ -73,3 +73,12 @@ def test_every_mistake_is_one_sentence():
         Options(budget="fats")
     with pytest.raises(UserError, match="needs a probe that is trained"):
         Options(probes=("ridge",), modes=("scratch",))
+
+
+def test_patches_have_a_share_of_their_own_and_none_without_patches():
+    assert Options().of_patches is None
+    assert str(Options(patches=3).of_patches) == "3×3 of 75 %"
+    assert str(Options(patches=2, patch_crop=0.5).of_patches) == "2×2 of 50 %"
+    assert units(probes=("ridge",), patches=3, taps=("conv1",))[0].name == "ridge, 3×3 of 75 %"
+    with pytest.raises(UserError, match=r"patch_crop needs patches, got patch_crop=0\.5"):
+        Options(patch_crop=0.5)

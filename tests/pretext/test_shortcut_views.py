@@ -3,7 +3,7 @@ import pytest
 
 from rotkeras.errors import UserError
 from rotkeras.pretext import ShortcutViews
-from rotkeras.pretext.shortcut_views import tile_pairs
+from rotkeras.pretext.shortcut_views import POSITIONS, tile_pairs
 
 VIEWS = np.zeros((4, 2, 8, 8, 3), np.uint8)
 LABELS = np.array([0, 1, 0, 1])
@@ -32,8 +32,13 @@ def test_kinds():
         ({"views": VIEWS[:, :1]}, "must be at least 2 of an image"),
         (
             {"labels": LABELS, "class_names": ("x", "y"), "beside": True},
-            "beside needs two views and the class_names above left … below right, got 2 and 2",
+            "beside needs labels, two views and .* below right, got labels, 2 views and 2 names",
         ),
+        (
+            {"parameters": np.zeros((4, 1)), "class_names": POSITIONS, "beside": True},
+            "beside needs labels, .* got no labels, 2 views and 8 names",
+        ),
+        ({"class_names": POSITIONS, "beside": True}, "beside needs labels, .* got no labels"),
     ],
 )
 def test_mistakes_are_sentences(arguments, words):

@@ -179,3 +179,21 @@ def test_two_budgets_are_two_lines_with_names_of_their_own():
     figure = taps_figure(evaluation(*rows), "x")
     assert "conv, trained, published, conv1" in figure.svg
     assert "var(--series-1)" in figure.svg
+
+
+def test_rows_of_patches_are_drawn_too():
+    rows = [
+        row(tap, "ridge, 3×3 of 75 %", mode, test=test)
+        | {"patches": {"probe": "ridge", "grid": 3, "crop": 0.75}}
+        for tap, test in (("conv1", 0.5), ("conv2", 0.7))
+        for mode in ("frozen", "random")
+    ]
+    alone = taps_figure(evaluation(*rows), "x")
+    assert alone.svg.count('class="point"') == 4
+    assert "ridge, 3×3 of 75 %, trained, conv2: 70.0 ±" in alone.svg
+    assert "On patches: dash-dotted lines" in alone.description
+    both = taps_figure(evaluation(*rows, row("conv1"), row("conv2")), "x")
+    assert both.svg.count('class="point"') == 6
+    assert "var(--series-1)" in both.svg
+    whole = taps_figure(evaluation(row("conv1"), row("conv2")), "x")
+    assert "patches" not in whole.description

@@ -15,10 +15,10 @@ from rotkeras.run.images import (
     check_names,
     load_run_images,
     load_source,
-    parse_locations,
     recipe_of_images,
     record,
 )
+from rotkeras.run.places import parse_locations
 
 
 def draw(path, seed):
@@ -175,7 +175,7 @@ def test_each_missing_place_is_named_with_its_own_key(home, tmp_path):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"image_size": 16}, "test_list, got 'image_size'"),
+        ({"image_size": 16}, "test_list, or one of these after 'probe.data.', got 'image_size'"),
         ({"folder": 3}, "data['folder'] must be a path or None, got 3."),
         ("photos", 'data must be a mapping such as {"folder": "photos"}, got \'photos\'.'),
         ({"folder": ""}, "data.folder"),

@@ -152,6 +152,17 @@ def test_crops_are_the_same_in_every_load(content):
             {"probe": {"data": {"folder": "a", "crops": {"count": 5}}}},
             r"probe\.data\.crops must be null",
         ),
+        (
+            {
+                "data": {"folder": "a", "crops": {"count": 5}},
+                "probe": {"online": True, "data": {"embedded": "digits"}},
+            },
+            r"probe\.online must be false, got true; .* no labels here \(probe\.data gives none\)",
+        ),
+        (
+            {"data": {"folder": "a", "labels": "none"}, "probe": {"online": True}},
+            r"probe\.online must be false, got true",
+        ),
         ({"probe": {"data": {}}}, r"probe\.data names no images"),
         (
             {"probe": {"data": {"folder": "a", "labels": "none"}}},
