@@ -32,6 +32,7 @@ def random_resized_crop(
     scale: ShareRange = (0.08, 1.0),
     ratio: Range = (3 / 4, 4 / 3),
     flip: bool = True,
+    keep_shape: bool = False,
 ) -> "RandomResizedCrop":
     """Cut a box of random area and aspect ratio, resize it (bilinear, antialiased), and flip half
     of the images.
@@ -40,18 +41,22 @@ def random_resized_crop(
     the largest centred box of an allowed ratio. The box is of whole pixels, and nothing outside of
     it is seen.
 
+    Images of a batch have one shape, and the ratio is a share of theirs. Photographs that stay
+    encoded have shapes of their own, and the ratio is that of pixels, unless `keep_shape` is true.
+
     Args:
         size: pixels of each side of the result; None keeps the height and width of the images.
         scale: least and greatest area of the box, as a share of the image.
-        ratio: least and greatest aspect ratio of the box, as a share of that of the image; drawn
-            uniformly in its logarithm.
+        ratio: least and greatest aspect ratio of the box, drawn uniformly in its logarithm.
         flip: whether to flip.
+        keep_shape: whether the ratio is a share of that of the photograph too, so that a crop of
+            ratio 1 has the shape of its photograph, and is resized without keeping it.
 
     Reference:
         Szegedy et al., Going Deeper with Convolutions, CVPR 2015, section 6; the definition of
         RandomResizedCrop in the documentation of torchvision 0.24.
     """
-    return RandomResizedCrop(size, scale, ratio, flip)
+    return RandomResizedCrop(size, scale, ratio, flip, keep_shape)
 
 
 class RandomResizedCrop:
@@ -67,20 +72,29 @@ class RandomResizedCrop:
         scale: tuple[float, float],
         ratio: tuple[float, float],
         flip: bool,
+        keep_shape: bool = False,
     ) -> None:
         self.size = size
         self.scale = (float(scale[0]), float(scale[1]))
         self.ratio = (float(ratio[0]), float(ratio[1]))
         self.flip = flip
+        self.keep_shape = keep_shape
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
-        return {"size": self.size, "scale": self.scale, "ratio": self.ratio, "flip": self.flip}
+        return {
+            "size": self.size,
+            "scale": self.scale,
+            "ratio": self.ratio,
+            "flip": self.flip,
+            "keep_shape": self.keep_shape,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "RandomResizedCrop":
         """The augmentation of a config."""
-        return cls(config["size"], tuple(config["scale"]), tuple(config["ratio"]), config["flip"])
+        pairs = {name: tuple(config[name]) for name in ("scale", "ratio")}
+        return cls(**{**config, **pairs})
 
     def draw(self, key: Key) -> Any:
         """(top, left, height, width, flip) of each image, the first four in 1/65,536 of the side of
@@ -95,7 +109,8 @@ class RandomResizedCrop:
     def boxes(
         self, key: Key, sides: NDArray[np.int32]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Boxes of photographs of several shapes, whose aspect ratio is that of pixels.
+        """Boxes of photographs of several shapes, whose aspect ratio is that of pixels, or with
+        `keep_shape` a share of theirs.
 
         Args:
             key: of NumPy values.
@@ -105,7 +120,8 @@ class RandomResizedCrop:
             ((B, 4): top, left, height and width as shares of the sides, (B,): whether to flip).
         """
         shapes = np.asarray(sides, np.float64)
-        drawn = self._boxes(key.seed, key.epoch, key.index, shapes[:, 0] / shapes[:, 1])
+        ratios = np.ones(len(shapes)) if self.keep_shape else shapes[:, 0] / shapes[:, 1]
+        drawn = self._boxes(key.seed, key.epoch, key.index, ratios)
         return drawn[0], drawn[1]
 
     def _draw(self, seed: Any, epoch: Any, index: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -184,6 +184,19 @@ def test_boxes_of_photographs_have_the_ratio_of_pixels():
     np.testing.assert_allclose(drawn[:, :4] / 2**16, boxes[1::2], atol=2e-5)
 
 
+@pytest.mark.parametrize("sides", [(375, 500), (333, 500), (500, 375)])
+def test_boxes_that_keep_the_shape_of_their_photograph_are_drawn_anew_each_time(sides):
+    # 76 % of the area as a square does not fit into a photograph wider than 1.31 : 1.
+    settings = {"scale": (0.7626, 0.7626), "ratio": (1.0, 1.0), "flip": False}
+    shapes = np.tile(np.array(sides, np.int32), (200, 1))
+    key = Key(np.int64(0), np.int64(0), np.arange(200))
+    squares, _ = random_resized_crop(**settings).boxes(key, shapes)
+    assert len(np.unique(squares, axis=0)) == 1
+    boxes, _ = random_resized_crop(**settings, keep_shape=True).boxes(key, shapes)
+    assert len(np.unique(boxes, axis=0)) == 200
+    np.testing.assert_allclose(boxes[:, 2:], 255 / 292, atol=1e-4)
+
+
 def test_boxes_are_of_whole_pixels_inside_of_the_image():
     shares = np.array([[0.1, 0.2, 0.5, 0.5], [0.999, 0.999, 0.0001, 0.001], [0, 0, 1, 1]])
     sides = np.array([[99, 201], [40, 60], [33, 77]], np.int32)
