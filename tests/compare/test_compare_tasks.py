@@ -271,6 +271,7 @@ def test_a_collapsed_run_is_not_ranked(tmp_path, trained):
         *("task.hidden_units=32", "task.projection_units=16", "task.predictor=false"),
         *("task.momentum=0.0", "train.learning_rate=2.0", "train.images_per_batch=32"),
         *("train.schedule={name: constant}", "train.optimizer={name: sgd, momentum: 0.9}"),
+        "task.crop_scale=[0.08,1.0]",
     ]
     small = [*SMALL[:-1], *(f"byol:{each}" for each in collapses)]
     more = ["--no-pictures", "--budget", "1280views"]
