@@ -2,14 +2,14 @@
 to."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Annotated, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from rotkeras.arguments.accepted import Budget, NotNegative, Positive, ProbeName, Seed, Share, Text
 from rotkeras.arguments.checked import checked
-from rotkeras.errors import UserError, nearest
+from rotkeras.errors import UserError, must, nearest
 from rotkeras.evaluate.names import MODE_NAMES, MODES
 from rotkeras.probes.fits import check_name, is_trained
 from rotkeras.probes.settings import Settings, settings_for
@@ -35,8 +35,11 @@ class Options:
         budget: "fast" or "published".
         scale: shares of the budget's epochs and images.
         patches: along each side; features are then the mean over the patches of an image
-            (`rotkeras.evaluate.patches`), as published for tasks of tiles. 0 for whole images.
+            (`rotkeras.evaluate.patches`), after the published evaluation of tasks of tiles. 0 for
+            whole images.
         patch_crop: share of the sides that the patches make up together.
+        patch_standardize: whether patches get one mean and deviation; None for what the task of the
+            run does with its tiles.
     """
 
     probes: Annotated[tuple[ProbeName | Literal["knn"], ...], Field(min_length=1)] = ALL_PROBES
@@ -49,6 +52,7 @@ class Options:
     scale: tuple[Share, Share] = (1.0, 1.0)
     patches: NotNegative = 0
     patch_crop: Share = 0.75
+    patch_standardize: bool | None = None
 
     def __post_init__(self) -> None:
         expanded = [
@@ -62,6 +66,13 @@ class Options:
         for mode in self.modes:
             if mode not in MODES:
                 raise UserError(f"There is no mode {mode!r}; {nearest(mode, MODES)}")
+        if self.patch_standardize is not None and not self.patches:
+            raise must(
+                "patch_standardize",
+                "be None without patches",
+                self.patch_standardize,
+                "set patches",
+            )
         settings_for(self.budget, "conv")
         if self.taps is not None:
             object.__setattr__(self, "taps", tuple(dict.fromkeys(self.taps)))
@@ -86,13 +97,16 @@ class Patches:
     Attributes:
         grid: along each side.
         crop: share of the sides that they make up together.
+        standardize: whether each gets one mean and deviation.
     """
 
     grid: int
     crop: float
+    standardize: bool = False
 
     def __str__(self) -> str:
-        return f"{self.grid}×{self.grid} of {100 * self.crop:g} %"
+        words = f"{self.grid}×{self.grid} of {100 * self.crop:g} %"
+        return f"{words}, standardised" if self.standardize else words
 
 
 @dataclass(frozen=True)
@@ -165,6 +179,19 @@ class Unit:
         }
 
 
+def with_the_patches_of(task: Any, options: Options) -> Options:
+    """The options with patches that are standardised if the tiles of the task are, where they do
+    not say it themselves.
+
+    Args:
+        task: of a recipe, with its settings.
+        options: what to evaluate.
+    """
+    if not options.patches or options.patch_standardize is not None:
+        return options
+    return replace(options, patch_standardize=bool(getattr(task, "standardize", False)))
+
+
 def plan(options: Options, taps: Sequence[str], default_tap: str) -> list[Unit]:
     """The units of work of the options: networks in turn, cheap probes first.
 
@@ -205,5 +232,9 @@ def _units(
     chosen = options.taps or ((default_tap,) if trains or labels is not None else tuple(taps))
     settings = options.settings(probe, mode, labels) if is_trained(probe) else None
     groups = [(tap,) for tap in chosen] if trains else [tuple(chosen)]
-    patches = Patches(options.patches, options.patch_crop) if options.patches else None
+    patches = (
+        Patches(options.patches, options.patch_crop, bool(options.patch_standardize))
+        if options.patches
+        else None
+    )
     return [Unit(probe, mode, labels, draw, seed, group, settings, patches) for group in groups]

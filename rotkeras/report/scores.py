@@ -12,6 +12,13 @@ from rotkeras.report.collect import Evaluation, Gathered
 from rotkeras.report.curves import put_legend
 
 _DRAWN = ("ridge", "knn-20", "nonlinear", "conv")
+_STYLES: dict[tuple[bool, bool], Any] = {
+    (False, True): "-",
+    (False, False): (0, (4, 3)),
+    (True, True): (0, (7, 2, 1, 2)),
+    (True, False): (0, (1, 2)),
+}
+"""Of a line, by whether it is of patches, and of the trained network."""
 
 
 def with_all_labels(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -119,11 +126,11 @@ def online_table(run: Gathered) -> Table | None:
 
 def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
     """Accuracy over taps, trained beside untrained: a pair of lines for each of at most four
-    probes."""
+    probes, of whole images and of each kind of patches."""
     rows = [
         row
         for row in with_all_labels(evaluation)
-        if row["mode"] in ("frozen", "random") and row["probe"] in _DRAWN
+        if row["mode"] in ("frozen", "random") and row.get("patches", row)["probe"] in _DRAWN
     ]
     taps = sorted({row["tap"] for row in rows})
     if len(taps) < 2:
@@ -140,12 +147,13 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
         for column in tables.columns(rows)
     }
     probes = list(dict.fromkeys((probe, budget) for probe, _, budget in lines))
+    on_patches = {row["probe"] for row in rows if "patches" in row}
     figure, axes = new_axes()
     values: dict[str, list[str]] = {}
     labels = []
     several = len({budget for _, _, budget in lines} - {"closed form"}) > 1
     for number, ((probe, mode, budget), points) in enumerate(lines.items()):
-        index = probes.index((probe, budget))
+        index = probes.index((probe, budget)) % len(SERIES)
         labels.append(f"{probe}, {MODE_NAMES[mode]}{f', {budget}' if several else ''}")
         axes.plot(
             [at for at, _ in points],
@@ -154,7 +162,7 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
             marker=MARKERS[index],
             markersize=5,
             linewidth=1.8,
-            linestyle="-" if mode == "frozen" else (0, (4, 3)),
+            linestyle=_STYLES[probe in on_patches, mode == "frozen"],
             markerfacecolor=SERIES[index] if mode == "frozen" else "none",
             label=plain(labels[-1]),
             gid=f"line{number}",
@@ -167,6 +175,8 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
     put_legend(axes, labels)
     chosen = chosen_rows(evaluation)
     words = "Solid lines: the trained network. Dashed lines: an untrained one."
+    if on_patches:
+        words += " Features averaged over patches: dash-dotted if trained, dotted if untrained."
     if chosen[0]["mode"] == "frozen":
         part = evaluation.part(chosen)
         mean = sum(row[part]["accuracy"] for row in chosen) / len(chosen)

@@ -111,6 +111,33 @@ def test_taps_figure_says_what_validation_chose():
     assert taps_figure(evaluation(row()), "x") is None
 
 
+def test_taps_figure_draws_the_rows_of_patches():
+    of_patches = {"patches": {"probe": "ridge", "grid": 3, "crop": 0.75, "standardize": False}}
+    patches = [
+        row(tap, "ridge, 3×3 of 75 %", mode) | of_patches
+        for tap in ("conv1", "conv2")
+        for mode in ("frozen", "random")
+    ]
+    alone = taps_figure(evaluation(*patches), "x")
+    assert alone.svg.count('class="point"') == 4
+    assert "dash-dotted if trained, dotted if untrained" in alone.description
+    whole = [row(tap) for tap in ("conv1", "conv2")]
+    both = taps_figure(evaluation(*whole, *patches), "x")
+    assert both.svg.count('class="point"') == 6
+    assert "ridge, 3×3 of 75 %, trained, conv2" in both.svg
+    assert "patches" not in taps_figure(evaluation(*whole), "x").description
+
+
+def test_more_lines_than_colours_are_drawn():
+    rows = [
+        row(tap, f"{probe}, {grid}×{grid} of 75 %") | {"patches": {"probe": probe}}
+        for tap in ("conv1", "conv2")
+        for probe in ("ridge", "knn-20", "conv")
+        for grid in (1, 2, 3, 4)
+    ]
+    assert taps_figure(evaluation(*rows), "x").svg.count('class="point"') == 24
+
+
 def test_classes_beside_the_untrained_twin():
     table = class_table(evaluation(row(test=0.5), row(mode="random", test=0.75)))
     assert cells(table) == [["a", "50.0", "75.0", "−25.0"], ["b", "50.0", "75.0", "−25.0"]]
