@@ -98,7 +98,10 @@ ALLOWED = {
             "run",
         ),
     },
-    "evaluate": {*SMALL, "backbones", "data", "images", "probes", "recipe", "run", "training"},
+    "evaluate": {
+        *SMALL,
+        *("backbones", "data", "images", "pretext", "probes", "recipe", "run", "training"),
+    },
     "benchmark": {
         *SMALL,
         *("data", "device", "images", "new_process", "pretext", "recipe", "run", "training"),

@@ -102,10 +102,10 @@ OF_TASKS: dict[str, dict[str, tuple[float, float | None]]] = {
 − chance) / (1 − chance), and how much more than its control in the same unit. Measured on CIFAR-10
 and on photographs at 64, 96 and 224 pixels; the guide has the table.
 
-Classes are positions of tiles a quarter of a cell apart. Natural, at most: border 25 (excess 15),
-mark 22 (12), colour 12, grid 13, residue 12, lens 6, edge 25 (16) %. Without a gap: edge 34 … 74
-(24 … 61) %; red enlarged by 0.2 … 1 %: lens 38 … 64 %; JPEG's own pixels: grid 90 %;
-light that falls to a half in the corners: colour 17 and 18 %.
+Classes are positions of tiles, with a gap of a quarter of a cell. Natural, at most: border 25
+(excess 15), mark 22 (12), colour 12, grid 13, residue 12, lens 6, edge 25 (16) %. Without
+a gap: edge 34 … 74 (24 … 61) %; red enlarged by 0.2 … 1 %: lens 38 … 64 %; JPEG's own pixels:
+grid 90 %; light that falls to a half in the corners: colour 17 and 18 %.
 
 Pairs are the views of SimCLR, AMDIM and instance discrimination. Natural, at most: border 22, mark
 22, colour 12, grid 2, residue 12, lens 10 %. Without colour jitter: colour 30 … 32 %; crops of 0.9

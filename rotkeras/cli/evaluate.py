@@ -101,8 +101,8 @@ def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tup
     default=0,
     metavar="N",
     help=(
-        "Average the features over N×N patches of each image, as published for tasks of tiles"
-        " (3). 0: whole images."
+        "Average the features over N×N patches of each image, after the published evaluation of"
+        " tasks of tiles (3). 0: whole images."
     ),
 )
 @click.option(
@@ -110,6 +110,14 @@ def _names(_context: Any, _parameter: click.Parameter, value: str | None) -> tup
     type=click.FloatRange(0, 1, min_open=True),
     metavar="SHARE",
     help=("With --patches: share of the sides that the patches make up together.  [default: 0.75]"),
+)
+@click.option(
+    "--patch-standardize/--no-patch-standardize",
+    default=None,
+    help=(
+        "With --patches: give each patch one mean and deviation. Default: what the task does with"
+        " its tiles."
+    ),
 )
 @click.option(
     "--labelled",
@@ -139,6 +147,7 @@ def evaluate(
     budget: str,
     patches: int,
     patch_crop: float | None,
+    patch_standardize: bool | None,
     labelled: str | None,
     test_folder: str | None,
     data_dir: str | None,
@@ -196,6 +205,7 @@ def evaluate(
             "budget": budget,
             "patches": patches,
             "patch_crop": patch_crop,
+            "patch_standardize": patch_standardize,
         }
         | ({"probes": probes or default} if probes or default else {}),
         labelled=labelled,

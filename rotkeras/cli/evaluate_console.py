@@ -238,12 +238,17 @@ def notes(
             " networks; the pre-trained network is always the same. A number without ± does not"
             " depend on a seed, or was measured with one seed."
         ]
-    for of in dict.fromkeys(
-        (row["patches"]["grid"], row["patches"]["crop"]) for row in rows if "patches" in row
+    for grid, crop, standardized in dict.fromkeys(
+        tuple(row["patches"][name] for name in ("grid", "crop", "standardize"))
+        for row in rows
+        if "patches" in row
     ):
+        words, like = (
+            (", standardised", ", each with one mean and deviation") if standardized else ("", "")
+        )
         found.append(
-            f"{of[0]}×{of[0]} of {100 * of[1]:g} %: features are the mean over {of[0]}×{of[0]}"
-            f" patches, which make up {100 * of[1]:g} % of the sides of an image."
+            f"{grid}×{grid} of {100 * crop:g} %{words}: features are the mean over {grid}×{grid}"
+            f" patches, which make up {100 * crop:g} % of the sides of an image{like}."
         )
     budgets = {row["budget"] for row in rows}
     if any(budget.startswith("fast") for budget in budgets):
@@ -290,8 +295,9 @@ def about_taps(rows: Sequence[dict[str, Any]], content: Mapping[str, Any]) -> st
 
 
 def _lines(probe: str) -> str:
-    """The name of a probe in a heading: patches are in a line of their own."""
-    return probe.replace(", ", "\n")
+    """The name of a probe in a heading: patches are in a line of their own, which fits a column of
+    six in a terminal."""
+    return probe.replace(", ", "\n").replace("standardised", "standard.")
 
 
 def _mark(budget: str) -> str:

@@ -5,7 +5,7 @@ import hashlib
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,14 @@ from rotkeras.backbones import taps
 from rotkeras.data import Images, Source
 from rotkeras.data.fingerprint import sampled_digest, source_fingerprint
 from rotkeras.errors import UserError
-from rotkeras.evaluate.options import ALL_PROBES, Options, Patches, Unit, plan
+from rotkeras.evaluate.options import (
+    ALL_PROBES,
+    Options,
+    Patches,
+    Unit,
+    plan,
+    with_the_patches_of,
+)
 from rotkeras.evaluate.patches import patch_network
 from rotkeras.evaluate.record import KEY, Record, result
 from rotkeras.files import check_writable, one_writer, write_whole
@@ -91,12 +98,17 @@ def evaluate(
         run_images.check_images(run, source, remedy=other, tell=tell)
     network = load_network(run)
     check_source(source, network)
-    wanted = [options] if isinstance(options, Options) else list(options)
+    wanted = [
+        with_the_patches_of(recipe.task, each)
+        for each in ([options] if isinstance(options, Options) else options)
+    ]
     for tap in (tap for each in wanted for tap in each.taps or ()):
         taps.check(network, tap)
     for each in wanted:
         if (of := each.of_patches) is not None:
-            patch_network(network, of.grid, of.crop)  # what is too small is said now
+            patch_network(
+                network, of.grid, of.crop, of.standardize
+            )  # what is too small is said now
     keras.utils.set_random_seed(recipe.train.seed)
     assert source.validation is not None  # check_source
     units = list(
@@ -288,7 +300,7 @@ class _Work:
             self._network, self._pooled = None, {}  # old features go before the new ones come
             network = taps.untrained_copy(self.trained, unit.seed) if key[0] else self.trained
             if unit.patches:
-                network = patch_network(network, unit.patches.grid, unit.patches.crop)
+                network = patch_network(network, **asdict(unit.patches))
             self._network = key, network
         network, most = self._network[1], pooled_features(unit.probe)
         if most not in self._pooled:
@@ -371,7 +383,11 @@ class _Work:
             row["draw"],
             row["seed"],
             tuple(each["tap"] for each in rows),
-            patches=Patches(of_patches["grid"], of_patches["crop"]) if of_patches else None,
+            patches=(
+                Patches(**{name: of_patches[name] for name in ("grid", "crop", "standardize")})
+                if of_patches
+                else None
+            ),
         )
         if row["classifier"] is None:
             return self._fit(unit).predict(test)

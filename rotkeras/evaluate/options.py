@@ -2,14 +2,14 @@
 to."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Annotated, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from rotkeras.arguments.accepted import Budget, NotNegative, Positive, ProbeName, Seed, Share, Text
 from rotkeras.arguments.checked import checked
-from rotkeras.errors import UserError, nearest
+from rotkeras.errors import UserError, must, nearest
 from rotkeras.evaluate.names import MODE_NAMES, MODES
 from rotkeras.probes.fits import check_name, is_trained
 from rotkeras.probes.settings import Settings, settings_for
@@ -37,8 +37,11 @@ class Options:
         budget: "fast" or "published".
         scale: shares of the budget's epochs and images.
         patches: along each side; features are then the mean over the patches of an image
-            (`rotkeras.evaluate.patches`), as published for tasks of tiles. 0 for whole images.
+            (`rotkeras.evaluate.patches`), after the published evaluation of tasks of tiles. 0 for
+            whole images.
         patch_crop: share of the sides that the patches make up together, 0.75 if None; for patches.
+        patch_standardize: whether patches get one mean and deviation; None for what the task of the
+            run does with its tiles; for patches.
     """
 
     probes: Annotated[tuple[ProbeName | Literal["knn"], ...], Field(min_length=1)] = ALL_PROBES
@@ -51,6 +54,7 @@ class Options:
     scale: tuple[Share, Share] = (1.0, 1.0)
     patches: NotNegative = 0
     patch_crop: Share | None = None
+    patch_standardize: bool | None = None
 
     def __post_init__(self) -> None:
         expanded = [
@@ -64,6 +68,13 @@ class Options:
         for mode in self.modes:
             if mode not in MODES:
                 raise UserError(f"There is no mode {mode!r}; {nearest(mode, MODES)}")
+        if self.patch_standardize is not None and not self.patches:
+            raise must(
+                "patch_standardize",
+                "be None without patches",
+                self.patch_standardize,
+                "set patches",
+            )
         settings_for(self.budget, "conv")
         if self.patch_crop is not None and not self.patches:
             raise UserError(
@@ -82,8 +93,10 @@ class Options:
     @property
     def of_patches(self) -> "Patches | None":
         """The patches that features are averaged over; None for whole images."""
+        if not self.patches:
+            return None
         crop = PATCH_CROP if self.patch_crop is None else self.patch_crop
-        return Patches(self.patches, crop) if self.patches else None
+        return Patches(self.patches, crop, bool(self.patch_standardize))
 
     def settings(self, probe: str, mode: str, labels_per_class: int | None) -> Settings:
         """How a trained probe learns under these options."""
@@ -99,13 +112,16 @@ class Patches:
     Attributes:
         grid: along each side.
         crop: share of the sides that they make up together.
+        standardize: whether each gets one mean and deviation.
     """
 
     grid: int
     crop: float
+    standardize: bool = False
 
     def __str__(self) -> str:
-        return f"{self.grid}×{self.grid} of {100 * self.crop:g} %"
+        words = f"{self.grid}×{self.grid} of {100 * self.crop:g} %"
+        return f"{words}, standardised" if self.standardize else words
 
 
 @dataclass(frozen=True)
@@ -176,6 +192,19 @@ class Unit:
                 else None
             ),
         }
+
+
+def with_the_patches_of(task: Any, options: Options) -> Options:
+    """The options with patches that are standardised if the tiles of the task are, where they do
+    not say it themselves.
+
+    Args:
+        task: of a recipe, with its settings.
+        options: what to evaluate.
+    """
+    if not options.patches or options.patch_standardize is not None:
+        return options
+    return replace(options, patch_standardize=bool(getattr(task, "standardize", False)))
 
 
 def plan(options: Options, taps: Sequence[str], default_tap: str) -> list[Unit]:

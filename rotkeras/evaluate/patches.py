@@ -10,13 +10,16 @@ from rotkeras.arguments.checked import checked
 from rotkeras.backbones import taps
 from rotkeras.backbones.input_shape import with_input_shape
 from rotkeras.errors import must
+from rotkeras.pretext.tile_colours import Colours
 
 _LEAST = 4
 """Pixels of a side of a patch: two poolings of stride 2 make them one."""
 
 
 @checked
-def patch_network(network: keras.Model, grid: Positive = 3, crop: Share = 0.75) -> keras.Model:
+def patch_network(
+    network: keras.Model, grid: Positive = 3, crop: Share = 0.75, standardize: bool = False
+) -> keras.Model:
     """The network of patches that share a network's layers: what tasks of tiles are evaluated by.
 
     The central part of an image is cut into patches that do not overlap, each passes through the
@@ -25,8 +28,10 @@ def patch_network(network: keras.Model, grid: Positive = 3, crop: Share = 0.75) 
     Args:
         network: a model with taps, uint8 (B, H, W, 3) in.
         grid: patches along each side.
-        crop: share of the sides that the patches make up together. 3 and 0.75 are the published
-            nine patches of 64 pixels, of the central 192 of 256.
+        crop: share of the sides that the patches make up together. The published code has nine
+            patches of 64 pixels, of the central 192 of 224: 3 and 0.857.
+        standardize: whether each patch gets the mean 128 and the deviation 64, as tiles of a
+            training with `standardize` have them.
 
     Returns:
         A functional model of stock layers and operations, uint8 (B, H, W, 3) -> the maps of all its
@@ -37,8 +42,9 @@ def patch_network(network: keras.Model, grid: Positive = 3, crop: Share = 0.75) 
 
     Reference:
         Kolesnikov, Zhai, Beyer, Revisiting Self-Supervised Visual Representation Learning, CVPR
-        2019, section 4.1 (evaluation of patch-based models). There patches are also standardised,
-        as those of training are; here they are as they are.
+        2019, section 4.1 (evaluation of patch-based models), and its published code. There maps of
+        more than 9000 numbers are pooled by their greatest value before the mean over patches; here
+        whole maps are averaged, and a probe pools their mean.
     """
     inner = taps.flat(network)
     given = inner.inputs[0]
@@ -60,6 +66,8 @@ def patch_network(network: keras.Model, grid: Positive = 3, crop: Share = 0.75) 
     x = keras.ops.reshape(x, (-1, grid, sides[0], grid, sides[1], channels))
     x = keras.ops.transpose(x, (0, 1, 3, 2, 4, 5))
     x = keras.ops.reshape(x, (-1, *sides, channels))
+    if standardize:
+        x = Colours(grayscale=0.0, dropping=0.0, standardize=True).of_tensors(x, None, None)
     found = _maps_of(of_patch, x)
     means = []
     for tap in taps.names(inner):

@@ -42,6 +42,8 @@ same numbers on the host and inside the step."""
 _SAMPLE = 16_384
 """Transformations whose variances are those of all."""
 _PICTURED = 8
+_LAST = np.array([[[0, 0, 1]]], np.float32)
+"""The last row of a translation."""
 
 
 class AET:
@@ -120,13 +122,11 @@ class AET:
         self._settings = {**_PUBLISHED[kind], **given}
         if kind == "projective":
             _check_corners(self._settings["corner_shift"], self._settings["scale"][0])
-        least, greatest = self._settings["scale"]
-        others = (value for name, value in self._settings.items() if name != "scale")
-        if least == greatest and not any(others):
+        if not transformations.varies(self.variances).any():
             raise must(
                 "scale",
-                "have different ends where no other setting draws anything",
-                [least, greatest],
+                "have ends that differ more where no other setting draws anything",
+                [*self._settings["scale"]],
                 "widen it, or another setting",
             )
 
@@ -209,10 +209,10 @@ class AET:
         matrices = library.reshape(numbers[:, :9] * part, (-1, 3, 3))
         # The copy sees the moved image, so that its parameters are exact.
         moves = numbers[:, 9:] * (part * np.float32(2 / images.shape[1]))
-        zero, one = 0 * moves[:, :1], 0 * moves[:, :1] + 1
-        rows = [one, zero, moves[:, :1], zero, one, moves[:, 1:], zero, zero, one]
-        moved = library.reshape(library.concatenate(rows, axis=1), (-1, 3, 3))
-        both = (moved, library.matmul(moved, matrices))
+        zero = 0 * moves[:, :1]
+        to = library.concatenate([moves, zero], axis=1)[:, :, None]
+        # Without a product of matrices, whose numbers GPUs round to 10 bits.
+        both = (np.eye(3, dtype=np.float32) + to * _LAST, matrices + to * matrices[:, 2:])
         views = [warp(images, each, library) for each in both]
         return interleaved(views, library)
 
@@ -296,14 +296,15 @@ class AET:
 
         Args:
             model: as `build_model` returned it, trained.
-            images: `rotkeras.data.Images`; the first eight are shown.
-            seed: of the transformations.
+            images: `rotkeras.data.Images`.
+            seed: of the eight images that are shown, and of the transformations.
         """
         from rotkeras.pretext.outline_picture import draw_outlines
 
         count = min(_PICTURED, len(images))
-        key = Key(np.int64(seed), np.int64(0), images.rows[:count], np.arange(count))
-        x, y = self.views(images.take(slice(0, count)), key)
+        part = images.draw(count, seed)  # the first ones may all be of one class
+        key = Key(np.int64(seed), np.int64(0), part.rows, np.arange(count))
+        x, y = self.views(part.take(slice(None)), key)
         predicted = model.predict(x, batch_size=len(x), verbose=0)
         make = getattr(transformations, f"{self.kind}_matrices")
         outlines = [

@@ -129,10 +129,11 @@ class AugmentedTask:
             images: uint8 (B, H, W, 3).
             key: what randomness is a function of.
         """
-        views = self.augmented.of_images(images, key)
+        two = AugmentedViews(self.augmented.steps[:2], self.augmented.first)
+        views = two.of_images(images, key)
         if len(views) == 1:
-            views += self.augmented.of_images(images, key._replace(epoch=key.epoch + 1))
-        return (ShortcutViews("views of one image", np.stack(views[:2], axis=1)),)
+            views += two.of_images(images, key._replace(epoch=key.epoch + 1))
+        return (ShortcutViews("views of one image", np.stack(views, axis=1)),)
 
     def check_backbone(self, backbone: Any) -> None:
         """Raise a `UserError` for what is no Keras model."""

@@ -22,6 +22,8 @@ from rotkeras.pretext.base import Monitor
 Tensor = Any
 ExemplarKind = Literal["triplets", "classes"]
 
+_MARGIN, _EMBEDDING_UNITS = 0.5, 1000
+"""Of triplets, as published."""
 _MOST_CLASSES = 100_000
 """Classes of a softmax: of 192 features these are 19 million weights, three times the NIN's."""
 
@@ -35,8 +37,9 @@ class Exemplar(AugmentedTask):
             "classes" makes each training image a class of its own, by a softmax over all of them.
         copies: augmented copies of each image in a batch.
         margin: by which a copy of another image should be farther than one of the same; of
-            triplets alone.
-        embedding_units: length of the vectors that triplets compare; classes have none.
+            triplets alone. None for the published 0.5.
+        embedding_units: length of the vectors that are compared; of triplets alone. None for the
+            published 1000.
         crop_scale: least and greatest area of the random crop of a copy, as a share of the image.
         color_strength: of the colour jitter: brightness, contrast and saturation change by up to
             0.8 times, hue by up to 0.2 times this.
@@ -44,7 +47,8 @@ class Exemplar(AugmentedTask):
         blur: share of the copies that are blurred; the papers have none.
 
     Raises:
-        UserError: for settings out of range. Later, for classes of more than 100,000 images.
+        UserError: for settings out of range, or of the other kind. Later, for classes of more than
+            100,000 images.
 
     Example:
         task = Exemplar()
@@ -62,13 +66,17 @@ class Exemplar(AugmentedTask):
         self,
         kind: ExemplarKind = "triplets",
         copies: SeveralViews = 8,
-        margin: NotNegativeNumber = 0.5,
-        embedding_units: Positive = 1000,
+        margin: NotNegativeNumber | None = None,
+        embedding_units: Positive | None = None,
         crop_scale: ShareRange = (0.05, 1.0),
         color_strength: Strength = 0.5,
         grayscale: Probability = 0.66,
         blur: Probability = 0.0,
     ) -> None:
+        of_triplets = {"margin": margin, "embedding_units": embedding_units}
+        for name, value in of_triplets.items():
+            if kind == "classes" and value is not None:
+                raise must(name, "be None with kind classes", value, "it is of triplets alone")
         self.kind = kind
         self.copies = copies
         self.margin = margin
@@ -150,7 +158,7 @@ class Exemplar(AugmentedTask):
         from rotkeras.pretext.heads import pool
 
         if self.kind == "triplets":
-            units, name = self.embedding_units, "projection"
+            units, name = self.embedding_units or _EMBEDDING_UNITS, "projection"
         else:
             units, name = self._classes(images), "exemplars"
         last = keras.layers.Dense(units, name=name, dtype="float32")(pool(backbone))
@@ -173,7 +181,7 @@ class Exemplar(AugmentedTask):
         if self.kind == "triplets":
             from rotkeras.pretext.exemplar_losses import SemiHardTriplet
 
-            return SemiHardTriplet(self.copies, self.margin)
+            return SemiHardTriplet(self.copies, _MARGIN if self.margin is None else self.margin)
         import keras
 
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)

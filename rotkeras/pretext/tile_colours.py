@@ -72,7 +72,7 @@ class Colours(NamedTuple):
         return made
 
     def of_tensors(self, tiles: Tensor, grey: Tensor | None, drops: Tensor | None) -> Tensor:
-        """The same by `keras.ops`."""
+        """The same by `keras.ops`; the tiles may be symbolic."""
         from keras import ops
 
         if grey is None and drops is None and not self.standardize:
@@ -90,8 +90,8 @@ class Colours(NamedTuple):
         if self.standardize:
             mean = ops.mean(values, axis=(1, 2, 3), keepdims=True)
             deviation = ops.std(values, axis=(1, 2, 3), keepdims=True)
-            scale = np.float32(DEVIATION) / ops.maximum(deviation, np.float32(_LEAST_DEVIATION))
-            values = (values - mean) * scale + np.float32(MEAN)
+            scale = DEVIATION / ops.maximum(deviation, _LEAST_DEVIATION)
+            values = (values - mean) * scale + MEAN
         return ops.clip(values, 0.0, 255.0)
 
     def _drop(self, values: Tensor, drops: Tensor, ops: Any) -> Any:

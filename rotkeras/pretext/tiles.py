@@ -51,7 +51,7 @@ class Axis(NamedTuple):
         """Where a tile begins, in pixels from the edge of the image: a number, or int32 (B,).
 
         Args:
-            place: of its cell, 0 … 2.
+            place: of its cell, 0 … 2; a number, or int32 (B,).
             grid: where the grid lies, in 1/65,536: int32 (B,); None for the middle.
             tile: where the tile lies in its cell, as `grid`.
         """
@@ -143,13 +143,11 @@ class Tiles:
         from keras import ops
 
         shape = self.shape(images.shape[1:])
-        tiles = ops.stack(self._cut_inside(images, drawn), axis=1)
+        tiles = ops.stack(self._cut_inside(images, drawn, chosen), axis=1)
         grey, drops = self._of_colours(drawn)
         if drops is not None:
             drops = ops.reshape(drops, (-1, COUNT, _DROP_COLUMNS))
-        if chosen is not None:
-            tiles = ops.take_along_axis(tiles, chosen[:, :, None, None, None], axis=1)
-            if drops is not None:
+            if chosen is not None:
                 drops = ops.take_along_axis(drops, chosen[:, :, None], axis=1)
         if grey is not None:
             grey = ops.reshape(ops.tile(grey[:, None], (1, tiles.shape[1])), (-1,))
@@ -157,23 +155,30 @@ class Tiles:
             drops = ops.reshape(drops, (-1, _DROP_COLUMNS))
         return self.colours.of_tensors(ops.reshape(tiles, (-1, *shape)), grey, drops)
 
-    def cut(self, images: NDArray[np.uint8], drawn: NDArray[np.int32]) -> NDArray[np.uint8]:
-        """The nine tiles of each image as they are, of any size: uint8 (B, H, W, 3) -> (B, 9, h, w,
-        3).
+    def cut(
+        self,
+        images: NDArray[np.uint8],
+        drawn: NDArray[np.int32],
+        chosen: NDArray[np.int32] | None = None,
+    ) -> NDArray[np.uint8]:
+        """The tiles of each image as they are, of any size: uint8 (B, H, W, 3) -> (B, T, h, w, 3).
 
         Args:
             images: uint8 (B, H, W, 3).
             drawn: int32 (B, D), D ≥ `width`, as `draw` made it.
+            chosen: as for `of_images`.
         """
         rows, columns = (axis_of(side, self.gap, self.jitter) for side in images.shape[1:3])
-        made = np.empty((len(images), COUNT, rows.tile, columns.tile, 3), np.uint8)
-        for number in range(COUNT):
+        count = COUNT if chosen is None else chosen.shape[1]
+        made = np.empty((len(images), count, rows.tile, columns.tile, 3), np.uint8)
+        for place in range(count):
+            number = place if chosen is None else chosen[:, place]
             tops, lefts = (
                 np.broadcast_to(each, len(images)).tolist()
-                for each in self._corner(number, rows, columns, drawn)
+                for each in self._corner(number, rows, columns, drawn, np)
             )
             for image, (top, left) in enumerate(zip(tops, lefts, strict=True)):
-                made[image, number] = images[
+                made[image, place] = images[
                     image, top : top + rows.tile, left : left + columns.tile
                 ]
         return made
@@ -185,57 +190,67 @@ class Tiles:
         chosen: NDArray[np.int32] | None = None,
     ) -> NDArray[np.uint8]:
         shape = self.shape(images.shape[1:])
-        tiles = self.cut(images, drawn)
+        tiles = self.cut(images, drawn, chosen)
         grey, drops = self._of_colours(drawn)
         if drops is not None:
             drops = drops.reshape(-1, COUNT, _DROP_COLUMNS)
-        if chosen is not None:
-            rows = np.arange(len(images))[:, None]
-            tiles = tiles[rows, chosen]
-            drops = None if drops is None else drops[rows, chosen]
+            if chosen is not None:
+                drops = drops[np.arange(len(images))[:, None], chosen]
         return self.colours.of_arrays(
             tiles.reshape(-1, *shape),
             None if grey is None else np.repeat(grey, tiles.shape[1]),
             None if drops is None else drops.reshape(-1, _DROP_COLUMNS),
         )
 
-    def _cut_inside(self, images: Tensor, drawn: Tensor) -> list[Tensor]:
-        """Nine tiles (B, h, w, 3) of each image, by `keras.ops`."""
+    def _cut_inside(self, images: Tensor, drawn: Tensor, chosen: Tensor | None) -> list[Tensor]:
+        """The tiles (B, h, w, 3) of each image, by `keras.ops`."""
         from keras import ops
 
         rows, columns = (axis_of(side, self.gap, self.jitter) for side in images.shape[1:3])
         made = []
-        for number in range(COUNT):
-            top, left = self._corner(number, rows, columns, drawn)
-            if not self.jitter:
+        for place in range(COUNT if chosen is None else chosen.shape[1]):
+            number = place if chosen is None else chosen[:, place]
+            top, left = self._corner(number, rows, columns, drawn, ops)
+            if chosen is None and not self.jitter:
                 made.append(images[:, top : top + rows.tile, left : left + columns.tile])
                 continue
-            # Of what the tile may be cut from alone; rows and then columns, image by image: over
-            # the whole batch at once, devices would send each other all pixels.
-            begins = [
-                place * axis.cell
-                for place, axis in zip(divmod(number, SIDE), (rows, columns), strict=True)
-            ]
-            part = images[
-                :,
-                begins[0] : begins[0] + rows.cell + rows.rest,
-                begins[1] : begins[1] + columns.cell + columns.rest,
-            ]
-            down = (top - begins[0])[:, None] + ops.arange(rows.tile, dtype="int32")[None]
-            along = (left - begins[1])[:, None] + ops.arange(columns.tile, dtype="int32")[None]
+            part = images
+            if chosen is None:  # of what the tile may be cut from alone
+                begins = [
+                    at * axis.cell
+                    for at, axis in zip(divmod(place, SIDE), (rows, columns), strict=True)
+                ]
+                part = images[
+                    :,
+                    begins[0] : begins[0] + rows.cell + rows.rest,
+                    begins[1] : begins[1] + columns.cell + columns.rest,
+                ]
+                top, left = top - begins[0], left - begins[1]
+            # Rows and then columns, image by image: over the whole batch at once, devices would
+            # send each other all pixels.
+            down = top[:, None] + ops.arange(rows.tile, dtype="int32")[None]
+            along = left[:, None] + ops.arange(columns.tile, dtype="int32")[None]
             part = ops.take_along_axis(part, down[:, :, None, None], axis=1)
             made.append(ops.take_along_axis(part, along[:, None, :, None], axis=2))
         return made
 
-    def _corner(self, number: int, rows: Axis, columns: Axis, drawn: Any) -> tuple[Any, Any]:
-        """(top, left) of a tile, in pixels."""
-        row, column = divmod(number, SIDE)
+    def _corner(
+        self, number: Any, rows: Axis, columns: Axis, drawn: Any, library: Any
+    ) -> tuple[Any, Any]:
+        """(top, left) of a tile in pixels, of one number or int32 (B,)."""
+        row, column = number // SIDE, number % SIDE
         if not self.jitter:
             return rows.begin(row), columns.begin(column)
-        at = 2 + 2 * number
+
+        def moved(offset: int) -> Any:
+            at = 2 + 2 * number + offset
+            if isinstance(number, int):
+                return drawn[:, at]
+            return library.take_along_axis(drawn, at[:, None], axis=1)[:, 0]
+
         return (
-            rows.begin(row, drawn[:, 0], drawn[:, at]),
-            columns.begin(column, drawn[:, 1], drawn[:, at + 1]),
+            rows.begin(row, drawn[:, 0], moved(0)),
+            columns.begin(column, drawn[:, 1], moved(1)),
         )
 
     def _streams(self) -> list[tuple[int, int]]:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from rotkeras.errors import must
 from rotkeras.pretext.losses.half_squared_distance import half_squared_distance
+from rotkeras.pretext.transformations import varies
 
 Tensor = Any
-
-_LEAST_VARIANCE = 1e-9
-"""A parameter that varies less is the same in all transformations: nothing of it is explained."""
 
 
 @keras.saving.register_keras_serializable(package="rotkeras")
@@ -39,9 +39,12 @@ class ExplainedVariance(keras.metrics.Metric):
 
     Args:
         variances: of each parameter, over all transformations that are drawn. A parameter that
-            does not vary is left out.
+            does not vary is left out; one at least must vary.
         name: of the metric.
         **arguments: of `keras.metrics.Metric`.
+
+    Raises:
+        UserError: where no parameter varies.
     """
 
     def __init__(
@@ -49,6 +52,8 @@ class ExplainedVariance(keras.metrics.Metric):
     ) -> None:
         super().__init__(name=name, **arguments)
         self.variances = [float(each) for each in variances]
+        if not varies(np.asarray(self.variances)).any():
+            raise must("variances", "have one at least that is not 0", self.variances)
         self.squares = self.add_variable((len(self.variances),), "zeros", name="squares")
         self.count = self.add_variable((), "zeros", name="count")
 
@@ -66,14 +71,13 @@ class ExplainedVariance(keras.metrics.Metric):
 
     def result(self) -> Tensor:
         """The share: a float32 scalar from 0 to 1."""
-        varies = [each > _LEAST_VARIANCE for each in self.variances]
-        weights = [
-            1 / each if there else 0.0 for each, there in zip(self.variances, varies, strict=True)
-        ]
+        variances = np.asarray(self.variances)
+        there = varies(variances)
+        weights = np.where(there, 1 / np.where(there, variances, 1.0), 0.0)
         error = ops.sum(self.squares * ops.convert_to_tensor(weights, "float32")) / ops.maximum(
             self.count, 1.0
         )
-        return ops.maximum(1.0 - error / sum(varies), 0.0)
+        return ops.maximum(1.0 - error / int(there.sum()), 0.0)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""

@@ -13,6 +13,9 @@ Numbers = NDArray[np.float64]
 CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float64)
 """Of an image, in units of half a side from its centre: upper left, then clockwise."""
 
+_LEAST_VARIANCE = 1e-9
+"""A parameter that varies less is the same in all transformations: nothing of it is explained."""
+
 _TO_CORNER = np.array([[1, 0, 1], [0, 1, 1], [0, 0, 1]], np.float64)
 """From positions relative to the centre to those relative to the upper left corner."""
 # Of the published code, for which a side has 32 pixels: (16, 20, 0.015) pixels in half sides.
@@ -98,6 +101,11 @@ def between(points: Numbers, others: Numbers) -> Numbers:
     wanted = np.broadcast_to(others.T.reshape(8, 1), (count, 8, 1))
     found = np.linalg.solve(equations.reshape(count, 8, 8), wanted)[..., 0]
     return np.concatenate([found, np.ones((count, 1))], axis=1).reshape(count, 3, 3)
+
+
+def varies(variances: Numbers) -> NDArray[np.bool_]:
+    """Whether each parameter differs between transformations, from their variances (P,)."""
+    return np.asarray(variances > _LEAST_VARIANCE)
 
 
 def affine_parameters(matrices: Numbers) -> Numbers:

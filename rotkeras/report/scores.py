@@ -12,13 +12,13 @@ from rotkeras.report.collect import Evaluation, Gathered
 from rotkeras.report.curves import put_legend
 
 _DRAWN = ("ridge", "knn-20", "nonlinear", "conv")
-_LINES: dict[tuple[bool, str], Any] = {
-    (False, "frozen"): "-",
-    (False, "random"): (0, (4, 3)),
-    (True, "frozen"): (0, (7, 2, 1, 2)),
-    (True, "random"): (0, (1, 2)),
+_STYLES: dict[tuple[bool, bool], Any] = {
+    (False, True): "-",
+    (False, False): (0, (4, 3)),
+    (True, True): (0, (7, 2, 1, 2)),
+    (True, False): (0, (1, 2)),
 }
-"""Of (whether on patches, mode)."""
+"""Of a line, by whether it is of patches, and of the trained network."""
 
 
 def with_all_labels(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -126,14 +126,12 @@ def online_table(run: Gathered) -> Table | None:
 
 def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
     """Accuracy over taps, trained beside untrained: a pair of lines for each of at most four
-    probes, on whole images and on patches."""
+    probes, of whole images and of each kind of patches."""
     rows = [
         row
         for row in with_all_labels(evaluation)
-        # Rows of patches have names of their own, such as "ridge, 3×3 of 75 %".
         if row["mode"] in ("frozen", "random") and row.get("patches", row)["probe"] in _DRAWN
     ]
-    on_patches = {row["probe"] for row in rows if "patches" in row}
     taps = sorted({row["tap"] for row in rows})
     if len(taps) < 2:
         return None
@@ -149,6 +147,7 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
         for column in tables.columns(rows)
     }
     probes = list(dict.fromkeys((probe, budget) for probe, _, budget in lines))
+    on_patches = {row["probe"] for row in rows if "patches" in row}
     figure, axes = new_axes()
     values: dict[str, list[str]] = {}
     labels = []
@@ -163,7 +162,7 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
             marker=MARKERS[index],
             markersize=5,
             linewidth=1.8,
-            linestyle=_LINES[probe in on_patches, mode],
+            linestyle=_STYLES[probe in on_patches, mode == "frozen"],
             markerfacecolor=SERIES[index] if mode == "frozen" else "none",
             label=plain(labels[-1]),
             gid=f"line{number}",
@@ -177,7 +176,7 @@ def taps_figure(evaluation: Evaluation, name: str) -> Figure | None:
     chosen = chosen_rows(evaluation)
     words = "Solid lines: the trained network. Dashed lines: an untrained one."
     if on_patches:
-        words += " On patches: dash-dotted lines, and dotted ones for the untrained network."
+        words += " Features averaged over patches: dash-dotted if trained, dotted if untrained."
     if chosen[0]["mode"] == "frozen":
         part = evaluation.part(chosen)
         mean = sum(row[part]["accuracy"] for row in chosen) / len(chosen)

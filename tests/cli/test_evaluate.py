@@ -2,6 +2,7 @@ import io
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 from click.testing import CliRunner
@@ -17,7 +18,7 @@ from rotkeras.cli.evaluate_console import (
 )
 from rotkeras.cli.progress import Watching
 from rotkeras.cli.worth_it_console import WorthItConsole
-from rotkeras.evaluate.options import Unit
+from rotkeras.evaluate.options import Patches, Unit
 from rotkeras.probes.settings import FAST
 
 
@@ -28,6 +29,7 @@ def invoke(*arguments):
 def test_mistakes_are_told_without_tensorflow(tmp_path):
     code = f"""
 import sys
+from dataclasses import asdict
 from click.testing import CliRunner
 from rotkeras.cli import main
 for arguments in (["evaluate", {str(tmp_path)!r}], ["worth-it", {str(tmp_path)!r}], ["reproduce", "table1", "--set", "train.seed=1"]):
@@ -121,6 +123,10 @@ def test_options_become_modes(monkeypatch):
     assert (seen["patches"], seen["patch_crop"]) == (0, None)
     invoke("evaluate", "r", "--patches", "3", "--patch-crop", "1")
     assert (seen["patches"], seen["patch_crop"]) == (3, 1.0)
+    assert seen["patch_standardize"] is None
+    for flag, told in (("--patch-standardize", True), ("--no-patch-standardize", False)):
+        invoke("evaluate", "r", "--patches", "3", flag)
+        assert seen["patch_standardize"] is told
     for wrong in (("--patches", "-1"), ("--patch-crop", "0"), ("--patch-crop", "1.1")):
         assert "Invalid value" in refused("evaluate", "r", *wrong)
     said = refused("evaluate", "r", "--patch-crop", "0.5")
@@ -147,15 +153,22 @@ def rows(seeds=1):
     return made
 
 
-def of_patches(row):
+def of_patches(row, standardize):
     probe = row["probe"]
-    patches = {"probe": probe, "grid": 3, "crop": 0.75}
-    return {**row, "probe": f"{probe}, 3×3 of 75 %", "patches": patches}
+    patches = Patches(3, 0.75, standardize)
+    return {
+        **row,
+        "probe": f"{probe}, {patches}",
+        "patches": {"probe": probe, **asdict(patches)},
+    }
 
 
+@pytest.mark.parametrize(
+    ("standardize", "like"), [(False, ""), (True, ", each with one mean and deviation")]
+)
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_patches_have_columns_of_their_own_that_fit_a_terminal(seeds):
-    both = [*rows(seeds), *map(of_patches, rows(seeds))]
+def test_patches_have_columns_of_their_own_that_fit_a_terminal(seeds, standardize, like):
+    both = [*rows(seeds), *(of_patches(row, standardize) for row in rows(seeds))]
     console = Console(file=io.StringIO(), width=80, color_system=None)
     for table in [
         *tap_tables(both, "test", 1000, "title", True),
@@ -167,7 +180,10 @@ def test_patches_have_columns_of_their_own_that_fit_a_terminal(seeds):
     # Of each of five probes: untrained and trained by tap, trained by class.
     assert text.count("3×3 of 75 %") == 15
     told = " ".join(notes(both, "test", 1000, "judged"))
-    assert told.count("3×3 of 75 %: features are the mean over 3×3 patches") == 1
+    words = ", standardised" if standardize else ""
+    assert text.count("standard.") == (15 if standardize else 0)
+    assert told.count(f"3×3 of 75 %{words}: features are the mean over 3×3 patches") == 1
+    assert f"75 % of the sides of an image{like}." in told
     assert "patches" not in " ".join(notes(rows(), "test", 1000, "judged"))
 
 

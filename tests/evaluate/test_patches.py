@@ -1,5 +1,6 @@
 """Features that are the mean over patches: against NumPy, and in an evaluation."""
 
+import itertools
 import json
 
 import keras
@@ -7,12 +8,15 @@ import numpy as np
 import pytest
 from small_training import quick_nin, three_taps
 
-from rotkeras import UserError
+from rotkeras import UserError, recipe
 from rotkeras.backbones import nin, taps
 from rotkeras.backbones.input_shape import with_input_shape
 from rotkeras.evaluate import Options, evaluate
+from rotkeras.evaluate.evaluation import load_network, weights_digest
+from rotkeras.evaluate.options import with_the_patches_of
 from rotkeras.evaluate.patches import patch_network
 from rotkeras.evaluate.tables import columns
+from rotkeras.probes import extract
 
 
 def settled(network):
@@ -64,8 +68,9 @@ def test_it_shares_its_weights_and_a_copy_does_not():
     np.testing.assert_allclose(taps.maps(copied).predict(image, verbose=0)["conv1"], before)
 
 
-def test_it_is_saved_and_loaded_without_classes_of_its_own(tmp_path):
-    made = patch_network(three_taps())
+@pytest.mark.parametrize("standardize", [False, True])
+def test_it_is_saved_and_loaded_without_classes_of_its_own(tmp_path, standardize):
+    made = patch_network(three_taps(), standardize=standardize)
     made.save(tmp_path / "patches.keras")
     loaded = keras.models.load_model(tmp_path / "patches.keras", safe_mode=True)
     image = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)
@@ -99,7 +104,8 @@ def test_rows_of_patches_stand_beside_those_of_whole_images(run, source):
     assert len(added) == len(whole["rows"])
     assert {row["probe"] for row in added} == {f"{each}, 3×3 of 75 %" for each in probes}
     assert all(
-        row["patches"] == {"probe": row["probe"].split(",")[0], "grid": 3, "crop": 0.75}
+        row["patches"]
+        == {"probe": row["probe"].split(",")[0], "grid": 3, "crop": 0.75, "standardize": False}
         for row in added
     )
     assert all(row["test"] is not None for row in both["rows"])
@@ -115,7 +121,6 @@ def test_rows_of_patches_stand_beside_those_of_whole_images(run, source):
 
 
 def test_a_ridge_probe_of_patches_is_that_of_averaged_features(run, source):
-    from rotkeras.evaluate.evaluation import load_network
     from rotkeras.probes.linear import ridge
 
     options = Options(probes=("ridge",), modes=("frozen",), taps=("conv3",), patches=3)
@@ -141,11 +146,72 @@ def test_a_ridge_probe_of_patches_is_that_of_averaged_features(run, source):
 
 @pytest.mark.long
 def test_a_backbone_may_train_on_patches(run, source):
-    options = Options(
-        probes=("conv",), modes=("fine_tuned", "scratch"), patches=3, scale=(0.1, 0.1)
-    )
-    rows = evaluate(run, options, source)["rows"]
-    assert [row["probe"] for row in rows] == ["conv, 3×3 of 75 %"] * 2
+    settings = {"probes": ("conv",), "patches": 3, "scale": (0.1, 0.1), "taps": ("conv2",)}
+    before = weights_digest(load_network(run))
+    frozen = json.dumps(evaluate(run, Options(**settings, modes=("frozen",)), source)["rows"])
+    rows = evaluate(run, Options(**settings, modes=("frozen", "fine_tuned", "scratch")), source)[
+        "rows"
+    ]
+    assert [row["probe"] for row in rows] == ["conv, 3×3 of 75 %"] * 3
+    assert json.dumps(rows[:1]) == frozen
+    # The layers are those of the run's network, which stays as it was trained.
+    assert weights_digest(load_network(run)) == before
+    scores = [
+        extract(
+            keras.models.load_model(run.path / "evaluation" / row["classifier"], compile=False),
+            source.validation,
+        )["conv2"]
+        for row in rows
+    ]
+    for one, other in itertools.combinations(scores, 2):
+        assert np.abs(one - other).max() > 1e-3
+
+
+def test_standardised_patches_are_standardised_one_by_one():
+    keras.utils.set_random_seed(0)
+    network = settled(nin(blocks=3, width=1 / 24, input_shape=(32, 32, 3)))
+    images = np.random.default_rng(1).integers(90, 130, (5, 32, 32, 3), np.uint8)
+    images[3, 4:12, 4:12] = 77  # flat: it becomes grey
+    made = taps.maps(patch_network(network, standardize=True)).predict(images, verbose=0)
+    alone = taps.maps(with_input_shape(network, (8, 8, 3)))
+    expected = dict.fromkeys(taps.names(network), 0)
+    for top, left in itertools.product((4, 12, 20), repeat=2):
+        part = images[:, top : top + 8, left : left + 8].astype(np.float64)
+        deviation = np.maximum(part.std(axis=(1, 2, 3), keepdims=True), 1)
+        part = (part - part.mean(axis=(1, 2, 3), keepdims=True)) / deviation * 64 + 128
+        part = np.rint(np.clip(part, 0, 255)).astype(np.uint8)
+        for tap, values in alone.predict(part, verbose=0).items():
+            expected[tap] = expected[tap] + np.asarray(values, np.float64) / 9
+    for tap, values in made.items():
+        # A pixel at a half may round to the other side.
+        np.testing.assert_allclose(values, expected[tap], rtol=0.02, atol=0.02)
+    plain = taps.maps(patch_network(network)).predict(images, verbose=0)
+    assert np.abs(plain["conv3"] - made["conv3"]).max() > 0.1
+
+
+def test_patches_are_standardised_as_the_tiles_of_the_task_are():
+    for name, told in (("jigsaw", True), ("relative_patch", True), ("rotation", False)):
+        task = recipe.load("cifar10-cpu" if name == "rotation" else name).task
+        assert task.name == name
+        assert with_the_patches_of(task, Options(patches=3)).patch_standardize is told
+        for chosen in (True, False):
+            options = Options(patches=3, patch_standardize=chosen)
+            assert with_the_patches_of(task, options) == options
+        assert with_the_patches_of(task, Options()) == Options()
+    with pytest.raises(UserError, match="patch_standardize must be None without patches, got Tru"):
+        Options(patch_standardize=True)
+
+
+def test_standardised_rows_stand_beside_plain_ones(run, source):
+    settings = {"probes": ("ridge",), "modes": ("frozen",), "taps": ("conv3",), "patches": 3}
+    evaluate(run, Options(**settings), source)
+    rows = evaluate(run, Options(**settings, patch_standardize=True), source)["rows"]
+    assert [row["probe"] for row in rows] == [
+        "ridge, 3×3 of 75 %",
+        "ridge, 3×3 of 75 %, standardised",
+    ]
+    assert [row["patches"]["standardize"] for row in rows] == [False, True]
+    assert all(row["test"] is not None for row in rows)
 
 
 def test_too_many_patches_are_refused_before_a_probe_is_fitted(run, source):

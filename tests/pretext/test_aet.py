@@ -6,6 +6,7 @@ import pytest
 from small_training import three_taps
 
 from rotkeras import UserError
+from rotkeras.data import Images
 from rotkeras.data.keyed import Key
 from rotkeras.pretext import AET, transformations
 from rotkeras.pretext.losses import half_squared_distance
@@ -183,9 +184,11 @@ def test_the_pictures_show_where_outlines_coincide(kind, digit_source):
             self.knows = knows
 
         def predict(self, x, batch_size, verbose):
-            part = digit_source.validation
-            key = Key(np.int64(5), np.int64(0), part.rows[:8], np.arange(8))
-            return task.views(part.take(slice(0, 8)), key)[1] * self.knows
+            part = digit_source.validation.draw(8, 5)
+            key = Key(np.int64(5), np.int64(0), part.rows, np.arange(8))
+            pixels, parameters = task.views(part.take(slice(None)), key)
+            np.testing.assert_array_equal(x, pixels)
+            return parameters * self.knows
 
     (right,), (wrong,) = (task.pictures(Oracle(k), digit_source.validation, 5) for k in (1, 0))
     assert right.name == "outlines"
@@ -199,6 +202,44 @@ def test_the_pictures_show_where_outlines_coincide(kind, digit_source):
     assert orange[0] > 1000
     (few,) = task.pictures(three_taps_model(task), digit_source.validation.draw(3), 0)
     assert few.pixels.shape[0] == 180
+
+
+def test_the_pictures_are_of_images_of_all_folders(digit_source):
+    part = digit_source.train
+    order = np.argsort(part.labels, kind="stable")  # as folders of classes have them
+    by_class = Images.of(part.take(order), part.labels[order], part.class_names)
+    assert len(np.unique(by_class.labels[:8])) == 1
+    task, seen = AET(), []
+
+    class Watched:
+        def predict(self, x, batch_size, verbose):
+            seen.append(x)
+            return np.zeros((len(x) // 2, 8), np.float32)
+
+    task.pictures(Watched(), by_class, 0)
+    task.pictures(Watched(), by_class, 1)
+    drawn = by_class.draw(8, 0)
+    assert len(np.unique(drawn.labels)) > 2
+    key = Key(np.int64(0), np.int64(0), drawn.rows, np.arange(8))
+    np.testing.assert_array_equal(seen[0], task.views(drawn.take(slice(None)), key)[0])
+    assert (seen[0] != seen[1]).any()
+
+
+def test_the_metric_wants_a_parameter_that_varies():
+    with pytest.raises(UserError, match=r"variances must have one at least .* got \[0\.0, 0\.0\]"):
+        ExplainedVariance([0.0, 0.0])
+
+
+def test_a_step_multiplies_no_matrices(images):
+    # GPUs round the numbers of products of float32 matrices to 10 bits, and the copy would not be
+    # seen through the matrix that is its label.
+    import tensorflow as tf
+
+    task = AET()
+    drawn = tf.constant(task.draw(KEY))
+    graph = tf.function(task.apply).get_concrete_function(tf.constant(images), drawn).graph
+    kinds = {operation.type for operation in graph.get_operations()}
+    assert not {kind for kind in kinds if "MatMul" in kind or "Einsum" in kind}
 
 
 def three_taps_model(task):
@@ -217,10 +258,12 @@ def three_taps_model(task):
         ({"scale": (0.0, 1.0)}, r"scale.* must be at least 0\.1"),
         ({"scale": (1.2, 0.8)}, "scale must be the least and the greatest"),
         ({"kind": "affine", "shear": 61.0}, "shear must be at most 60, got 61"),
-        ({**NO_MOVE, "scale": (0.9, 0.9)}, "scale must have different ends where no other"),
+        ({**NO_MOVE, "scale": (0.9, 0.9)}, "scale must have ends that differ more where no other"),
+        ({**NO_MOVE, "scale": (1.0, 1.00005)}, r"scale .* differ more .* got \[1\.0, 1\.00005\]"),
+        ({"corner_shift": 1e-6, "scale": (1.0, 1.0), "quarter_turns": False}, "scale must have"),
         (
             {"corner_shift": 0.0, "scale": (1.0, 1.0), "quarter_turns": False},
-            "scale must have different ends where no other",
+            "scale must have ends that differ more where no other",
         ),
     ],
 )

@@ -7,6 +7,7 @@ from small_training import three_taps
 
 from rotkeras import UserError, data
 from rotkeras.data.keyed import Key
+from rotkeras.data.resized_crop import RandomResizedCrop
 from rotkeras.pretext import Exemplar
 from rotkeras.pretext.exemplar_losses import NearestCopyAccuracy, SemiHardTriplet
 from rotkeras.pretext.losses import semi_hard_triplet
@@ -29,6 +30,18 @@ def test_copies_lie_side_by_side_and_differ(images):
     without, labels = Exemplar(**SMALL).views(images, KEY._replace(position=None))
     np.testing.assert_array_equal(without, x)
     np.testing.assert_array_equal(labels, np.repeat(KEY.index, 3))
+
+
+def test_an_audit_makes_two_copies_alone(images, monkeypatch):
+    cuts = []
+    cut = RandomResizedCrop.cut
+    monkeypatch.setattr(
+        RandomResizedCrop, "cut", lambda self, *given: cuts.append(1) or cut(self, *given)
+    )
+    (asked,) = Exemplar(copies=8).shortcut_views(images, KEY)
+    assert len(cuts) == 2
+    x, _ = Exemplar(copies=8).views(images, KEY)
+    np.testing.assert_array_equal(asked.views, x.reshape(6, 8, 16, 16, 3)[:, :2])
 
 
 def test_a_copy_by_hand_is_the_image_when_nothing_changes():
@@ -121,6 +134,20 @@ def test_classes_learn_to_tell_copies(eagerly):
         batches.dataset, steps_per_epoch=batches.steps_per_epoch, epochs=40, verbose=0
     ).history
     assert max(history["accuracy"]) > 4 * task.chance(16)
+
+
+@pytest.mark.parametrize(("name", "value"), [("margin", 0.0), ("embedding_units", 7)])
+def test_settings_of_triplets_are_refused_for_classes(name, value):
+    with pytest.raises(UserError, match=f"{name} must be None with kind classes, got {value}"):
+        Exemplar(kind="classes", **{name: value})
+
+
+def test_settings_that_are_not_given_are_the_published_ones():
+    task = Exemplar()
+    assert task.criterion().margin == 0.5
+    assert Exemplar(margin=0.0).criterion().margin == 0.0
+    assert task.build_model(three_taps()).output_shape == (None, 1000)
+    assert Exemplar.from_config(task.get_config()).get_config() == task.get_config()
 
 
 def test_triplets_need_two_images_and_have_no_labels_to_smooth():

@@ -142,6 +142,23 @@ def test_they_are_the_same_inside_the_step_and_in_a_graph(jitter, dropping, chos
         )
 
 
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+def test_only_the_tiles_that_are_wanted_are_cut(jitter):
+    import tensorflow as tf
+
+    images, tiles = numbered(32, 32, 6), Tiles(0.2, jitter, Colours(0.5, 0.0, True))
+    drawn = tiles.draw(key_of(6))
+    chosen = np.array([[4, number] for number in (0, 1, 3, 5, 7, 8)], np.int32)
+    made = tiles.cut(images, drawn, chosen)
+    np.testing.assert_array_equal(made, tiles.cut(images, drawn)[np.arange(6)[:, None], chosen])
+    graph = tf.function(tiles.apply).get_concrete_function(
+        *(tf.constant(each) for each in (images, drawn, chosen))
+    )
+    # Rows and columns of two tiles, and their places; of nine tiles it would be 18.
+    gathers = [each for each in graph.graph.get_operations() if each.type.startswith("Gather")]
+    assert len(gathers) <= 8
+
+
 def test_their_places_do_not_depend_on_the_colours():
     images = numbered(32, 32, 4)
     plain, grey = Tiles(0.2, 1.0, PLAIN), Tiles(0.2, 1.0, Colours(1.0, 0.5, False))

@@ -111,6 +111,33 @@ def test_taps_figure_says_what_validation_chose():
     assert taps_figure(evaluation(row()), "x") is None
 
 
+def test_taps_figure_draws_the_rows_of_patches():
+    of_patches = {"patches": {"probe": "ridge", "grid": 3, "crop": 0.75, "standardize": False}}
+    patches = [
+        row(tap, "ridge, 3×3 of 75 %", mode) | of_patches
+        for tap in ("conv1", "conv2")
+        for mode in ("frozen", "random")
+    ]
+    alone = taps_figure(evaluation(*patches), "x")
+    assert alone.svg.count('class="point"') == 4
+    assert "dash-dotted if trained, dotted if untrained" in alone.description
+    whole = [row(tap) for tap in ("conv1", "conv2")]
+    both = taps_figure(evaluation(*whole, *patches), "x")
+    assert both.svg.count('class="point"') == 6
+    assert "ridge, 3×3 of 75 %, trained, conv2" in both.svg
+    assert "patches" not in taps_figure(evaluation(*whole), "x").description
+
+
+def test_more_lines_than_colours_are_drawn():
+    rows = [
+        row(tap, f"{probe}, {grid}×{grid} of 75 %") | {"patches": {"probe": probe}}
+        for tap in ("conv1", "conv2")
+        for probe in ("ridge", "knn-20", "conv")
+        for grid in (1, 2, 3, 4)
+    ]
+    assert taps_figure(evaluation(*rows), "x").svg.count('class="point"') == 24
+
+
 def test_classes_beside_the_untrained_twin():
     table = class_table(evaluation(row(test=0.5), row(mode="random", test=0.75)))
     assert cells(table) == [["a", "50.0", "75.0", "−25.0"], ["b", "50.0", "75.0", "−25.0"]]
@@ -179,21 +206,3 @@ def test_two_budgets_are_two_lines_with_names_of_their_own():
     figure = taps_figure(evaluation(*rows), "x")
     assert "conv, trained, published, conv1" in figure.svg
     assert "var(--series-1)" in figure.svg
-
-
-def test_rows_of_patches_are_drawn_too():
-    rows = [
-        row(tap, "ridge, 3×3 of 75 %", mode, test=test)
-        | {"patches": {"probe": "ridge", "grid": 3, "crop": 0.75}}
-        for tap, test in (("conv1", 0.5), ("conv2", 0.7))
-        for mode in ("frozen", "random")
-    ]
-    alone = taps_figure(evaluation(*rows), "x")
-    assert alone.svg.count('class="point"') == 4
-    assert "ridge, 3×3 of 75 %, trained, conv2: 70.0 ±" in alone.svg
-    assert "On patches: dash-dotted lines" in alone.description
-    both = taps_figure(evaluation(*rows, row("conv1"), row("conv2")), "x")
-    assert both.svg.count('class="point"') == 6
-    assert "var(--series-1)" in both.svg
-    whole = taps_figure(evaluation(row("conv1"), row("conv2")), "x")
-    assert "patches" not in whole.description

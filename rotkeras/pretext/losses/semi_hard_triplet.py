@@ -40,13 +40,13 @@ def semi_hard_triplet(
         margin: of the loss.
         others: float (N, d), the copies of the whole batch, where `embeddings` are the part of one
             of several devices; None if they are all.
-        other_labels: (N,), their images.
+        other_labels: integers (N,), their images; given together with `others`.
 
     Returns:
         float32 (B·copies,).
 
     Raises:
-        UserError: for embeddings of another shape.
+        UserError: for embeddings or labels of another shape, or `others` without their labels.
 
     Reference:
         Schroff, Kalenichenko, Philbin, FaceNet: A Unified Embedding for Face Recognition and
@@ -57,9 +57,16 @@ def semi_hard_triplet(
     shape = tuple(ops.shape(embeddings))
     if len(shape) != 2 or (isinstance(shape[0], int) and shape[0] % copies):
         raise must("embeddings", f"be (B·{copies}, d), {copies} copies of each image", shape)
-    views, images = unit(embeddings), ops.reshape(labels, (-1,))
-    others = views if others is None else unit(others)
-    other_images = images if other_labels is None else ops.reshape(other_labels, (-1,))
+    images = _labels("labels", labels, "embeddings", shape[0])
+    if (others is None) != (other_labels is None):
+        missing = "others" if others is None else "other_labels"
+        raise must(missing, "be given where the other of others and other_labels is", None)
+    views = unit(embeddings)
+    if others is None:
+        others, other_images = views, images
+    else:
+        other_images = _labels("other_labels", other_labels, "others", ops.shape(others)[0])
+        others = unit(others)
     groups = ops.reshape(views, (-1, copies, shape[1]))
     of_pairs = _distances(groups, ops.transpose(groups, (0, 2, 1)))
     positives = ops.reshape(of_pairs, (-1, copies))
@@ -72,6 +79,18 @@ def semi_hard_triplet(
     losses = ops.maximum(margin + positives - chosen, 0.0) * (1.0 - itself)
     there = ops.cast(ops.any(negative, axis=1), "float32")
     return ops.sum(losses, axis=1) * there / (copies - 1)
+
+
+def _labels(name: str, labels: Any, of: str, rows: Any) -> Tensor:
+    """The labels as a tensor; a `UserError` unless there is one for each row. Lengths that a graph
+    does not know yet are not compared."""
+    labels = ops.convert_to_tensor(labels)
+    shape = tuple(ops.shape(labels))
+    known = shape and isinstance(shape[0], int) and isinstance(rows, int)
+    if len(shape) != 1 or (known and shape[0] != rows):
+        count = f" ({rows},)" if isinstance(rows, int) else " (B·copies,)"
+        raise must(name, f"be{count}, one for each row of {of}", shape)
+    return labels
 
 
 def _distances(views: Tensor, others: Tensor) -> Tensor:

@@ -111,6 +111,38 @@ def test_sixteen_bits_are_compared_in_float32():
     np.testing.assert_allclose(found, reference(rounded, labels, 2, 0.5), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("labels", "others", "other_labels", "sentence"),
+    [
+        ((1,), None, None, r"labels must be \(8,\), one for each row of embeddings, got \(1,\)"),
+        ((2,), None, None, r"labels must be \(8,\), one for each row of embeddings, got \(2,\)"),
+        ((2, 4), None, None, r"labels must be \(8,\), one for .* got \(2, 4\)"),
+        ((), None, None, r"labels must be \(8,\), one for .* got \(\)"),
+        (
+            (8,),
+            (16, 3),
+            (8,),
+            r"other_labels must be \(16,\), one for each row of others, got \(8,\)",
+        ),
+        ((8,), (16, 3), None, r"other_labels must be given where .* got None"),
+        ((8,), None, (16,), r"others must be given where .* got None"),
+    ],
+)
+def test_labels_are_one_for_each_row(labels, others, other_labels, sentence):
+    given = [None if each is None else np.zeros(each) for each in (others, other_labels)]
+    with pytest.raises(UserError, match=sentence):
+        semi_hard_triplet(np.ones((8, 3)), np.zeros(labels), 4, 0.5, *given)
+
+
+def test_a_graph_of_any_batch_takes_labels_of_any_batch():
+    import tensorflow as tf
+
+    given = [tf.TensorSpec((None, 5), tf.float32), tf.TensorSpec((None,), tf.int32)]
+    z, labels = batch(3, 2)
+    found = tf.function(lambda z, labels: semi_hard_triplet(z, labels, 2), given)(z, labels)
+    np.testing.assert_allclose(found, reference(z, labels, 2, 0.5), atol=2e-6)
+
+
 def test_wrong_shapes_and_settings():
     with pytest.raises(UserError, match=r"embeddings must be \(B·4, d\), 4 copies .* got \(6, 3\)"):
         semi_hard_triplet(np.zeros((6, 3)), np.zeros(6), 4)
