@@ -117,9 +117,10 @@ def _causes(results: Sequence[ShortcutResult]) -> list[ShortcutResult]:
 def _what(result: ShortcutResult) -> str:
     beside = ""
     if result.control is not None and result.excess_margin is not None:
+        excess = 100 * (result.excess or 0.0)
         beside = (
-            f", {100 * (result.excess or 0.0):.1f} ± {100 * result.excess_margin:.1f} points more"
-            f" than {result.control_sees}"
+            f", {abs(excess):.1f} ± {100 * result.excess_margin:.1f} points"
+            f" {'less' if excess < 0 else 'more'} than {result.control_sees}"
         )
     measure = f"{100 * result.accuracy:.1f} ± {100 * result.margin:.1f} %"
     if result.kind == "parameters":

@@ -154,8 +154,8 @@ def audit(
 
         if kind in ("folder", "list") and image_size is None:
             console.print(
-                f"images are resized to {FOLDER_IMAGE_SIZE} × {FOLDER_IMAGE_SIZE}, as by the recipe"
-                " folder; change it with --image-size"
+                f"images are resized to {FOLDER_IMAGE_SIZE} × {FOLDER_IMAGE_SIZE}, as by `rotkeras"
+                " train folder`; change it with --image-size"
             )
         with ExitStack() as stack:
             shown: list[str] = []

@@ -52,7 +52,7 @@ def test_too_few_images_end_with_exit_code_3_and_a_page(photographs, tmp_path):
     assert result.exit_code == 3
     lines = result.output.splitlines()
     assert (
-        "images are resized to 64 × 64, as by the recipe folder; change it with --image-size"
+        "images are resized to 64 × 64, as by `rotkeras train folder`; change it with --image-size"
         in lines
     )
     assert any(line.startswith("dog [bold]x") for line in lines)

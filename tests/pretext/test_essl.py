@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from keys import key_of
 from small_training import LEAN, three_taps
 
 from rotkeras import UserError, attention, pretext, recipe
-from rotkeras.data.keyed import Key
 from rotkeras.orient.network import find_orientation_file, load_orienter
 from rotkeras.pretext import ESSL, SimCLR
 from rotkeras.pretext.check import setting_mistake
@@ -25,11 +25,6 @@ def task():
 @pytest.fixture
 def pixels(digit_source):
     return digit_source.train.take(slice(0, 6))
-
-
-def key_of(count, seed=3, epoch=1):
-    index = np.arange(count, dtype=np.int64)
-    return Key(np.int64(seed), np.int64(epoch), index, index)
 
 
 def test_two_views_are_those_of_the_base_task(task, pixels):

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from keys import key_of
 from small_training import three_taps
 
 from rotkeras import UserError
-from rotkeras.data.keyed import Key
 from rotkeras.pretext import Jigsaw
 from rotkeras.pretext.permutations import permutation_set
 from rotkeras.pretext.pictures import Picture
@@ -20,11 +20,6 @@ SMALL = {
     "hidden_units": 8,
 }
 RED = (214, 39, 40)
-
-
-def key_of(count, seed=3, epoch=1):
-    index = np.arange(count, dtype=np.int64)
-    return Key(np.int64(seed), np.int64(epoch), index, index)
 
 
 @pytest.fixture

@@ -3,19 +3,14 @@
 import keras
 import numpy as np
 import pytest
+from keys import key_of
 from small_training import three_taps
 
 from rotkeras import UserError, backbones
-from rotkeras.data.keyed import Key
 from rotkeras.pretext import RelativePatch
 from rotkeras.pretext.shortcut_views import POSITIONS
 
 SMALL = {"gap": 0.2, "embedding_units": 8, "hidden_units": 8}
-
-
-def key_of(count, seed=3, epoch=1):
-    index = np.arange(count, dtype=np.int64)
-    return Key(np.int64(seed), np.int64(epoch), index, index)
 
 
 @pytest.fixture

@@ -2,19 +2,14 @@
 
 import numpy as np
 import pytest
+from keys import key_of
 
 from rotkeras import UserError
-from rotkeras.data.keyed import Key
 from rotkeras.data.resized_crop import WHOLE
 from rotkeras.pretext.tile_colours import Colours
 from rotkeras.pretext.tiles import Axis, Tiles, axis_of
 
 PLAIN = Colours(0.0, 0.0, False)
-
-
-def key_of(count, seed=3, epoch=1):
-    index = np.arange(count, dtype=np.int64)
-    return Key(np.int64(seed), np.int64(epoch), index, index)
 
 
 def numbered(height, width, count=1):
